@@ -1,0 +1,24 @@
+"""Coverage, gaps and quality of what a write touched, in the same transaction."""
+
+from __future__ import annotations
+
+from store.engine import Transaction
+
+
+def account(transaction: Transaction, changed: str) -> None:
+    """Bring ``session_coverage``, ``gap`` and ``quality_pct`` up to date.
+
+    ``changed`` names a table with the (interval_id, session_date) of every bar written; the temporary table
+    ``progress`` says how far each interval has come and where its range starts.
+    """
+    transaction.run("account.touch", changed=changed)
+    transaction.run("account.room")
+    first_start, last_end = transaction.one("account.room_bounds")
+    transaction.run("account.clear_coverage")
+    transaction.run("account.clear_gaps")
+    if first_start is not None:
+        bounds = {"first_start": first_start, "last_end": last_end}
+        transaction.run("account.present", bounds)
+        transaction.run("account.add_coverage")
+        transaction.run("account.add_gaps", bounds)
+    transaction.run("account.grade")

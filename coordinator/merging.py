@@ -1,0 +1,65 @@
+"""Writing bars so that nothing is lost: new ones are added, changed ones keep their old values as revisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from store.engine import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The part of the bar table that is written to: ``[first_start, last_end)`` of a range of interval ids."""
+
+    first_id: int
+    last_id: int
+    first_start: datetime
+    last_end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """How many bars a merge wrote."""
+
+    inserted: int = 0
+    revised: int = 0
+    deleted: int = 0
+
+
+#: Which bars belong to the place that is written anew, for each kind of place.
+IN_RANGE = "p.interval_id = b.interval_id AND b.bar_start >= p.from_ AND b.bar_start < p.to_"
+IN_SESSION = "p.interval_id = b.interval_id AND b.session_date = p.session_date"
+
+
+def append(transaction: Transaction, fresh: str, batch_id: int, *, in_order: bool) -> None:
+    """Add the bars of the table ``fresh``, none of which can be there yet."""
+    order = "" if in_order else "ORDER BY interval_id, bar_start"
+    transaction.run("merge.append", {"batch_id": batch_id}, fresh=fresh, order=order)
+
+
+def merge(
+    transaction: Transaction,
+    fresh: str,
+    place: Place,
+    batch_id: int,
+    *,
+    anew: str | None = None,
+    inside: str = IN_RANGE,
+) -> Changes:
+    """Write the bars of the table ``fresh`` where they differ from those that are there.
+
+    ``anew`` names a table of places (joined by ``inside``) whose bars are deleted unless they are among the fresh
+    ones. The differences stay in the temporary table ``delta``.
+    """
+    bounds = {"first_start": place.first_start, "last_end": place.last_end}
+    transaction.run("merge.compare", {**bounds, "first_id": place.first_id, "last_id": place.last_id}, fresh=fresh)
+    if anew is not None:
+        transaction.run("merge.compare_gone", bounds, fresh=fresh, place=anew, inside=inside)
+    inserted, revised, deleted, first_start, last_start = transaction.one("merge.count_changes")
+    if inserted or revised or deleted:
+        touched = {"batch_id": batch_id, "first_start": first_start, "last_start": last_start}
+        if revised or deleted:
+            transaction.run("merge.keep_old", touched)
+        transaction.run("merge.apply", touched)
+    return Changes(inserted, revised, deleted)

@@ -1,0 +1,238 @@
+"""From a source's columns to the parts of a bar: which column is which, and how its texts become values.
+
+Nothing is guessed that matters: two columns that could both be the volume, numbers that could be any epoch, or
+stamps without a time zone are errors that say which option settles them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from coordinator.sources import LoadOptions, Source
+from store.bar import NAMES, REQUIRED
+from store.engine import Transaction
+from store.errors import SourceError
+from store.sql import statement
+
+_EPOCHS = {"epoch_s": "* 1000000", "epoch_ms": "* 1000", "epoch_us": "", "epoch_ns": "// 1000"}
+_INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT"}
+_FLOATS = {"FLOAT", "DOUBLE"}
+_NAIVE = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}
+_OFFSET = r"[0-9]{1,2}:[0-9]{2}.*?( ?(?:[zZ]|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?))$"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a source, by name and DuckDB type."""
+
+    name: str
+    type: str
+
+    @property
+    def sql(self) -> str:
+        """The column's name, quoted."""
+        return quoted(self.name)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the source holds text that has to be understood."""
+        return self.type == "VARCHAR" or self.type.startswith("ENUM")
+
+
+def quoted(name: str) -> str:
+    """An SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """An SQL text literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def rows_of(source: Source, transaction: Transaction, *, noting_malformed: bool = False) -> str:
+    """The source as a table expression."""
+    if source.format == "arrow":
+        transaction.register("source_frame", source.table)
+        return statement("load.arrow_rows")
+    paths = "[" + ", ".join(literal(path) for path in source.paths) + "]"
+    if source.format == "parquet":
+        return statement("load.parquet_rows").format(paths=paths)
+    name = "load.csv_rows_noting_malformed" if noting_malformed else "load.csv_rows"
+    return statement(name).format(paths=paths, skip=source.skip_rows)
+
+
+def columns_of(source: Source, transaction: Transaction) -> dict[str, Column]:
+    """The source's columns, by name.
+
+    Raises
+    ------
+    SourceError
+        When the source cannot be read at all.
+    """
+    import duckdb
+
+    try:
+        described = transaction.run("load.describe", rows=rows_of(source, transaction))
+    except duckdb.Error as error:
+        raise SourceError(f"{source.name} cannot be read: {str(error).splitlines()[0]}") from error
+    return {name: Column(name, type_) for name, type_, *_ in described}
+
+
+def map_columns(columns: Mapping[str, Column], source: Source, options: LoadOptions) -> dict[str, Column | None]:
+    """Which column each part of a bar is; None for a part the source does not have.
+
+    Raises
+    ------
+    SourceError
+        For a missing column, or several that could be the one.
+    """
+    chosen = {_part(part): name for part, name in options.columns.items()}
+    if options.volume_column is not None:
+        chosen["volume"] = options.volume_column
+    folded = {name.strip().casefold(): column for name, column in columns.items()}
+    found: dict[str, Column | None] = {}
+    for part, names in NAMES.items():
+        if part in chosen:
+            found[part] = _named(chosen[part], part, columns, source)
+            continue
+        candidates = [folded[name] for name in names if name in folded]
+        if part == "volume":
+            # volume_btc beside volume: which is meant only the caller knows.
+            candidates = [column for name, column in folded.items() if name in names or name.startswith("volume")]
+        if len(candidates) > 1:
+            listed = ", ".join(column.name for column in candidates)
+            option = "volume_column=" if part == "volume" else f'columns={{"{part}": ...}}'
+            raise SourceError(f"{source.name} has several columns that could be {part}: {listed}; say which with {option}")
+        found[part] = candidates[0] if candidates else None
+    missing = [part for part in REQUIRED if found[part] is None and part not in chosen]
+    if missing:
+        raise SourceError(_missing(missing, columns, source))
+    return found
+
+
+def _part(given: str) -> str:
+    part = next((part for part, names in NAMES.items() if given.casefold() in names), None)
+    if part is None:
+        raise SourceError(f"columns names {given!r}, which is no part of a bar; allowed are {', '.join(NAMES)}")
+    return part
+
+
+def _named(name: str | None, part: str, columns: Mapping[str, Column], source: Source) -> Column | None:
+    if name is None:
+        if part in REQUIRED and part != "volume":
+            raise SourceError(f"columns says there is no {part}, but every bar needs one")
+        return None
+    if name not in columns:
+        raise SourceError(f"{source.name} has no column {name!r} for {part}; it has {', '.join(columns)}")
+    return columns[name]
+
+
+def _missing(missing: list[str], columns: Mapping[str, Column], source: Source) -> str:
+    text = f"{source.name} has no column for {', '.join(missing)}; it has {', '.join(columns)}"
+    hints = [f'say which column it is with columns={{"{missing[0]}": "NAME"}}']
+    if "volume" in missing:
+        hints.append('where there is none, columns={"volume": None} takes it as 0')
+    if source.format == "csv" and len(missing) > 1:
+        hints.append("if lines stand before the header, say skip_rows=N")
+    return f"{text}; {'; '.join(hints)}"
+
+
+def read(
+    source: Source,
+    parts: Mapping[str, Column | None],
+    options: LoadOptions,
+    transaction: Transaction,
+    *,
+    wants_dates: bool,
+    by_symbol: bool,
+) -> None:
+    """Read the source into the temporary table ``raw``, parsed but not judged.
+
+    ``wants_dates``: bars are of 1d or longer, so that a stamp's own local date matters.
+    """
+    import duckdb
+
+    stamp = parts["bar_start"]
+    assert stamp is not None
+    local, instant = _stamp(stamp, source, options, wants_dates=wants_dates)
+    numbers = {part: _number(parts[part], part) for part in ("open", "high", "low", "close", "volume", "vwap")}
+    if parts["volume"] is None:
+        numbers["volume"] = "0.0::DOUBLE"
+    symbol = parts["symbol"]
+    try:
+        transaction.run(
+            "load.read",
+            symbol=f"{symbol.sql}::VARCHAR" if by_symbol and symbol else "NULL::VARCHAR",
+            local=local,
+            instant=instant,
+            trade_count=_count(parts["trade_count"]),
+            misread=_misread(parts),
+            rows=rows_of(source, transaction, noting_malformed=True),
+            **numbers,
+        )
+    except duckdb.Error as error:
+        raise SourceError(f"{source.name} cannot be read: {str(error).splitlines()[0]}") from error
+    if source.format == "csv":
+        transaction.temporary("malformed", "malformed_scan")
+
+
+def _stamp(column: Column, source: Source, options: LoadOptions, *, wants_dates: bool) -> tuple[str, str]:
+    """Expressions for a stamp's local time (TIMESTAMP) and its instant (TIMESTAMPTZ); either may be NULL."""
+    none = "NULL::TIMESTAMP", "NULL::TIMESTAMPTZ"
+    name, form = column.sql, options.timestamp_format
+    if form in _EPOCHS:
+        if not (column.is_text or column.type in _INTEGERS | _FLOATS):
+            raise SourceError(f"timestamp_format={form!r} is for numbers, but {column.name} is {column.type}; leave it out")
+        instant = f"make_timestamptz((TRY_CAST({name} AS BIGINT) {_EPOCHS[form]})::BIGINT)"
+        return (f"timezone('UTC', {instant})" if wants_dates else none[0]), instant
+    if column.is_text:
+        text = f"trim({name}::VARCHAR)"
+        if form is None:
+            offset = f"regexp_matches({text}, {literal(_OFFSET)})"
+            bare = f"regexp_replace({text}, ' ?([zZ]|UTC|GMT|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$', '')"
+            local = f"CASE WHEN {offset} THEN TRY_CAST({bare} AS TIMESTAMP) ELSE TRY_CAST({text} AS TIMESTAMP) END"
+            return local, f"CASE WHEN {offset} THEN TRY_CAST({text} AS TIMESTAMPTZ) END"
+        if "%z" in form or "%Z" in form:
+            instant = f"try_strptime({text}, {literal(form)})::TIMESTAMPTZ"
+            return (f"timezone('UTC', {instant})" if wants_dates else none[0]), instant
+        return f"try_strptime({text}, {literal(form)})::TIMESTAMP", none[1]
+    if form is not None:
+        raise SourceError(f"timestamp_format={form!r} is for text or numbers, but {column.name} is {column.type}; leave it out")
+    if column.type in _NAIVE:
+        return f"{name}::TIMESTAMP", none[1]
+    if column.type == "TIMESTAMP WITH TIME ZONE":
+        own = options.timezone or source.zones.get(column.name, "UTC")
+        return (f"timezone({literal(own)}, {name})" if wants_dates else none[0]), name
+    if column.type in _INTEGERS | _FLOATS:
+        raise SourceError(
+            f"{column.name} holds numbers; say what they count with timestamp_format=, one of {', '.join(_EPOCHS)}"
+        )
+    raise SourceError(f"{column.name} is {column.type}, which is no time; name another column with columns=")
+
+
+def _number(column: Column | None, part: str) -> str:
+    if column is None:
+        return "NULL::DOUBLE"
+    # Adding zero turns -0.0 into 0.0: equal values have equal bits.
+    if column.is_text:
+        return f"TRY_CAST(nullif(trim({column.sql}::VARCHAR), '') AS DOUBLE) + 0.0"
+    if column.type in _INTEGERS | _FLOATS or column.type.startswith("DECIMAL"):
+        return f"{column.sql}::DOUBLE + 0.0"
+    raise SourceError(f"{column.name} is {column.type}, but {part} takes numbers; name another column with columns=")
+
+
+def _count(column: Column | None) -> str:
+    if column is None:
+        return "NULL::BIGINT"
+    return f"TRY_CAST({_number(column, 'trade_count')} AS BIGINT)"
+
+
+def _misread(parts: Mapping[str, Column | None]) -> str:
+    """The first part whose text is there but no number."""
+    cases = [
+        f"WHEN trim({column.sql}::VARCHAR) <> '' AND TRY_CAST(trim({column.sql}::VARCHAR) AS DOUBLE) IS NULL THEN {literal(part)}"
+        for part, column in parts.items()
+        if column is not None and column.is_text and part not in ("bar_start", "symbol")
+    ]
+    return f"CASE {' '.join(cases)} END" if cases else "NULL::VARCHAR"

@@ -1,0 +1,315 @@
+"""SessionCoordinator: determines streams, writes registrations, loads and removes, one transaction per call.
+
+It holds no copy of anything: what is loaded, streamed and generated is asked of the store.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import Literal
+
+from coordinator import loading, merging
+from coordinator.accounting import account
+from coordinator.merging import Place
+from coordinator.sources import LoadOptions, open_source
+from coordinator.stream_determination import determine_streams
+from store import SessionStore, SymbolSessionData, registration
+from store.batch import Batch
+from store.errors import InputError, RegistrationError, StreamError
+from store.interval import Interval
+from store.models import (
+    ClosingBar,
+    DeleteReport,
+    LoadReport,
+    Registration,
+    canonical_symbol,
+)
+from store.session_store import as_instant, unknown_symbol
+
+log = logging.getLogger("barhouse.coordinator")
+
+Available = Iterable[str] | Mapping[str, Iterable[str]]
+
+
+class SessionCoordinator:
+    """The door to change a store through: one method, one intent, one transaction."""
+
+    def __init__(self, store: SessionStore) -> None:
+        self._store = store
+
+    def register(
+        self,
+        symbols: str | Iterable[str],
+        intervals: Iterable[str],
+        calendar: str,
+        *,
+        base: str | None = None,
+        available: Available | None = None,
+        closing_bar: ClosingBar = "outside",
+        added_by: str = "user",
+        on_missing: Literal["raise", "skip"] = "raise",
+    ) -> list[Registration]:
+        """Register symbols for the intervals wanted: all of them, or none.
+
+        Idempotent and additive: registering again never loses a bar, and an interval that is new is derived back
+        to the first base bar.
+
+        Parameters
+        ----------
+        symbols
+            One symbol or many; case does not matter.
+        intervals
+            What is wanted; the base interval to load is determined from it (see ``determine_streams``).
+        calendar
+            An exchange's name such as ``XNYS``, ``24/7``, or a calendar that was added.
+        base
+            The base interval, when the source is known to offer just this one.
+        available
+            What the source offers: intervals for all symbols, or a mapping from symbol to intervals. A symbol
+            registered before has its base; nothing else is available to it.
+        closing_bar
+            What becomes of the bar that starts exactly at a session's last close: ``outside`` keeps it aside,
+            ``include`` adds it to the last bucket of every derived interval (base of 1m or finer).
+        on_missing
+            ``skip`` registers the symbols that can be had and leaves out the rest.
+
+        Raises
+        ------
+        RegistrationError
+            Naming each symbol that cannot be registered, and why.
+        """
+        names = _names(symbols)
+        if on_missing not in ("raise", "skip"):
+            raise InputError(f"on_missing={on_missing!r} is not known; allowed are 'raise' and 'skip'")
+        if base is not None and available is not None:
+            raise InputError("base and available exclude each other; base='1m' means that 1m is all there is")
+        wanted = list(intervals) if not isinstance(intervals, str) else [intervals]
+        with self._store.transaction() as transaction:
+            bases = {
+                symbol: interval
+                for symbol, interval, derived, *_ in transaction.run("registration.intervals_of", {"symbols": names})
+                if not derived
+            }
+            offered = _offered(names, base, available, bases)
+            symbols_data, failures = [], []
+            for name in names:
+                try:
+                    streams = determine_streams(wanted, offered[name])
+                except StreamError as error:
+                    failures.append(f"{name}: {error}" + _way_out(name, bases))
+                    continue
+                symbols_data.append(
+                    SymbolSessionData.build(
+                        name,
+                        streams.required_base_interval,
+                        streams.derivable_intervals,
+                        calendar=calendar,
+                        closing_bar=closing_bar,
+                        added_by=added_by,
+                    )
+                )
+            if failures and on_missing == "raise":
+                raise RegistrationError("nothing was registered: " + "; ".join(failures))
+            written = registration.write(transaction, symbols_data)
+        for failure in failures:
+            log.warning("skipped %s", failure)
+        return written
+
+    def load(
+        self,
+        data: object,
+        interval: str,
+        symbol: str | None = None,
+        *,
+        label: Literal["start", "end"] = "start",
+        timezone: str | None = None,
+        columns: Mapping[str, str | None] | None = None,
+        timestamp_format: str | None = None,
+        skip_rows: int = 0,
+        volume_column: str | None = None,
+        strict: bool = False,
+        ambiguous: Literal["reject", "first", "second", "infer"] = "reject",
+        replace: Literal["sessions"] | None = None,
+    ) -> LoadReport:
+        """Load base bars: new ones are added, changed ones replace the old (kept as revisions), equal ones stay.
+
+        Parameters
+        ----------
+        data
+            A path to CSV (plain, .gz, .zst) or Parquet, several paths or a pattern; or an Arrow table or reader, a
+            pandas or polars frame.
+        interval
+            The base interval the rows are bars of.
+        symbol
+            Whose bars they are; without it a column must say (``symbol`` or ``ticker``, or named in ``columns``).
+        label
+            Whether stamps label the start of a bar or its end.
+        timezone
+            The zone of stamps that carry none. Never guessed: naive intraday stamps without it are an error.
+        columns
+            Which column is which part of a bar, such as ``{"bar_start": "Date", "volume": None}``; ``None`` says
+            there is none. Parts: bar_start, symbol, open, high, low, close, volume, trade_count, vwap.
+        timestamp_format
+            For stamps that are not ISO 8601: a strptime format, or ``epoch_s``, ``epoch_ms``, ``epoch_us``,
+            ``epoch_ns``.
+        skip_rows
+            Lines before the header of a text file.
+        volume_column
+            Short for ``columns={"volume": ...}``.
+        strict
+            Fail the whole load when one row cannot be taken.
+        ambiguous
+            What to do with local times that the clock shows twice: ``reject``, take the ``first`` or ``second``
+            pass, or ``infer`` it from the order of the rows.
+        replace
+            ``"sessions"``: each session the rows belong to is replaced whole, so that bars it no longer has go.
+
+        Raises
+        ------
+        SourceError
+            When it cannot be read as bars at all.
+        RejectedBarsError
+            When no row can be taken, or with ``strict`` any cannot.
+        CalendarError
+            When rows lie beyond what the calendar is known for.
+        UnknownSymbolError
+            When ``symbol`` is not registered.
+        """
+        options = LoadOptions(
+            label=label,
+            timezone=timezone,
+            columns=columns or {},
+            timestamp_format=timestamp_format,
+            skip_rows=skip_rows,
+            volume_column=volume_column,
+            strict=strict,
+            ambiguous=ambiguous,
+            replace=replace,
+        )
+        length = Interval.parse(interval)
+        source = open_source(data, options)
+        with self._store.transaction() as transaction:
+            report = loading.load(transaction, source, length, symbol, options)
+        log.info(
+            "loaded %s: %d rows, %d new, %d revised, %d rejected",
+            source.name,
+            report.rows,
+            report.inserted,
+            report.revised,
+            report.rejected,
+        )
+        return report
+
+    def delete_bars(
+        self,
+        symbol: str,
+        interval: str,
+        start: datetime | date | str | None = None,
+        end: datetime | date | str | None = None,
+    ) -> DeleteReport:
+        """Delete base bars with ``start <= bar_start < end``; what was derived from them is derived again.
+
+        The old bars stay in ``revisions``.
+        """
+        name, text = canonical_symbol(symbol), str(Interval.parse(interval))
+        bounds = {
+            "start": as_instant(start, "start") if start is not None else None,
+            "end": as_instant(end, "end") if end is not None else None,
+        }
+        if start is None and end is None:
+            raise InputError("delete_bars needs start, end or both; to delete everything use remove_symbol")
+        with self._store.transaction() as transaction:
+            rows = transaction.run("registration.intervals_of", {"symbols": [name]})
+            if not rows:
+                raise unknown_symbol(name, {row[0] for row in transaction.run("registration.active_symbols")})
+            base = next(row[1] for row in rows if not row[2])
+            if text != base:
+                raise InputError(f"{name} is loaded with {base} bars; delete those, {text} follows by itself")
+            transaction.run("load.deleting", {"symbol": name, **bounds})
+            interval_id, first_start, last_end = transaction.one("load.deleting_place")
+            if interval_id is None:
+                return DeleteReport(batch_id=None, deleted=0)
+            batch = Batch.begin(transaction, "delete")
+            transaction.run("derive.fresh")
+            place = Place(interval_id, interval_id, first_start, last_end)
+            changes = merging.merge(transaction, "fresh", place, batch.batch_id, anew="deleting")
+            transaction.run("load.invalidate", {"batch_id": batch.batch_id}, changed="delta")
+            transaction.run("account.progress_after_deletion")
+            account(transaction, "delta")
+            batch.deleted = changes.deleted
+            batch.write(transaction)
+            return DeleteReport(batch_id=batch.batch_id, deleted=changes.deleted)
+
+    def remove_symbol(self, symbol: str) -> DeleteReport:
+        """Strike a symbol off. Its bars become history (``revisions``, ``bars_as_of``); its name is free again.
+
+        Raises
+        ------
+        UnknownSymbolError
+            When it is not registered.
+        """
+        name = canonical_symbol(symbol)
+        with self._store.transaction() as transaction:
+            rows = transaction.run("registration.symbol_row", {"symbol": name})
+            if not rows:
+                raise unknown_symbol(name, {row[0] for row in transaction.run("registration.active_symbols")})
+            symbol_id = rows[0][0]
+            batch = Batch.begin(transaction, "remove", name)
+            transaction.run("registration.leaving", {"symbol_id": symbol_id})
+            (batch.deleted,) = transaction.one("registration.count_leaving")
+            transaction.run("registration.remove_bars", {"batch_id": batch.batch_id})
+            for table in ("bar", "invalidation", "session_coverage", "gap"):
+                transaction.run("registration.forget", table=table)
+            transaction.run("registration.remove", {"symbol_id": symbol_id, "now": transaction.now})
+            batch.write(transaction)
+            return DeleteReport(batch_id=batch.batch_id, deleted=batch.deleted)
+
+    def get_loaded_symbols(self) -> set[str]:
+        """The symbols registered now."""
+        return self._store.get_active_symbols()
+
+    def get_streamed_data(self) -> dict[str, list[str]]:
+        """Each symbol with the interval that is loaded or streamed for it."""
+        return self._intervals(derived=False)
+
+    def get_generated_data(self) -> dict[str, list[str]]:
+        """Each symbol that has derived intervals, with them, finest first."""
+        return self._intervals(derived=True)
+
+    def _intervals(self, *, derived: bool) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for row in self._store.interval_rows():
+            if row["derived"] is derived:
+                found.setdefault(row["symbol"], []).append(row["interval"])
+        return found
+
+
+def _names(symbols: str | Iterable[str]) -> list[str]:
+    given = [symbols] if isinstance(symbols, str) else list(symbols)
+    if not given:
+        raise RegistrationError("no symbol given; name at least one")
+    return list(dict.fromkeys(canonical_symbol(one) for one in given))
+
+
+def _offered(
+    names: list[str], base: str | None, available: Available | None, bases: Mapping[str, str]
+) -> dict[str, Iterable[str] | None]:
+    """What each symbol's base may be chosen from; None where nothing was said."""
+    if base is not None:
+        return dict.fromkeys(names, [base])
+    if available is None:
+        return {name: [bases[name]] if name in bases else None for name in names}
+    if isinstance(available, Mapping):
+        stated = {canonical_symbol(name): list(offered) for name, offered in available.items()}
+        return {name: stated.get(name, []) for name in names}
+    if isinstance(available, str):
+        raise InputError(f"available takes a list of intervals, not the text {available!r}; write [{available!r}]")
+    return dict.fromkeys(names, list(available))
+
+
+def _way_out(name: str, bases: Mapping[str, str]) -> str:
+    if name not in bases:
+        return ""
+    return f" ({name} is registered with base {bases[name]}; remove_symbol({name!r}) first to give it another)"

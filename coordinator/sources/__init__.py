@@ -1,0 +1,20 @@
+"""Where bars come from: files and frames, opened as something DuckDB can read again and again."""
+
+from __future__ import annotations
+
+from coordinator.sources.files import open_file
+from coordinator.sources.frames import open_frame
+from coordinator.sources.source import LoadOptions, Source
+
+__all__ = ["LoadOptions", "Source", "open_source"]
+
+
+def open_source(data: object, options: LoadOptions) -> Source:
+    """Open a path, several, or a frame.
+
+    Raises
+    ------
+    SourceError
+        For what cannot be read as a table of rows, saying what can.
+    """
+    return open_file(data, options) or open_frame(data)

@@ -1,0 +1,58 @@
+"""Bars in files: CSV (plain, gz, zst) and Parquet, one file, several or a pattern."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Sequence
+from pathlib import Path
+
+from coordinator.sources.source import Format, LoadOptions, Source
+from store.errors import SourceError
+
+_FORMATS: dict[str, Format] = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet"}
+_COMPRESSED = {".gz", ".zst"}
+
+
+def open_file(data: object, options: LoadOptions) -> Source | None:
+    """The file or files named, or None when ``data`` is no path.
+
+    Raises
+    ------
+    SourceError
+        When there is no such file, or it is of no known kind.
+    """
+    given: list[str | Path]
+    if isinstance(data, str | Path):
+        given = [data]
+    elif isinstance(data, Sequence) and data and all(isinstance(one, str | Path) for one in data):
+        given = list(data)
+    else:
+        return None
+    paths = [path for one in given for path in _expand(Path(one).expanduser())]
+    kinds = {_format(path) for path in paths}
+    if len(kinds) > 1:
+        raise SourceError(f"the files are of different kinds ({', '.join(sorted(kinds))}); load each kind by itself")
+    kind = kinds.pop()
+    if kind == "parquet" and options.skip_rows:
+        raise SourceError("skip_rows is for text files; a Parquet file has no lines before its header")
+    name = str(given[0]) if len(given) == 1 else f"{given[0]} and {len(given) - 1} more"
+    return Source(name=name, format=kind, paths=tuple(str(path) for path in paths), skip_rows=options.skip_rows)
+
+
+def _expand(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        raise SourceError(f"{path} is a folder; name its files, such as {path / '*.parquet'}")
+    found = sorted(Path(one) for one in glob.glob(str(path), recursive=True))
+    if not found:
+        raise SourceError(f"there is no file {path}; check the path, seen from {Path.cwd()}")
+    return found
+
+
+def _format(path: Path) -> Format:
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in _COMPRESSED]
+    kind = _FORMATS.get(suffixes[-1]) if suffixes else None
+    if kind is None:
+        raise SourceError(f"{path.name} is of no known kind; allowed are .csv, .tsv, .txt (plain, .gz or .zst) and .parquet")
+    return kind

@@ -1,0 +1,56 @@
+"""Bars in memory: Arrow, pandas, polars, and whatever else speaks Arrow's C stream."""
+
+from __future__ import annotations
+
+import sys
+
+import pyarrow as pa
+
+from coordinator.sources.source import Source
+from store.errors import SourceError
+
+
+def open_frame(data: object) -> Source:
+    """The rows of a frame as an Arrow table.
+
+    Raises
+    ------
+    SourceError
+        For anything that holds no rows.
+    """
+    table = _as_arrow(data)
+    zones = {
+        field.name: field.type.tz for field in table.schema if pa.types.is_timestamp(field.type) and field.type.tz
+    }
+    return Source(name=_name(data), format="arrow", table=table, zones=zones)
+
+
+def _as_arrow(data: object) -> pa.Table:
+    pandas, polars = sys.modules.get("pandas"), sys.modules.get("polars")
+    if pandas is not None and isinstance(data, pandas.DataFrame):
+        # Vendors' frames carry the stamps in the index.
+        frame = data
+        if not isinstance(data.index, pandas.RangeIndex):
+            frame = data.rename_axis("timestamp" if data.index.name is None else data.index.name).reset_index()
+        return pa.Table.from_pandas(frame.rename(columns=str), preserve_index=False)
+    if polars is not None and isinstance(data, polars.LazyFrame):
+        data = data.collect()
+    if isinstance(data, pa.Table):
+        return data
+    if isinstance(data, pa.RecordBatch):
+        return pa.Table.from_batches([data])
+    if isinstance(data, pa.RecordBatchReader):
+        return data.read_all()
+    if hasattr(data, "__arrow_c_stream__"):
+        return pa.table(data)
+    if hasattr(data, "to_table"):  # pyarrow.dataset, not imported for the asking
+        return data.to_table()
+    raise SourceError(
+        f"a {type(data).__name__} holds no bars that can be read; "
+        f"give a path, an Arrow table or reader, or a pandas or polars frame"
+    )
+
+
+def _name(data: object) -> str:
+    kind = type(data)
+    return f"{kind.__module__.split('.')[0]} {kind.__name__}"

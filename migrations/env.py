@@ -1,0 +1,49 @@
+"""How Alembic reaches a store: through the connection of an opening store, or by itself from the command line.
+
+From the command line the store is named by ``-x store=PATH`` or BARHOUSE_STORE; the default is barhouse.duckdb.
+"""
+
+from __future__ import annotations
+
+import os
+
+import duckdb
+import sqlalchemy as sa
+from alembic import context
+from sqlalchemy.pool import StaticPool
+
+from store.dialect import ConnectionWrapper, register_alembic_impl
+from store.engine import connect
+from store.tables import metadata
+
+register_alembic_impl()
+
+
+def run(connection: sa.Connection) -> None:
+    """Run the migrations asked for, all in one transaction."""
+    context.configure(
+        connection=connection, target_metadata=metadata, compare_type=True, compare_server_default=True
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def run_alone() -> None:
+    """Open the store for the command line."""
+    path = context.get_x_argument(as_dictionary=True).get("store") or os.environ.get("BARHOUSE_STORE", "barhouse.duckdb")
+    root: duckdb.DuckDBPyConnection = connect(path, read_only=False)
+    engine = sa.create_engine("barhouse://", creator=lambda: ConnectionWrapper(root), poolclass=StaticPool)
+    try:
+        with engine.begin() as connection:
+            run(connection)
+    finally:
+        root.close()
+
+
+given = context.config.attributes.get("connection")
+if context.is_offline_mode():
+    raise SystemExit("migrations read the store they change; run them without --sql")
+if given is not None:
+    run(given)
+else:
+    run_alone()

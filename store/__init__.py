@@ -1,0 +1,16 @@
+"""Barhouse's store: what is kept, and how it is read."""
+
+from store.errors import BarhouseError
+from store.interval import Interval
+from store.models import BarIntervalData, Gap, SymbolSessionData
+from store.session_store import SessionStore, open_store
+
+__all__ = [
+    "BarIntervalData",
+    "BarhouseError",
+    "Gap",
+    "Interval",
+    "SessionStore",
+    "SymbolSessionData",
+    "open_store",
+]

@@ -1,0 +1,50 @@
+"""The columns of a bar, as Arrow fields: the shape every source hands over and every query gives back.
+
+A bar is one row: symbol x interval x ``bar_start``. Instants are UTC with microseconds, prices and volumes 64-bit
+floats, ``trade_count`` and ``vwap`` may be null. What a row must satisfy to be taken is written once, in
+``sql/load.sql``; the bounds that the exact sums rest on are here.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+INSTANT = pa.timestamp("us", tz="UTC")
+
+#: |price| x volume must stay below, so that sums in DECIMAL(38, 15) cannot overflow (10**8 such bars fit).
+TURNOVER_LIMIT = 1e15
+#: The same for bars of whole sessions and longer, of which far fewer are summed.
+TURNOVER_LIMIT_SESSIONS = 1e18
+#: Volume alone must stay below, so that sums in DECIMAL(38, 9) cannot overflow.
+VOLUME_LIMIT = 1e18
+#: A count of trades must stay below, so that sums of BIGINT cannot overflow.
+TRADE_COUNT_LIMIT = 1e15
+
+#: What a source may call each part of a bar, compared without case; the first is our own name for it.
+NAMES: dict[str, tuple[str, ...]] = {
+    "bar_start": (
+        "bar_start",
+        "timestamp",
+        "datetime",
+        "date",
+        "time",
+        "ts",
+        "timestamp_utc",
+        "datetime_utc",
+        "date_time",
+        "open_time",
+        "window_start",
+        "ts_event",
+        "t",
+    ),
+    "symbol": ("symbol", "ticker", "instrument"),
+    "open": ("open", "o"),
+    "high": ("high", "h"),
+    "low": ("low", "l"),
+    "close": ("close", "c"),
+    "volume": ("volume", "vol", "v"),
+    "trade_count": ("trade_count", "trades", "transactions", "number_of_trades", "num_trades"),
+    "vwap": ("vwap", "vw"),
+}
+
+REQUIRED = ("bar_start", "open", "high", "low", "close", "volume")

@@ -1,0 +1,79 @@
+"""Every error Barhouse raises on purpose.
+
+::
+
+    BarhouseError
+    ├── InputError                what the caller gave cannot be used; nothing was written
+    │   ├── IntervalError         not an interval, or not one this store can keep
+    │   ├── CalendarError         no such calendar, or a definition that makes no sense
+    │   ├── UnknownSymbolError    not registered (or removed)
+    │   ├── RegistrationError     symbols that cannot be registered, each with its reason
+    │   ├── StreamError           no available interval tiles what was requested
+    │   ├── SourceError           a file or frame that cannot be read as bars
+    │   └── RejectedBarsError     every row was rejected, or ``strict`` met a bad one
+    └── StoreError                the store itself cannot serve
+        ├── StoreHeldError        another process, or this one, already has the file open for writing
+        ├── StoreVersionError     written by a newer Barhouse, or not a Barhouse store at all
+        ├── StoreClosedError      used after ``close()``
+        └── MigrationError        an upgrade failed; the file is as it was
+
+A message says what was given, what is allowed and what to do next.
+"""
+
+from __future__ import annotations
+
+
+class BarhouseError(Exception):
+    """Something went wrong that Barhouse knows how to name."""
+
+
+class InputError(BarhouseError, ValueError):
+    """What was given cannot be used; nothing was written."""
+
+
+class IntervalError(InputError):
+    """Not an interval, or not one that can be kept here."""
+
+
+class CalendarError(InputError):
+    """No such calendar, or a definition that makes no sense."""
+
+
+class UnknownSymbolError(InputError):
+    """The symbol is not registered."""
+
+
+class RegistrationError(InputError):
+    """Some symbols cannot be registered; none was."""
+
+
+class StreamError(InputError):
+    """No available interval tiles everything requested."""
+
+
+class SourceError(InputError):
+    """The file or frame cannot be read as bars."""
+
+
+class RejectedBarsError(InputError):
+    """Rows were rejected and the load was not allowed to go on without them."""
+
+
+class StoreError(BarhouseError):
+    """The store cannot serve."""
+
+
+class StoreHeldError(StoreError):
+    """The file is already open for writing."""
+
+
+class StoreVersionError(StoreError):
+    """The file was written by a newer Barhouse, or is not a Barhouse store."""
+
+
+class StoreClosedError(StoreError):
+    """The store was closed."""
+
+
+class MigrationError(StoreError):
+    """An upgrade failed; the file is as it was."""

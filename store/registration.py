@@ -1,0 +1,104 @@
+"""Writing registrations: symbols and their intervals, many at once, idempotent and additive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from store import calendar as calendars
+from store import kept_calendar
+from store.engine import Transaction
+from store.errors import RegistrationError
+from store.interval import Interval
+from store.models import Registration, SymbolSessionData
+
+
+def write(transaction: Transaction, symbols: Sequence[SymbolSessionData]) -> list[Registration]:
+    """Register symbols inside a transaction: all, or (raising) none.
+
+    What is registered already stays; intervals not there yet are added and will be derived back to the first
+    base bar.
+
+    Raises
+    ------
+    RegistrationError
+        Naming every symbol whose base, calendar or closing bar contradicts what the store has.
+    CalendarError
+        For an unknown calendar.
+    """
+    if not symbols:
+        return []
+    canonical = {given: calendars.canonical_name(given) for given in {one.calendar for one in symbols}}
+    kept_calendar.keep(transaction, canonical.values())
+    transaction.register("registering", _as_table(symbols, canonical))
+    _refuse_conflicts(transaction)
+    added: dict[str, list[str]] = {}
+    for symbol, interval in transaction.run("registration.new_intervals"):
+        added.setdefault(symbol, []).append(interval)
+    transaction.run("registration.change_symbols")
+    transaction.run("registration.add_symbols", {"now": transaction.now})
+    transaction.run("registration.add_intervals")
+    names = list(dict.fromkeys(one.symbol for one in symbols))
+    reports: dict[str, dict[str, Any]] = {name: {"derived": []} for name in names}
+    for symbol, interval, derived, _base, calendar in transaction.run("registration.intervals_of", {"symbols": names}):
+        report = reports[symbol]
+        report["calendar"] = calendar
+        if derived:
+            report["derived"].append(interval)
+        else:
+            report["base"] = interval
+    return [
+        Registration(
+            symbol=name,
+            calendar=report["calendar"],
+            base_interval=report["base"],
+            derived_intervals=tuple(report["derived"]),
+            added=tuple(sorted(added.get(name, ()), key=Interval.parse)),
+        )
+        for name, report in reports.items()
+    ]
+
+
+def _as_table(symbols: Sequence[SymbolSessionData], canonical: dict[str, str]) -> pa.Table:
+    rows = []
+    for data in symbols:
+        for text in (data.base_interval, *data.derived_intervals):
+            interval = Interval.parse(text)
+            rows.append(
+                {
+                    "position": len(rows),
+                    "symbol": data.symbol,
+                    "calendar": canonical[data.calendar],
+                    "closing_bar": data.closing_bar,
+                    "added_by": data.added_by,
+                    "base_interval": data.base_interval,
+                    "interval": text,
+                    "unit": interval.unit,
+                    "length": interval.length,
+                    "derived": text != data.base_interval,
+                }
+            )
+    return pa.Table.from_pylist(rows)
+
+
+def _refuse_conflicts(transaction: Transaction) -> None:
+    conflicts = transaction.run("registration.conflicts")
+    if not conflicts:
+        return
+    with_bars = {symbol for (symbol,) in transaction.run("registration.symbols_with_bars")}
+    lines = []
+    for symbol, what, has, wants in conflicts:
+        if what == "base":
+            lines.append(
+                f"{symbol} is registered with base {has}, not {wants}; derive from {has}, or remove_symbol({symbol!r}) "
+                f"first (its bars become history)"
+            )
+        elif symbol in with_bars:
+            lines.append(
+                f"{symbol} holds bars under {what} {has!r}, not {wants!r}; keep {has!r}, or remove_symbol({symbol!r}) "
+                f"first and load it again"
+            )
+    if lines:
+        raise RegistrationError("nothing was registered: " + "; ".join(lines))

@@ -1,0 +1,246 @@
+"""SessionStore: the persistent successor of the in-memory session data, answering from the database alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pyarrow as pa
+
+from store import registration
+from store.engine import Clock, Database, Transaction, open_database, wall_clock
+from store.errors import InputError, UnknownSymbolError
+from store.interval import Interval
+from store.models import BarIntervalData, Gap, Registration, SymbolSessionData, canonical_symbol
+from store.sql import statement
+
+
+def open_store(
+    path: str | Path,
+    *,
+    read_only: bool = False,
+    clock: Clock = wall_clock,
+    settings: dict[str, str | int] | None = None,
+) -> SessionStore:
+    """Open the store at ``path``, creating it or bringing it to the current schema.
+
+    Parameters
+    ----------
+    path
+        A file; its folder must exist. ``":memory:"`` gives a store that lives as long as the object.
+    read_only
+        Several processes may read one file as long as none writes it.
+    clock
+        Where the store takes the time from: a function that returns a time-zone-aware datetime.
+    settings
+        DuckDB settings, such as ``{"threads": 2, "memory_limit": "4GB"}``.
+
+    Raises
+    ------
+    StoreHeldError
+        The file is open for writing elsewhere; names the process.
+    StoreVersionError
+        The file is of a newer version, or no store.
+    MigrationError
+        An upgrade failed; the file is as it was.
+    """
+    return SessionStore(open_database(path, read_only=read_only, clock=clock, settings=settings))
+
+
+class SessionStore:
+    """Symbols, interval definitions and bars, kept in one DuckDB file.
+
+    Every answer is a query; nothing is remembered between calls. Safe to share between threads: reads run side
+    by side, writes one after the other. Use it as a context manager, or call :meth:`close`.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def path(self) -> Path | None:
+        """The file, or None for a store in memory."""
+        return self._database.path
+
+    def now(self) -> datetime:
+        """The time by the store's clock, in UTC."""
+        return self._database.clock()
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """A write transaction: what runs inside is committed together, or not at all."""
+        return self._database.transaction()
+
+    def register_symbol_data(self, symbol_data: SymbolSessionData) -> Registration:
+        """Register one symbol with its intervals; idempotent and additive.
+
+        Raises
+        ------
+        RegistrationError
+            When it contradicts what is registered.
+        CalendarError
+            When its calendar is unknown.
+        """
+        with self.transaction() as transaction:
+            return registration.write(transaction, [symbol_data])[0]
+
+    def get_active_symbols(self) -> set[str]:
+        """The symbols registered now."""
+        return set(self.sql(statement("registration.active_symbols"))["symbol"].to_pylist())
+
+    def get_symbols_with_derived(self) -> dict[str, list[str]]:
+        """Each symbol that has derived intervals, with them, finest first."""
+        found: dict[str, list[str]] = {}
+        for row in self.interval_rows():
+            if row["derived"]:
+                found.setdefault(row["symbol"], []).append(row["interval"])
+        return found
+
+    def get_symbol_data(self, symbol: str) -> SymbolSessionData | None:
+        """What the store knows of a symbol, or None when it is not registered. A copy: changing it changes nothing."""
+        name = canonical_symbol(symbol)
+        found = self.sql(statement("registration.symbol_row"), {"symbol": name}).to_pylist()
+        if not found:
+            return None
+        gaps: dict[str, list[Gap]] = {}
+        for row in self.sql(statement("registration.symbol_gaps"), {"symbol": name}).to_pylist():
+            gaps.setdefault(row["interval"], []).append(
+                Gap(
+                    session_date=row["session_date"],
+                    start=row["gap_start"],
+                    end=row["gap_end"],
+                    missing_count=row["missing_count"],
+                )
+            )
+        rows = self.sql(statement("registration.symbol_intervals"), {"symbol": name}).to_pylist()
+        return SymbolSessionData(
+            symbol=name,
+            base_interval=next(row["interval"] for row in rows if not row["derived"]),
+            bars={
+                row["interval"]: BarIntervalData(
+                    derived=row["derived"],
+                    base=row["base"],
+                    quality=row["quality_pct"],
+                    gaps=gaps.get(row["interval"], []),
+                    updated=row["updated"],
+                )
+                for row in sorted(rows, key=lambda row: Interval.parse(row["interval"]))
+            },
+            calendar=found[0]["calendar"],
+            closing_bar=found[0]["closing_bar"],
+            added_by=found[0]["added_by"],
+        )
+
+    def interval_rows(self, symbols: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """The intervals of some symbols, or all: symbol, interval, derived, base, calendar; finest first."""
+        names = None if symbols is None else [canonical_symbol(one) for one in symbols]
+        return self.sql(statement("registration.intervals_of"), {"symbols": names}).to_pylist()
+
+    def bars(
+        self,
+        symbol: str,
+        interval: str,
+        start: datetime | date | str | None = None,
+        end: datetime | date | str | None = None,
+        *,
+        live: bool = False,
+        as_of: datetime | None = None,
+    ) -> pa.Table:
+        """The bars of one symbol and interval, oldest first, in the columns of the view ``bars``.
+
+        Parameters
+        ----------
+        start, end
+            Bars with ``start <= bar_start < end``. A datetime must carry its time zone; a date, or a text without
+            one, is read as UTC.
+        live
+            Also the bars still forming (the view ``bars_live``, with its column ``forming``).
+        as_of
+            The bars as the store knew them at that instant.
+
+        Raises
+        ------
+        UnknownSymbolError
+            For a symbol or interval that is not registered (unless ``as_of`` is given: it may have been).
+        """
+        name, text = canonical_symbol(symbol), str(Interval.parse(interval))
+        if live and as_of is not None:
+            raise InputError("live and as_of exclude each other: forming bars exist only now; give one of them")
+        if as_of is None:
+            self._known(name, text)
+        parameters: dict[str, Any] = {"symbol": name, "interval": text}
+        conditions = ["symbol = $symbol", "interval = $interval"]
+        for given, compare, key in ((start, ">=", "start_"), (end, "<", "end_")):
+            if given is not None:
+                parameters[key] = as_instant(given, key.rstrip("_"))
+                conditions.append(f"bar_start {compare} ${key}::TIMESTAMPTZ")
+        source = "bars_live" if live else "bars"
+        if as_of is not None:
+            parameters["as_of"] = as_instant(as_of, "as_of")
+            source = "bars_as_of($as_of::TIMESTAMPTZ)"
+        return self.sql(f"SELECT * FROM {source} WHERE {' AND '.join(conditions)} ORDER BY bar_start", parameters)
+
+    def sql(self, query: str, parameters: dict[str, Any] | list[Any] | None = None) -> pa.Table:
+        """Ask with SQL, reading only; ``$name`` or ``?`` in the query stand for ``parameters``."""
+        return self._database.query(query, parameters)
+
+    def _known(self, symbol: str, interval: str) -> None:
+        intervals = [row["interval"] for row in self.interval_rows([symbol])]
+        if not intervals:
+            raise unknown_symbol(symbol, self.get_active_symbols())
+        if interval not in intervals:
+            raise UnknownSymbolError(
+                f"{symbol} has no interval {interval!r}, it has {', '.join(intervals)}; register {interval!r} to have it"
+            )
+
+    def close(self) -> None:
+        """Give the file back; closing twice is fine."""
+        self._database.close()
+
+    def __enter__(self) -> SessionStore:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"SessionStore({str(self.path or ':memory:')!r})"
+
+
+def as_instant(given: datetime | date | str, name: str) -> datetime:
+    """A point in time as UTC.
+
+    Raises
+    ------
+    InputError
+        For a datetime without time zone, or a text that is no ISO 8601 date or time.
+    """
+    if isinstance(given, str):
+        try:
+            given = datetime.fromisoformat(given)
+        except ValueError:
+            raise InputError(
+                f"{name}={given!r} is not a date or time; write it as 2024-11-29 or 2024-11-29T14:30:00+00:00"
+            ) from None
+        return given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)
+    if isinstance(given, datetime):
+        if given.tzinfo is None:
+            raise InputError(f"{name}={given!r} has no time zone; say which, such as tzinfo=datetime.UTC")
+        return given.astimezone(UTC)
+    if isinstance(given, date):
+        return datetime(given.year, given.month, given.day, tzinfo=UTC)
+    raise InputError(f"{name} takes a date, a datetime or a text, not {type(given).__name__}")
+
+
+def unknown_symbol(symbol: str, known: set[str]) -> UnknownSymbolError:
+    """The error for a symbol that is not registered, with the names that come close."""
+    import difflib
+
+    close = difflib.get_close_matches(symbol, sorted(known), n=3)
+    hint = f"; close to it: {', '.join(close)}" if close else ""
+    return UnknownSymbolError(f"symbol {symbol!r} is not registered{hint}; register it first")

@@ -1,0 +1,171 @@
+-- Accounting: how many bars each touched session should have and has, the gaps, and the quality of each interval.
+-- The range of an interval starts with its symbol's first session that has a bar and ends at the instant it is
+-- complete (base) or derived (derived) through; complete bars count as present.
+
+-- name: progress_of_base
+-- How far loaded intervals were accounted for, how far they are now, and where their range starts.
+CREATE OR REPLACE TEMP TABLE progress AS
+SELECT r.interval_id, r.complete_through AS old_through, d.through AS new_through, c.first_date AS old_first,
+       least(c.first_date, f.first_date) AS new_first
+FROM reach AS r
+JOIN definition AS d USING (interval_id)
+LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM session_coverage
+           WHERE interval_id IN (SELECT interval_id FROM reach) GROUP BY interval_id) AS c USING (interval_id)
+LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM {fresh} GROUP BY interval_id) AS f
+       USING (interval_id);
+
+-- name: progress_after_deletion
+-- The same for intervals that lost bars: their range may start later now, or be gone.
+CREATE OR REPLACE TEMP TABLE progress AS
+SELECT d.interval_id, d.through AS old_through, d.through AS new_through, c.first_date AS old_first,
+       f.first_date AS new_first
+FROM definition AS d
+LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM session_coverage GROUP BY interval_id) AS c
+       USING (interval_id)
+LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM bar
+           WHERE interval_id IN (SELECT interval_id FROM delta) GROUP BY interval_id) AS f USING (interval_id)
+WHERE d.interval_id IN (SELECT interval_id FROM delta);
+
+-- name: progress_of_derived
+-- The same for derived intervals: their range starts with the bucket that holds the base's first session.
+CREATE OR REPLACE TEMP TABLE progress AS
+WITH first_session AS (
+    SELECT interval_id AS base_id, min(session_date) AS first_date FROM session_coverage
+    WHERE interval_id IN (SELECT base_id FROM worked) GROUP BY interval_id
+),
+covered AS (
+    SELECT interval_id, min(session_date) AS first_date FROM session_coverage
+    WHERE interval_id IN (SELECT interval_id FROM worked) GROUP BY interval_id
+)
+SELECT w.interval_id, w.old_through, d.through AS new_through, c.first_date AS old_first,
+       coalesce(b.first_date, f.first_date) AS new_first
+FROM worked AS w
+JOIN definition AS d USING (interval_id)
+LEFT JOIN covered AS c USING (interval_id)
+LEFT JOIN first_session AS f ON f.base_id = w.base_id
+LEFT JOIN calendar_block AS b ON b.calendar = d.calendar AND b.unit = d.unit AND b.length = d.length
+                             AND b.base_unit = d.base_unit AND b.base_length = d.base_length
+                             AND f.first_date BETWEEN b.first_date AND b.last_date;
+
+-- name: touch
+-- The sessions to account for anew: where bars changed, what newly entered a range, and what left it.
+CREATE OR REPLACE TEMP TABLE touched AS
+WITH piece AS (
+    SELECT d.interval_id, s.session_date, s.session_open AS open_, s.session_close AS close_
+    FROM progress AS p
+    JOIN definition AS d USING (interval_id)
+    JOIN calendar_session AS s ON s.calendar = d.calendar AND s.session_date >= p.new_first
+    WHERE d.unit = 'second'
+    UNION ALL
+    SELECT d.interval_id, b.first_date, b.block_open, b.block_close
+    FROM progress AS p
+    JOIN definition AS d USING (interval_id)
+    JOIN calendar_block AS b ON b.calendar = d.calendar AND b.unit = d.unit AND b.length = d.length
+                            AND b.base_unit = d.base_unit AND b.base_length = d.base_length
+                            AND b.first_date >= p.new_first
+)
+SELECT interval_id, session_date FROM {changed} WHERE session_date IS NOT NULL
+UNION
+SELECT interval_id, session_date
+FROM piece JOIN progress AS p USING (interval_id)
+WHERE open_ < p.new_through
+  AND (session_date < coalesce(p.old_first, DATE 'infinity')
+       OR close_ > coalesce(p.old_through, beginning()))
+UNION
+SELECT c.interval_id, c.session_date
+FROM session_coverage AS c JOIN progress AS p USING (interval_id)
+WHERE p.new_first IS NULL OR c.session_date < p.new_first;
+
+-- name: room
+-- What each touched session has room for, segment by segment, as far as its interval has come.
+CREATE OR REPLACE TEMP TABLE room AS
+SELECT t.interval_id, t.session_date, g.segment, g.segment_open AS open_,
+       CASE WHEN d.through >= g.segment_close THEN g.segment_close
+            ELSE later(g.segment_open, (epoch_us(d.through) - epoch_us(g.segment_open))
+                                       // (d.length::BIGINT * 1000000) * d.length) END AS end_,
+       d.length AS width_seconds
+FROM touched AS t
+JOIN progress AS p ON p.interval_id = t.interval_id AND t.session_date >= p.new_first
+JOIN definition AS d ON d.interval_id = t.interval_id AND d.unit = 'second'
+JOIN trading_session AS g ON g.calendar = d.calendar AND g.session_date = t.session_date AND g.replaced_by IS NULL
+WHERE g.segment_open < d.through
+UNION ALL
+SELECT t.interval_id, t.session_date, 0, b.block_open, b.block_close,
+       (epoch_us(b.block_close) - epoch_us(b.block_open)) // 1000000
+FROM touched AS t
+JOIN progress AS p ON p.interval_id = t.interval_id AND t.session_date >= p.new_first
+JOIN definition AS d ON d.interval_id = t.interval_id
+JOIN calendar_block AS b ON b.calendar = d.calendar AND b.unit = d.unit AND b.length = d.length
+                        AND b.base_unit = d.base_unit AND b.base_length = d.base_length
+                        AND b.first_date = t.session_date
+WHERE b.block_close <= d.through;
+
+-- name: room_bounds
+-- The stretch of time the touched sessions lie in.
+SELECT min(open_), max(end_) FROM room;
+
+-- name: present
+-- How many complete bars each touched segment has.
+CREATE OR REPLACE TEMP TABLE account AS
+SELECT r.*, slots(r.open_, r.end_, r.width_seconds)::INTEGER AS expected_count,
+       coalesce(b.present_count, 0)::INTEGER AS present_count
+FROM room AS r
+LEFT JOIN (
+    SELECT b.interval_id, b.session_date, b.segment, count(*) AS present_count
+    FROM bar AS b
+    SEMI JOIN touched AS t USING (interval_id, session_date)
+    WHERE b.bar_start >= $first_start::TIMESTAMPTZ AND b.bar_start < $last_end::TIMESTAMPTZ
+      AND b.base_count = b.expected_count AND b.base_count > 0
+    GROUP BY b.interval_id, b.session_date, b.segment
+) AS b USING (interval_id, session_date, segment)
+WHERE r.open_ < r.end_;
+
+-- name: clear_coverage
+-- What was said of the touched sessions before.
+DELETE FROM session_coverage WHERE (interval_id, session_date) IN (SELECT (interval_id, session_date) FROM touched);
+
+-- name: add_coverage
+-- What is true of them now.
+INSERT INTO session_coverage (interval_id, session_date, expected_count, present_count)
+SELECT interval_id, session_date, sum(expected_count), sum(present_count)
+FROM account GROUP BY interval_id, session_date ORDER BY interval_id, session_date;
+
+-- name: clear_gaps
+-- The gaps the touched sessions had before.
+DELETE FROM gap WHERE (interval_id, session_date) IN (SELECT (interval_id, session_date) FROM touched);
+
+-- name: add_gaps
+-- The gaps they have now: what lies between one complete bar and the next, before the first and after the last.
+INSERT INTO gap (interval_id, session_date, segment, gap_start, gap_end, missing_count)
+WITH lacking AS (
+    SELECT * FROM account WHERE present_count < expected_count
+),
+edge AS (
+    SELECT l.interval_id, l.session_date, l.segment, b.bar_start AS start_, later(b.bar_start, b.span_seconds) AS end_
+    FROM lacking AS l
+    JOIN bar AS b USING (interval_id, session_date, segment)
+    WHERE b.bar_start >= $first_start::TIMESTAMPTZ AND b.bar_start < $last_end::TIMESTAMPTZ
+      AND b.base_count = b.expected_count AND b.base_count > 0
+    UNION ALL
+    SELECT interval_id, session_date, segment, end_, end_ FROM lacking
+),
+between_ AS (
+    SELECT e.interval_id, e.session_date, e.segment, e.start_ AS gap_end, l.width_seconds,
+           coalesce(lag(e.end_) OVER (PARTITION BY e.interval_id, e.session_date, e.segment ORDER BY e.start_), l.open_)
+               AS gap_start
+    FROM edge AS e JOIN lacking AS l USING (interval_id, session_date, segment)
+)
+SELECT interval_id, session_date, segment, gap_start, gap_end, slots(gap_start, gap_end, width_seconds)
+FROM between_
+WHERE gap_start < gap_end
+ORDER BY interval_id, gap_start;
+
+-- name: grade
+-- The quality of every interval whose account changed, over its whole range.
+UPDATE interval_definition AS d SET quality_pct = c.quality_pct
+FROM (
+    SELECT p.interval_id, 100.0::DOUBLE * sum(c.present_count) / nullif(sum(c.expected_count), 0) AS quality_pct
+    FROM progress AS p LEFT JOIN session_coverage AS c USING (interval_id)
+    GROUP BY p.interval_id
+) AS c
+WHERE d.interval_id = c.interval_id AND d.quality_pct IS DISTINCT FROM c.quality_pct;

@@ -1,0 +1,13 @@
+-- Batches: every committed write has one, and they order time.
+
+-- name: next
+-- The id of the batch being written. Ids are dense, for one writer at a time hands them out.
+SELECT coalesce(max(batch_id), 0) + 1 FROM batch;
+
+-- name: add
+-- The batch's own row, written last. committed_at never repeats and never runs backwards.
+INSERT INTO batch (batch_id, kind, source, started_at, committed_at, inserted, revised, unchanged, rejected, deleted)
+SELECT $batch_id, $kind, $source, $started_at,
+       greatest($clock::TIMESTAMPTZ, coalesce(instant(epoch_us(max(committed_at)) + 1), beginning())),
+       $inserted, $revised, $unchanged, $rejected, $deleted
+FROM batch;

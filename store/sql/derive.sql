@@ -1,0 +1,225 @@
+-- Deriving: finding the work, and turning base bars into the bars of longer intervals.
+--
+-- A level is a temporary table with one row per base interval and bucket: session_date, segment and bucket number
+-- say where it lies (blocks of sessions: the first session's date, 0 and 0). Coarser levels are made from finer
+-- ones; sums stay exact decimals until a bar is written, so the path taken leaves no trace in the bits.
+
+-- name: waiting_symbols
+-- The symbols with work, in the order they were registered, with the number of base bars that may have to be read.
+SELECT symbol_id FROM pending($clock::TIMESTAMPTZ)
+UNION
+SELECT d.symbol_id
+FROM definition AS d
+JOIN invalidation AS i ON i.interval_id = d.base_id AND i.range_start < d.derived_through
+WHERE d.derived
+ORDER BY symbol_id;
+
+-- name: forward
+-- Buckets that have closed since the last time, one range per derived interval.
+CREATE OR REPLACE TEMP TABLE target AS
+SELECT interval_id, base_id, calendar, unit, length, base_unit, base_length,
+       coalesce(derived_through, beginning()) AS from_, new_through AS to_
+FROM pending($clock::TIMESTAMPTZ)
+WHERE symbol_id BETWEEN $first_symbol AND $last_symbol;
+
+-- name: again
+-- Buckets below derived_through that an invalidation touches. A bar that only overlaps its bucket's edge cannot
+-- be: ranges are widened to whole buckets.
+CREATE OR REPLACE TEMP TABLE target AS
+WITH hit AS (
+    SELECT d.*, i.session_date, i.range_start, i.range_end
+    FROM definition AS d
+    JOIN invalidation AS i ON i.interval_id = d.base_id AND i.range_start < d.derived_through
+    WHERE d.derived AND d.symbol_id BETWEEN $first_symbol AND $last_symbol
+),
+widened AS (
+    SELECT h.*,
+           later(s.segment_open, (greatest(epoch_us(h.range_start) - epoch_us(s.segment_open), 0)
+                                  // (h.length::BIGINT * 1000000)) * h.length) AS from_,
+           least(s.segment_close,
+                 later(s.segment_open, slots(s.segment_open, h.range_end, h.length) * h.length)) AS to_
+    FROM hit AS h
+    JOIN trading_session AS s ON s.calendar = h.calendar AND s.session_date = h.session_date AND s.replaced_by IS NULL
+    WHERE h.unit = 'second' AND h.range_start < s.segment_close AND h.range_end > s.segment_open
+    UNION ALL
+    SELECT h.*, b.block_open, b.block_close
+    FROM hit AS h
+    JOIN calendar_block AS b ON b.calendar = h.calendar AND b.unit = h.unit AND b.length = h.length
+                            AND b.base_unit = h.base_unit AND b.base_length = h.base_length
+                            AND h.session_date BETWEEN b.first_date AND b.last_date
+    WHERE h.unit <> 'second'
+)
+SELECT DISTINCT interval_id, base_id, calendar, unit, length, base_unit, base_length, from_, to_
+FROM widened
+WHERE from_ < derived_through;
+
+-- name: target_bounds
+-- The stretch of time the targets lie in, and the intervals they belong to.
+SELECT count(*), min(from_), max(to_), min(interval_id), max(interval_id) FROM target;
+
+-- name: target_kinds
+-- Which lengths are to be derived from which base lengths.
+SELECT DISTINCT base_unit, base_length, unit, length FROM target;
+
+-- name: scan
+-- The sessions whose base bars have to be read.
+CREATE OR REPLACE TEMP TABLE scan AS
+SELECT DISTINCT t.base_id, t.calendar, s.session_date
+FROM {ranges} AS t
+JOIN calendar_session AS s ON s.calendar = t.calendar AND s.session_open < t.to_ AND s.session_close > t.from_
+WHERE t.base_unit = $base_unit AND t.base_length = $base_length;
+
+-- name: ranges
+-- The targets' ranges, as they are.
+target
+
+-- name: ranges_joined
+-- The targets' ranges, one per base: going forward they start and end close together.
+(SELECT base_id, calendar, base_unit, base_length, min(from_) AS from_, max(to_) AS to_ FROM target GROUP BY ALL)
+
+-- name: level_from_bars
+-- Buckets of a segment from the base bars. A closing bar starts where its segment ends and joins the last bucket.
+CREATE OR REPLACE TEMP TABLE {level} AS
+SELECT b.interval_id AS base_id, s.calendar, b.session_date, b.segment,
+       least((epoch_us(b.bar_start) - epoch_us(g.segment_open)) // $width_us,
+             slots(g.segment_open, g.segment_close, $width) - 1)::INTEGER AS bucket,
+       arg_min(b.open, b.bar_start) AS open, max(b.high) AS high, min(b.low) AS low,
+       arg_max(b.close, b.bar_start) AS close,
+       sum(b.volume::DECIMAL(38, 9)) AS volume,
+       CASE WHEN count(b.trade_count) = count(*) THEN sum(b.trade_count) END AS trade_count,
+       sum(CASE WHEN b.volume > 0 THEN (b.vwap * b.volume)::DECIMAL(38, 15) END) AS turnover,
+       bool_and(b.volume = 0 OR b.vwap IS NOT NULL) AS vwap_known,
+       sum(b.base_count) AS base_count
+FROM bar AS b
+JOIN scan AS s ON s.base_id = b.interval_id AND s.session_date = b.session_date
+JOIN trading_session AS g ON g.calendar = s.calendar AND g.session_date = b.session_date AND g.segment = b.segment
+                         AND g.replaced_by IS NULL
+WHERE b.bar_start >= $first_start::TIMESTAMPTZ AND b.bar_start <= $last_end::TIMESTAMPTZ
+GROUP BY ALL;
+
+-- name: level_from_level
+-- Buckets of a segment from shorter ones that divide them.
+CREATE OR REPLACE TEMP TABLE {level} AS
+SELECT base_id, calendar, session_date, segment, (bucket // $ratio)::INTEGER AS bucket,
+       arg_min(open, bucket) AS open, max(high) AS high, min(low) AS low, arg_max(close, bucket) AS close,
+       sum(volume) AS volume,
+       CASE WHEN count(trade_count) = count(*) THEN sum(trade_count) END AS trade_count,
+       sum(turnover) AS turnover, bool_and(vwap_known) AS vwap_known, sum(base_count) AS base_count
+FROM {parent}
+GROUP BY ALL;
+
+-- name: block_session
+-- Which block each session belongs to, for one length.
+CREATE OR REPLACE TEMP TABLE block_session AS
+SELECT calendar, session_date,
+       min(session_date) OVER (PARTITION BY calendar, block_number($unit, $length, session_date, ordinal)) AS first_date
+FROM calendar_session
+WHERE calendar IN (SELECT calendar FROM scan);
+
+-- name: block_from_bars
+-- Blocks of sessions from the base bars.
+CREATE OR REPLACE TEMP TABLE {level} AS
+SELECT b.interval_id AS base_id, s.calendar, k.first_date AS session_date, 0::TINYINT AS segment, 0 AS bucket,
+       arg_min(b.open, b.bar_start) AS open, max(b.high) AS high, min(b.low) AS low,
+       arg_max(b.close, b.bar_start) AS close,
+       sum(b.volume::DECIMAL(38, 9)) AS volume,
+       CASE WHEN count(b.trade_count) = count(*) THEN sum(b.trade_count) END AS trade_count,
+       sum(CASE WHEN b.volume > 0 THEN (b.vwap * b.volume)::DECIMAL(38, 15) END) AS turnover,
+       bool_and(b.volume = 0 OR b.vwap IS NOT NULL) AS vwap_known,
+       sum(b.base_count) AS base_count
+FROM bar AS b
+JOIN scan AS s ON s.base_id = b.interval_id AND s.session_date = b.session_date
+JOIN block_session AS k ON k.calendar = s.calendar AND k.session_date = b.session_date
+WHERE b.bar_start >= $first_start::TIMESTAMPTZ AND b.bar_start <= $last_end::TIMESTAMPTZ
+GROUP BY ALL;
+
+-- name: block_from_level
+-- Blocks of sessions from buckets of segments, or from shorter blocks.
+CREATE OR REPLACE TEMP TABLE {level} AS
+SELECT l.base_id, l.calendar, k.first_date AS session_date, 0::TINYINT AS segment, 0 AS bucket,
+       arg_min(l.open, position_) AS open, max(l.high) AS high, min(l.low) AS low,
+       arg_max(l.close, position_) AS close,
+       sum(l.volume) AS volume,
+       CASE WHEN count(l.trade_count) = count(*) THEN sum(l.trade_count) END AS trade_count,
+       sum(l.turnover) AS turnover, bool_and(l.vwap_known) AS vwap_known, sum(l.base_count) AS base_count
+FROM (SELECT *, ((session_date - DATE '1970-01-01') * 100 + segment)::BIGINT * 100000 + bucket AS position_
+      FROM {parent}) AS l
+JOIN block_session AS k ON k.calendar = l.calendar AND k.session_date = l.session_date
+GROUP BY ALL;
+
+-- name: fresh
+-- Where derived bars are gathered before they are written.
+CREATE OR REPLACE TEMP TABLE fresh AS
+SELECT * EXCLUDE (batch_id) FROM bar LIMIT 0;
+
+-- name: gather_intraday
+-- The bars of one intraday length that lie in a target.
+INSERT INTO fresh
+SELECT i.interval_id, p.bar_start, p.span_seconds, l.session_date, l.segment, l.open, l.high, l.low, l.close,
+       l.volume::DOUBLE, l.trade_count::BIGINT, vwap_of(l.turnover, l.volume, l.vwap_known, l.low, l.high),
+       l.base_count::INTEGER, slots(p.bar_start, later(p.bar_start, p.span_seconds), $base_length)::INTEGER
+FROM {level} AS l
+JOIN trading_session AS g ON g.calendar = l.calendar AND g.session_date = l.session_date AND g.segment = l.segment
+                         AND g.replaced_by IS NULL
+CROSS JOIN LATERAL (SELECT later(g.segment_open, l.bucket::BIGINT * $length) AS bar_start,
+                           least($length, (epoch_us(g.segment_close) - epoch_us(g.segment_open)) // 1000000
+                                          - l.bucket::BIGINT * $length) AS span_seconds) AS p
+JOIN (SELECT DISTINCT base_id, interval_id FROM target WHERE unit = 'second' AND length = $length) AS i
+  ON i.base_id = l.base_id
+SEMI JOIN target AS t ON t.interval_id = i.interval_id AND p.bar_start >= t.from_ AND p.bar_start < t.to_;
+
+-- name: gather_blocks
+-- The bars of one length of 1d or more that lie in a target.
+INSERT INTO fresh
+SELECT i.interval_id, b.block_open, (epoch_us(b.block_close) - epoch_us(b.block_open)) // 1000000, l.session_date, 0,
+       l.open, l.high, l.low, l.close,
+       l.volume::DOUBLE, l.trade_count::BIGINT, vwap_of(l.turnover, l.volume, l.vwap_known, l.low, l.high),
+       l.base_count::INTEGER, b.expected_count
+FROM {level} AS l
+JOIN calendar_block AS b ON b.calendar = l.calendar AND b.unit = $unit AND b.length = $length
+                        AND b.base_unit = $base_unit AND b.base_length = $base_length
+                        AND b.first_date = l.session_date
+JOIN (SELECT DISTINCT base_id, interval_id FROM target WHERE unit = $unit AND length = $length) AS i
+  ON i.base_id = l.base_id
+SEMI JOIN target AS t ON t.interval_id = i.interval_id AND b.block_open >= t.from_ AND b.block_open < t.to_;
+
+-- name: worked
+-- The derived intervals that a chunk works on, and how far they were derived before; added to by each pass.
+CREATE OR REPLACE TEMP TABLE worked (interval_id INTEGER, base_id INTEGER, old_through TIMESTAMPTZ);
+
+-- name: changed
+-- Which derived bars were written, added to by each pass.
+CREATE OR REPLACE TEMP TABLE changed (interval_id INTEGER, session_date DATE, action VARCHAR);
+
+-- name: note_delta
+-- The bars a comparison found to differ.
+INSERT INTO changed SELECT interval_id, session_date, action FROM delta;
+
+-- name: note_fresh
+-- Bars that were simply added.
+INSERT INTO changed SELECT interval_id, session_date, 'insert' FROM fresh;
+
+-- name: add_worked
+-- Intervals that move on as well as those that were derived again.
+INSERT INTO worked
+SELECT d.interval_id, d.base_id, d.derived_through
+FROM definition AS d
+WHERE d.interval_id IN (SELECT interval_id FROM target) AND d.interval_id NOT IN (SELECT interval_id FROM worked);
+
+-- name: advance
+-- Every interval of the forward pass is derived through the last closed bucket, empty or not.
+UPDATE interval_definition AS d SET derived_through = t.to_
+FROM target AS t WHERE d.interval_id = t.interval_id;
+
+-- name: consume
+-- The invalidations of this chunk are dealt with: below derived_through the buckets were computed again, above it
+-- they will be when they close.
+DELETE FROM invalidation
+WHERE interval_id IN (SELECT base_id FROM definition WHERE derived AND symbol_id BETWEEN $first_symbol AND $last_symbol);
+
+-- name: changes_by_interval
+-- What was written, by interval length.
+SELECT d.interval, count(*) FILTER (WHERE c.action = 'insert'), count(*) FILTER (WHERE c.action = 'revise'),
+       count(*) FILTER (WHERE c.action = 'delete')
+FROM changed AS c JOIN interval_definition AS d USING (interval_id)
+GROUP BY d.interval;

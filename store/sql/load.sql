@@ -1,0 +1,383 @@
+-- Loading base bars: from the rows as given to bars that are checked and placed in their sessions.
+
+-- name: describe
+-- The columns a source has.
+DESCRIBE SELECT * FROM {rows};
+
+-- name: symbols_given
+-- The symbols a source names, each once, as it spells them.
+SELECT DISTINCT {symbol}::VARCHAR FROM {rows} WHERE {symbol} IS NOT NULL;
+
+-- name: definitions
+-- The base intervals of the symbols named.
+SELECT symbol, interval_id, interval, calendar, unit, length, closing_seconds > 0
+FROM definition
+WHERE NOT derived AND list_contains($symbols::VARCHAR[], symbol);
+
+-- name: read
+-- The rows as given, parsed but not judged. The order of the table is the order of the source.
+CREATE OR REPLACE TEMP TABLE raw AS
+SELECT {symbol} AS symbol_given, {local} AS local, {instant} AS instant_given,
+       {open} AS open, {high} AS high, {low} AS low, {close} AS close, {volume} AS volume,
+       {trade_count} AS trade_count, {vwap} AS vwap, {misread} AS misread
+FROM {rows};
+
+-- name: bounds
+-- How many rows there are, the time they span, and how many stamps need a time zone to mean an instant.
+-- Stamps at midnight name a date where bars are as long as sessions; those need none.
+SELECT count(*),
+       least(min(instant_given), min(local::TIMESTAMPTZ)),
+       greatest(max(instant_given), max(local::TIMESTAMPTZ)),
+       count(*) FILTER (WHERE instant_given IS NULL AND local IS NOT NULL),
+       count(*) FILTER (WHERE instant_given IS NULL AND local <> date_trunc('day', local))
+FROM raw;
+
+-- name: arrow_rows
+-- A frame, registered by this name.
+source_frame
+
+-- name: parquet_rows
+-- Parquet files, one after the other; columns are matched by name.
+read_parquet({paths}, union_by_name = true)
+
+-- name: csv_rows
+-- Text files, every field as it stands; lines that are no rows are passed over.
+read_csv({paths}, all_varchar = true, header = true, skip = {skip}, ignore_errors = true)
+
+-- name: csv_rows_noting_malformed
+-- The same, with the lines that are no rows noted.
+read_csv({paths}, all_varchar = true, header = true, skip = {skip},
+         store_rejects = true, rejects_table = 'malformed', rejects_scan = 'malformed_scan')
+
+-- name: in_order
+-- The rows with their place in the source, from 1.
+(SELECT rowid + 1 AS file_row, * FROM raw)
+
+-- name: in_order_inferred
+-- The same, with what was inferred about repeated hours.
+(SELECT r.rowid + 1 AS file_row, r.*, i.occurrence AS inferred_occurrence
+ FROM raw AS r LEFT JOIN inferred AS i ON i.file_row = r.rowid)
+
+-- name: zone_join
+-- Local stamps find how far their zone is from UTC.
+LEFT JOIN zone_piece AS z ON z.local_day = r.local::DATE - DATE '1970-01-01'
+                         AND r.local >= z.local_from AND r.local < z.local_to
+                         AND r.instant_given IS NULL AND {occurrence}
+
+-- name: infer_occurrence
+-- Which pass through the repeated hour an ambiguous stamp belongs to: the second, once the clock has gone back
+-- between one row of the symbol and the next. In a source that runs backwards the passes come the other way round.
+CREATE OR REPLACE TEMP TABLE inferred AS
+WITH direction AS (
+    SELECT symbol_given, arg_min(local, rowid) > arg_max(local, rowid) AS backwards FROM raw GROUP BY symbol_given
+),
+repeated AS (
+    SELECT r.rowid AS file_row, r.symbol_given, r.local, z.local_from,
+           CASE WHEN d.backwards THEN -r.rowid ELSE r.rowid END AS position
+    FROM raw AS r
+    JOIN zone_piece AS z ON z.local_day = r.local::DATE - DATE '1970-01-01'
+                        AND r.local >= z.local_from AND r.local < z.local_to AND z.occurrence = 1
+    JOIN direction AS d ON d.symbol_given IS NOT DISTINCT FROM r.symbol_given
+    WHERE r.instant_given IS NULL
+),
+stepped AS (
+    SELECT *, local <= lag(local) OVER (PARTITION BY symbol_given, local_from ORDER BY position) AS steps_back
+    FROM repeated
+),
+passed AS (
+    SELECT file_row,
+           count_if(steps_back) OVER (PARTITION BY symbol_given, local_from ORDER BY position) AS passed_count,
+           count_if(steps_back) OVER (PARTITION BY symbol_given, local_from) AS step_count
+    FROM stepped
+)
+SELECT file_row, 1 + passed_count AS occurrence FROM passed WHERE step_count = 1;
+
+-- name: calendar_piece
+-- Time cut at every segment's open and close, one row per UTC day a piece touches, so that an instant finds its
+-- segment by an equality. Pieces between segments have no session; they know what they lie between.
+CREATE OR REPLACE TEMP TABLE calendar_piece AS
+WITH segment AS (
+    SELECT *, lead(segment_open) OVER (PARTITION BY calendar ORDER BY segment_open) AS next_open
+    FROM calendar_segment
+    WHERE calendar IN (SELECT calendar FROM symbol_map)
+      AND session_date BETWEEN $first::DATE - 15 AND $last::DATE + 15
+),
+piece AS (
+    SELECT calendar, session_date, segment, segment_open AS piece_from, segment_close AS piece_to,
+           NULL::DATE AS closed_date, NULL::TINYINT AS closed_segment
+    FROM segment
+    UNION ALL
+    SELECT calendar, NULL, NULL, segment_close, next_open,
+           CASE WHEN closes_session THEN session_date END, CASE WHEN closes_session THEN segment END
+    FROM segment
+    WHERE segment_close < next_open
+)
+SELECT *, unnest(generate_series(day_number(epoch_us(piece_from)), day_number(epoch_us(piece_to) - 1))) AS day
+FROM piece;
+
+-- name: session_name
+-- What may stand for a session or a block of them in a source of bars of 1d and longer: the date of its first
+-- session, and the calendar date it starts on (a week's Monday, a month's first).
+CREATE OR REPLACE TEMP TABLE session_name AS
+SELECT DISTINCT calendar, first_date, block_open, block_close,
+       unnest([first_date, CASE unit WHEN 'week' THEN DATE '1970-01-05' + block * length * 7
+                                     WHEN 'month' THEN (DATE '1970-01-01' + to_months(block * length))::DATE
+                                     ELSE first_date END]) AS named_date
+FROM calendar_block
+WHERE unit = $unit AND length = $length AND base_unit = $unit AND base_length = $length
+  AND calendar IN (SELECT calendar FROM symbol_map);
+
+-- name: judge
+-- Every row as a bar: where it lies, and why it cannot be taken, if it cannot. The first reason that holds counts.
+CREATE OR REPLACE TEMP TABLE staged AS
+WITH timed AS (
+    SELECT r.*, m.interval_id, m.calendar, m.includes_closing_bar, m.refusal,
+           CASE WHEN r.local = date_trunc('day', r.local) THEN r.local::DATE END AS named_date,
+           {stamp} AS stamp, {ambiguous} AS ambiguous
+    FROM {raw} AS r
+    LEFT JOIN symbol_map AS m ON {symbol_match}
+    {zoned}
+),
+{placed}
+SELECT file_row, interval_id, bar_start, span_seconds, session_date, segment,
+       open, high, low, close, volume, trade_count, vwap, base_count, expected_count, known,
+       CASE WHEN refusal IS NOT NULL THEN refusal
+            WHEN interval_id IS NULL THEN 'the symbol is missing'
+            WHEN local IS NULL AND instant_given IS NULL THEN 'the stamp cannot be read'
+            WHEN unplaceable THEN 'no such local time: the clock skips it'
+            WHEN ambiguous THEN 'ambiguous local time: the clock shows it twice; say ambiguous="first", "second" or "infer"'
+            WHEN misread IS NOT NULL THEN misread || ' is not a number'
+            WHEN open IS NULL THEN 'open is missing'
+            WHEN high IS NULL THEN 'high is missing'
+            WHEN low IS NULL THEN 'low is missing'
+            WHEN close IS NULL THEN 'close is missing'
+            WHEN volume IS NULL THEN 'volume is missing'
+            WHEN NOT (isfinite(open) AND isfinite(high) AND isfinite(low) AND isfinite(close)
+                      AND isfinite(volume) AND isfinite(coalesce(vwap, 0))) THEN 'a price or the volume is not finite'
+            WHEN high < low THEN 'high is below low'
+            WHEN open NOT BETWEEN low AND high THEN 'open is outside [low, high]'
+            WHEN close NOT BETWEEN low AND high THEN 'close is outside [low, high]'
+            WHEN volume < 0 THEN 'volume is negative'
+            WHEN trade_count < 0 THEN 'trade_count is negative'
+            WHEN greatest(abs(high), abs(low), abs(coalesce(vwap, 0))) * volume >= $turnover_limit
+              OR volume >= $volume_limit OR trade_count >= $trade_count_limit
+            THEN 'price times volume is too large to be summed exactly'
+            WHEN misplaced THEN $misplaced_reason
+            WHEN later(bar_start, span_seconds) > $latest_end::TIMESTAMPTZ THEN 'the bar has not ended yet'
+       END AS reason
+FROM placed;
+
+-- name: placed_intraday
+-- Where bars that are parts of a segment lie: on the grid of the segment, or outside every session. A stamp that
+-- labels the end is looked up just before it.
+found AS (
+    SELECT t.*, r_.stamp_us, p.day IS NOT NULL AS known, p.session_date AS in_date, p.segment AS in_segment,
+           epoch_us(p.piece_from) AS from_us, epoch_us(p.piece_to) AS to_us, p.closed_date, p.closed_segment
+    FROM timed AS t
+    CROSS JOIN LATERAL (SELECT epoch_us(t.stamp) AS stamp_us) AS r_
+    LEFT JOIN calendar_piece AS p
+           ON p.calendar = t.calendar AND p.day = day_number(stamp_us - {end_shift})
+          AND stamp_us - {end_shift} >= epoch_us(p.piece_from) AND stamp_us - {end_shift} < epoch_us(p.piece_to)
+),
+started AS (
+    SELECT *, {start} AS start_us FROM found
+),
+closing AS (
+    SELECT *, coalesce(includes_closing_bar AND closed_date IS NOT NULL AND start_us = from_us, false) AS closing
+    FROM started
+),
+placed AS (
+    SELECT *, instant(start_us) AS bar_start,
+           CASE WHEN in_segment IS NULL THEN $width_us ELSE least($width_us, to_us - start_us) END // 1000000 AS span_seconds,
+           CASE WHEN closing THEN closed_date ELSE in_date END AS session_date,
+           CASE WHEN closing THEN closed_segment ELSE in_segment END AS segment,
+           CASE WHEN closing THEN 0 ELSE 1 END AS base_count,
+           CASE WHEN in_segment IS NULL THEN 0 ELSE 1 END AS expected_count,
+           CASE WHEN in_segment IS NULL THEN start_us < from_us OR start_us + $width_us > to_us
+                ELSE {off_grid} END AS misplaced,
+           stamp IS NULL AS unplaceable
+    FROM closing
+)
+
+-- name: placed_sessions
+-- Which session, or block of them, a bar of 1d or longer is: the one its date names, or the one that begins (with
+-- end labels: ends) at its stamp.
+found AS (
+    SELECT t.*, coalesce(n.first_date, o.first_date) AS session_date,
+           coalesce(n.block_open, o.block_open) AS bar_start,
+           (epoch_us(coalesce(n.block_close, o.block_close)) - epoch_us(coalesce(n.block_open, o.block_open))) // 1000000
+               AS span_seconds,
+           coalesce(t.named_date, t.stamp::DATE) BETWEEN c.known_from AND c.known_through AS known
+    FROM timed AS t
+    LEFT JOIN trading_calendar AS c ON c.calendar = t.calendar
+    LEFT JOIN session_name AS n ON n.calendar = t.calendar AND n.named_date = t.named_date
+    LEFT JOIN session_name AS o ON o.calendar = t.calendar AND o.{edge} = t.stamp AND o.named_date = o.first_date
+),
+placed AS (
+    SELECT * REPLACE (coalesce(bar_start, stamp, named_date::TIMESTAMPTZ) AS bar_start,
+                      coalesce(span_seconds, 0) AS span_seconds),
+           0 AS segment, 1 AS base_count, 1 AS expected_count, bar_start IS NULL AND known AS misplaced,
+           stamp IS NULL AND named_date IS NULL AS unplaceable
+    FROM found
+)
+
+-- name: verdict
+-- What the judging came to: rows taken, rows refused, rows in no session, and rows no calendar can place.
+SELECT count(*) FILTER (WHERE reason IS NULL), count(*) FILTER (WHERE reason IS NOT NULL),
+       count(*) FILTER (WHERE reason IS NULL AND session_date IS NULL),
+       count(*) FILTER (WHERE reason IS NULL AND NOT known)
+FROM staged;
+
+-- name: unknown_range
+-- The first row beyond what its calendar knows.
+SELECT m.calendar, c.known_from, c.known_through, s.file_row
+FROM staged AS s
+JOIN symbol_map AS m USING (interval_id)
+JOIN trading_calendar AS c USING (calendar)
+WHERE s.reason IS NULL AND NOT s.known
+ORDER BY s.file_row
+LIMIT 1;
+
+-- name: order
+-- Whether the rows taken come in the order of the bar table, and whether a key repeats: each row is compared with
+-- the one before it, in the order they were read.
+SELECT count(*) FILTER (WHERE interval_id < last_id OR (interval_id = last_id AND bar_start <= last_start))
+FROM (SELECT interval_id, bar_start, lag(interval_id) OVER () AS last_id, lag(bar_start) OVER () AS last_start
+      FROM staged WHERE reason IS NULL);
+
+-- name: sort
+-- The rows taken, in the order of the bar table; of several with one key the source's last comes last.
+CREATE OR REPLACE TEMP TABLE fresh AS
+SELECT * EXCLUDE (known, reason) FROM staged WHERE reason IS NULL ORDER BY interval_id, bar_start, file_row;
+
+-- name: repeats
+-- Rows whose key comes again later in the source, and whether the last of them says the same.
+CREATE OR REPLACE TEMP TABLE repeated AS
+WITH marked AS (
+    SELECT interval_id, bar_start FROM (
+        SELECT interval_id, bar_start, lag(interval_id) OVER () AS last_id, lag(bar_start) OVER () AS last_start FROM fresh)
+    WHERE interval_id = last_id AND bar_start = last_start
+),
+rows_ AS (
+    SELECT f.*, last_value(file_row) OVER one_bar AS kept_row,
+           (open, high, low, close, volume, trade_count, vwap) IS NOT DISTINCT FROM last_value(
+               (open, high, low, close, volume, trade_count, vwap)) OVER one_bar AS same
+    FROM fresh AS f SEMI JOIN marked USING (interval_id, bar_start)
+    WINDOW one_bar AS (PARTITION BY interval_id, bar_start ORDER BY file_row
+                       ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+)
+SELECT file_row, same, session_date IS NULL AS outside FROM rows_ WHERE file_row <> kept_row;
+
+-- name: drop_repeats
+-- Of several rows with one key only the last stays.
+DELETE FROM fresh WHERE file_row IN (SELECT file_row FROM repeated);
+
+-- name: count_repeats
+-- How many rows came again later: with the same values, with others, and of those with others in no session.
+SELECT count(*) FILTER (WHERE same), count(*) FILTER (WHERE NOT same), count(*) FILTER (WHERE NOT same AND outside)
+FROM repeated;
+
+-- name: refused
+-- Every row left out, with its reason.
+CREATE OR REPLACE TEMP TABLE refused AS
+SELECT file_row, reason FROM staged WHERE reason IS NOT NULL;
+
+-- name: count_refused
+-- How many rows that is.
+SELECT count(*) FROM refused;
+
+-- name: count_fresh
+-- How many rows are to be written.
+SELECT count(*) FROM {fresh};
+
+-- name: refuse_repeats
+-- Rows that a later row contradicts.
+INSERT INTO refused
+SELECT file_row, 'a later row of the source has other values for this bar' FROM repeated WHERE NOT same;
+
+-- name: rejects_by_reason
+-- The rows left out, counted by reason, each with the first row as given.
+SELECT reason, count(*), min(file_row), arg_min(given, coalesce(file_row, 0))
+FROM refused_given GROUP BY reason ORDER BY count(*) DESC, reason;
+
+-- name: quote_rejects
+-- The rows left out as they were given: read from the source again, for few need it.
+CREATE OR REPLACE TEMP TABLE refused_given AS
+SELECT f.file_row, to_json(g)::VARCHAR AS given, f.reason
+FROM refused AS f
+JOIN (SELECT row_number() OVER () AS file_row_, * FROM {rows}) AS g ON g.file_row_ = f.file_row;
+
+-- name: add_malformed
+-- Lines of a text file that are no rows: too few or too many fields.
+INSERT INTO refused_given
+SELECT NULL, csv_line, 'line ' || line || ' is no row: ' || any_value(error_message) FROM malformed GROUP BY line, csv_line;
+
+-- name: count_malformed
+-- How many lines of a text file are no rows.
+SELECT count(DISTINCT line) FROM malformed;
+
+-- name: keep_rejects
+-- The rows left out become part of the store.
+INSERT INTO rejected_bar (batch_id, file_row, given, reason)
+SELECT $batch_id, file_row, given, reason FROM refused_given ORDER BY file_row;
+
+-- name: reach
+-- How far each interval's rows reach, and how far the interval had come before.
+CREATE OR REPLACE TEMP TABLE reach AS
+SELECT f.interval_id, min(f.bar_start) AS first_start, max(later(f.bar_start, f.span_seconds)) AS last_end,
+       any_value(d.complete_through) AS complete_through
+FROM {fresh} AS f JOIN interval_definition AS d USING (interval_id)
+GROUP BY f.interval_id;
+
+-- name: overlap
+-- Whether rows lie where bars may be already, and which part of the bar table those are in.
+SELECT count(*), min(interval_id), max(interval_id), min(first_start), max(last_end)
+FROM reach WHERE first_start < complete_through;
+
+-- name: resent
+-- The sessions the rows belong to, each to be replaced whole.
+CREATE OR REPLACE TEMP TABLE resent AS
+SELECT DISTINCT interval_id, session_date FROM {fresh} WHERE session_date IS NOT NULL;
+
+-- name: resent_place
+-- The part of the bar table that those sessions and the rows take up.
+SELECT min(interval_id), max(interval_id), min(start_), max(end_)
+FROM (SELECT interval_id, first_start AS start_, last_end AS end_ FROM reach
+      UNION ALL
+      SELECT r.interval_id, s.session_open, later(s.session_close, d.closing_seconds + 1)
+      FROM resent AS r JOIN definition AS d USING (interval_id)
+      JOIN calendar_session AS s ON s.calendar = d.calendar AND s.session_date = r.session_date);
+
+-- name: symbols_reached
+-- The symbols that rows were taken for.
+SELECT symbol FROM definition WHERE interval_id IN (SELECT interval_id FROM reach) ORDER BY symbol;
+
+-- name: advance
+-- The base intervals are complete through the last bar that arrived. This never goes back.
+UPDATE interval_definition AS d SET complete_through = r.last_end
+FROM reach AS r
+WHERE d.interval_id = r.interval_id AND r.last_end > coalesce(d.complete_through, beginning());
+
+-- name: invalidate
+-- Where bars changed below what is derived already, the derived bars must be computed again.
+INSERT INTO invalidation (interval_id, session_date, range_start, range_end, batch_id)
+SELECT c.interval_id, c.session_date,
+       min(CASE WHEN c.base_count = 0 THEN later(c.bar_start, -c.span_seconds) ELSE c.bar_start END),
+       max(later(c.bar_start, c.span_seconds)), $batch_id
+FROM {changed} AS c
+JOIN (SELECT base_id, max(derived_through) AS derived_through FROM definition WHERE derived GROUP BY base_id) AS d
+  ON d.base_id = c.interval_id
+WHERE c.session_date IS NOT NULL AND effective_start(c.bar_start, c.base_count) < d.derived_through
+GROUP BY c.interval_id, c.session_date;
+
+-- name: deleting
+-- The range of a symbol's base bars that is to go.
+CREATE OR REPLACE TEMP TABLE deleting AS
+SELECT interval_id, coalesce($start::TIMESTAMPTZ, beginning()) AS from_,
+       coalesce($end::TIMESTAMPTZ, 'infinity'::TIMESTAMPTZ) AS to_
+FROM definition WHERE symbol = $symbol AND NOT derived;
+
+-- name: deleting_place
+-- Where the bars of that range are; null when there is none.
+SELECT any_value(b.interval_id), min(b.bar_start), max(later(b.bar_start, b.span_seconds))
+FROM bar AS b JOIN deleting AS d ON d.interval_id = b.interval_id AND b.bar_start >= d.from_ AND b.bar_start < d.to_;
