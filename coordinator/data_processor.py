@@ -51,7 +51,9 @@ class DataProcessor:
         self, store: SessionStore, *, grace: timedelta = GRACE, chunk_symbols: int = CHUNK_SYMBOLS
     ) -> None:
         if grace < timedelta(0):
-            raise InputError(f"grace={grace!r} is negative; give how long after its end a bucket counts as closed")
+            raise InputError(
+                f"grace={grace!r} is negative; give how long after its end a bucket counts as closed"
+            )
         if chunk_symbols < 1:
             raise InputError(f"chunk_symbols={chunk_symbols!r} is not usable; give 1 or more")
         self._store = store
@@ -85,7 +87,9 @@ class DataProcessor:
                     for interval, *written in transaction.run("derive.changes_by_interval"):
                         before = counts[interval]
                         counts[interval] = Changes(
-                            before.inserted + written[0], before.revised + written[1], before.deleted + written[2]
+                            before.inserted + written[0],
+                            before.revised + written[1],
+                            before.deleted + written[2],
                         )
             done += len(chunk)
             if progress is not None:
@@ -102,7 +106,13 @@ class DataProcessor:
                 for interval in sorted(counts, key=Interval.parse)
             ),
         )
-        log.info("processed %d symbols: %d bars new, %d revised, %d deleted", len(waiting), report.inserted, report.revised, report.deleted)
+        log.info(
+            "processed %d symbols: %d bars new, %d revised, %d deleted",
+            len(waiting),
+            report.inserted,
+            report.revised,
+            report.deleted,
+        )
         return report
 
 
@@ -111,95 +121,104 @@ def _chunks(symbols: list[int], size: int) -> Iterator[list[int]]:
         yield symbols[start : start + size]
 
 
-def _process_chunk(transaction: Transaction, clock: datetime, first_symbol: int, last_symbol: int) -> Batch | None:
-    """One transaction: the symbols from ``first_symbol`` to ``last_symbol``; None when nothing waits any more."""
+def _process_chunk(
+    transaction: Transaction, clock: datetime, first_symbol: int, last_symbol: int
+) -> Batch | None:
+    """One transaction: symbols ``first_symbol`` to ``last_symbol``; None when nothing waits any more."""
     chunk = {"first_symbol": first_symbol, "last_symbol": last_symbol}
-    transaction.run("derive.changed")
-    transaction.run("derive.worked")
     batch = Batch.begin(transaction, "process")
-
-    transaction.run("derive.again", chunk)
-    targets, first_start, last_end, first_id, last_id = transaction.one("derive.target_bounds")
-    again = targets > 0
-    if again:
-        _derive(transaction, first_start, last_end, forward=False)
-        place = Place(first_id, last_id, first_start, last_end)
-        changes = merging.merge(transaction, "fresh", place, batch.batch_id, anew="target")
-        batch.revised, batch.deleted, batch.inserted = changes.revised, changes.deleted, changes.inserted
-        (fresh_count,) = transaction.one("load.count_fresh", fresh="fresh")
-        batch.unchanged = fresh_count - changes.inserted - changes.revised
-        transaction.run("derive.note_delta")
-        transaction.run("derive.add_worked")
-
-    transaction.run("derive.forward", {**chunk, "clock": clock})
-    targets, first_start, last_end, *_ = transaction.one("derive.target_bounds")
-    if targets:
-        _derive(transaction, first_start, last_end, forward=True)
-        (fresh_count,) = transaction.one("load.count_fresh", fresh="fresh")
-        merging.append(transaction, "fresh", batch.batch_id, in_order=False)
-        batch.inserted += fresh_count
-        transaction.run("derive.note_fresh")
-        transaction.run("derive.add_worked")
-        transaction.run("derive.advance")
-    if not again and not targets:
+    again = _derive_again(transaction, chunk, batch)
+    forward = _derive_forward(transaction, {**chunk, "clock": clock}, batch)
+    if not again and not forward:
         return None
-
     transaction.run("derive.consume", chunk)
+    transaction.run("derive.worked")
+    transaction.run("derive.changed")
     transaction.run("account.progress_of_derived")
     account(transaction, "changed")
     batch.write(transaction)
     return batch
 
 
-def _derive(transaction: Transaction, first_start: datetime, last_end: datetime, *, forward: bool) -> None:
+def _derive_again(transaction: Transaction, chunk: dict[str, object], batch: Batch) -> bool:
+    """Derive again what invalidations touch, and write what differs; returns whether there was any."""
+    transaction.run("derive.again", chunk)
+    transaction.run("derive.working", working="working_again")
+    targets, first_start, last_end, first_id, last_id = transaction.one("derive.target_bounds")
+    if not targets:
+        transaction.run("merge.no_delta")
+        return False
+    _derive(transaction, "fresh_again", first_start, last_end, ranges="derive.ranges")
+    place = Place(first_id, last_id, first_start, last_end)
+    changes = merging.merge(transaction, "fresh_again", place, batch.batch_id, anew="target")
+    (fresh_count,) = transaction.one("load.count_fresh", fresh="fresh_again")
+    batch.revised, batch.deleted, batch.inserted = changes.revised, changes.deleted, changes.inserted
+    batch.unchanged = fresh_count - changes.inserted - changes.revised
+    return True
+
+
+def _derive_forward(transaction: Transaction, parameters: dict[str, object], batch: Batch) -> bool:
+    """Derive and add what has closed since the last time; returns whether anything has."""
+    transaction.run("derive.forward", parameters)
+    transaction.run("derive.working", working="working_forward")
+    targets, first_start, last_end, *_ = transaction.one("derive.target_bounds")
+    _derive(transaction, "fresh", first_start, last_end, ranges="derive.ranges_joined")
+    if not targets:
+        return False
+    merging.append(transaction, "fresh", batch.batch_id, in_order=True)
+    (fresh_count,) = transaction.one("load.count_fresh", fresh="fresh")
+    batch.inserted += fresh_count
+    transaction.run("derive.advance")
+    return True
+
+
+def _derive(
+    transaction: Transaction, fresh: str, first_start: datetime, last_end: datetime, *, ranges: str
+) -> None:
     """Compute the bars of every target from base bars into the temporary table ``fresh``."""
-    transaction.run("derive.fresh")
     kinds: dict[Interval, list[Interval]] = defaultdict(list)
     for base_unit, base_length, unit, length in transaction.run("derive.target_kinds"):
         kinds[Interval(base_unit, base_length)].append(Interval(unit, length))
-    ranges = "derive.ranges_joined" if forward else "derive.ranges"
-    for base, derived in sorted(kinds.items()):
-        transaction.run("derive.scan", {"base_unit": base.unit, "base_length": base.length}, ranges=statement(ranges))
+    bounds = {"first_start": first_start, "last_end": last_end}
+    gathered = []
+    for number, (base, derived) in enumerate(sorted(kinds.items())):
+        scanned = {"base_unit": base.unit, "base_length": base.length}
+        transaction.run("derive.scan", scanned, ranges=statement(ranges))
         levels: dict[Interval, str] = {}
         for interval in sorted(derived):
-            level = f"level_{len(levels)}"
-            _derive_level(transaction, base, interval, levels, level, first_start, last_end)
+            level = f"level_{number}_{interval}"
+            _derive_level(transaction, interval, levels, level, bounds)
             levels[interval] = level
-            if interval.intraday:
-                parameters = {"length": interval.length, "base_length": base.length}
-                transaction.run("derive.gather_intraday", parameters, level=level)
-            else:
-                transaction.run(
-                    "derive.gather_blocks",
-                    {
-                        "unit": interval.unit,
-                        "length": interval.length,
-                        "base_unit": base.unit,
-                        "base_length": base.length,
-                    },
+            bars = statement("derive.intraday_bars" if interval.intraday else "derive.block_bars")
+            gathered.append(
+                bars.format(
                     level=level,
+                    unit=interval.unit,
+                    length=interval.length,
+                    base_unit=base.unit,
+                    base_length=base.length,
                 )
+            )
+    union = "\nUNION ALL\n".join(f"({one})" for one in gathered or [statement("derive.no_bars")])
+    transaction.run("derive.gather", fresh=fresh, bars=union)
 
 
 def _derive_level(
     transaction: Transaction,
-    base: Interval,
     interval: Interval,
     levels: dict[Interval, str],
     level: str,
-    first_start: datetime,
-    last_end: datetime,
+    bounds: dict[str, datetime],
 ) -> None:
     """Make one level, from the coarsest level that tiles it, or from the base bars."""
     parent = max((one for one in levels if one.tiles(interval)), default=None)
-    bounds = {"first_start": first_start, "last_end": last_end}
     if interval.intraday:
         if parent is None:
             parameters = {**bounds, "width": interval.length, "width_us": interval.length * 1_000_000}
             transaction.run("derive.level_from_bars", parameters, level=level)
         else:
-            parameters = {"ratio": interval.length // parent.length}
-            transaction.run("derive.level_from_level", parameters, level=level, parent=levels[parent])
+            ratio = {"ratio": interval.length // parent.length}
+            transaction.run("derive.level_from_level", ratio, level=level, parent=levels[parent])
         return
     transaction.run("derive.block_session", {"unit": interval.unit, "length": interval.length})
     if parent is None:

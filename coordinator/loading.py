@@ -177,7 +177,9 @@ def _stage(
     zoned = naive > 0 and options.timezone is not None
     infers = zoned and options.ambiguous == "infer"
     if zoned:
-        transaction.register("zone_piece", calendars.zone_pieces(str(options.timezone), first_date, last_date))
+        transaction.register(
+            "zone_piece", calendars.zone_pieces(str(options.timezone), first_date, last_date)
+        )
     if infers:
         transaction.run("load.infer_occurrence")
     dates = {"first": first_date, "last": last_date}
@@ -221,7 +223,9 @@ def _placing(interval: Interval, options: LoadOptions) -> tuple[dict[str, object
     else:
         start = "stamp_us"
         off_grid = "(start_us - from_us) % $width_us <> 0"
-    placed = statement("load.placed_intraday").format(end_shift=1 if at_end else 0, start=start, off_grid=off_grid)
+    placed = statement("load.placed_intraday").format(
+        end_shift=1 if at_end else 0, start=start, off_grid=off_grid
+    )
     reason = (
         f"off the grid: {interval} bars count from the open of their session's segment; "
         f"load a finer base, such as 1m, and derive {interval} from it"
@@ -253,15 +257,13 @@ def _in_order(transaction: Transaction) -> _Fresh:
 def _quote_rejects(transaction: Transaction, source: Source, fresh: _Fresh) -> list[Reject]:
     """The rows left out, as they were given, in the temporary table ``refused_given``; returns them by reason."""
     malformed = transaction.one("load.count_malformed")[0] if source.format == "csv" else 0
-    transaction.run("load.refused")
-    if fresh.refused_repeats:
-        transaction.run("load.refuse_repeats")
+    repeats = statement("load.refused_repeats") if fresh.refused_repeats else ""
+    transaction.run("load.refused", repeats=repeats)
     (refused,) = transaction.one("load.count_refused")
     if not refused and not malformed:
         return []
-    transaction.run("load.quote_rejects", rows=reading.rows_of(source, transaction))
-    if malformed:
-        transaction.run("load.add_malformed")
+    lines = statement("load.malformed_given") if malformed else ""
+    transaction.run("load.quote_rejects", rows=reading.rows_of(source, transaction), malformed=lines)
     return [
         Reject(reason=reason, count=count, first_row=row, first_given=given)
         for reason, count, row, given in transaction.run("load.rejects_by_reason")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from store.engine import Transaction
+from store.sql import statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,9 @@ def merge(
     ones. The differences stay in the temporary table ``delta``.
     """
     bounds = {"first_start": place.first_start, "last_end": place.last_end}
-    transaction.run("merge.compare", {**bounds, "first_id": place.first_id, "last_id": place.last_id}, fresh=fresh)
-    if anew is not None:
-        transaction.run("merge.compare_gone", bounds, fresh=fresh, place=anew, inside=inside)
+    gone = statement("merge.gone").format(fresh=fresh, place=anew, inside=inside) if anew is not None else ""
+    ids = {"first_id": place.first_id, "last_id": place.last_id}
+    transaction.run("merge.compare", {**bounds, **ids}, fresh=fresh, gone=gone)
     inserted, revised, deleted, first_start, last_start = transaction.one("merge.count_changes")
     if inserted or revised or deleted:
         touched = {"batch_id": batch_id, "first_start": first_start, "last_start": last_start}

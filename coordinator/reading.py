@@ -16,7 +16,17 @@ from store.errors import SourceError
 from store.sql import statement
 
 _EPOCHS = {"epoch_s": "* 1000000", "epoch_ms": "* 1000", "epoch_us": "", "epoch_ns": "// 1000"}
-_INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT"}
+_INTEGERS = {
+    "TINYINT",
+    "SMALLINT",
+    "INTEGER",
+    "BIGINT",
+    "UTINYINT",
+    "USMALLINT",
+    "UINTEGER",
+    "UBIGINT",
+    "HUGEINT",
+}
 _FLOATS = {"FLOAT", "DOUBLE"}
 _NAIVE = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}
 _OFFSET = r"[0-9]{1,2}:[0-9]{2}.*?( ?(?:[zZ]|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?))$"
@@ -79,7 +89,9 @@ def columns_of(source: Source, transaction: Transaction) -> dict[str, Column]:
     return {name: Column(name, type_) for name, type_, *_ in described}
 
 
-def map_columns(columns: Mapping[str, Column], source: Source, options: LoadOptions) -> dict[str, Column | None]:
+def map_columns(
+    columns: Mapping[str, Column], source: Source, options: LoadOptions
+) -> dict[str, Column | None]:
     """Which column each part of a bar is; None for a part the source does not have.
 
     Raises
@@ -99,11 +111,15 @@ def map_columns(columns: Mapping[str, Column], source: Source, options: LoadOpti
         candidates = [folded[name] for name in names if name in folded]
         if part == "volume":
             # volume_btc beside volume: which is meant only the caller knows.
-            candidates = [column for name, column in folded.items() if name in names or name.startswith("volume")]
+            candidates = [
+                column for name, column in folded.items() if name in names or name.startswith("volume")
+            ]
         if len(candidates) > 1:
             listed = ", ".join(column.name for column in candidates)
             option = "volume_column=" if part == "volume" else f'columns={{"{part}": ...}}'
-            raise SourceError(f"{source.name} has several columns that could be {part}: {listed}; say which with {option}")
+            raise SourceError(
+                f"{source.name} has several columns that could be {part}: {listed}; say which with {option}"
+            )
         found[part] = candidates[0] if candidates else None
     missing = [part for part in REQUIRED if found[part] is None and part not in chosen]
     if missing:
@@ -114,7 +130,9 @@ def map_columns(columns: Mapping[str, Column], source: Source, options: LoadOpti
 def _part(given: str) -> str:
     part = next((part for part, names in NAMES.items() if given.casefold() in names), None)
     if part is None:
-        raise SourceError(f"columns names {given!r}, which is no part of a bar; allowed are {', '.join(NAMES)}")
+        raise SourceError(
+            f"columns names {given!r}, which is no part of a bar; allowed are {', '.join(NAMES)}"
+        )
     return part
 
 
@@ -156,7 +174,9 @@ def read(
     stamp = parts["bar_start"]
     assert stamp is not None
     local, instant = _stamp(stamp, source, options, wants_dates=wants_dates)
-    numbers = {part: _number(parts[part], part) for part in ("open", "high", "low", "close", "volume", "vwap")}
+    numbers = {
+        part: _number(parts[part], part) for part in ("open", "high", "low", "close", "volume", "vwap")
+    }
     if parts["volume"] is None:
         numbers["volume"] = "0.0::DOUBLE"
     symbol = parts["symbol"]
@@ -183,7 +203,9 @@ def _stamp(column: Column, source: Source, options: LoadOptions, *, wants_dates:
     name, form = column.sql, options.timestamp_format
     if form in _EPOCHS:
         if not (column.is_text or column.type in _INTEGERS | _FLOATS):
-            raise SourceError(f"timestamp_format={form!r} is for numbers, but {column.name} is {column.type}; leave it out")
+            raise SourceError(
+                f"timestamp_format={form!r} is for numbers, but {column.name} is {column.type}; leave it out"
+            )
         instant = f"make_timestamptz((TRY_CAST({name} AS BIGINT) {_EPOCHS[form]})::BIGINT)"
         return (f"timezone('UTC', {instant})" if wants_dates else none[0]), instant
     if column.is_text:
@@ -198,7 +220,9 @@ def _stamp(column: Column, source: Source, options: LoadOptions, *, wants_dates:
             return (f"timezone('UTC', {instant})" if wants_dates else none[0]), instant
         return f"try_strptime({text}, {literal(form)})::TIMESTAMP", none[1]
     if form is not None:
-        raise SourceError(f"timestamp_format={form!r} is for text or numbers, but {column.name} is {column.type}; leave it out")
+        raise SourceError(
+            f"timestamp_format={form!r} is for text or numbers, but {column.name} is {column.type}; leave it out"
+        )
     if column.type in _NAIVE:
         return f"{name}::TIMESTAMP", none[1]
     if column.type == "TIMESTAMP WITH TIME ZONE":
@@ -219,7 +243,9 @@ def _number(column: Column | None, part: str) -> str:
         return f"TRY_CAST(nullif(trim({column.sql}::VARCHAR), '') AS DOUBLE) + 0.0"
     if column.type in _INTEGERS | _FLOATS or column.type.startswith("DECIMAL"):
         return f"{column.sql}::DOUBLE + 0.0"
-    raise SourceError(f"{column.name} is {column.type}, but {part} takes numbers; name another column with columns=")
+    raise SourceError(
+        f"{column.name} is {column.type}, but {part} takes numbers; name another column with columns="
+    )
 
 
 def _count(column: Column | None) -> str:

@@ -27,6 +27,7 @@ from store.models import (
     canonical_symbol,
 )
 from store.session_store import as_instant, unknown_symbol
+from store.sql import statement
 
 log = logging.getLogger("barhouse.coordinator")
 
@@ -89,7 +90,9 @@ class SessionCoordinator:
         with self._store.transaction() as transaction:
             bases = {
                 symbol: interval
-                for symbol, interval, derived, *_ in transaction.run("registration.intervals_of", {"symbols": names})
+                for symbol, interval, derived, *_ in transaction.run(
+                    "registration.intervals_of", {"symbols": names}
+                )
                 if not derived
             }
             offered = _offered(names, base, available, bases)
@@ -232,7 +235,7 @@ class SessionCoordinator:
             if interval_id is None:
                 return DeleteReport(batch_id=None, deleted=0)
             batch = Batch.begin(transaction, "delete")
-            transaction.run("derive.fresh")
+            transaction.run("derive.gather", fresh="fresh", bars=statement("derive.no_bars"))
             place = Place(interval_id, interval_id, first_start, last_end)
             changes = merging.merge(transaction, "fresh", place, batch.batch_id, anew="deleting")
             transaction.run("load.invalidate", {"batch_id": batch.batch_id}, changed="delta")
@@ -305,11 +308,15 @@ def _offered(
         stated = {canonical_symbol(name): list(offered) for name, offered in available.items()}
         return {name: stated.get(name, []) for name in names}
     if isinstance(available, str):
-        raise InputError(f"available takes a list of intervals, not the text {available!r}; write [{available!r}]")
+        raise InputError(
+            f"available takes a list of intervals, not the text {available!r}; write [{available!r}]"
+        )
     return dict.fromkeys(names, list(available))
 
 
 def _way_out(name: str, bases: Mapping[str, str]) -> str:
     if name not in bases:
         return ""
-    return f" ({name} is registered with base {bases[name]}; remove_symbol({name!r}) first to give it another)"
+    return (
+        f" ({name} is registered with base {bases[name]}; remove_symbol({name!r}) first to give it another)"
+    )

@@ -55,7 +55,9 @@ def _explain(wanted: list[Interval], offered: list[Interval]) -> str:
         return f"{listed(wanted)} cannot be had: no interval is available; a base that divides them is needed, such as 1m"
     alone = [one for one in wanted if not any(base.tiles(one) for base in offered)]
     if alone:
-        enough = next((base for base in reversed(USUAL_BASES) if all(base.tiles(one) for one in wanted)), None)
+        enough = next(
+            (base for base in reversed(USUAL_BASES) if all(base.tiles(one) for one in wanted)), None
+        )
         return (
             f"{listed(alone)} cannot be derived from what is available ({listed(offered)}); "
             f"a base of {enough or USUAL_BASES[0]} would do"

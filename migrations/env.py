@@ -30,7 +30,9 @@ def run(connection: sa.Connection) -> None:
 
 def run_alone() -> None:
     """Open the store for the command line."""
-    path = context.get_x_argument(as_dictionary=True).get("store") or os.environ.get("BARHOUSE_STORE", "barhouse.duckdb")
+    path = context.get_x_argument(as_dictionary=True).get("store") or os.environ.get(
+        "BARHOUSE_STORE", "barhouse.duckdb"
+    )
     root: duckdb.DuckDBPyConnection = connect(path, read_only=False)
     engine = sa.create_engine("barhouse://", creator=lambda: ConnectionWrapper(root), poolclass=StaticPool)
     try:

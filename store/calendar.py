@@ -26,7 +26,7 @@ import pyarrow.compute as pc
 from store.errors import CalendarError
 
 ORIGIN: Final = date(2000, 1, 1)
-"""Ordinal 0 is the first session on or after this date. It never moves: blocks of N days are counted from it."""
+"""Ordinal 0 is the first session on or after this date. It never moves: blocks of N days count from it."""
 
 EARLIEST: Final = date(1800, 1, 1)
 LATEST: Final = date(2200, 12, 31)
@@ -81,13 +81,13 @@ class Sessions:
 class CalendarDefinition:
     """A calendar of one's own: one trading day, in wall clock times of one zone.
 
-    A close that is not after its open lies on the next day: the session spans midnight, and ``session_date`` is
-    the day it closes on. Midnight as a close is 24:00, the end of ``session_date`` itself, so 00:00 to 00:00 is
-    the plain day. Weekdays, holidays and early closes all name the session date.
+    A close that is not after its open lies on the next day: the session spans midnight, and ``session_date``
+    is the day it closes on. Midnight as a close is 24:00, the end of ``session_date`` itself, so 00:00 to
+    00:00 is the plain day. Weekdays, holidays and early closes all name the session date.
 
     A wall time that a clock change skips becomes the instant of the change, and one that occurs twice is the
-    first of the two. That order of wall times is also their order in UTC, so no change can make segments overlap;
-    a segment that falls wholly into skipped time does not exist on that day.
+    first of the two. This keeps wall times in order in UTC too, so no change can make segments overlap; a
+    segment that falls wholly into skipped time does not exist on that day.
 
     Attributes
     ----------
@@ -209,7 +209,7 @@ class CalendarDefinition:
         )
 
     def segments(self, first: date, last: date) -> Iterator[tuple[date, int, int, int]]:
-        """Yield (session_date, segment, open, close) of every segment, open and close in seconds since 1970 UTC."""
+        """Yield (session_date, segment, open, close) of each segment; the last two in seconds since 1970."""
         zone = _zone(self.timezone)
         early = dict(self.early_closes)
         edges = self._edges()
@@ -273,12 +273,12 @@ def canonical_name(name: str) -> str:
 def sessions(calendar: str | CalendarDefinition, first: date, last: date) -> Sessions:
     """Return the sessions of a calendar.
 
-    The answer covers more than was asked: from ORIGIN at the latest, so that ordinals never depend on the range,
-    to about a year ahead at least. It can also cover less, where the calendar is not known: compare
+    The answer covers more than was asked: from ORIGIN at the latest, so that ordinals never depend on the
+    range, to about a year ahead at least. It can also cover less, where the calendar is not known: compare
     ``known_from`` and ``known_through``.
 
-    Ordinal 0 is the first session on or after ORIGIN (for an exchange known only from a later day, its first known
-    session); sessions before it count down from -1.
+    Ordinal 0 is the first session on or after ORIGIN (for an exchange known only from a later day, its first
+    known session); sessions before it count down from -1.
 
     Parameters
     ----------
@@ -318,7 +318,8 @@ def _exchange_sessions(name: str, first: date, last: date) -> Sessions:
     factory = global_calendar_dispatcher._calendar_factories[name]
     if hasattr(factory, "special_weekmasks") and not _weekmasks_work():
         raise CalendarError(
-            f"calendar {name!r} would silently lose its weekend sessions with {_versions()}; install pandas < 3.1"
+            f"calendar {name!r} would silently lose its weekend sessions with {_versions()}; "
+            "install pandas < 3.1"
         )
     # Holiday rules end where pandas says, without a word: beyond, every weekday would look like a session.
     bounds = (factory.bound_min(), factory.bound_max())
@@ -326,7 +327,7 @@ def _exchange_sessions(name: str, first: date, last: date) -> Sessions:
     ceiling = min(stamp.date() for stamp in (HolidayRules.end_date, bounds[1]) if stamp is not None)
     known_through = min(max(last, factory.default_end().date()), ceiling)
     asked_from = max(min(first, ORIGIN), floor)
-    # Some calendars contradict themselves in early years and refuse. Fixed steps keep ordinals the same for any ask.
+    # Some calendars contradict themselves in early years and refuse. Fixed steps keep the ordinals the same.
     steps = (date(year, 1, 1) for year in range(floor.year, known_through.year + 1) if year % 5 == 0)
     refusal: Exception | None = None
     for known_from in (asked_from, *(step for step in steps if asked_from < step)):
@@ -352,7 +353,7 @@ def _exchange_sessions(name: str, first: date, last: date) -> Sessions:
 
 
 def _weekmasks_work() -> bool:
-    """Whether a week with an extra Saturday has one: pandas 3.1 ignores what exchange_calendars 4.13 overrides."""
+    """Try a week with an extra Saturday: pandas 3.1 ignores what exchange_calendars 4.13 overrides in it."""
     import pandas as pd
     from exchange_calendars.pandas_extensions.offsets import MultipleWeekmaskCustomBusinessDay as Days
 
@@ -367,7 +368,7 @@ def _versions() -> str:
 
 
 def _finished(name: str, *columns: pa.Array) -> pa.Table:
-    """Order the segments (date, number, open, close), count the sessions, refuse what no later code could trust."""
+    """Order segments (date, number, open, close), count sessions, refuse what no later code could trust."""
     days = columns[0]
     before_origin = pc.count_distinct(days.filter(pc.less(days, pa.scalar(ORIGIN)))).as_py()
     ordinals = pc.subtract(pc.rank(days, tiebreaker="dense").cast(pa.int64()), before_origin + 1)
@@ -397,9 +398,10 @@ def zone_pieces(timezone: str, first: date, last: date) -> pa.Table:
     -------
     pyarrow.Table
         Schema ``ZONE_PIECES``, ordered by local_from and occurrence. A stamp belongs to the pieces with its
-        ``local_day`` (days since 1970-01-01) and ``local_from <= stamp < local_to``, and UTC is the stamp minus
-        ``offset_seconds``. One piece, ``occurrence`` 0: the stamp is clear. Two, ``occurrence`` 1 and 2: the clock
-        went back, and they are the earlier and the later instant. None: the clock skipped it.
+        ``local_day`` (days since 1970-01-01) and ``local_from <= stamp < local_to``, and UTC is the stamp
+        minus ``offset_seconds``. One piece, ``occurrence`` 0: the stamp is clear. Two, ``occurrence`` 1
+        and 2: the clock went back, they are the earlier and the later instant. None: the clock skipped it.
+        Days before EARLIEST and after LATEST have no pieces.
 
     Raises
     ------
@@ -410,7 +412,7 @@ def zone_pieces(timezone: str, first: date, last: date) -> pa.Table:
     begin, end = _wall(max(first, EARLIEST)), _wall(min(last, LATEST)) + DAY_SECONDS
     if begin >= end:
         return ZONE_PIECES.empty_table()
-    # Two days more on either side: local time is never further from UTC. No zone ever changed twice in four days.
+    # Two days more on either side: local time is never further from UTC. A day holds one change at most.
     marks = range(begin - 2 * DAY_SECONDS, end + 3 * DAY_SECONDS, DAY_SECONDS)
     changes = [
         _change(zone, *days) for days in pairwise(marks) if len({_offset(zone, mark) for mark in days}) > 1
@@ -430,7 +432,7 @@ def zone_pieces(timezone: str, first: date, last: date) -> pa.Table:
         for since, until in pairwise(cuts)
         for place, offset in enumerate(offsets[since], start=1)
     ]
-    columns = [pa.array(column, pa.int64()) for column in zip(*rows, strict=True)]
+    columns = [pa.array([row[place] for row in rows], pa.int64()) for place in range(len(ZONE_PIECES))]
     columns[1:3] = [column.cast(pa.timestamp("s")) for column in columns[1:3]]
     return pa.table(columns, names=ZONE_PIECES.names).cast(ZONE_PIECES)
 

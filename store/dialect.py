@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import duckdb
 import duckdb_engine
 import sqlalchemy as sa
-from duckdb_engine import ConnectionWrapper
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.base import PGDDLCompiler, PGTypeCompiler
 from sqlalchemy.engine.default import DefaultDialect
@@ -122,6 +121,32 @@ class _DDLCompiler(PGDDLCompiler):
     get_column_specification = DDLCompiler.get_column_specification
 
 
+class ConnectionWrapper(duckdb_engine.ConnectionWrapper):
+    """A connection for the pool, which can be had anew.
+
+    Parameters
+    ----------
+    source
+        A cursor of the store's connection. The pool works on a cursor of this cursor: a closed connection
+        takes its cursors with it, and nothing leads from a cursor to where it came from.
+    """
+
+    def __init__(self, source: duckdb.DuckDBPyConnection) -> None:
+        super().__init__(source.cursor())
+        self._source = source
+
+    def renew(self) -> None:
+        """Give up the connection, with its transaction and what was registered on it, for a new one."""
+        super().close()
+        super().__init__(self._source.cursor())
+        self.closed = False
+
+    def close(self) -> None:
+        """Close for good."""
+        super().close()
+        self._source.close()
+
+
 class Dialect(duckdb_engine.Dialect):
     """duckdb-engine's dialect, with reflection that works on SQLAlchemy 2.0 and 2.1."""
 
@@ -180,7 +205,7 @@ class Dialect(duckdb_engine.Dialect):
         except duckdb.OperationalError as error:
             if type(error).__name__ != "ResourceInUseException":  # a class that 1.5 does not have
                 raise
-            dbapi_connection.invalidate()
+            dbapi_connection.renew()
 
     def _get_default_schema_name(self, connection: sa.Connection) -> str:
         return "main"
@@ -191,6 +216,7 @@ class Dialect(duckdb_engine.Dialect):
         return bool(connection.scalar(query, {"schema": schema, "table_name": table_name}))
 
     def has_sequence(self, connection: Any, sequence_name: str, schema: str | None = None, **kw: Any) -> bool:
+        """Whether there is a sequence of that name."""
         return sequence_name in self.get_sequence_names(connection, schema)
 
     def get_view_definition(self, connection: Any, view_name: str, schema: Any = None, **kw: Any) -> str:
@@ -198,20 +224,25 @@ class Dialect(duckdb_engine.Dialect):
         return str(self._definitions(connection, view_name, schema)[0]["sql"])
 
     def get_table_comment(self, connection: Any, table_name: str, schema: Any = None, **kw: Any) -> Any:
+        """Return the comment on a table or view."""
         return {"text": self._definitions(connection, table_name, schema)[0]["comment"]}
 
     def get_table_options(self, connection: Any, table_name: str, schema: Any = None, **kw: Any) -> Any:
+        """Return none: DuckDB has no options for a table."""
         return {}
 
     def get_pk_constraint(self, connection: Any, table_name: str, schema: Any = None, **kw: Any) -> Any:
+        """Return the primary key, without columns when there is none."""
         keys = self._primary_keys(connection, table_name, schema)
         return keys[0] if keys else {"name": None, "constrained_columns": []}
 
     def get_columns(self, connection: Any, table_name: str, schema: Any = None, **kw: Any) -> Any:
+        """Return the columns in their order."""
         columns = self._columns(connection, table_name, schema)
         return [column | {"type": _type(column["type"])} for column in columns]
 
     def get_indexes(self, connection: Any, table_name: str, schema: Any = None, **kw: Any) -> Any:
+        """Return what CREATE INDEX made, by column, or by expression where there is no column."""
         names = [column["name"] for column in self._columns(connection, table_name, schema)]
         spelled = {self.identifier_preparer.quote_identifier(name): name for name in names}
         spelled |= {name: name for name in names}  # DuckDB quotes them where it must
@@ -230,6 +261,18 @@ for _name, _method in vars(DefaultDialect).items():
         setattr(Dialect, _name, _method)
 
 registry.register("barhouse", __name__, "Dialect")
+
+
+def _spelling(connection: Any, expression: str | None) -> str | None:
+    """Have DuckDB spell out an SQL expression, so that two spellings of the same are the same text."""
+    if expression is None:
+        return None
+    query = sa.text("SELECT json_deserialize_sql(json_serialize_sql('SELECT ' || :expression))")
+    text = connection.scalar(query, {"expression": expression})
+    text = re.sub(r"('[^']*')|[^']+", lambda part: part[1] or part[0].lower(), text)
+    # DuckDB 1.5 stores these in its own words, 2.0 as they were written.
+    text = text.replace("timestamptz", "timestamp with time zone")
+    return str(text.replace("cast('f' as boolean)", "false").replace("cast('t' as boolean)", "true"))
 
 
 def register_alembic_impl() -> None:
@@ -277,20 +320,12 @@ def register_alembic_impl() -> None:
             # Not `rendered`: it lacks the quotes that CREATE TABLE puts around a plain string.
             compiler = self.dialect.ddl_compiler(self.dialect, cast("Any", None))
             wanted = compiler.get_column_default_string(metadata_column)
-            return (wanted and self._spelling(wanted)) != (found and self._spelling(found))
+            return _spelling(self.connection, wanted) != _spelling(self.connection, found)
 
         def _definition(self, index: sa.Index) -> str:
             parts = [self.render_ddl_sql_expr(cast("Any", part)) for part in index.expressions]
-            return f"{'unique ' if index.unique else ''}({', '.join(map(self._spelling, parts))})"
-
-        def _spelling(self, expression: str) -> str:
-            """Have DuckDB spell out an expression, so that two spellings of it are the same text."""
-            query = sa.text("SELECT json_deserialize_sql(json_serialize_sql('SELECT ' || :expression))")
-            text = cast("sa.Connection", self.connection).scalar(query, {"expression": expression})
-            text = re.sub(r"('[^']*')|[^']+", lambda part: part[1] or part[0].lower(), text)
-            # DuckDB 1.5 stores these in its own words, 2.0 as they were written.
-            text = text.replace("timestamptz", "timestamp with time zone")
-            return text.replace("cast('f' as boolean)", "false").replace("cast('t' as boolean)", "true")
+            spelled = [_spelling(self.connection, part) for part in parts]
+            return f"unique {spelled}" if index.unique else f"{spelled}"
 
         def render_type(self, type_obj: object, autogen_context: AutogenContext) -> Literal[False]:
             if type(type_obj).__module__ == __name__:

@@ -42,7 +42,9 @@ def write(transaction: Transaction, symbols: Sequence[SymbolSessionData]) -> lis
     transaction.run("registration.add_intervals")
     names = list(dict.fromkeys(one.symbol for one in symbols))
     reports: dict[str, dict[str, Any]] = {name: {"derived": []} for name in names}
-    for symbol, interval, derived, _base, calendar in transaction.run("registration.intervals_of", {"symbols": names}):
+    for symbol, interval, derived, _base, calendar in transaction.run(
+        "registration.intervals_of", {"symbols": names}
+    ):
         report = reports[symbol]
         report["calendar"] = calendar
         if derived:

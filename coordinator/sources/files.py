@@ -9,7 +9,13 @@ from pathlib import Path
 from coordinator.sources.source import Format, LoadOptions, Source
 from store.errors import SourceError
 
-_FORMATS: dict[str, Format] = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet"}
+_FORMATS: dict[str, Format] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
 _COMPRESSED = {".gz", ".zst"}
 
 
@@ -31,12 +37,16 @@ def open_file(data: object, options: LoadOptions) -> Source | None:
     paths = [path for one in given for path in _expand(Path(one).expanduser())]
     kinds = {_format(path) for path in paths}
     if len(kinds) > 1:
-        raise SourceError(f"the files are of different kinds ({', '.join(sorted(kinds))}); load each kind by itself")
+        raise SourceError(
+            f"the files are of different kinds ({', '.join(sorted(kinds))}); load each kind by itself"
+        )
     kind = kinds.pop()
     if kind == "parquet" and options.skip_rows:
         raise SourceError("skip_rows is for text files; a Parquet file has no lines before its header")
     name = str(given[0]) if len(given) == 1 else f"{given[0]} and {len(given) - 1} more"
-    return Source(name=name, format=kind, paths=tuple(str(path) for path in paths), skip_rows=options.skip_rows)
+    return Source(
+        name=name, format=kind, paths=tuple(str(path) for path in paths), skip_rows=options.skip_rows
+    )
 
 
 def _expand(path: Path) -> list[Path]:
@@ -54,5 +64,7 @@ def _format(path: Path) -> Format:
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in _COMPRESSED]
     kind = _FORMATS.get(suffixes[-1]) if suffixes else None
     if kind is None:
-        raise SourceError(f"{path.name} is of no known kind; allowed are .csv, .tsv, .txt (plain, .gz or .zst) and .parquet")
+        raise SourceError(
+            f"{path.name} is of no known kind; allowed are .csv, .tsv, .txt (plain, .gz or .zst) and .parquet"
+        )
     return kind

@@ -10,7 +10,7 @@ from alembic import op
 from store.dialect import TinyInt
 from store.sql import parse
 
-revision = '0001'
+revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -23,143 +23,169 @@ _VIEWS = Path(__file__).parent.parent / "views" / "0001.sql"
 
 
 def upgrade() -> None:
-    op.create_table('bar',
-    sa.Column('interval_id', sa.Integer(), nullable=False),
-    sa.Column('bar_start', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('span_seconds', sa.BigInteger(), nullable=False),
-    sa.Column('session_date', sa.Date(), nullable=True),
-    sa.Column('segment', TinyInt(), nullable=True),
-    sa.Column('open', sa.Double(), nullable=False),
-    sa.Column('high', sa.Double(), nullable=False),
-    sa.Column('low', sa.Double(), nullable=False),
-    sa.Column('close', sa.Double(), nullable=False),
-    sa.Column('volume', sa.Double(), nullable=False),
-    sa.Column('trade_count', sa.BigInteger(), nullable=True),
-    sa.Column('vwap', sa.Double(), nullable=True),
-    sa.Column('base_count', sa.Integer(), nullable=False),
-    sa.Column('expected_count', sa.Integer(), nullable=False),
-    sa.Column('batch_id', sa.BigInteger(), nullable=False)
+    op.create_table(
+        "bar",
+        sa.Column("interval_id", sa.Integer(), nullable=False),
+        sa.Column("bar_start", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("span_seconds", sa.BigInteger(), nullable=False),
+        sa.Column("session_date", sa.Date(), nullable=True),
+        sa.Column("segment", TinyInt(), nullable=True),
+        sa.Column("open", sa.Double(), nullable=False),
+        sa.Column("high", sa.Double(), nullable=False),
+        sa.Column("low", sa.Double(), nullable=False),
+        sa.Column("close", sa.Double(), nullable=False),
+        sa.Column("volume", sa.Double(), nullable=False),
+        sa.Column("trade_count", sa.BigInteger(), nullable=True),
+        sa.Column("vwap", sa.Double(), nullable=True),
+        sa.Column("base_count", sa.Integer(), nullable=False),
+        sa.Column("expected_count", sa.Integer(), nullable=False),
+        sa.Column("batch_id", sa.BigInteger(), nullable=False),
     )
-    op.create_table('bar_revision',
-    sa.Column('interval_id', sa.Integer(), nullable=False),
-    sa.Column('bar_start', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('span_seconds', sa.BigInteger(), nullable=False),
-    sa.Column('session_date', sa.Date(), nullable=True),
-    sa.Column('segment', TinyInt(), nullable=True),
-    sa.Column('open', sa.Double(), nullable=False),
-    sa.Column('high', sa.Double(), nullable=False),
-    sa.Column('low', sa.Double(), nullable=False),
-    sa.Column('close', sa.Double(), nullable=False),
-    sa.Column('volume', sa.Double(), nullable=False),
-    sa.Column('trade_count', sa.BigInteger(), nullable=True),
-    sa.Column('vwap', sa.Double(), nullable=True),
-    sa.Column('base_count', sa.Integer(), nullable=False),
-    sa.Column('expected_count', sa.Integer(), nullable=False),
-    sa.Column('batch_id', sa.BigInteger(), nullable=False),
-    sa.Column('replaced_by', sa.BigInteger(), nullable=False)
+    op.create_table(
+        "bar_revision",
+        sa.Column("interval_id", sa.Integer(), nullable=False),
+        sa.Column("bar_start", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("span_seconds", sa.BigInteger(), nullable=False),
+        sa.Column("session_date", sa.Date(), nullable=True),
+        sa.Column("segment", TinyInt(), nullable=True),
+        sa.Column("open", sa.Double(), nullable=False),
+        sa.Column("high", sa.Double(), nullable=False),
+        sa.Column("low", sa.Double(), nullable=False),
+        sa.Column("close", sa.Double(), nullable=False),
+        sa.Column("volume", sa.Double(), nullable=False),
+        sa.Column("trade_count", sa.BigInteger(), nullable=True),
+        sa.Column("vwap", sa.Double(), nullable=True),
+        sa.Column("base_count", sa.Integer(), nullable=False),
+        sa.Column("expected_count", sa.Integer(), nullable=False),
+        sa.Column("batch_id", sa.BigInteger(), nullable=False),
+        sa.Column("replaced_by", sa.BigInteger(), nullable=False),
     )
-    op.create_table('batch',
-    sa.Column('batch_id', sa.BigInteger(), autoincrement=False, nullable=False),
-    sa.Column('kind', sa.String(), nullable=False),
-    sa.Column('source', sa.String(), nullable=True),
-    sa.Column('started_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('committed_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('inserted', sa.BigInteger(), nullable=False),
-    sa.Column('revised', sa.BigInteger(), nullable=False),
-    sa.Column('unchanged', sa.BigInteger(), nullable=False),
-    sa.Column('rejected', sa.BigInteger(), nullable=False),
-    sa.Column('deleted', sa.BigInteger(), nullable=False),
-    sa.CheckConstraint("kind in ('load', 'process', 'delete', 'remove', 'calendar', 'repair')"),
-    sa.PrimaryKeyConstraint('batch_id')
+    op.create_table(
+        "batch",
+        sa.Column("batch_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("source", sa.String(), nullable=True),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("committed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("inserted", sa.BigInteger(), nullable=False),
+        sa.Column("revised", sa.BigInteger(), nullable=False),
+        sa.Column("unchanged", sa.BigInteger(), nullable=False),
+        sa.Column("rejected", sa.BigInteger(), nullable=False),
+        sa.Column("deleted", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("kind in ('load', 'process', 'delete', 'remove', 'calendar', 'repair')"),
+        sa.PrimaryKeyConstraint("batch_id"),
     )
-    op.create_table('gap',
-    sa.Column('interval_id', sa.Integer(), nullable=False),
-    sa.Column('session_date', sa.Date(), nullable=False),
-    sa.Column('segment', TinyInt(), nullable=False),
-    sa.Column('gap_start', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('gap_end', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('missing_count', sa.Integer(), nullable=False)
+    op.create_table(
+        "gap",
+        sa.Column("interval_id", sa.Integer(), nullable=False),
+        sa.Column("session_date", sa.Date(), nullable=False),
+        sa.Column("segment", TinyInt(), nullable=False),
+        sa.Column("gap_start", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("gap_end", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("missing_count", sa.Integer(), nullable=False),
     )
-    op.create_table('interval_definition',
-    sa.Column('interval_id', sa.Integer(), autoincrement=False, nullable=False),
-    sa.Column('symbol_id', sa.Integer(), nullable=False),
-    sa.Column('interval', sa.String(), nullable=False),
-    sa.Column('unit', sa.String(), nullable=False),
-    sa.Column('length', sa.Integer(), nullable=False),
-    sa.Column('derived', sa.Boolean(), nullable=False),
-    sa.Column('base', sa.String(), nullable=True),
-    sa.Column('complete_through', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('derived_through', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('retained_from', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('quality_pct', sa.Double(), nullable=True),
-    sa.CheckConstraint("unit in ('second', 'day', 'week', 'month')"),
-    sa.CheckConstraint('derived = (base is not null)'),
-    sa.CheckConstraint('length > 0'),
-    sa.PrimaryKeyConstraint('interval_id')
+    op.create_table(
+        "interval_definition",
+        sa.Column("interval_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("symbol_id", sa.Integer(), nullable=False),
+        sa.Column("interval", sa.String(), nullable=False),
+        sa.Column("unit", sa.String(), nullable=False),
+        sa.Column("length", sa.Integer(), nullable=False),
+        sa.Column("derived", sa.Boolean(), nullable=False),
+        sa.Column("base", sa.String(), nullable=True),
+        sa.Column("complete_through", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("derived_through", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("retained_from", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("quality_pct", sa.Double(), nullable=True),
+        sa.CheckConstraint("unit in ('second', 'day', 'week', 'month')"),
+        sa.CheckConstraint("derived = (base is not null)"),
+        sa.CheckConstraint("length > 0"),
+        sa.PrimaryKeyConstraint("interval_id"),
     )
-    op.create_index('interval_definition_name', 'interval_definition', ['symbol_id', 'interval'], unique=True)
-    op.create_table('invalidation',
-    sa.Column('interval_id', sa.Integer(), nullable=False),
-    sa.Column('session_date', sa.Date(), nullable=False),
-    sa.Column('range_start', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('range_end', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('batch_id', sa.BigInteger(), nullable=False)
+    op.create_index("interval_definition_name", "interval_definition", ["symbol_id", "interval"], unique=True)
+    op.create_table(
+        "invalidation",
+        sa.Column("interval_id", sa.Integer(), nullable=False),
+        sa.Column("session_date", sa.Date(), nullable=False),
+        sa.Column("range_start", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("range_end", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("batch_id", sa.BigInteger(), nullable=False),
     )
-    op.create_table('session_coverage',
-    sa.Column('interval_id', sa.Integer(), nullable=False),
-    sa.Column('session_date', sa.Date(), nullable=False),
-    sa.Column('expected_count', sa.Integer(), nullable=False),
-    sa.Column('present_count', sa.Integer(), nullable=False)
+    op.create_table(
+        "session_coverage",
+        sa.Column("interval_id", sa.Integer(), nullable=False),
+        sa.Column("session_date", sa.Date(), nullable=False),
+        sa.Column("expected_count", sa.Integer(), nullable=False),
+        sa.Column("present_count", sa.Integer(), nullable=False),
     )
-    op.create_table('session_run',
-    sa.Column('run_id', sa.BigInteger(), autoincrement=False, nullable=False),
-    sa.Column('mode', sa.String(), nullable=False),
-    sa.Column('config', sa.String(), nullable=False),
-    sa.Column('state', sa.String(), nullable=False),
-    sa.Column('cursor', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('started_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('ended_at', sa.DateTime(timezone=True), nullable=True),
-    sa.CheckConstraint("mode in ('backtest', 'live', 'nightly')"),
-    sa.PrimaryKeyConstraint('run_id')
+    op.create_table(
+        "session_run",
+        sa.Column("run_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("mode", sa.String(), nullable=False),
+        sa.Column("config", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("cursor", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("mode in ('backtest', 'live', 'nightly')"),
+        sa.PrimaryKeyConstraint("run_id"),
     )
-    op.create_table('trading_calendar',
-    sa.Column('calendar', sa.String(), nullable=False),
-    sa.Column('definition', sa.String(), nullable=True),
-    sa.Column('known_from', sa.Date(), nullable=False),
-    sa.Column('known_through', sa.Date(), nullable=False),
-    sa.PrimaryKeyConstraint('calendar')
+    op.create_table(
+        "trading_calendar",
+        sa.Column("calendar", sa.String(), nullable=False),
+        sa.Column("definition", sa.String(), nullable=True),
+        sa.Column("known_from", sa.Date(), nullable=False),
+        sa.Column("known_through", sa.Date(), nullable=False),
+        sa.PrimaryKeyConstraint("calendar"),
     )
-    op.create_table('rejected_bar',
-    sa.Column('batch_id', sa.BigInteger(), nullable=False),
-    sa.Column('file_row', sa.BigInteger(), nullable=True),
-    sa.Column('given', sa.String(), nullable=False),
-    sa.Column('reason', sa.String(), nullable=False),
-    sa.ForeignKeyConstraint(['batch_id'], ['batch.batch_id'], )
+    op.create_table(
+        "rejected_bar",
+        sa.Column("batch_id", sa.BigInteger(), nullable=False),
+        sa.Column("file_row", sa.BigInteger(), nullable=True),
+        sa.Column("given", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["batch_id"],
+            ["batch.batch_id"],
+        ),
     )
-    op.create_table('symbol',
-    sa.Column('symbol_id', sa.Integer(), autoincrement=False, nullable=False),
-    sa.Column('symbol', sa.String(), nullable=False),
-    sa.Column('calendar', sa.String(), nullable=False),
-    sa.Column('closing_bar', sa.String(), nullable=False),
-    sa.Column('added_by', sa.String(), nullable=False),
-    sa.Column('registered_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('removed_at', sa.DateTime(timezone=True), nullable=True),
-    sa.CheckConstraint("closing_bar in ('outside', 'include')"),
-    sa.ForeignKeyConstraint(['calendar'], ['trading_calendar.calendar'], ),
-    sa.PrimaryKeyConstraint('symbol_id')
+    op.create_table(
+        "symbol",
+        sa.Column("symbol_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("symbol", sa.String(), nullable=False),
+        sa.Column("calendar", sa.String(), nullable=False),
+        sa.Column("closing_bar", sa.String(), nullable=False),
+        sa.Column("added_by", sa.String(), nullable=False),
+        sa.Column("registered_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("closing_bar in ('outside', 'include')"),
+        sa.ForeignKeyConstraint(
+            ["calendar"],
+            ["trading_calendar.calendar"],
+        ),
+        sa.PrimaryKeyConstraint("symbol_id"),
     )
-    op.create_index('symbol_active', 'symbol', ['symbol', sa.literal_column("coalesce(removed_at, 'infinity'::TIMESTAMPTZ)")], unique=True)
-    op.create_table('trading_session',
-    sa.Column('calendar', sa.String(), nullable=False),
-    sa.Column('session_date', sa.Date(), nullable=False),
-    sa.Column('ordinal', sa.Integer(), nullable=False),
-    sa.Column('segment', TinyInt(), nullable=False),
-    sa.Column('segment_open', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('segment_close', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('batch_id', sa.BigInteger(), nullable=False),
-    sa.Column('replaced_by', sa.BigInteger(), nullable=True),
-    sa.CheckConstraint('segment_open < segment_close'),
-    sa.ForeignKeyConstraint(['calendar'], ['trading_calendar.calendar'], )
+    op.create_index(
+        "symbol_active",
+        "symbol",
+        ["symbol", sa.literal_column("coalesce(removed_at, 'infinity'::TIMESTAMPTZ)")],
+        unique=True,
+    )
+    op.create_table(
+        "trading_session",
+        sa.Column("calendar", sa.String(), nullable=False),
+        sa.Column("session_date", sa.Date(), nullable=False),
+        sa.Column("ordinal", sa.Integer(), nullable=False),
+        sa.Column("segment", TinyInt(), nullable=False),
+        sa.Column("segment_open", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("segment_close", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("batch_id", sa.BigInteger(), nullable=False),
+        sa.Column("replaced_by", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("segment_open < segment_close"),
+        sa.ForeignKeyConstraint(
+            ["calendar"],
+            ["trading_calendar.calendar"],
+        ),
     )
     for statement in parse(_VIEWS.read_text(encoding="utf-8")).values():
         op.execute(sa.text(statement.replace(":", "\\:")))
@@ -169,17 +195,17 @@ def downgrade() -> None:
     for name, statement in reversed(parse(_VIEWS.read_text(encoding="utf-8")).items()):
         table = "MACRO TABLE" if " AS TABLE" in statement else "MACRO"
         op.execute(f"DROP {'VIEW' if statement.startswith('CREATE VIEW') else table} {name}")
-    op.drop_table('trading_session')
-    op.drop_index('symbol_active', table_name='symbol')
-    op.drop_table('symbol')
-    op.drop_table('rejected_bar')
-    op.drop_table('trading_calendar')
-    op.drop_table('session_run')
-    op.drop_table('session_coverage')
-    op.drop_table('invalidation')
-    op.drop_index('interval_definition_name', table_name='interval_definition')
-    op.drop_table('interval_definition')
-    op.drop_table('gap')
-    op.drop_table('batch')
-    op.drop_table('bar_revision')
-    op.drop_table('bar')
+    op.drop_table("trading_session")
+    op.drop_index("symbol_active", table_name="symbol")
+    op.drop_table("symbol")
+    op.drop_table("rejected_bar")
+    op.drop_table("trading_calendar")
+    op.drop_table("session_run")
+    op.drop_table("session_coverage")
+    op.drop_table("invalidation")
+    op.drop_index("interval_definition_name", table_name="interval_definition")
+    op.drop_table("interval_definition")
+    op.drop_table("gap")
+    op.drop_table("batch")
+    op.drop_table("bar_revision")
+    op.drop_table("bar")

@@ -66,7 +66,10 @@ SELECT DISTINCT base_unit, base_length, unit, length FROM target;
 CREATE OR REPLACE TEMP TABLE scan AS
 SELECT DISTINCT t.base_id, t.calendar, s.session_date
 FROM {ranges} AS t
-JOIN calendar_session AS s ON s.calendar = t.calendar AND s.session_open < t.to_ AND s.session_close > t.from_
+JOIN (SELECT interval_id, min(session_date) AS first_date FROM session_coverage
+      WHERE interval_id IN (SELECT base_id FROM target) GROUP BY interval_id) AS f ON f.interval_id = t.base_id
+JOIN calendar_session AS s ON s.calendar = t.calendar AND s.session_date >= f.first_date
+                          AND s.session_open < t.to_ AND s.session_close > t.from_
 WHERE t.base_unit = $base_unit AND t.base_length = $base_length;
 
 -- name: ranges
@@ -147,64 +150,69 @@ FROM (SELECT *, ((session_date - DATE '1970-01-01') * 100 + segment)::BIGINT * 1
 JOIN block_session AS k ON k.calendar = l.calendar AND k.session_date = l.session_date
 GROUP BY ALL;
 
--- name: fresh
--- Where derived bars are gathered before they are written.
-CREATE OR REPLACE TEMP TABLE fresh AS
-SELECT * EXCLUDE (batch_id) FROM bar LIMIT 0;
-
--- name: gather_intraday
+-- name: intraday_bars
 -- The bars of one intraday length that lie in a target.
-INSERT INTO fresh
-SELECT i.interval_id, p.bar_start, p.span_seconds, l.session_date, l.segment, l.open, l.high, l.low, l.close,
-       l.volume::DOUBLE, l.trade_count::BIGINT, vwap_of(l.turnover, l.volume, l.vwap_known, l.low, l.high),
-       l.base_count::INTEGER, slots(p.bar_start, later(p.bar_start, p.span_seconds), $base_length)::INTEGER
-FROM {level} AS l
-JOIN trading_session AS g ON g.calendar = l.calendar AND g.session_date = l.session_date AND g.segment = l.segment
-                         AND g.replaced_by IS NULL
-CROSS JOIN LATERAL (SELECT later(g.segment_open, l.bucket::BIGINT * $length) AS bar_start,
-                           least($length, (epoch_us(g.segment_close) - epoch_us(g.segment_open)) // 1000000
-                                          - l.bucket::BIGINT * $length) AS span_seconds) AS p
-JOIN (SELECT DISTINCT base_id, interval_id FROM target WHERE unit = 'second' AND length = $length) AS i
-  ON i.base_id = l.base_id
-SEMI JOIN target AS t ON t.interval_id = i.interval_id AND p.bar_start >= t.from_ AND p.bar_start < t.to_;
+SELECT m.interval_id, instant(m.start_us) AS bar_start, m.span_seconds, m.session_date, m.segment,
+       m.open, m.high, m.low, m.close, m.volume::DOUBLE AS volume, m.trade_count::BIGINT AS trade_count,
+       vwap_of(m.turnover, m.volume, m.vwap_known, m.low, m.high) AS vwap,
+       m.base_count::INTEGER AS base_count,
+       ((m.span_seconds + {base_length} - 1) // {base_length})::INTEGER AS expected_count
+FROM (
+    SELECT i.interval_id, l.*, epoch_us(g.segment_open) + l.bucket::BIGINT * {length} * 1000000 AS start_us,
+           least({length}::BIGINT, (epoch_us(g.segment_close) - epoch_us(g.segment_open)) // 1000000
+                                   - l.bucket::BIGINT * {length}) AS span_seconds
+    FROM {level} AS l
+    JOIN trading_session AS g ON g.calendar = l.calendar AND g.session_date = l.session_date
+                             AND g.segment = l.segment AND g.replaced_by IS NULL
+    JOIN (SELECT DISTINCT base_id, interval_id FROM target WHERE unit = 'second' AND length = {length}) AS i
+      ON i.base_id = l.base_id
+) AS m
+SEMI JOIN target AS t ON t.interval_id = m.interval_id AND instant(m.start_us) >= t.from_
+                     AND instant(m.start_us) < t.to_
 
--- name: gather_blocks
+-- name: block_bars
 -- The bars of one length of 1d or more that lie in a target.
-INSERT INTO fresh
-SELECT i.interval_id, b.block_open, (epoch_us(b.block_close) - epoch_us(b.block_open)) // 1000000, l.session_date, 0,
-       l.open, l.high, l.low, l.close,
-       l.volume::DOUBLE, l.trade_count::BIGINT, vwap_of(l.turnover, l.volume, l.vwap_known, l.low, l.high),
-       l.base_count::INTEGER, b.expected_count
+SELECT i.interval_id, b.block_open AS bar_start,
+       (epoch_us(b.block_close) - epoch_us(b.block_open)) // 1000000 AS span_seconds, l.session_date, 0::TINYINT AS segment,
+       l.open, l.high, l.low, l.close, l.volume::DOUBLE AS volume, l.trade_count::BIGINT AS trade_count,
+       vwap_of(l.turnover, l.volume, l.vwap_known, l.low, l.high) AS vwap,
+       l.base_count::INTEGER AS base_count, b.expected_count
 FROM {level} AS l
-JOIN calendar_block AS b ON b.calendar = l.calendar AND b.unit = $unit AND b.length = $length
-                        AND b.base_unit = $base_unit AND b.base_length = $base_length
+JOIN calendar_block AS b ON b.calendar = l.calendar AND b.unit = '{unit}' AND b.length = {length}
+                        AND b.base_unit = '{base_unit}' AND b.base_length = {base_length}
                         AND b.first_date = l.session_date
-JOIN (SELECT DISTINCT base_id, interval_id FROM target WHERE unit = $unit AND length = $length) AS i
+JOIN (SELECT DISTINCT base_id, interval_id FROM target WHERE unit = '{unit}' AND length = {length}) AS i
   ON i.base_id = l.base_id
-SEMI JOIN target AS t ON t.interval_id = i.interval_id AND b.block_open >= t.from_ AND b.block_open < t.to_;
+SEMI JOIN target AS t ON t.interval_id = i.interval_id AND b.block_open >= t.from_ AND b.block_open < t.to_
+
+-- name: gather
+-- The bars of all levels, in the order of the bar table. One statement makes the table: DuckDB 2.0 loses sight of
+-- rows inserted into a temporary table one after the other until the transaction ends.
+CREATE OR REPLACE TEMP TABLE {fresh} AS
+{bars}
+ORDER BY interval_id, bar_start;
+
+-- name: no_bars
+-- What is gathered when there is nothing to derive.
+SELECT * EXCLUDE (batch_id) FROM bar WHERE false
+
+-- name: working
+-- The derived intervals that a pass works on, and how far they were derived before.
+CREATE OR REPLACE TEMP TABLE {working} AS
+SELECT interval_id, base_id, derived_through AS old_through
+FROM definition WHERE interval_id IN (SELECT interval_id FROM target);
 
 -- name: worked
--- The derived intervals that a chunk works on, and how far they were derived before; added to by each pass.
-CREATE OR REPLACE TEMP TABLE worked (interval_id INTEGER, base_id INTEGER, old_through TIMESTAMPTZ);
+-- The intervals of both passes; an interval derived again has not moved by that.
+CREATE OR REPLACE TEMP TABLE worked AS
+SELECT DISTINCT interval_id, base_id, old_through FROM (FROM working_again UNION ALL FROM working_forward);
 
 -- name: changed
--- Which derived bars were written, added to by each pass.
-CREATE OR REPLACE TEMP TABLE changed (interval_id INTEGER, session_date DATE, action VARCHAR);
-
--- name: note_delta
--- The bars a comparison found to differ.
-INSERT INTO changed SELECT interval_id, session_date, action FROM delta;
-
--- name: note_fresh
--- Bars that were simply added.
-INSERT INTO changed SELECT interval_id, session_date, 'insert' FROM fresh;
-
--- name: add_worked
--- Intervals that move on as well as those that were derived again.
-INSERT INTO worked
-SELECT d.interval_id, d.base_id, d.derived_through
-FROM definition AS d
-WHERE d.interval_id IN (SELECT interval_id FROM target) AND d.interval_id NOT IN (SELECT interval_id FROM worked);
+-- The bars that were written, and how.
+CREATE OR REPLACE TEMP TABLE changed AS
+SELECT interval_id, session_date, action FROM delta
+UNION ALL
+SELECT interval_id, session_date, 'insert' FROM fresh;
 
 -- name: advance
 -- Every interval of the forward pass is derived through the last closed bucket, empty or not.

@@ -112,7 +112,9 @@ piece AS (
     FROM segment
     WHERE segment_close < next_open
 )
-SELECT *, unnest(generate_series(day_number(epoch_us(piece_from)), day_number(epoch_us(piece_to) - 1))) AS day
+SELECT calendar, session_date, segment, closed_date, closed_segment,
+       epoch_us(piece_from) AS from_us, epoch_us(piece_to) AS to_us,
+       unnest(generate_series(day_number(epoch_us(piece_from)), day_number(epoch_us(piece_to) - 1))) AS day
 FROM piece;
 
 -- name: session_name
@@ -171,13 +173,12 @@ FROM placed;
 -- Where bars that are parts of a segment lie: on the grid of the segment, or outside every session. A stamp that
 -- labels the end is looked up just before it.
 found AS (
-    SELECT t.*, r_.stamp_us, p.day IS NOT NULL AS known, p.session_date AS in_date, p.segment AS in_segment,
-           epoch_us(p.piece_from) AS from_us, epoch_us(p.piece_to) AS to_us, p.closed_date, p.closed_segment
-    FROM timed AS t
-    CROSS JOIN LATERAL (SELECT epoch_us(t.stamp) AS stamp_us) AS r_
+    SELECT t.*, p.day IS NOT NULL AS known, p.session_date AS in_date, p.segment AS in_segment,
+           p.from_us, p.to_us, p.closed_date, p.closed_segment
+    FROM (SELECT *, epoch_us(stamp) AS stamp_us FROM timed) AS t
     LEFT JOIN calendar_piece AS p
-           ON p.calendar = t.calendar AND p.day = day_number(stamp_us - {end_shift})
-          AND stamp_us - {end_shift} >= epoch_us(p.piece_from) AND stamp_us - {end_shift} < epoch_us(p.piece_to)
+           ON p.calendar = t.calendar AND p.day = day_number(t.stamp_us - {end_shift})
+          AND t.stamp_us - {end_shift} >= p.from_us AND t.stamp_us - {end_shift} < p.to_us
 ),
 started AS (
     SELECT *, {start} AS start_us FROM found
@@ -280,6 +281,7 @@ FROM repeated;
 -- name: refused
 -- Every row left out, with its reason.
 CREATE OR REPLACE TEMP TABLE refused AS
+{repeats}
 SELECT file_row, reason FROM staged WHERE reason IS NOT NULL;
 
 -- name: count_refused
@@ -290,10 +292,10 @@ SELECT count(*) FROM refused;
 -- How many rows are to be written.
 SELECT count(*) FROM {fresh};
 
--- name: refuse_repeats
+-- name: refused_repeats
 -- Rows that a later row contradicts.
-INSERT INTO refused
-SELECT file_row, 'a later row of the source has other values for this bar' FROM repeated WHERE NOT same;
+SELECT file_row, 'a later row of the source has other values for this bar' AS reason FROM repeated WHERE NOT same
+UNION ALL
 
 -- name: rejects_by_reason
 -- The rows left out, counted by reason, each with the first row as given.
@@ -303,14 +305,16 @@ FROM refused_given GROUP BY reason ORDER BY count(*) DESC, reason;
 -- name: quote_rejects
 -- The rows left out as they were given: read from the source again, for few need it.
 CREATE OR REPLACE TEMP TABLE refused_given AS
+{malformed}
 SELECT f.file_row, to_json(g)::VARCHAR AS given, f.reason
 FROM refused AS f
 JOIN (SELECT row_number() OVER () AS file_row_, * FROM {rows}) AS g ON g.file_row_ = f.file_row;
 
--- name: add_malformed
+-- name: malformed_given
 -- Lines of a text file that are no rows: too few or too many fields.
-INSERT INTO refused_given
-SELECT NULL, csv_line, 'line ' || line || ' is no row: ' || any_value(error_message) FROM malformed GROUP BY line, csv_line;
+SELECT NULL AS file_row, csv_line AS given, 'line ' || line || ' is no row: ' || any_value(error_message) AS reason
+FROM malformed GROUP BY line, csv_line
+UNION ALL
 
 -- name: count_malformed
 -- How many lines of a text file are no rows.

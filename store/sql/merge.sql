@@ -11,6 +11,7 @@ FROM {fresh}
 -- name: compare
 -- How the fresh bars differ from those that are there.
 CREATE OR REPLACE TEMP TABLE delta AS
+{gone}
 SELECT f.interval_id, f.bar_start, f.span_seconds, f.session_date, f.segment, f.open, f.high, f.low, f.close, f.volume,
        f.trade_count, f.vwap, f.base_count, f.expected_count,
        CASE WHEN b.interval_id IS NULL THEN 'insert' ELSE 'revise' END AS action
@@ -25,15 +26,20 @@ WHERE b.interval_id IS NULL
    OR b.trade_count IS DISTINCT FROM f.trade_count OR b.vwap IS DISTINCT FROM f.vwap
    OR b.session_date IS DISTINCT FROM f.session_date OR b.segment IS DISTINCT FROM f.segment;
 
--- name: compare_gone
+-- name: gone
 -- Bars in the place that is written anew which are not among the fresh ones.
-INSERT INTO delta
 SELECT b.interval_id, b.bar_start, b.span_seconds, b.session_date, b.segment, b.open, b.high, b.low, b.close, b.volume,
-       b.trade_count, b.vwap, b.base_count, b.expected_count, 'delete'
+       b.trade_count, b.vwap, b.base_count, b.expected_count, 'delete' AS action
 FROM bar AS b
 SEMI JOIN {place} AS p ON {inside}
 WHERE b.bar_start >= $first_start::TIMESTAMPTZ AND b.bar_start < $last_end::TIMESTAMPTZ
-  AND NOT EXISTS (SELECT 1 FROM {fresh} AS f WHERE f.interval_id = b.interval_id AND f.bar_start = b.bar_start);
+  AND NOT EXISTS (SELECT 1 FROM {fresh} AS f WHERE f.interval_id = b.interval_id AND f.bar_start = b.bar_start)
+UNION ALL
+
+-- name: no_delta
+-- A comparison that found nothing.
+CREATE OR REPLACE TEMP TABLE delta AS
+SELECT * EXCLUDE (batch_id), 'insert' AS action FROM bar WHERE false;
 
 -- name: count_changes
 -- What the comparison found, and where.

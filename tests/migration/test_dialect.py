@@ -160,9 +160,10 @@ def test_a_type_without_counterpart_is_null_type(engine: sa.Engine) -> None:
     assert [type(column["type"]) for column in sa.inspect(engine).get_columns("t")] == [sa.types.NullType] * 2
 
 
-def test_integer_primary_key_is_not_serial(created: sa.Engine) -> None:
-    sql = str(CreateTable(tables().tables["thing"]).compile(created))
-    assert "thing_id INTEGER NOT NULL" in sql
+def test_create_table_says_what_duckdb_says(created: sa.Engine) -> None:
+    thing, kinds = (str(CreateTable(tables().tables[name]).compile(created)) for name in ("thing", "kinds"))
+    assert "thing_id INTEGER NOT NULL" in thing  # not SERIAL
+    assert "column_5 DOUBLE," in kinds  # not DOUBLE PRECISION
 
 
 def test_inspector_describes_a_table(created: sa.Engine) -> None:
@@ -587,6 +588,27 @@ def test_an_open_reader_does_not_hide_the_error(
     run(thousands, "INSERT INTO t VALUES (-1)", "ALTER TABLE t ADD COLUMN b INTEGER")
     assert count(thousands) == 100_001
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+def test_a_connection_is_usable_after_rolling_back_under_an_open_reader(thousands: sa.Engine) -> None:
+    with thousands.connect() as connection, connection.begin() as transaction:
+        driver = raw(connection)
+        driver.execute("INSERT INTO t VALUES (-1)")
+        reader = driver.sql("SELECT a FROM t").to_arrow_reader(10)
+        reader.read_next_batch()
+        transaction.rollback()
+        assert driver.execute("SELECT count(*) FROM t").fetchone() == (100_000,)
+        assert raw(connection) is driver
+
+
+def test_closing_the_engine_lets_go_of_the_file(path: Path) -> None:
+    root = duckdb.connect(str(path))
+    engine = engine_on(root)
+    run(engine, "CREATE TABLE t(a INTEGER)")
+    root.close()
+    with duckdb.connect(str(path), config={"threads": 1}):  # refused while anything holds the file
+        pass
+    engine.dispose()
 
 
 def test_connections_share_the_file_and_not_the_transaction(thousands: sa.Engine) -> None:

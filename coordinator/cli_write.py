@@ -1,0 +1,254 @@
+"""The commands that write: each wraps one call of the store or its coordinator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from coordinator import cli_reports
+from coordinator.cli_errors import ExitCode
+from coordinator.cli_shared import (
+    Settings,
+    command,
+    confirm,
+    opened,
+    pairs,
+    progress_bar,
+    report_option,
+    split,
+    yes_option,
+)
+
+if TYPE_CHECKING:
+    from store import SessionStore
+
+
+@command("init", example="barhouse --store bars.duckdb init")
+@click.pass_obj
+def init(settings: Settings) -> None:
+    """Create the store, or bring it to the schema of this version."""
+    existed = Path(settings.store).expanduser().exists()
+    with opened(settings, create=True) as store:
+        place = store.path or settings.store
+    click.echo(f"{place} is up to date" if existed else f"created the store {place}", err=True)
+
+
+@command("register", example="barhouse register SPY QQQ --intervals 1m,5m,15m,1h,1d --calendar XNYS")
+@click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL...")
+@click.option(
+    "-i",
+    "--intervals",
+    multiple=True,
+    required=True,
+    callback=split,
+    metavar="LIST",
+    help="What is wanted, such as 1m,5m,1h,1d; may be repeated.",
+)
+@click.option("--calendar", required=True, help="Whose sessions: an exchange such as XNYS, or 24/7.")
+@click.option("--base", help="The interval that will be loaded; determined from --intervals by default.")
+@click.option(
+    "--available",
+    multiple=True,
+    callback=split,
+    metavar="LIST",
+    help="Intervals the source has; the coarsest that all others can be derived from becomes the base.",
+)
+@click.option(
+    "--closing-bar",
+    type=click.Choice(["outside", "include"]),
+    default="outside",
+    show_default=True,
+    help="Whether the bar that starts exactly at the close belongs to the session.",
+)
+@click.option(
+    "--on-missing",
+    type=click.Choice(["raise", "skip"]),
+    default="raise",
+    show_default=True,
+    help="A symbol that cannot be registered: register none, or leave it out.",
+)
+@report_option
+@click.pass_obj
+def register(
+    settings: Settings,
+    /,
+    symbols: tuple[str, ...],
+    intervals: list[str],
+    *,
+    calendar: str,
+    available: list[str],
+    form: str,
+    **options: Any,
+) -> None:
+    """Register symbols with the intervals wanted; all of them, or none.
+
+    May be repeated: what is registered stays, new intervals are added.
+    """
+    from coordinator import SessionCoordinator
+
+    with opened(settings) as store:
+        report = SessionCoordinator(store).register(
+            symbols, intervals, calendar, available=available or None, **options
+        )
+    cli_reports.put(report, cli_reports.registered(report), form)
+
+
+@command(
+    "load",
+    example="barhouse load sample/spy_1m_2020-12-15_18.csv --symbol SPY --interval 1m --timezone America/New_York",
+)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("-i", "--interval", required=True, help="The base interval: the length of the file's bars.")
+@click.option("--symbol", help="Whose bars they are, where no column says so.")
+@click.option(
+    "--label",
+    type=click.Choice(["start", "end"]),
+    default="start",
+    show_default=True,
+    help="Whether stamps label the start or the end of a bar.",
+)
+@click.option("--timezone", metavar="ZONE", help="The zone of stamps without one, such as America/New_York.")
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    callback=pairs,
+    metavar="PART=NAME",
+    help="Which column is a part of a bar, such as bar_start=Date; PART= for none. Repeatable.",
+)
+@click.option("--volume-column", metavar="NAME", help="Short for --column volume=NAME.")
+@click.option("--no-volume", is_flag=True, help="Short for --column volume=: there is none, take it as 0.")
+@click.option(
+    "--timestamp-format",
+    metavar="FORMAT",
+    help="A strptime format, or epoch_s, epoch_ms, epoch_us, epoch_ns, for stamps that are not ISO 8601.",
+)
+@click.option(
+    "--skip-rows",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Lines before a text file's header.",
+)
+@click.option("--strict", is_flag=True, help="Load nothing when one row cannot be taken.")
+@click.option(
+    "--ambiguous",
+    type=click.Choice(["reject", "first", "second", "infer"]),
+    default="reject",
+    show_default=True,
+    help="Local times that the clock shows twice.",
+)
+@click.option(
+    "--replace",
+    type=click.Choice(["sessions"]),
+    help="Replace each session the rows belong to whole; bars it no longer has go.",
+)
+@click.option("--process", "then_process", is_flag=True, help="Derive what is waiting right after.")
+@report_option
+@click.pass_context
+def load(
+    ctx: click.Context,
+    /,
+    paths: tuple[str, ...],
+    interval: str,
+    *,
+    columns: dict[str, str | None],
+    no_volume: bool,
+    then_process: bool,
+    form: str,
+    **options: Any,
+) -> None:
+    """Load base bars from CSV (plain, .gz, .zst) or Parquet.
+
+    New bars are added, changed ones revised, equal ones left alone. Rows that cannot be
+    taken are kept in the view rejected, and the exit code says so.
+    """
+    from coordinator import SessionCoordinator
+
+    settings: Settings = ctx.obj
+    if no_volume:
+        columns["volume"] = None
+    data = paths[0] if len(paths) == 1 else list(paths)
+    with opened(settings) as store:
+        with progress_bar(settings, f"loading {paths[0]}"):
+            report = SessionCoordinator(store).load(data, interval, columns=columns, **options)
+        cli_reports.put(report, cli_reports.loaded(report), form)
+        if then_process:
+            _process(store, settings, form)
+    if report.rejected:
+        ctx.exit(ExitCode.REJECTS)
+
+
+@command("process", example="barhouse process")
+@click.option("--now", metavar="ISO", help="The instant that counts as now; UTC unless it says otherwise.")
+@report_option
+@click.pass_obj
+def process(settings: Settings, now: str | None, form: str) -> None:
+    """Derive whatever is waiting; running it twice changes nothing."""
+    with opened(settings) as store:
+        _process(store, settings, form, now)
+
+
+@command(
+    "delete",
+    example="barhouse delete SPY --interval 1m --from 2020-12-16T15:00Z --to 2020-12-16T15:30Z --yes",
+)
+@click.argument("symbol")
+@click.option("-i", "--interval", required=True, help="The base interval.")
+@click.option(
+    "--from", "start", metavar="ISO", help="First bar_start to delete; UTC unless it says otherwise."
+)
+@click.option("--to", "end", metavar="ISO", help="First bar_start to keep again.")
+@yes_option
+@report_option
+@click.pass_obj
+def delete(
+    settings: Settings,
+    symbol: str,
+    interval: str,
+    *,
+    start: str | None,
+    end: str | None,
+    yes: bool,
+    form: str,
+) -> None:
+    """Delete base bars; what was derived from them is derived again by the next process.
+
+    The old bars stay in the view revisions.
+    """
+    from coordinator import SessionCoordinator
+
+    confirm(f"Delete {symbol} {interval} from {start or 'the first'} to {end or 'the last'}?", yes=yes)
+    with opened(settings) as store:
+        report = SessionCoordinator(store).delete_bars(symbol, interval, start, end)
+    cli_reports.put(report, cli_reports.deleted(symbol, interval, report), form)
+
+
+@command("remove", example="barhouse remove SPY --yes")
+@click.argument("symbol")
+@yes_option
+@report_option
+@click.pass_obj
+def remove(settings: Settings, symbol: str, yes: bool, form: str) -> None:
+    """Strike a symbol off; its bars become history, its name is free again."""
+    from coordinator import SessionCoordinator
+
+    confirm(f"Remove {symbol} with all its bars?", yes=yes)
+    with opened(settings) as store:
+        report = SessionCoordinator(store).remove_symbol(symbol)
+    cli_reports.put(report, cli_reports.removed(symbol, report), form)
+
+
+def _process(store: SessionStore, settings: Settings, form: str, now: str | None = None) -> None:
+    from coordinator import DataProcessor
+    from store.session_store import as_instant
+
+    instant = None if now is None else as_instant(now, "now")
+    with progress_bar(settings, "deriving") as progress:
+        report = DataProcessor(store).process(instant, progress=progress)
+    cli_reports.put(report, cli_reports.processed(report), form)
+
+
+COMMANDS = (init, register, load, process, delete, remove)

@@ -1,0 +1,744 @@
+"""A plain Python model of the whole system, written from the design alone: what every view should show.
+
+It shares no code with ``store`` and ``coordinator``: sessions come from exchange_calendars, buckets are listed one
+by one, and every sum is a sum of whole numbers. It is slow and simple on purpose.
+
+Instants are whole microseconds since 1970, UTC. Where the design leaves a choice open, the choice taken here:
+
+- A closing bar (``closing_bar="include"``) is a base bar with a session date, base_count 0 and expected_count 0. A
+  bucket with only a closing bar gives a bar with base_count 0.
+- ``complete`` is None where expected_count is 0.
+- The range of an interval starts with the first session that holds an in-session base bar (for intervals of 1d and
+  longer: the block that holds it), as the last write that touched the interval saw it, and ends at complete_through
+  or derived_through. expected_count counts the slots that end by then; sessions without such a slot have no row.
+- A gap of an interval of 1d and longer is one block. A gap is a ``whole session`` where nothing of the session is
+  present, an ``edge`` where it touches the session's open or close, else ``inside``.
+- Of rows that repeat a bar in one load the last one wins; those equal to it are unchanged, the others rejected.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
+from functools import cached_property
+from itertools import pairwise
+
+import duckdb
+
+SECOND = 1_000_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ORIGIN = date(2000, 1, 1)
+FIRST_MONDAY = date(1970, 1, 5)
+LATE_CLOCK = 5 * SECOND
+GRACE = 60 * SECOND
+
+
+# ----------------------------------------------------------------------------------------------- numbers
+
+
+def to_decimal(value: float, scale: int) -> int:
+    """``value::DECIMAL(38, scale)`` as a whole number of 10**-scale.
+
+    DuckDB multiplies in double arithmetic and rounds the product half away from zero.
+    """
+    product = value * float(10**scale)
+    whole = math.floor(abs(product))
+    if abs(product) - whole >= 0.5:  # exact: both are doubles, and beyond 2**52 the difference is 0
+        whole += 1
+    return whole if product >= 0 else -whole
+
+
+def to_double(units: int, scale: int) -> float:
+    """``decimal::DOUBLE``.
+
+    Up to 2**53 units DuckDB divides once. Beyond, 2.0 rounds the exact value correctly, while 1.5 adds the rounded
+    whole part and the rounded fraction, which can differ in the last bit (where the value itself is beyond 2**53).
+    """
+    if duckdb.__version__.startswith("1.") and abs(units) > 2**53:
+        whole, rest = divmod(abs(units), 10**scale)
+        return math.copysign(float(whole) + rest / float(10**scale), units)
+    return float(Fraction(units, 10**scale))
+
+
+# --------------------------------------------------------------------------------------------- intervals
+
+
+@dataclass(frozen=True)
+class Length:
+    """An interval: ``unit`` is s, d, w or mo."""
+
+    unit: str
+    count: int
+
+    @classmethod
+    def of(cls, text: str) -> Length:
+        number, unit = re.fullmatch(r"(\d+)(s|m|h|d|w|mo)", text).groups()
+        seconds = {"s": 1, "m": 60, "h": 3600}.get(unit)
+        return cls("s", int(number) * seconds) if seconds else cls(unit, int(number))
+
+    @property
+    def intraday(self) -> bool:
+        return self.unit == "s"
+
+    @property
+    def width(self) -> int:
+        assert self.intraday
+        return self.count * SECOND
+
+
+# --------------------------------------------------------------------------------------------- calendars
+
+
+@dataclass(frozen=True)
+class Session:
+    date: date
+    ordinal: int
+    segments: tuple[tuple[int, int], ...]
+
+    @property
+    def open(self) -> int:
+        return self.segments[0][0]
+
+    @property
+    def close(self) -> int:
+        return self.segments[-1][1]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A stretch of session time that one bar stands for."""
+
+    start: int
+    end: int
+    segment: int
+    sessions: tuple[Session, ...]
+
+    @property
+    def date(self) -> date:
+        return self.sessions[0].date
+
+    @property
+    def close(self) -> int:
+        return self.sessions[-1].close
+
+
+class Calendar:
+    """The sessions of one calendar, in order, the first one on or after ORIGIN having ordinal 0."""
+
+    def __init__(self, name: str, days: Iterable[tuple[date, tuple[tuple[int, int], ...]]]) -> None:
+        self.name = name
+        ordered = sorted(days)
+        before = sum(day < ORIGIN for day, _ in ordered)
+        self.sessions = [Session(day, at - before, parts) for at, (day, parts) in enumerate(ordered)]
+        self.by_date = {session.date: session for session in self.sessions}
+        self._blocks: dict[Length, dict[int, tuple[Session, ...]]] = {}
+
+    @cached_property
+    def _opens(self) -> list[int]:
+        return [session.open for session in self.sessions]
+
+    def place(self, instant: int) -> tuple[Session, int] | None:
+        """The session and segment an instant lies in."""
+        at = bisect_right(self._opens, instant) - 1
+        if at >= 0:
+            for number, (opened, closed) in enumerate(self.sessions[at].segments):
+                if opened <= instant < closed:
+                    return self.sessions[at], number
+        return None
+
+    def closing_at(self, instant: int) -> Session | None:
+        """The session whose last close is at an instant that lies in no session."""
+        at = bisect_right(self._opens, instant) - 1
+        found = self.sessions[at] if at >= 0 else None
+        return found if found and found.close == instant and self.place(instant) is None else None
+
+    def overlaps(self, start: int, end: int) -> bool:
+        at = max(bisect_right(self._opens, start) - 1, 0)
+        return any(
+            start < closed and opened < end
+            for session in self.sessions[at : at + 3]
+            for opened, closed in session.segments
+        )
+
+    def since(self, instant: int) -> Iterator[Session]:
+        """The sessions from the one an instant lies in, or else the one before it."""
+        yield from self.sessions[max(bisect_right(self._opens, instant) - 1, 0) :]
+
+    def block_key(self, session: Session, length: Length) -> int:
+        if length.unit == "d":
+            return session.ordinal // length.count
+        if length.unit == "w":
+            return (session.date - FIRST_MONDAY).days // 7 // length.count
+        return ((session.date.year - 1970) * 12 + session.date.month - 1) // length.count
+
+    def block(self, session: Session, length: Length) -> tuple[Session, ...]:
+        if length not in self._blocks:
+            blocks: dict[int, list[Session]] = {}
+            for one in self.sessions:
+                blocks.setdefault(self.block_key(one, length), []).append(one)
+            self._blocks[length] = {key: tuple(members) for key, members in blocks.items()}
+        return self._blocks[length][self.block_key(session, length)]
+
+    def slots(self, length: Length, first: Session) -> Iterator[Slot]:
+        """Every slot of an interval in order, from a session, or the block it is in."""
+        if not length.intraday:
+            session: Session | None = first
+            while session is not None:
+                members = self.block(session, length)
+                yield block_slot(members)
+                session = self.after(members[-1])
+            return
+        session = first
+        while session is not None:
+            yield from session_slots(session, length.width)
+            session = self.after(session)
+
+    def after(self, session: Session) -> Session | None:
+        at = self.sessions.index(session) if session.ordinal < 0 else self._at(session) + 1
+        return self.sessions[at] if at < len(self.sessions) else None
+
+    def _at(self, session: Session) -> int:
+        return bisect_right(self._opens, session.open) - 1
+
+    def room(self, slot: Slot, base: Length) -> int:
+        """How many base slots fit in a slot."""
+        if not base.intraday:
+            return len({self.block_key(session, base) for session in slot.sessions})
+        return sum(
+            max(0, -((max(opened, slot.start) - min(closed, slot.end)) // base.width))
+            for session in slot.sessions
+            for opened, closed in session.segments
+        )
+
+    def slot_of(self, session: Session, instant: int, length: Length) -> Slot:
+        """The slot that an instant of a session (its last close included) lies in."""
+        if not length.intraday:
+            return block_slot(self.block(session, length))
+        inside = [slot for slot in session_slots(session, length.width) if slot.start <= instant]
+        return inside[-1]
+
+
+def block_slot(members: tuple[Session, ...]) -> Slot:
+    return Slot(members[0].open, members[-1].close, 0, members)
+
+
+def session_slots(session: Session, width: int) -> Iterator[Slot]:
+    for number, (opened, closed) in enumerate(session.segments):
+        for start in range(opened, closed, width):
+            yield Slot(start, min(start + width, closed), number, (session,))
+
+
+def micros(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def moment(instant: int) -> datetime:
+    return EPOCH + timedelta(microseconds=instant)
+
+
+def around_the_clock(first: date, last: date) -> Calendar:
+    """24/7: every UTC day."""
+    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    midnights = [(day, (day - EPOCH.date()).days * 86_400 * SECOND) for day in days]
+    return Calendar("24/7", [(day, ((at, at + 86_400 * SECOND),)) for day, at in midnights])
+
+
+def exchange(name: str, first: date, last: date) -> Calendar:
+    """A calendar of exchange_calendars, asked session by session."""
+    import exchange_calendars
+    import pandas as pd
+
+    calendar = exchange_calendars.get_calendar(name, start=str(first), end=str(last))
+
+    def us(stamp: pd.Timestamp) -> int:
+        return stamp.as_unit("us").value
+
+    days = []
+    for label, row in calendar.schedule.iterrows():
+        edges = [us(row["open"]), us(row["close"])]
+        if not pd.isna(row["break_start"]):
+            edges[1:1] = [us(row["break_start"]), us(row["break_end"])]
+        days.append((label.date(), tuple(zip(edges[::2], edges[1::2], strict=True))))
+    return Calendar(name, days)
+
+
+# -------------------------------------------------------------------------------------------------- bars
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a file: ``start`` is an instant, or a date for bars of 1d and longer."""
+
+    start: int | date
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    trade_count: int | None = None
+    vwap: float | None = None
+
+    def values(self) -> tuple[float | int | None, ...]:
+        return (self.open, self.high, self.low, self.close, self.volume, self.trade_count, self.vwap)
+
+
+@dataclass(frozen=True)
+class Bar:
+    start: int
+    end: int
+    session: Session | None
+    row: Row
+    base_count: int
+    expected_count: int
+
+    @property
+    def within(self) -> bool:
+        """In session, and not a closing bar."""
+        return self.session is not None and self.base_count > 0
+
+    @property
+    def complete(self) -> bool | None:
+        return None if self.expected_count == 0 else self.base_count == self.expected_count
+
+    def shown(self) -> tuple[object, ...]:
+        """As the view ``bars`` shows it, from bar_start to complete."""
+        day = None if self.session is None else self.session.date
+        return (
+            self.start,
+            self.end,
+            day,
+            *self.row.values(),
+            self.base_count,
+            self.expected_count,
+            self.complete,
+        )
+
+
+def aggregate(calendar: Calendar, slot: Slot, bars: list[Bar], base: Length) -> Bar:
+    """The bar of a slot from its base bars (a closing bar among them), which are in order."""
+    rows = [bar.row for bar in bars]
+    low, high = min(row.low for row in rows), max(row.high for row in rows)
+    volume_units = sum(to_decimal(row.volume, 9) for row in rows)
+    volume = to_double(volume_units, 9)
+    counts = [row.trade_count for row in rows]
+    vwap = None
+    if volume_units > 0 and not any(row.volume > 0 and row.vwap is None for row in rows):
+        turnover = sum(to_decimal(row.vwap * row.volume, 15) for row in rows if row.vwap is not None)
+        vwap = min(max(to_double(turnover, 15) / volume, low), high)
+    row = Row(
+        slot.start,
+        rows[0].open,
+        high,
+        low,
+        rows[-1].close,
+        volume,
+        None if None in counts else sum(counts),
+        vwap,
+    )
+    present = sum(bar.base_count for bar in bars)
+    return Bar(slot.start, slot.end, slot.sessions[0], row, present, calendar.room(slot, base))
+
+
+# ------------------------------------------------------------------------------------------------- model
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a load did."""
+
+    rows: int
+    inserted: int
+    revised: int
+    unchanged: int
+    rejected: int
+    outside: int
+    deleted: int
+
+
+@dataclass(frozen=True)
+class Coverage:
+    day: date
+    expected: int
+    present: int
+
+
+@dataclass(frozen=True)
+class Gap:
+    day: date
+    start: int
+    end: int
+    missing: int
+    kind: str
+
+
+@dataclass
+class Derived:
+    """A derived interval: what was written for it so far."""
+
+    length: Length
+    through: int | None = None
+    bars: dict[int, Bar] = field(default_factory=dict)
+    coverage: list[Coverage] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    stale: bool = False
+
+
+class AllRejected(Exception):
+    """No row of a load can be taken."""
+
+
+class Symbol:
+    """One registered symbol."""
+
+    def __init__(self, calendar: Calendar, base: str, closing_bar: str = "outside") -> None:
+        self.calendar = calendar
+        self.base_text = base
+        self.base = Length.of(base)
+        self.includes_closing = closing_bar == "include"
+        self.bars: dict[int, Bar] = {}
+        self.complete_through: int | None = None
+        self.derived: dict[str, Derived] = {}
+
+    # -- writing
+
+    def add_interval(self, text: str) -> None:
+        self.derived.setdefault(text, Derived(Length.of(text)))
+
+    def load(self, rows: list[Row], now: int, *, replace_sessions: bool = False) -> Counts:
+        placed = [self._placed(row, now) for row in rows]
+        last = {bar.start: bar for bar in placed if bar is not None}
+        taken = [bar for bar in placed if bar is not None and bar.row.values() == last[bar.start].row.values()]
+        if not taken:
+            raise AllRejected
+        gone: list[int] = []
+        if replace_sessions:
+            sent = {bar.session for bar in last.values() if bar.session is not None}
+            gone = [
+                start for start, bar in self.bars.items() if bar.session in sent and start not in last
+            ]
+        inserted = [start for start in last if start not in self.bars]
+        revised = [
+            start
+            for start, bar in last.items()
+            if start in self.bars and bar.row.values() != self.bars[start].row.values()
+        ]
+        before = dict(self.bars)
+        self.bars.update(last)
+        for start in gone:
+            del self.bars[start]
+        reached = max(bar.end for bar in taken)
+        self.complete_through = max(self.complete_through or reached, reached)
+        self._touched(before, [*inserted, *revised, *gone])
+        return Counts(
+            rows=len(rows),
+            inserted=len(inserted),
+            revised=len(revised),
+            unchanged=len(taken) - len(inserted) - len(revised),
+            rejected=len(rows) - len(taken),
+            outside=sum(bar.session is None for bar in taken),
+            deleted=len(gone),
+        )
+
+    def delete(self, start: int | None, end: int | None) -> int:
+        gone = [
+            at for at in self.bars if (start is None or start <= at) and (end is None or at < end)
+        ]
+        before = dict(self.bars)
+        for at in gone:
+            del self.bars[at]
+        self._touched(before, gone)
+        return len(gone)
+
+    def process(self, clock: int) -> dict[str, tuple[int, int, int]] | None:
+        """Derive all that waits; ``clock`` is now less the grace.
+
+        Returns
+        -------
+        dict or None
+            Per interval with work the number of bars inserted, revised and deleted; None without work.
+        """
+        done = {}
+        for text, derived in self.derived.items():
+            through = self._closed_through(derived, clock)
+            if through == derived.through and not derived.stale:
+                continue
+            derived.through, derived.stale = through, False
+            fresh = {
+                start: bar for start, bar in self.computed(derived.length).items() if bar.end <= (through or -1)
+            }
+            old, derived.bars = derived.bars, fresh
+            done[text] = (
+                len(fresh.keys() - old.keys()),
+                sum(fresh[start] != old[start] for start in fresh.keys() & old.keys()),
+                len(old.keys() - fresh.keys()),
+            )
+            derived.coverage, derived.gaps = self._account(
+                derived.length,
+                through,
+                lambda slot, bars=fresh: slot.start in bars and bars[slot.start].complete is True,
+            )
+        return done or None
+
+    # -- what follows from the base bars
+
+    def computed(self, length: Length) -> dict[int, Bar]:
+        """The bar of every slot that has base bars, closed or not."""
+        members: dict[int, tuple[Slot, list[Bar]]] = {}
+        for start in sorted(self.bars):
+            bar = self.bars[start]
+            if bar.session is not None:
+                slot = self.calendar.slot_of(bar.session, start, length)
+                members.setdefault(slot.start, (slot, []))[1].append(bar)
+        return {
+            start: aggregate(self.calendar, slot, bars, self.base) for start, (slot, bars) in members.items()
+        }
+
+    def forming(self, derived: Derived) -> list[Bar]:
+        return [
+            bar
+            for start, bar in sorted(self.computed(derived.length).items())
+            if derived.through is None or start >= derived.through
+        ]
+
+    def waiting(self, derived: Derived) -> bool:
+        """The column ``updated``: work is waiting, the clock aside."""
+        return derived.stale or self._closed_through(derived, None) != derived.through
+
+    def base_coverage(self) -> tuple[list[Coverage], list[Gap]]:
+        within = {start for start, bar in self.bars.items() if bar.within}
+        return self._account(self.base, self.complete_through, lambda slot: slot.start in within)
+
+    # -- inside
+
+    def _placed(self, row: Row, now: int) -> Bar | None:
+        """The bar a row is, or None when it is rejected."""
+        if row.low > min(row.open, row.close) or row.high < max(row.open, row.close) or row.volume < 0:
+            return None
+        bar = self._placed_by_date(row) if isinstance(row.start, date) else self._placed_by_instant(row)
+        return None if bar is None or bar.end > now + LATE_CLOCK else bar
+
+    def _placed_by_date(self, row: Row) -> Bar | None:
+        session = self.calendar.by_date.get(row.start)
+        if session is None:
+            return None
+        slot = block_slot(self.calendar.block(session, self.base))
+        if slot.sessions[0] is not session:
+            return None
+        return Bar(slot.start, slot.end, slot.sessions[0], replace(row, start=slot.start), 1, 1)
+
+    def _placed_by_instant(self, row: Row) -> Bar | None:
+        width = self.base.width
+        place = self.calendar.place(row.start)
+        if place is not None:
+            session, number = place
+            opened, closed = session.segments[number]
+            if (row.start - opened) % width:
+                return None
+            return Bar(row.start, min(row.start + width, closed), session, row, 1, 1)
+        if self.calendar.overlaps(row.start, row.start + width):
+            return None
+        closing = self.calendar.closing_at(row.start) if self.includes_closing else None
+        if closing is not None:
+            return Bar(row.start, row.start + width, closing, row, 0, 0)
+        return Bar(row.start, row.start + width, None, row, 1, 0)
+
+    def _touched(self, before: dict[int, Bar], starts: list[int]) -> None:
+        """Note for each derived interval whether bars it has handled have changed."""
+        for derived in self.derived.values():
+            if derived.through is None:
+                continue
+            for start in starts:
+                bar = before.get(start) or self.bars[start]
+                if bar.session is None:
+                    continue
+                slot = self.calendar.slot_of(bar.session, start, derived.length)
+                derived.stale = derived.stale or slot.end <= derived.through
+
+    def _first(self, *, closing: bool) -> Session | None:
+        """The first session with a base bar; a lone closing bar counts if ``closing``."""
+        starts = [
+            start for start, bar in self.bars.items() if bar.within or (closing and bar.session is not None)
+        ]
+        return self.bars[min(starts)].session if starts else None
+
+    def _closed_through(self, derived: Derived, clock: int | None) -> int | None:
+        """The end of the last closed bucket; without ``clock`` only event time closes buckets."""
+        through, known = derived.through, self.complete_through
+        if through is None:
+            first = self._first(closing=True)
+            if first is None:
+                return None
+            begin = min(start for start, bar in self.bars.items() if bar.session is not None)
+            floor = self.calendar.slot_of(first, begin, derived.length).start
+        else:
+            floor = through
+            first = next(self.calendar.since(through))
+        for slot in self.calendar.slots(derived.length, first):
+            if slot.start < floor:
+                continue
+            last = slot.end
+            if self.includes_closing and slot.end == slot.close:
+                last += self.base.width
+            if known is None or slot.start >= known:
+                break
+            if not (last <= known or (clock is not None and last <= clock)):
+                break
+            through = slot.end
+        return through
+
+    def _account(
+        self, length: Length, through: int | None, present: Callable[[Slot], bool]
+    ) -> tuple[list[Coverage], list[Gap]]:
+        """Coverage and gaps of an interval up to an instant."""
+        first = self._first(closing=False)
+        if first is None or through is None:
+            return [], []
+        days: dict[Session, list[Slot]] = {}
+        for slot in self.calendar.slots(length, first):
+            if slot.start >= through:
+                break
+            if slot.end <= through:
+                days.setdefault(slot.sessions[0], []).append(slot)
+        coverage, gaps = [], []
+        for session, slots in days.items():
+            found = [present(slot) for slot in slots]
+            coverage.append(Coverage(session.date, len(slots), sum(found)))
+            for run in _runs(slots, found):
+                begin, end = run[0].start, run[-1].end
+                touches = begin == session.open or end == run[-1].close
+                kind = "whole session" if not any(found) else "edge" if touches else "inside"
+                gaps.append(Gap(session.date, begin, end, len(run), kind))
+        return coverage, gaps
+
+
+def _runs(slots: list[Slot], found: list[bool]) -> list[list[Slot]]:
+    """The maximal runs of missing slots within one segment."""
+    runs: list[list[Slot]] = []
+    for slot, there in zip(slots, found, strict=True):
+        if there:
+            continue
+        if runs and runs[-1][-1].end == slot.start and runs[-1][-1].segment == slot.segment:
+            runs[-1].append(slot)
+        else:
+            runs.append([slot])
+    return runs
+
+
+class Model:
+    """The store: its symbols, and the views over them."""
+
+    def __init__(self) -> None:
+        self.symbols: dict[str, Symbol] = {}
+
+    def process(self, clock: int) -> dict[str, tuple[int, int, int]] | None:
+        """Bars inserted, revised and deleted per interval over all symbols; None without work."""
+        total: dict[str, list[int]] = {}
+        worked = False
+        for symbol in self.symbols.values():
+            done = symbol.process(clock)
+            worked = worked or done is not None
+            for text, counts in (done or {}).items():
+                total[text] = [sum(pair) for pair in zip(total.get(text, (0, 0, 0)), counts, strict=True)]
+        return {text: tuple(counts) for text, counts in total.items() if any(counts)} if worked else None
+
+    def bars(self) -> set[tuple[object, ...]]:
+        """The view ``bars`` but for batch_id."""
+        return {
+            (name, text, *bar.shown())
+            for name, symbol in self.symbols.items()
+            for text, bars in self._intervals(symbol)
+            for bar in bars.values()
+        }
+
+    def bars_live(self) -> set[tuple[object, ...]]:
+        """The view ``bars_live`` but for batch_id."""
+        stored = {(*row, False) for row in self.bars()}
+        return stored | {
+            (name, text, *bar.shown(), True)
+            for name, symbol in self.symbols.items()
+            for text, derived in symbol.derived.items()
+            for bar in symbol.forming(derived)
+        }
+
+    def intervals(self) -> set[tuple[object, ...]]:
+        rows = set()
+        for name, symbol in self.symbols.items():
+            coverage, gaps = symbol.base_coverage()
+            rows.add(
+                (
+                    name,
+                    symbol.base_text,
+                    False,
+                    None,
+                    symbol.calendar.name,
+                    *_ends(symbol.bars),
+                    symbol.complete_through,
+                    None,
+                    False,
+                    _quality(coverage),
+                    len(gaps),
+                )
+            )
+            for text, derived in symbol.derived.items():
+                rows.add(
+                    (
+                        name,
+                        text,
+                        True,
+                        symbol.base_text,
+                        symbol.calendar.name,
+                        *_ends(derived.bars),
+                        None,
+                        derived.through,
+                        symbol.waiting(derived),
+                        _quality(derived.coverage),
+                        len(derived.gaps),
+                    )
+                )
+        return rows
+
+    def coverage(self) -> set[tuple[object, ...]]:
+        return {
+            (name, text, one.day, one.expected, one.present, _quality([one]))
+            for name, text, coverage, _ in self._accounts()
+            for one in coverage
+        }
+
+    def gaps(self) -> set[tuple[object, ...]]:
+        return {
+            (name, text, one.day, one.start, one.end, one.missing, one.kind)
+            for name, text, _, gaps in self._accounts()
+            for one in gaps
+        }
+
+    def _accounts(self) -> Iterator[tuple[str, str, list[Coverage], list[Gap]]]:
+        for name, symbol in self.symbols.items():
+            yield name, symbol.base_text, *symbol.base_coverage()
+            for text, derived in symbol.derived.items():
+                yield name, text, derived.coverage, derived.gaps
+
+    @staticmethod
+    def _intervals(symbol: Symbol) -> Iterator[tuple[str, dict[int, Bar]]]:
+        yield symbol.base_text, symbol.bars
+        for text, derived in symbol.derived.items():
+            yield text, derived.bars
+
+
+def _ends(bars: dict[int, Bar]) -> tuple[int | None, int | None, int]:
+    return min(bars, default=None), max(bars, default=None), len(bars)
+
+
+def _quality(coverage: list[Coverage]) -> float | None:
+    expected = sum(one.expected for one in coverage)
+    return 100.0 * sum(one.present for one in coverage) / expected if expected else None
+
+
+def check_calendar(calendar: Calendar) -> None:
+    """Segments are in order and never overlap."""
+    edges = [edge for session in calendar.sessions for segment in session.segments for edge in segment]
+    assert all(earlier <= later for earlier, later in pairwise(edges))
