@@ -12,7 +12,6 @@ from coordinator import merging, reading
 from coordinator.accounting import account
 from coordinator.merging import Changes, Place
 from coordinator.sources import LoadOptions, Source
-from store import calendar as calendars
 from store import kept_calendar
 from store.bar import TRADE_COUNT_LIMIT, TURNOVER_LIMIT, TURNOVER_LIMIT_SESSIONS, VOLUME_LIMIT
 from store.batch import Batch
@@ -22,6 +21,7 @@ from store.interval import Interval
 from store.models import LoadReport, Reject, canonical_symbol
 from store.session_store import unknown_symbol
 from store.sql import statement
+from store.zone import zone_pieces
 
 #: A bar may end this much after the machine's now: clocks differ.
 _CLOCK_TOLERANCE = timedelta(seconds=5)
@@ -178,7 +178,7 @@ def _stage(
     infers = zoned and options.ambiguous == "infer"
     if zoned:
         transaction.register(
-            "zone_piece", calendars.zone_pieces(str(options.timezone), first_date, last_date)
+            "zone_piece", zone_pieces(str(options.timezone), first_date, last_date)
         )
     if infers:
         transaction.run("load.infer_occurrence")

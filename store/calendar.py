@@ -1,4 +1,4 @@
-"""Trading calendars, as session segments in UTC.
+"""Exchange sessions, as segments in UTC.
 
 The only module that knows ``exchange_calendars``. That library, and the pandas it stands on, cost most of a
 second to import, so they are imported inside the functions that need them: never for ``24/7`` or for a
@@ -7,35 +7,22 @@ calendar of one's own.
 
 from __future__ import annotations
 
-import json
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from difflib import get_close_matches
-from functools import cache
+from datetime import UTC, date, datetime
 from importlib.metadata import version
-from itertools import pairwise
-from typing import Any, Final
-from zoneinfo import ZoneInfo, available_timezones
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from store.calendar_definition import CalendarDefinition
 from store.errors import CalendarError
+from store.zone import EARLIEST, LATEST, did_you_mean
 
 ORIGIN: Final = date(2000, 1, 1)
 """Ordinal 0 is the first session on or after this date. It never moves: blocks of N days count from it."""
 
-EARLIEST: Final = date(1800, 1, 1)
-LATEST: Final = date(2200, 12, 31)
-"""Days outside are never evaluated, so that one absurd stamp cannot cost minutes or overflow a date."""
-
 ALWAYS_OPEN: Final = "24/7"
-DAY_SECONDS: Final = 86_400
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _UTC = pa.timestamp("us", "UTC")
 SEGMENTS: Final = pa.schema(
@@ -45,15 +32,6 @@ SEGMENTS: Final = pa.schema(
         "segment": pa.int8(),
         "segment_open": _UTC,
         "segment_close": _UTC,
-    }
-)
-ZONE_PIECES: Final = pa.schema(
-    {
-        "local_day": pa.int32(),
-        "local_from": pa.timestamp("us"),
-        "local_to": pa.timestamp("us"),
-        "offset_seconds": pa.int64(),
-        "occurrence": pa.int8(),
     }
 )
 
@@ -77,175 +55,6 @@ class Sessions:
     known_through: date
 
 
-@dataclass(frozen=True)
-class CalendarDefinition:
-    """A calendar of one's own: one trading day, in wall clock times of one zone.
-
-    A close that is not after its open lies on the next day: the session spans midnight, and ``session_date``
-    is the day it closes on. Midnight as a close is 24:00, the end of ``session_date`` itself, so 00:00 to
-    00:00 is the plain day. Weekdays, holidays and early closes all name the session date.
-
-    A wall time that a clock change skips becomes the instant of the change, and one that occurs twice is the
-    first of the two. This keeps wall times in order in UTC too, so no change can make segments overlap; a
-    segment that falls wholly into skipped time does not exist on that day.
-
-    Attributes
-    ----------
-    timezone
-        IANA name.
-    breaks
-        (start, end) in trading order; past midnight when the session spans it.
-    weekdays
-        ISO numbers, Monday is 1, ascending.
-    early_closes
-        (session_date, close). It may fall before a break or inside one: what comes later vanishes.
-    """
-
-    name: str
-    timezone: str
-    open: time
-    close: time
-    breaks: tuple[tuple[time, time], ...] = ()
-    weekdays: tuple[int, ...] = (1, 2, 3, 4, 5)
-    holidays: tuple[date, ...] = ()
-    early_closes: tuple[tuple[date, time], ...] = ()
-
-    def __post_init__(self) -> None:
-        if not self.name.strip():
-            raise CalendarError("a calendar needs a name; its name is empty")
-        _zone(self.timezone)
-        edges = self._edges()
-        hours = f"open {_clock_text(self.open)} and close {_clock_text(self.close)}"
-        if any(later <= earlier for earlier, later in pairwise(edges)):
-            given = ", ".join(map(_break_text, self.breaks))
-            raise self._refused(
-                f"break {given} must lie between {hours}, in that order, none empty or touching"
-            )
-        for day, close in self.early_closes:
-            if not self._trades(day):
-                raise self._refused(
-                    f"early_closes {day} has no session: a holiday or not one of the weekdays"
-                )
-            if edges[0] + self._after_open(close) >= edges[-1]:
-                raise self._refused(f"early_closes {day} {_clock_text(close)} must lie between {hours}")
-
-    @classmethod
-    def parse(
-        cls,
-        name: str,
-        *,
-        timezone: str,
-        open: str | time,
-        close: str | time,
-        break_: str | Iterable[str] | None = None,
-        weekdays: str = "mon-fri",
-        holidays: Iterable[str | date] = (),
-        early_closes: Mapping[str, str | time] | Mapping[date, str | time] | None = None,
-    ) -> CalendarDefinition:
-        """Read a definition given as text.
-
-        Parameters
-        ----------
-        open, close
-            Local wall clock, ``"17:00"`` or ``"17:00:30"``; ``"24:00"`` is midnight.
-        break_
-            ``"12:00-13:00"``, or several.
-        weekdays
-            ``"mon-fri"``, ``"sun-thu"``, ``"mon,wed,fri"`` or ``"daily"``.
-        holidays, early_closes
-            ISO dates; the latter with the time of the close.
-
-        Raises
-        ------
-        CalendarError
-            Names the parameter, the value and what is allowed.
-        """
-        texts = [break_] if isinstance(break_, str) else list(break_ or ())
-        return cls(
-            name=name,
-            timezone=timezone,
-            open=_clock("open", open),
-            close=_clock("close", close),
-            breaks=tuple(map(_break, texts)),
-            weekdays=_weekdays(weekdays),
-            holidays=tuple(sorted({_date("holidays", day) for day in holidays})),
-            early_closes=tuple(
-                sorted(
-                    (_date("early_closes", day), _clock("early_closes", close))
-                    for day, close in (early_closes or {}).items()
-                )
-            ),
-        )
-
-    @classmethod
-    def from_table(cls, name: str, table: Mapping[str, Any]) -> CalendarDefinition:
-        """Read a definition from a TOML table: the parameters of `parse`, with ``break`` for ``break_``."""
-        allowed = ("timezone", "open", "close", "break", "weekdays", "holidays", "early_closes")
-        wrong = [f"{key!r} is unknown" for key in table if key not in allowed]
-        wrong += [f"{key!r} is missing" for key in allowed[:3] if key not in table]
-        if wrong:
-            raise CalendarError(f"calendar {name!r}: {', '.join(wrong)}; allowed are {', '.join(allowed)}")
-        return cls.parse(name, **{"break_" if key == "break" else key: value for key, value in table.items()})
-
-    @classmethod
-    def from_json(cls, text: str) -> CalendarDefinition:
-        """Read what `to_json` wrote."""
-        table = json.loads(text)
-        return cls.from_table(table.pop("name"), table)
-
-    def to_json(self) -> str:
-        """Write the definition; equal definitions give equal text."""
-        return json.dumps(
-            {
-                "name": self.name,
-                "timezone": self.timezone,
-                "open": _clock_text(self.open),
-                "close": _clock_text(self.close),
-                "break": list(map(_break_text, self.breaks)),
-                "weekdays": ",".join(WEEKDAYS[number - 1] for number in self.weekdays),
-                "holidays": [day.isoformat() for day in self.holidays],
-                "early_closes": {day.isoformat(): _clock_text(close) for day, close in self.early_closes},
-            }
-        )
-
-    def segments(self, first: date, last: date) -> Iterator[tuple[date, int, int, int]]:
-        """Yield (session_date, segment, open, close) of each segment; the last two in seconds since 1970."""
-        zone = _zone(self.timezone)
-        early = dict(self.early_closes)
-        edges = self._edges()
-        # The wall clock runs on from the midnight before the open, which is the day before when past 24:00.
-        lead_seconds = DAY_SECONDS if edges[-1] > DAY_SECONDS else 0
-        for number in range((last - first).days + 1):
-            day = first + timedelta(days=number)
-            if not self._trades(day):
-                continue
-            midnight = _wall(day) - lead_seconds
-            end = edges[0] + self._after_open(early[day]) if day in early else edges[-1]
-            segment = 0
-            for start, stop in zip(edges[::2], edges[1::2], strict=True):
-                opened = _utc(zone, midnight + start)
-                closed = _utc(zone, midnight + min(stop, end))
-                if opened < closed:
-                    yield day, segment, opened, closed
-                    segment += 1
-
-    def _trades(self, day: date) -> bool:
-        return day.isoweekday() in self.weekdays and day not in self.holidays
-
-    def _after_open(self, clock: time) -> int:
-        """Seconds of wall clock from the open to the next such time, 1 to 86,400."""
-        return (_seconds(clock) - _seconds(self.open)) % DAY_SECONDS or DAY_SECONDS
-
-    def _edges(self) -> list[int]:
-        """Open, breaks and close in order, in seconds from the midnight before the open."""
-        clocks = [*(clock for pair in self.breaks for clock in pair), self.close]
-        opened = _seconds(self.open)
-        return [opened, *(opened + self._after_open(clock) for clock in clocks)]
-
-    def _refused(self, why: str) -> CalendarError:
-        return CalendarError(f"calendar {self.name!r}: {why}")
-
-
 def canonical_name(name: str) -> str:
     """Return the one name of a built-in calendar: ``NYSE`` and ``xnys`` are ``XNYS``.
 
@@ -265,7 +74,7 @@ def canonical_name(name: str) -> str:
     if len(resolved) == 1:
         return resolved.pop()
     raise CalendarError(
-        f"calendar {name!r} is unknown{_did_you_mean(given, names)}; "
+        f"calendar {name!r} is unknown{did_you_mean(given, names)}; "
         "define one of your own with `barhouse calendar add`"
     )
 
@@ -382,159 +191,3 @@ def _finished(name: str, *columns: pa.Array) -> pa.Table:
             day = table["session_date"][row]
             raise CalendarError(f"calendar {name!r}: a segment of {day} is empty or overlaps the next one")
     return table
-
-
-def zone_pieces(timezone: str, first: date, last: date) -> pa.Table:
-    """Cut local days so that a join turns naive local stamps into UTC.
-
-    Parameters
-    ----------
-    timezone
-        IANA name.
-    first, last
-        Local days, both included.
-
-    Returns
-    -------
-    pyarrow.Table
-        Schema ``ZONE_PIECES``, ordered by local_from and occurrence. A stamp belongs to the pieces with its
-        ``local_day`` (days since 1970-01-01) and ``local_from <= stamp < local_to``, and UTC is the stamp
-        minus ``offset_seconds``. One piece, ``occurrence`` 0: the stamp is clear. Two, ``occurrence`` 1
-        and 2: the clock went back, they are the earlier and the later instant. None: the clock skipped it.
-        Days before EARLIEST and after LATEST have no pieces.
-
-    Raises
-    ------
-    CalendarError
-        There is no such time zone.
-    """
-    zone = _zone(timezone)
-    begin, end = _wall(max(first, EARLIEST)), _wall(min(last, LATEST)) + DAY_SECONDS
-    if begin >= end:
-        return ZONE_PIECES.empty_table()
-    # Two days more on either side: local time is never further from UTC. A day holds one change at most.
-    marks = range(begin - 2 * DAY_SECONDS, end + 3 * DAY_SECONDS, DAY_SECONDS)
-    changes = [
-        _change(zone, *days) for days in pairwise(marks) if len({_offset(zone, mark) for mark in days}) > 1
-    ]
-    stretches = [
-        (since + _offset(zone, since), until + _offset(zone, since), _offset(zone, since))
-        for since, until in pairwise([marks[0], *changes, marks[-1]])
-    ]
-    edges = {edge for since, until, _ in stretches for edge in (since, until) if begin < edge < end}
-    cuts = sorted(edges.union(range(begin, end + 1, DAY_SECONDS)))
-    offsets: defaultdict[int, list[int]] = defaultdict(list)
-    for since, until, offset in stretches:  # in UTC order, so the earlier instant comes first
-        for cut in cuts[bisect_left(cuts, since) : bisect_left(cuts, until)]:
-            offsets[cut].append(offset)
-    rows = [
-        (since // DAY_SECONDS, since, until, offset, place if len(offsets[since]) > 1 else 0)
-        for since, until in pairwise(cuts)
-        for place, offset in enumerate(offsets[since], start=1)
-    ]
-    columns = [pa.array([row[place] for row in rows], pa.int64()) for place in range(len(ZONE_PIECES))]
-    columns[1:3] = [column.cast(pa.timestamp("s")) for column in columns[1:3]]
-    return pa.table(columns, names=ZONE_PIECES.names).cast(ZONE_PIECES)
-
-
-@cache
-def _zones() -> frozenset[str]:
-    # Two are the machine's own; and ZoneInfo alone would also open folders and leap-second variants.
-    return frozenset(available_timezones() - {"localtime", "Factory"})
-
-
-def _zone(name: str) -> ZoneInfo:
-    if name not in _zones():
-        raise CalendarError(f"timezone {name!r} is not an IANA name{_did_you_mean(name, _zones())}")
-    return ZoneInfo(name)
-
-
-def _offset(zone: ZoneInfo, instant: int) -> int:
-    """Seconds to add to UTC at an instant (seconds since 1970) to get local time."""
-    return _offset_shown((EPOCH + timedelta(seconds=instant)).astimezone(zone))
-
-
-def _offset_shown(shown: datetime) -> int:
-    return (shown.utcoffset() or timedelta()) // timedelta(seconds=1)
-
-
-def _change(zone: ZoneInfo, since: int, until: int) -> int:
-    """First second after ``since``, at most ``until``, whose offset is no longer that of ``since``."""
-    old = _offset(zone, since)
-    return since + bisect_left(
-        range(until - since), True, key=lambda gone: _offset(zone, since + gone) != old
-    )
-
-
-def _utc(zone: ZoneInfo, wall: int) -> int:
-    """Turn a wall clock into the first instant at which the clock shows it, or has passed it."""
-    shown = datetime(1970, 1, 1, tzinfo=zone) + timedelta(seconds=wall)  # on the wall, not in UTC
-    before, after = _offset_shown(shown), _offset_shown(shown.replace(fold=1))
-    # Only in skipped time is the offset of fold 1 the larger (PEP 495); then the change lies between the two.
-    return _change(zone, wall - after, wall - before) if after > before else wall - before
-
-
-def _wall(day: date) -> int:
-    """Seconds of a clock without a zone from 1970-01-01 to the start of the day."""
-    return (day - EPOCH.date()).days * DAY_SECONDS
-
-
-def _seconds(clock: time) -> int:
-    return clock.hour * 3600 + clock.minute * 60 + clock.second
-
-
-def _clock_text(clock: time) -> str:
-    return clock.isoformat("seconds").removesuffix(":00")
-
-
-def _break_text(pause: tuple[time, time]) -> str:
-    return "-".join(map(_clock_text, pause))
-
-
-def _clock(parameter: str, value: str | time) -> time:
-    if isinstance(value, time) and value.tzinfo is None and value.microsecond == 0:
-        return value
-    text = "00:00" if value == "24:00" else str(value).strip()
-    for form in ("%H:%M", "%H:%M:%S"):
-        try:
-            return datetime.strptime(text, form).time()
-        except ValueError:
-            continue
-    raise CalendarError(f"{parameter} {value!r} is not a wall clock time; give HH:MM or HH:MM:SS")
-
-
-def _break(text: str) -> tuple[time, time]:
-    start, dash, end = str(text).partition("-")
-    if not dash:
-        raise CalendarError(f"break {text!r} is not a stretch of time; give HH:MM-HH:MM")
-    return _clock("break", start.strip()), _clock("break", end.strip())
-
-
-def _date(parameter: str, value: str | date) -> date:
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value
-    try:
-        return date.fromisoformat(str(value))
-    except ValueError:
-        raise CalendarError(f"{parameter} {value!r} is not a date; give YYYY-MM-DD") from None
-
-
-def _weekdays(text: str) -> tuple[int, ...]:
-    """Read ``mon-fri``, ``sun-thu`` (it may wrap), ``mon,wed`` or ``daily`` into ISO numbers."""
-    numbers: set[int] = set()
-    for part in ("mon-sun" if text.strip().casefold() == "daily" else text.casefold()).split(","):
-        start, _, end = (piece.strip() for piece in part.partition("-"))
-        if start not in WEEKDAYS or (end or start) not in WEEKDAYS:
-            raise CalendarError(
-                f"weekdays {text!r}: {part.strip()!r} is none of {', '.join(WEEKDAYS)}; "
-                "give a range such as mon-fri, a list such as mon,wed,fri, or daily"
-            )
-        begin, stop = WEEKDAYS.index(start), WEEKDAYS.index(end or start)
-        numbers.update((begin + step) % 7 + 1 for step in range((stop - begin) % 7 + 1))
-    return tuple(sorted(numbers))
-
-
-def _did_you_mean(given: str, known: Iterable[str]) -> str:
-    folded = {name.casefold(): name for name in known}
-    near = [folded[key] for key in get_close_matches(given.casefold(), folded)]
-    return f" (did you mean {' or '.join(near)}?)" if near else ""

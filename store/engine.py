@@ -187,6 +187,19 @@ class Database:
                 finally:
                     self._current = None
 
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """One consistent view for several statements, which may make temporary tables; nothing is written."""
+        _ = self.root  # closed in the meantime?
+        with self.engine.connect() as connection:
+            begun = connection.begin()
+            transaction = Transaction(connection, self.clock)
+            try:
+                yield transaction
+            finally:
+                begun.rollback()
+                transaction.forget()
+
     def query(self, text: str, parameters: dict[str, Any] | list[Any] | None = None) -> pa.Table:
         """Read with SQL, in a read-only transaction of an own connection."""
         cursor = self.root.cursor()

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 from store import calendar as calendars
 from store.batch import Batch
+from store.calendar_definition import CalendarDefinition
 from store.engine import Transaction
 
 # Sessions beyond the bars that are still looked at: the one after, to tell what lies between, and the rest of
@@ -47,7 +48,7 @@ def reach(transaction: Transaction, names: Iterable[str], first: date, last: dat
         wanted_from, wanted_through = first - _BEHIND, last + _AHEAD
         if known_from <= wanted_from and wanted_through <= known_through:
             continue
-        source = calendars.CalendarDefinition.from_json(definition) if definition else name
+        source = CalendarDefinition.from_json(definition) if definition else name
         computed = calendars.sessions(
             source, min(known_from, wanted_from), max(known_through, wanted_through)
         )

@@ -243,3 +243,55 @@ class DeleteReport(_Report):
 
     batch_id: int | None = Field(description="None when nothing matched, and then nothing was written")
     deleted: int
+
+
+class Difference(_Report):
+    """Something a store keeps that is not what a recomputation gives."""
+
+    kind: Literal[
+        "duplicate", "impossible", "misplaced", "derived", "coverage", "gap", "quality", "watermark", "revision"
+    ]
+    symbol: str | None
+    interval: str | None
+    at: datetime | None
+    stored: str
+    expected: str
+    advice: str
+
+    def __str__(self) -> str:
+        where = " ".join(str(one) for one in (self.symbol, self.interval, self.at) if one is not None)
+        return f"{self.kind}: {where}: is {self.stored}; should be {self.expected} ({self.advice})"
+
+
+class VerifyReport(_Report):
+    """What was checked, and what differs. An empty one (no differences) is a proof.
+
+    ``differences`` shows the first of each kind, ``totals`` counts all.
+    """
+
+    symbol_count: int
+    interval_count: int
+    base_bar_count: int
+    derived_bar_count: int
+    session_count: int
+    batches_checked: bool = Field(description="whether the whole history was checked; not with a part of the store")
+    differences: tuple[Difference, ...] = ()
+    totals: dict[str, int] = {}
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing differs."""
+        return not self.differences
+
+    def __len__(self) -> int:
+        return len(self.differences)
+
+    def __str__(self) -> str:
+        checked = (
+            f"checked {self.symbol_count:,} symbols, {self.interval_count:,} intervals, {self.base_bar_count:,} base "
+            f"bars, {self.derived_bar_count:,} derived bars, {self.session_count:,} sessions"
+        )
+        if self.sound:
+            return f"{checked}: all as recomputed"
+        found = ", ".join(f"{count:,} {kind}" for kind, count in self.totals.items())
+        return "\n".join([f"{checked}: {found}", *(str(one) for one in self.differences)])
