@@ -85,6 +85,10 @@ def _as_option(found: re.Match[str]) -> str:
 class Commands(click.Group):
     """The group of all commands; turns what they raise into one message and an exit code."""
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands in the order of use, not of the alphabet."""
+        return list(self.commands)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command named; see :class:`ExitCode`."""
         try:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -77,7 +77,7 @@ def _distinct(names: Sequence[str]) -> list[str]:
 def _write_json(table: pa.Table, stream: IO[bytes]) -> None:
     """Write an array of records, one a line; instants in ISO 8601."""
     mark = "[\n"
-    for batch in table.to_batches(max_chunksize=_BATCH_ROWS):
+    for batch in _spelled(table).to_batches(max_chunksize=_BATCH_ROWS):
         for record in batch.to_pylist():
             text = json.dumps(_plain(record), ensure_ascii=False, allow_nan=False)
             stream.write((mark + text).encode())
@@ -114,11 +114,11 @@ def _write_csv(table: pa.Table, stream: IO[bytes]) -> None:
     import pyarrow as pa
     import pyarrow.csv
 
-    columns = [_as_csv_column(column) for column in table.columns]
+    columns = [_as_csv_column(column) for column in _spelled(table).columns]
     if not columns:
         return
     pyarrow.csv.write_csv(
-        pa.table(columns, names=table.column_names), pa.PythonFile(_Counted(stream), mode="w")
+        pa.Table.from_arrays(columns, names=table.column_names), pa.PythonFile(_Counted(stream), mode="w")
     )
 
 
@@ -126,24 +126,37 @@ def _as_csv_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Give the column as pyarrow's CSV writer takes it; instants as in JSON."""
     import pyarrow as pa
 
-    simple = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
-    if any(is_kind(column.type) for is_kind in simple) or pa.types.is_string(column.type):
+    types = pa.types
+    numbers = (types.is_integer, types.is_floating, types.is_decimal, types.is_boolean)
+    if any(is_kind(column.type) for is_kind in (*numbers, types.is_string, types.is_date)):
         return column
-    if pa.types.is_timestamp(column.type):
-        return _as_iso_column(column)
     texts = [_csv_text(value) for value in column.to_pylist()]
     return pa.chunked_array([pa.array(texts, pa.string())])
 
 
-def _as_iso_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _spelled(table: pa.Table, *, readable: bool = False) -> pa.Table:
+    """Spell the instants of a table, as ISO 8601 or more readable; pyarrow would ask pandas for them."""
+    import pyarrow as pa
+
+    columns = [
+        _spelled_column(one, readable=readable) if pa.types.is_timestamp(one.type) else one
+        for one in table.columns
+    ]
+    return pa.Table.from_arrays(columns, names=table.column_names)
+
+
+def _spelled_column(column: pa.ChunkedArray, *, readable: bool) -> pa.ChunkedArray:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    mark = "" if column.type.tz is None else "Z"
+    zone = "" if column.type.tz is None else "Z"
     local = column.cast(pa.timestamp(column.type.unit))
     with suppress(pa.ArrowInvalid):  # not all on whole seconds
         local = local.cast(pa.timestamp("s"))
-    return pc.strftime(local, format=f"%Y-%m-%dT%H:%M:%S{mark}")
+    if not readable:
+        return pc.strftime(local, format=f"%Y-%m-%dT%H:%M:%S{zone}")
+    whole_minutes = local.type.unit == "s" and not pc.max(pc.second(local)).as_py()
+    return pc.strftime(local, format=f"%Y-%m-%d %H:%M{'' if whole_minutes else ':%S'}{zone}")
 
 
 def _csv_text(value: Any) -> str | None:
@@ -197,13 +210,15 @@ def _write_table(table: pa.Table, stream: IO[bytes]) -> None:
     from rich.table import Table
 
     if table.num_columns:
-        grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+        grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
         columns = []
-        for field, column in zip(table.schema, table.slice(0, SHOWN_ROWS_MAX).columns, strict=True):
+        shown = _spelled(table.slice(0, SHOWN_ROWS_MAX), readable=True)
+        for name, column in zip(shown.column_names, shown.columns, strict=True):
             values = column.to_pylist()
             numeric = any(isinstance(one, int | float | Decimal) for one in values)
-            grid.add_column(field.name, justify="right" if numeric and not _is_flag(values) else "left")
-            columns.append(_readable(values))
+            side: Literal["left", "right"] = "right" if numeric and not _is_flag(values) else "left"
+            grid.add_column(name, justify=side, overflow="fold")
+            columns.append([_readable(one) for one in values])
         for row in zip(*columns, strict=True):
             grid.add_row(*row)
         console = Console(markup=False, highlight=False, emoji=False, soft_wrap=False)
@@ -227,21 +242,8 @@ def _is_flag(values: Sequence[Any]) -> bool:
     return any(isinstance(one, bool) for one in values)
 
 
-def _readable(values: Sequence[Any]) -> list[str]:
-    """Spell a column for people: instants no finer than they need be, nothing for null."""
-    instants = [one for one in values if isinstance(one, datetime)]
-    if any(one.microsecond for one in instants):
-        timespec = "microseconds"
-    else:
-        timespec = "seconds" if any(one.second for one in instants) else "minutes"
-    return [_readable_value(one, timespec) for one in values]
-
-
-def _readable_value(value: Any, timespec: str) -> str:
-    if isinstance(value, datetime):
-        mark = "" if value.tzinfo is None else "Z"
-        local = value if value.tzinfo is None else value.astimezone(UTC)
-        return local.replace(tzinfo=None).isoformat(" ", timespec) + mark
+def _readable(value: Any) -> str:
+    """Spell a value for people; nothing for null."""
     if isinstance(value, float):
         short = f"{value:.12g}"
         return repr(value) if "e+" in short else short

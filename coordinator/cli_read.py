@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @data_options
 @click.pass_obj
 def status(settings: Settings, symbols: tuple[str, ...], form: str, output: Path | None) -> None:
-    """Show each interval: what it holds, how far it has come, how complete it is.
+    """Show what each interval holds, and how complete it is.
 
     The table is a digest of the view intervals; the other formats have all its columns.
     """
@@ -36,18 +36,19 @@ def status(settings: Settings, symbols: tuple[str, ...], form: str, output: Path
 
 def _intervals(store: SessionStore, symbols: Sequence[str]) -> pa.Table:
     """Read the view ``intervals``, by symbol and finest first."""
+    names = [_registered(store, one) for one in symbols]
+    return store.sql(
+        "FROM intervals WHERE list_contains($names, symbol) OR len($names) = 0 "
+        "ORDER BY symbol, list_position($order, interval)",
+        {"names": names, "order": _finest_first(store)},
+    )
+
+
+def _finest_first(store: SessionStore) -> list[str]:
+    """Every interval there is, in the order of their lengths, which SQL does not know."""
     from store import Interval
 
-    if symbols:
-        names = [_registered(store, one) for one in symbols]
-        table = store.sql("FROM intervals WHERE list_contains($symbols, symbol)", {"symbols": names})
-    else:
-        table = store.sql("FROM intervals")
-    keys = [
-        (symbol, Interval.parse(interval))
-        for symbol, interval in zip(table["symbol"].to_pylist(), table["interval"].to_pylist(), strict=True)
-    ]
-    return table.take(sorted(range(len(keys)), key=keys.__getitem__))
+    return sorted({row["interval"] for row in store.interval_rows()}, key=Interval.parse)
 
 
 def _registered(store: SessionStore, given: str) -> str:
@@ -65,18 +66,27 @@ def _digest(table: pa.Table) -> pa.Table:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    return pa.table(
-        {
-            **{name: table[name] for name in ("symbol", "interval", "base", "calendar")},
-            "bars": table["bar_count"],
-            "first_bar": table["first_bar"],
-            "last_bar": table["last_bar"],
-            "through": pc.coalesce(table["complete_through"], table["derived_through"]),
-            "quality": pc.round(table["quality_pct"], ndigits=2),
-            "gaps": table["gap_count"],
-            "waiting": pc.if_else(table["updated"], "yes", ""),
-        }
-    )
+    columns = {
+        "symbol": table["symbol"],
+        "interval": table["interval"],
+        "base": table["base"],
+        "bars": table["bar_count"],
+        "first_bar": table["first_bar"].cast(pa.date32()),
+        "through": pc.coalesce(table["complete_through"], table["derived_through"]),
+        "quality": pc.round(table["quality_pct"], ndigits=2),
+        "gaps": table["gap_count"],
+        "waiting": _yes_or_blank(table["updated"]),
+    }
+    # pa.table(columns) would import pandas to ask whether they are a frame of it, and that takes its time.
+    return pa.Table.from_arrays(list(columns.values()), names=list(columns))
+
+
+def _yes_or_blank(flags: pa.ChunkedArray) -> pa.ChunkedArray:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = pc.replace_substring(flags.cast(pa.string()), pattern="true", replacement="yes")
+    return pc.replace_substring(texts, pattern="false", replacement="")
 
 
 @command("gaps", example="barhouse gaps SPY --interval 1m --from 2020-12-15 --to 2020-12-19")
@@ -118,8 +128,8 @@ def _gaps(
         conditions["end"] = ("session_date < $end", end.date())
     where = " AND ".join(text for text, _ in conditions.values()) or "true"
     return store.sql(
-        f"FROM gaps WHERE {where} ORDER BY symbol, interval, gap_start",
-        {name: value for name, (_, value) in conditions.items()},
+        f"FROM gaps WHERE {where} ORDER BY symbol, list_position($order, interval), gap_start",
+        {"order": _finest_first(store), **{name: value for name, (_, value) in conditions.items()}},
     )
 
 
@@ -128,7 +138,7 @@ def _gaps(
 @data_options
 @click.pass_obj
 def sql(settings: Settings, query: str, form: str, output: Path | None) -> None:
-    """Ask with SQL, reading only; "-" takes the query from stdin.
+    """Ask with SQL; "-" takes the query from stdin.
 
     \b
     Views: bars, bars_live, intervals, coverage, gaps, batches, revisions, rejected;

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @command("init", example="barhouse --store bars.duckdb init")
 @click.pass_obj
 def init(settings: Settings) -> None:
-    """Create the store, or bring it to the schema of this version."""
+    """Create the store, or upgrade it to this version."""
     existed = Path(settings.store).expanduser().exists()
     with opened(settings, create=True) as store:
         place = store.path or settings.store
@@ -82,9 +82,9 @@ def register(
     form: str,
     **options: Any,
 ) -> None:
-    """Register symbols with the intervals wanted; all of them, or none.
+    """Register symbols with the intervals wanted.
 
-    May be repeated: what is registered stays, new intervals are added.
+    All symbols are registered, or none. May be repeated: what is registered stays, new intervals are added.
     """
     from coordinator import SessionCoordinator
 
@@ -97,7 +97,8 @@ def register(
 
 @command(
     "load",
-    example="barhouse load sample/spy_1m_2020-12-15_18.csv --symbol SPY --interval 1m --timezone America/New_York",
+    example="barhouse load sample/spy_1m_2020-12-15_18.csv --symbol SPY --interval 1m "
+    "--timezone America/New_York",
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("-i", "--interval", required=True, help="The base interval: the length of the file's bars.")
@@ -186,7 +187,10 @@ def load(
 @report_option
 @click.pass_obj
 def process(settings: Settings, now: str | None, form: str) -> None:
-    """Derive whatever is waiting; running it twice changes nothing."""
+    """Derive whatever is waiting.
+
+    Running it twice changes nothing.
+    """
     with opened(settings) as store:
         _process(store, settings, form, now)
 
@@ -214,16 +218,16 @@ def delete(
     yes: bool,
     form: str,
 ) -> None:
-    """Delete base bars; what was derived from them is derived again by the next process.
+    """Delete base bars of a range of time.
 
-    The old bars stay in the view revisions.
+    What was derived from them is derived again by the next process. The old bars stay in the view revisions.
     """
     from coordinator import SessionCoordinator
 
     confirm(f"Delete {symbol} {interval} from {start or 'the first'} to {end or 'the last'}?", yes=yes)
     with opened(settings) as store:
         report = SessionCoordinator(store).delete_bars(symbol, interval, start, end)
-    cli_reports.put(report, cli_reports.deleted(symbol, interval, report), form)
+    cli_reports.put(report, cli_reports.deleted(symbol.strip().upper(), interval, report), form)
 
 
 @command("remove", example="barhouse remove SPY --yes")
@@ -232,13 +236,16 @@ def delete(
 @report_option
 @click.pass_obj
 def remove(settings: Settings, symbol: str, yes: bool, form: str) -> None:
-    """Strike a symbol off; its bars become history, its name is free again."""
+    """Strike a symbol off.
+
+    Its bars become history (views revisions and bars_as_of), its name is free again.
+    """
     from coordinator import SessionCoordinator
 
     confirm(f"Remove {symbol} with all its bars?", yes=yes)
     with opened(settings) as store:
         report = SessionCoordinator(store).remove_symbol(symbol)
-    cli_reports.put(report, cli_reports.removed(symbol, report), form)
+    cli_reports.put(report, cli_reports.removed(symbol.strip().upper(), report), form)
 
 
 def _process(store: SessionStore, settings: Settings, form: str, now: str | None = None) -> None:

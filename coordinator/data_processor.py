@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 from coordinator import merging
 from coordinator.accounting import account
+from coordinator.deriving import GRACE, derive
 from coordinator.merging import Changes, Place
 from store import SessionStore
 from store.batch import Batch
@@ -22,12 +23,9 @@ from store.engine import Transaction
 from store.errors import InputError
 from store.interval import Interval
 from store.models import IntervalChange, ProcessReport
-from store.sql import statement
 
 log = logging.getLogger("barhouse.processor")
 
-#: A bucket whose end is this long past is closed although no later base bar has arrived.
-GRACE = timedelta(seconds=60)
 #: Symbols per transaction: bounds the memory a backfill takes.
 CHUNK_SYMBOLS = 500
 
@@ -125,13 +123,13 @@ def _process_chunk(
     transaction: Transaction, clock: datetime, first_symbol: int, last_symbol: int
 ) -> Batch | None:
     """One transaction: symbols ``first_symbol`` to ``last_symbol``; None when nothing waits any more."""
-    chunk = {"first_symbol": first_symbol, "last_symbol": last_symbol}
+    transaction.run("derive.chunk", {"first_symbol": first_symbol, "last_symbol": last_symbol})
     batch = Batch.begin(transaction, "process")
-    again = _derive_again(transaction, chunk, batch)
-    forward = _derive_forward(transaction, {**chunk, "clock": clock}, batch)
+    again = _derive_again(transaction, batch)
+    forward = _derive_forward(transaction, clock, batch)
     if not again and not forward:
         return None
-    transaction.run("derive.consume", chunk)
+    transaction.run("derive.consume")
     transaction.run("derive.worked")
     transaction.run("derive.changed")
     transaction.run("account.progress_of_derived")
@@ -140,15 +138,15 @@ def _process_chunk(
     return batch
 
 
-def _derive_again(transaction: Transaction, chunk: dict[str, object], batch: Batch) -> bool:
+def _derive_again(transaction: Transaction, batch: Batch) -> bool:
     """Derive again what invalidations touch, and write what differs; returns whether there was any."""
-    transaction.run("derive.again", chunk)
+    transaction.run("derive.again")
     transaction.run("derive.working", working="working_again")
     targets, first_start, last_end, first_id, last_id = transaction.one("derive.target_bounds")
     if not targets:
         transaction.run("merge.no_delta")
         return False
-    _derive(transaction, "fresh_again", first_start, last_end, ranges="derive.ranges")
+    derive(transaction, "fresh_again", first_start, last_end, ranges="derive.ranges")
     place = Place(first_id, last_id, first_start, last_end)
     changes = merging.merge(transaction, "fresh_again", place, batch.batch_id, anew="target")
     (fresh_count,) = transaction.one("load.count_fresh", fresh="fresh_again")
@@ -157,12 +155,12 @@ def _derive_again(transaction: Transaction, chunk: dict[str, object], batch: Bat
     return True
 
 
-def _derive_forward(transaction: Transaction, parameters: dict[str, object], batch: Batch) -> bool:
+def _derive_forward(transaction: Transaction, clock: datetime, batch: Batch) -> bool:
     """Derive and add what has closed since the last time; returns whether anything has."""
-    transaction.run("derive.forward", parameters)
+    transaction.run("derive.forward", {"clock": clock})
     transaction.run("derive.working", working="working_forward")
     targets, first_start, last_end, *_ = transaction.one("derive.target_bounds")
-    _derive(transaction, "fresh", first_start, last_end, ranges="derive.ranges_joined")
+    derive(transaction, "fresh", first_start, last_end, ranges="derive.ranges_joined")
     if not targets:
         return False
     merging.append(transaction, "fresh", batch.batch_id, in_order=True)
@@ -170,58 +168,3 @@ def _derive_forward(transaction: Transaction, parameters: dict[str, object], bat
     batch.inserted += fresh_count
     transaction.run("derive.advance")
     return True
-
-
-def _derive(
-    transaction: Transaction, fresh: str, first_start: datetime, last_end: datetime, *, ranges: str
-) -> None:
-    """Compute the bars of every target from base bars into the temporary table ``fresh``."""
-    kinds: dict[Interval, list[Interval]] = defaultdict(list)
-    for base_unit, base_length, unit, length in transaction.run("derive.target_kinds"):
-        kinds[Interval(base_unit, base_length)].append(Interval(unit, length))
-    bounds = {"first_start": first_start, "last_end": last_end}
-    gathered = []
-    for number, (base, derived) in enumerate(sorted(kinds.items())):
-        scanned = {"base_unit": base.unit, "base_length": base.length}
-        transaction.run("derive.scan", scanned, ranges=statement(ranges))
-        levels: dict[Interval, str] = {}
-        for interval in sorted(derived):
-            level = f"level_{number}_{interval}"
-            _derive_level(transaction, interval, levels, level, bounds)
-            levels[interval] = level
-            bars = statement("derive.intraday_bars" if interval.intraday else "derive.block_bars")
-            gathered.append(
-                bars.format(
-                    level=level,
-                    unit=interval.unit,
-                    length=interval.length,
-                    base_unit=base.unit,
-                    base_length=base.length,
-                )
-            )
-    union = "\nUNION ALL\n".join(f"({one})" for one in gathered or [statement("derive.no_bars")])
-    transaction.run("derive.gather", fresh=fresh, bars=union)
-
-
-def _derive_level(
-    transaction: Transaction,
-    interval: Interval,
-    levels: dict[Interval, str],
-    level: str,
-    bounds: dict[str, datetime],
-) -> None:
-    """Make one level, from the coarsest level that tiles it, or from the base bars."""
-    parent = max((one for one in levels if one.tiles(interval)), default=None)
-    if interval.intraday:
-        if parent is None:
-            parameters = {**bounds, "width": interval.length, "width_us": interval.length * 1_000_000}
-            transaction.run("derive.level_from_bars", parameters, level=level)
-        else:
-            ratio = {"ratio": interval.length // parent.length}
-            transaction.run("derive.level_from_level", ratio, level=level, parent=levels[parent])
-        return
-    transaction.run("derive.block_session", {"unit": interval.unit, "length": interval.length})
-    if parent is None:
-        transaction.run("derive.block_from_bars", bounds, level=level)
-    else:
-        transaction.run("derive.block_from_level", level=level, parent=levels[parent])

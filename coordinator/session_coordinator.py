@@ -7,23 +7,28 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Literal
 
-from coordinator import loading, merging
+from coordinator import calendar_changes, loading, merging
 from coordinator.accounting import account
+from coordinator.deriving import GRACE
 from coordinator.merging import Place
+from coordinator.rebuilding import drop_doubles, rebuild
 from coordinator.sources import LoadOptions, open_source
 from coordinator.stream_determination import determine_streams
-from store import SessionStore, SymbolSessionData, registration
+from store import SessionStore, SymbolSessionData, registration, verification
 from store.batch import Batch
+from store.calendar_definition import CalendarDefinition
 from store.errors import InputError, RegistrationError, StreamError
 from store.interval import Interval
 from store.models import (
+    CalendarReport,
     ClosingBar,
     DeleteReport,
     LoadReport,
     Registration,
+    RepairReport,
     canonical_symbol,
 )
 from store.session_store import as_instant, unknown_symbol
@@ -37,8 +42,9 @@ Available = Iterable[str] | Mapping[str, Iterable[str]]
 class SessionCoordinator:
     """The door to change a store through: one method, one intent, one transaction."""
 
-    def __init__(self, store: SessionStore) -> None:
+    def __init__(self, store: SessionStore, *, grace: timedelta = GRACE) -> None:
         self._store = store
+        self._grace = grace
 
     def register(
         self,
@@ -211,10 +217,20 @@ class SessionCoordinator:
         interval: str,
         start: datetime | date | str | None = None,
         end: datetime | date | str | None = None,
+        *,
+        rewind: bool = False,
     ) -> DeleteReport:
         """Delete base bars with ``start <= bar_start < end``; what was derived from them is derived again.
 
         The old bars stay in ``revisions``.
+
+        Parameters
+        ----------
+        start, end
+            Bounds on bar_start, as in ``SessionStore.bars``; at least one of them.
+        rewind
+            Also take the watermarks back to the last bar that is left, so that what follows counts as not there
+            yet rather than as missing.
         """
         name, text = canonical_symbol(symbol), str(Interval.parse(interval))
         bounds = {
@@ -242,8 +258,128 @@ class SessionCoordinator:
             transaction.run("account.progress_after_deletion")
             account(transaction, "delta")
             batch.deleted = changes.deleted
+            if rewind:
+                transaction.run("load.rewind", {"interval_id": interval_id})
+                transaction.run("rebuild.symbols_named", {"symbols": [name]})
+                rebuild(transaction, batch, clock=None)
             batch.write(transaction)
             return DeleteReport(batch_id=batch.batch_id, deleted=changes.deleted)
+
+    def end_session(self, session_date: date, symbols: Iterable[str] | None = None) -> list[str]:
+        """Declare a session over: what has not come by now is missing, and every bucket of it can close.
+
+        Parameters
+        ----------
+        session_date
+            The session, by its date; symbols whose calendar has none that day are passed over.
+        symbols
+            Only these; all active ones by default.
+
+        Returns
+        -------
+        list of str
+            The symbols that moved on; those already complete through the session are not among them.
+        """
+        names = None if symbols is None else _names(symbols)
+        with self._store.transaction() as transaction:
+            known = {row[0] for row in transaction.run("registration.active_symbols")}
+            for name in names or ():
+                if name not in known:
+                    raise unknown_symbol(name, known)
+            transaction.run("load.ending", {"session_date": session_date, "symbols": names})
+            moved = [name for (name,) in transaction.run("load.symbols_reached")]
+            if moved:
+                transaction.run("load.advance")
+                nothing = statement("rebuild.nothing_changed")
+                transaction.run("account.progress_of_base", fresh=nothing)
+                account(transaction, nothing)
+            return moved
+
+    def add_calendar(
+        self,
+        name: str,
+        *,
+        timezone: str,
+        open: str,
+        close: str,
+        break_: str | Iterable[str] | None = None,
+        weekdays: str = "mon-fri",
+        holidays: Iterable[date | str] = (),
+        early_closes: Mapping[date | str, str] | None = None,
+    ) -> CalendarReport:
+        """Define a calendar of one's own, or change it: then what the change touches is derived again.
+
+        Parameters
+        ----------
+        name
+            Any name that no exchange has.
+        timezone
+            The IANA zone that all times are in.
+        open, close
+            Wall-clock times such as ``"09:30"``. A close that is not after the open belongs to the next day; the
+            session, and ``weekdays``, name the day it closes on.
+        break_
+            One break or several, such as ``"12:00-13:00"``.
+        weekdays
+            ``"mon-fri"``, ``"sun-thu"``, ``"mon,wed,fri"`` or ``"daily"``.
+        holidays
+            Dates without a session.
+        early_closes
+            Dates with the time they close at.
+
+        Raises
+        ------
+        CalendarError
+            For a definition that makes no sense, or one that has no place for bars that are there.
+        """
+        definition = CalendarDefinition.parse(
+            name,
+            timezone=timezone,
+            open=open,
+            close=close,
+            break_=break_,
+            weekdays=weekdays,
+            holidays=holidays,
+            early_closes=early_closes,
+        )
+        return self.define_calendar(definition)
+
+    def define_calendar(self, definition: CalendarDefinition) -> CalendarReport:
+        """Do the same as ``add_calendar``, with a definition read from elsewhere."""
+        with self._store.transaction() as transaction:
+            return calendar_changes.define(transaction, definition, self._grace)
+
+    def refresh_calendar(self, name: str, *, apply: bool = True) -> CalendarReport:
+        """Compare a calendar the store has with what exchange_calendars says today; ``apply`` takes it over."""
+        with self._store.transaction() as transaction:
+            return calendar_changes.refresh(transaction, name, self._grace, apply=apply)
+
+    def repair(self, symbols: Iterable[str] | None = None) -> RepairReport:
+        """Mend what ``verify`` finds and can be derived again, as one batch.
+
+        Bars that are there twice become one, base bars go where the calendar has them, watermarks move to the last
+        bar, and everything derived is computed again. What cannot be derived again (a base bar with wrong prices,
+        a lost revision) is in the report's ``after``.
+        """
+        names = None if symbols is None else _names(symbols)
+        with self._store.transaction() as transaction:
+            before = verification.verify(transaction, names, None, None, None)
+            if set(before.totals) <= {"impossible", "revision"}:
+                return RepairReport(batch_id=None, before=before, after=before)
+            batch = Batch.begin(transaction, "repair")
+            transaction.run("rebuild.symbols_named", {"symbols": names})
+            drop_doubles(transaction)
+            rebuild(transaction, batch, clock=transaction.now - self._grace)
+            batch.write(transaction)
+            after = verification.verify(transaction, names, None, None, None)
+            return RepairReport(
+                batch_id=batch.batch_id,
+                inserted=batch.inserted,
+                revised=batch.revised,
+                deleted=batch.deleted,
+                before=before,
+                after=after,
+            )
 
     def remove_symbol(self, symbol: str) -> DeleteReport:
         """Strike a symbol off. Its bars become history (``revisions``, ``bars_as_of``); its name is free again.

@@ -16,6 +16,18 @@ _AHEAD = timedelta(days=40)
 _BEHIND = timedelta(days=15)
 
 
+def canonical(transaction: Transaction, given: Iterable[str]) -> dict[str, str]:
+    """Give each name's one spelling: as the store has it (users' own calendars too), or as the exchange's.
+
+    Raises
+    ------
+    CalendarError
+        For a name that neither the store nor exchange_calendars knows.
+    """
+    kept = {name.casefold(): name for (name,) in transaction.run("calendar.names")}
+    return {name: kept.get(name.strip().casefold()) or calendars.canonical_name(name) for name in given}
+
+
 def keep(transaction: Transaction, names: Iterable[str]) -> None:
     """Make sure the store has each calendar; the names must be canonical.
 

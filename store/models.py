@@ -295,3 +295,33 @@ class VerifyReport(_Report):
             return f"{checked}: all as recomputed"
         found = ", ".join(f"{count:,} {kind}" for kind, count in self.totals.items())
         return "\n".join([f"{checked}: {found}", *(str(one) for one in self.differences)])
+
+
+class SessionChange(_Report):
+    """A session whose hours changed: its segments in UTC before and after, None where there is no session."""
+
+    session_date: date
+    before: str | None
+    after: str | None
+
+
+class CalendarReport(_Report):
+    """What became of a calendar; ``batch_id`` is None when nothing was written."""
+
+    calendar: str
+    batch_id: int | None
+    changes: tuple[SessionChange, ...] = ()
+    inserted: int = 0
+    revised: int = 0
+    deleted: int = 0
+
+
+class RepairReport(_Report):
+    """What a repair wrote, and what it could not mend."""
+
+    batch_id: int | None = Field(description="None when nothing differed, and then nothing was written")
+    inserted: int = 0
+    revised: int = 0
+    deleted: int = 0
+    before: VerifyReport
+    after: VerifyReport

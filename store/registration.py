@@ -7,7 +7,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from store import calendar as calendars
 from store import kept_calendar
 from store.engine import Transaction
 from store.errors import RegistrationError
@@ -30,7 +29,7 @@ def write(transaction: Transaction, symbols: Sequence[SymbolSessionData]) -> lis
     """
     if not symbols:
         return []
-    canonical = {given: calendars.canonical_name(given) for given in {one.calendar for one in symbols}}
+    canonical = kept_calendar.canonical(transaction, {one.calendar for one in symbols})
     kept_calendar.keep(transaction, canonical.values())
     transaction.register("registering", _as_table(symbols, canonical))
     _refuse_conflicts(transaction)

@@ -21,3 +21,42 @@ SELECT $calendar, session_date, ordinal, segment, segment_open, segment_close, $
 FROM computed_session
 WHERE session_date < $known_from OR session_date > $known_through
 ORDER BY session_date, segment;
+
+-- name: replace_sessions
+-- Sessions that are no longer so; their rows stay, for the past keeps the calendar it knew.
+UPDATE trading_session SET replaced_by = $batch_id
+WHERE calendar = $calendar AND replaced_by IS NULL
+  AND NOT EXISTS (SELECT 1 FROM computed_session AS c
+                  WHERE c.session_date = trading_session.session_date AND c.ordinal = trading_session.ordinal
+                    AND c.segment = trading_session.segment AND c.segment_open = trading_session.segment_open
+                    AND c.segment_close = trading_session.segment_close);
+
+-- name: add_changed_sessions
+-- Sessions that are new or other than before.
+INSERT INTO trading_session
+    (calendar, session_date, ordinal, segment, segment_open, segment_close, batch_id, replaced_by)
+SELECT $calendar, c.session_date, c.ordinal, c.segment, c.segment_open, c.segment_close, $batch_id, NULL
+FROM computed_session AS c
+WHERE NOT EXISTS (SELECT 1 FROM trading_session AS t
+                  WHERE t.calendar = $calendar AND t.replaced_by IS NULL AND t.session_date = c.session_date
+                    AND t.ordinal = c.ordinal AND t.segment = c.segment
+                    AND t.segment_open = c.segment_open AND t.segment_close = c.segment_close)
+ORDER BY c.session_date, c.segment;
+
+-- name: differences
+-- How computed sessions differ from those kept: one row per session, with its segments before and after.
+SELECT coalesce(k.session_date, c.session_date) AS session_date, k.hours AS before, c.hours AS after
+FROM (SELECT session_date, ordinal, string_agg(segment_open || ' to ' || segment_close, ', ' ORDER BY segment) AS hours
+      FROM trading_session WHERE calendar = $calendar AND replaced_by IS NULL GROUP BY ALL) AS k
+FULL JOIN (SELECT session_date, ordinal, string_agg(segment_open || ' to ' || segment_close, ', ' ORDER BY segment) AS hours
+           FROM computed_session GROUP BY ALL) AS c ON c.session_date = k.session_date
+WHERE k.hours IS DISTINCT FROM c.hours OR k.ordinal IS DISTINCT FROM c.ordinal
+ORDER BY 1;
+
+-- name: redefine
+-- The definition of a user's own calendar.
+UPDATE trading_calendar SET definition = $definition WHERE calendar = $calendar;
+
+-- name: names
+-- The calendars the store has.
+SELECT calendar FROM trading_calendar ORDER BY calendar;

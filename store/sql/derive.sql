@@ -14,13 +14,17 @@ JOIN invalidation AS i ON i.interval_id = d.base_id AND i.range_start < d.derive
 WHERE d.derived
 ORDER BY symbol_id;
 
+-- name: chunk
+-- The symbols one transaction works on.
+CREATE OR REPLACE TEMP TABLE chunk AS SELECT symbol_id FROM symbol WHERE symbol_id BETWEEN $first_symbol AND $last_symbol;
+
 -- name: forward
 -- Buckets that have closed since the last time, one range per derived interval.
 CREATE OR REPLACE TEMP TABLE target AS
 SELECT interval_id, base_id, calendar, unit, length, base_unit, base_length,
        coalesce(derived_through, beginning()) AS from_, new_through AS to_
 FROM pending($clock::TIMESTAMPTZ)
-WHERE symbol_id BETWEEN $first_symbol AND $last_symbol;
+WHERE symbol_id IN (FROM chunk);
 
 -- name: again
 -- Buckets below derived_through that an invalidation touches. A bar that only overlaps its bucket's edge cannot
@@ -30,7 +34,7 @@ WITH hit AS (
     SELECT d.*, i.session_date, i.range_start, i.range_end
     FROM definition AS d
     JOIN invalidation AS i ON i.interval_id = d.base_id AND i.range_start < d.derived_through
-    WHERE d.derived AND d.symbol_id BETWEEN $first_symbol AND $last_symbol
+    WHERE d.derived AND d.symbol_id IN (FROM chunk)
 ),
 widened AS (
     SELECT h.*,
@@ -223,7 +227,7 @@ FROM target AS t WHERE d.interval_id = t.interval_id;
 -- The invalidations of this chunk are dealt with: below derived_through the buckets were computed again, above it
 -- they will be when they close.
 DELETE FROM invalidation
-WHERE interval_id IN (SELECT base_id FROM definition WHERE derived AND symbol_id BETWEEN $first_symbol AND $last_symbol);
+WHERE interval_id IN (SELECT base_id FROM definition WHERE derived AND symbol_id IN (FROM chunk));
 
 -- name: changes_by_interval
 -- What was written, by interval length.

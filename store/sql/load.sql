@@ -385,3 +385,19 @@ FROM definition WHERE symbol = $symbol AND NOT derived;
 -- Where the bars of that range are; null when there is none.
 SELECT any_value(b.interval_id), min(b.bar_start), max(later(b.bar_start, b.span_seconds))
 FROM bar AS b JOIN deleting AS d ON d.interval_id = b.interval_id AND b.bar_start >= d.from_ AND b.bar_start < d.to_;
+
+-- name: rewind
+-- A base interval is complete through the last bar it has left, and no further.
+UPDATE interval_definition SET complete_through = (
+    SELECT max(later(b.bar_start, b.span_seconds)) FROM bar AS b WHERE b.interval_id = $interval_id)
+WHERE interval_id = $interval_id;
+
+-- name: ending
+-- The base intervals that a session's end moves on: complete through its last close, a closing bar included.
+CREATE OR REPLACE TEMP TABLE reach AS
+SELECT d.interval_id, s.session_open AS first_start, later(s.session_close, d.closing_seconds) AS last_end,
+       d.complete_through
+FROM definition AS d
+JOIN calendar_session AS s ON s.calendar = d.calendar AND s.session_date = $session_date::DATE
+WHERE NOT d.derived AND ($symbols IS NULL OR list_contains($symbols::VARCHAR[], d.symbol))
+  AND d.complete_through < later(s.session_close, d.closing_seconds);

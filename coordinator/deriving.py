@@ -1,0 +1,68 @@
+"""Deriving: from base bars to the bars of every target, level by level, each made from the coarsest that tiles it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+
+from store.engine import Transaction
+from store.interval import Interval
+from store.sql import statement
+
+#: A bucket whose end is this long past is closed although no later base bar has arrived.
+GRACE = timedelta(seconds=60)
+
+
+def derive(
+    transaction: Transaction, fresh: str, first_start: datetime, last_end: datetime, *, ranges: str
+) -> None:
+    """Compute the bars of every target from base bars into the temporary table ``fresh``."""
+    kinds: dict[Interval, list[Interval]] = defaultdict(list)
+    for base_unit, base_length, unit, length in transaction.run("derive.target_kinds"):
+        kinds[Interval(base_unit, base_length)].append(Interval(unit, length))
+    bounds = {"first_start": first_start, "last_end": last_end}
+    gathered = []
+    for number, (base, derived) in enumerate(sorted(kinds.items())):
+        scanned = {"base_unit": base.unit, "base_length": base.length}
+        transaction.run("derive.scan", scanned, ranges=statement(ranges))
+        levels: dict[Interval, str] = {}
+        for interval in sorted(derived):
+            level = f"level_{number}_{interval}"
+            _derive_level(transaction, interval, levels, level, bounds)
+            levels[interval] = level
+            bars = statement("derive.intraday_bars" if interval.intraday else "derive.block_bars")
+            gathered.append(
+                bars.format(
+                    level=level,
+                    unit=interval.unit,
+                    length=interval.length,
+                    base_unit=base.unit,
+                    base_length=base.length,
+                )
+            )
+    union = "\nUNION ALL\n".join(f"({one})" for one in gathered or [statement("derive.no_bars")])
+    transaction.run("derive.gather", fresh=fresh, bars=union)
+
+
+def _derive_level(
+    transaction: Transaction,
+    interval: Interval,
+    levels: dict[Interval, str],
+    level: str,
+    bounds: dict[str, datetime],
+) -> None:
+    """Make one level, from the coarsest level that tiles it, or from the base bars."""
+    parent = max((one for one in levels if one.tiles(interval)), default=None)
+    if interval.intraday:
+        if parent is None:
+            parameters = {**bounds, "width": interval.length, "width_us": interval.length * 1_000_000}
+            transaction.run("derive.level_from_bars", parameters, level=level)
+        else:
+            ratio = {"ratio": interval.length // parent.length}
+            transaction.run("derive.level_from_level", ratio, level=level, parent=levels[parent])
+        return
+    transaction.run("derive.block_session", {"unit": interval.unit, "length": interval.length})
+    if parent is None:
+        transaction.run("derive.block_from_bars", bounds, level=level)
+    else:
+        transaction.run("derive.block_from_level", level=level, parent=levels[parent])

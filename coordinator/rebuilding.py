@@ -1,0 +1,90 @@
+"""Rebuilding symbols inside one batch: base bars placed anew, everything derived computed again.
+
+Only what differs is written, and old values are kept as revisions. Calendar edits and repairs do this.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from coordinator import merging
+from coordinator.accounting import account
+from coordinator.deriving import derive
+from coordinator.merging import Changes, Place
+from store import kept_calendar
+from store.batch import Batch
+from store.engine import Transaction
+from store.errors import CalendarError
+from store.sql import statement
+
+# The whole bar table.
+_EVERYWHERE = Place(0, 2**31 - 1, datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
+
+
+def rebuild(transaction: Transaction, batch: Batch, *, clock: datetime | None) -> None:
+    """Rebuild the symbols in the temporary table ``chunk``; the batch counts what was written.
+
+    Buckets close by event time, and by the clock where one is given: those that end no later than it.
+
+    Raises
+    ------
+    CalendarError
+        When the calendar has no place for a base bar that is there.
+    """
+    transaction.run("rebuild.rebuilding")
+    first, last = transaction.one("rebuild.span")
+    if first is not None:
+        transaction.run("rebuild.symbol_map")
+        names = [name for (name,) in transaction.run("rebuild.calendars")]
+        kept_calendar.reach(transaction, names, first, last)
+        transaction.run("load.calendar_piece", {"first": first, "last": last})
+        transaction.run("rebuild.place")
+        _refuse_misplaced(transaction)
+        transaction.run("rebuild.base_place")
+        placed = statement("rebuild.placed_bars")
+        _count(batch, merging.merge(transaction, placed, _EVERYWHERE, batch.batch_id, anew="base_place"))
+        transaction.run("rebuild.raise_watermarks")
+    transaction.run("rebuild.rewind")
+    transaction.run("rebuild.forget_invalidations")
+    transaction.run("derive.forward", {"clock": clock or _EVERYWHERE.first_start})
+    targets, first_start, last_end, *_ = transaction.one("derive.target_bounds")
+    derive(transaction, "fresh", first_start, last_end, ranges="derive.ranges_joined")
+    transaction.run("rebuild.derived_place")
+    _count(batch, merging.merge(transaction, "fresh", _EVERYWHERE, batch.batch_id, anew="derived_place"))
+    if targets:
+        transaction.run("derive.advance")
+    _recount(transaction)
+
+
+def drop_doubles(transaction: Transaction) -> None:
+    """Leave one of the bars that are there more than once: the one written last."""
+    transaction.run("rebuild.rebuilding")
+    transaction.run("rebuild.single")
+    transaction.run("rebuild.drop_doubles")
+    transaction.run("rebuild.keep_singles")
+
+
+def _refuse_misplaced(transaction: Transaction) -> None:
+    count, symbol, interval, at = transaction.one("rebuild.misplaced")
+    if count:
+        raise CalendarError(
+            f"the calendar would leave {count} base bars without a place, such as {symbol} {interval} at {at}; "
+            f"nothing was changed: delete those bars first (delete_bars), or mend the calendar"
+        )
+
+
+def _count(batch: Batch, changes: Changes) -> None:
+    batch.inserted += changes.inserted
+    batch.revised += changes.revised
+    batch.deleted += changes.deleted
+
+
+def _recount(transaction: Transaction) -> None:
+    for table in ("session_coverage", "gap"):
+        transaction.run("rebuild.forget_account", table=table)
+    nothing = statement("rebuild.nothing_changed")
+    transaction.run("rebuild.progress_of_base")
+    account(transaction, nothing)
+    transaction.run("rebuild.worked")
+    transaction.run("account.progress_of_derived")
+    account(transaction, nothing)

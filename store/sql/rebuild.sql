@@ -1,0 +1,145 @@
+-- Rebuilding: base bars placed anew, and everything derived from them computed again, for calendar edits and repairs.
+
+-- name: rebuilding
+-- The intervals of the symbols that are rebuilt.
+CREATE OR REPLACE TEMP TABLE rebuilding AS
+SELECT * FROM definition WHERE symbol_id IN (FROM chunk);
+
+-- name: symbols_of_calendar
+-- The active symbols that a calendar belongs to.
+CREATE OR REPLACE TEMP TABLE chunk AS
+SELECT symbol_id FROM symbol WHERE calendar = $calendar AND removed_at IS NULL;
+
+-- name: symbols_named
+-- The active symbols named, or all.
+CREATE OR REPLACE TEMP TABLE chunk AS
+SELECT symbol_id FROM symbol
+WHERE removed_at IS NULL AND ($symbols IS NULL OR list_contains($symbols::VARCHAR[], symbol));
+
+-- name: symbol_map
+-- The calendars whose pieces are needed.
+CREATE OR REPLACE TEMP TABLE symbol_map AS SELECT DISTINCT calendar FROM rebuilding;
+
+-- name: calendars
+-- Their names.
+SELECT calendar FROM symbol_map;
+
+-- name: span
+-- The dates the base bars lie between; null without bars.
+SELECT min(b.bar_start)::DATE, max(b.bar_start)::DATE
+FROM bar AS b JOIN rebuilding AS d USING (interval_id) WHERE NOT d.derived;
+
+-- name: single
+-- Of bars that are there more than once, the one written last.
+CREATE OR REPLACE TEMP TABLE single AS
+SELECT DISTINCT ON (interval_id, bar_start) *
+FROM bar
+SEMI JOIN (SELECT interval_id, bar_start FROM bar WHERE interval_id IN (SELECT interval_id FROM rebuilding)
+           GROUP BY ALL HAVING count(*) > 1) USING (interval_id, bar_start)
+ORDER BY interval_id, bar_start, batch_id DESC;
+
+-- name: drop_doubles
+-- All of them go ...
+DELETE FROM bar USING single AS s WHERE bar.interval_id = s.interval_id AND bar.bar_start = s.bar_start;
+
+-- name: keep_singles
+-- ... and one of each comes back.
+INSERT INTO bar SELECT * FROM single ORDER BY interval_id, bar_start;
+
+-- name: place
+-- The base bars where the calendar has them now. misplaced says that it has no place for a bar.
+CREATE OR REPLACE TEMP TABLE placed AS
+WITH found AS (
+    SELECT b.*, d.length::BIGINT * 1000000 AS width_us, d.closing_seconds > 0 AS includes_closing_bar,
+           epoch_us(b.bar_start) AS start_us, p.session_date AS in_date, p.segment AS in_segment,
+           p.from_us, p.to_us, p.closed_date, p.closed_segment
+    FROM bar AS b
+    JOIN rebuilding AS d ON d.interval_id = b.interval_id AND NOT d.derived AND d.unit = 'second'
+    LEFT JOIN calendar_piece AS p
+           ON p.calendar = d.calendar AND p.day = day_number(epoch_us(b.bar_start))
+          AND epoch_us(b.bar_start) >= p.from_us AND epoch_us(b.bar_start) < p.to_us
+),
+closing AS (
+    SELECT *, coalesce(includes_closing_bar AND closed_date IS NOT NULL AND start_us = from_us, false) AS closing
+    FROM found
+)
+SELECT interval_id, bar_start,
+       CASE WHEN in_segment IS NULL THEN width_us ELSE least(width_us, to_us - start_us) END // 1000000 AS span_seconds,
+       CASE WHEN closing THEN closed_date ELSE in_date END AS session_date,
+       CASE WHEN closing THEN closed_segment ELSE in_segment END AS segment,
+       open, high, low, close, volume, trade_count, vwap,
+       CASE WHEN closing THEN 0 ELSE 1 END AS base_count, CASE WHEN in_segment IS NULL THEN 0 ELSE 1 END AS expected_count,
+       CASE WHEN from_us IS NULL THEN true
+            WHEN in_segment IS NULL THEN start_us + width_us > to_us
+            ELSE (start_us - from_us) % width_us <> 0 END AS misplaced
+FROM closing
+UNION ALL
+SELECT b.interval_id, coalesce(k.block_open, b.bar_start),
+       coalesce((epoch_us(k.block_close) - epoch_us(k.block_open)) // 1000000, b.span_seconds),
+       k.first_date, 0, b.open, b.high, b.low, b.close, b.volume, b.trade_count, b.vwap, 1, 1, k.first_date IS NULL
+FROM bar AS b
+JOIN rebuilding AS d ON d.interval_id = b.interval_id AND NOT d.derived AND d.unit <> 'second'
+LEFT JOIN calendar_block AS k
+       ON k.calendar = d.calendar AND k.unit = d.unit AND k.length = d.length
+      AND k.base_unit = d.base_unit AND k.base_length = d.base_length
+      AND CASE d.unit WHEN 'day' THEN k.first_date = b.session_date
+                      ELSE k.block = block_number(d.unit, d.length, b.session_date, 0) END;
+
+-- name: misplaced
+-- How many base bars have no place, and the first of them.
+SELECT count(*), any_value(d.symbol), any_value(d.interval), min(p.bar_start)
+FROM placed AS p JOIN rebuilding AS d USING (interval_id)
+WHERE p.misplaced;
+
+-- name: placed_bars
+-- The base bars as they are placed now.
+(SELECT * EXCLUDE (misplaced) FROM placed)
+
+-- name: base_place
+-- All that the base intervals hold.
+CREATE OR REPLACE TEMP TABLE base_place AS
+SELECT interval_id, beginning() AS from_, 'infinity'::TIMESTAMPTZ AS to_ FROM rebuilding WHERE NOT derived;
+
+-- name: derived_place
+-- All that the derived intervals hold.
+CREATE OR REPLACE TEMP TABLE derived_place AS
+SELECT interval_id, beginning() AS from_, 'infinity'::TIMESTAMPTZ AS to_ FROM rebuilding WHERE derived;
+
+-- name: raise_watermarks
+-- A base interval is complete through its last bar, at least.
+UPDATE interval_definition AS d SET complete_through = b.last_end
+FROM (SELECT interval_id, max(later(bar_start, span_seconds)) AS last_end FROM bar
+      WHERE interval_id IN (SELECT interval_id FROM rebuilding WHERE NOT derived) GROUP BY interval_id) AS b
+WHERE d.interval_id = b.interval_id AND b.last_end > coalesce(d.complete_through, beginning());
+
+-- name: rewind
+-- Derived intervals start over.
+UPDATE interval_definition SET derived_through = NULL
+WHERE interval_id IN (SELECT interval_id FROM rebuilding WHERE derived);
+
+-- name: forget_invalidations
+-- Everything is computed again, so nothing waits for it any more.
+DELETE FROM invalidation WHERE interval_id IN (SELECT interval_id FROM rebuilding);
+
+-- name: forget_account
+-- Coverage and gaps are counted again from nothing.
+DELETE FROM {table} WHERE interval_id IN (SELECT interval_id FROM rebuilding);
+
+-- name: progress_of_base
+-- The whole range of the base intervals.
+CREATE OR REPLACE TEMP TABLE progress AS
+SELECT d.interval_id, NULL::TIMESTAMPTZ AS old_through, d.through AS new_through, NULL::DATE AS old_first,
+       f.first_date AS new_first
+FROM definition AS d
+LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM bar
+           WHERE interval_id IN (SELECT interval_id FROM rebuilding) GROUP BY interval_id) AS f USING (interval_id)
+WHERE d.interval_id IN (SELECT interval_id FROM rebuilding) AND NOT d.derived;
+
+-- name: worked
+-- The whole range of the derived intervals.
+CREATE OR REPLACE TEMP TABLE worked AS
+SELECT interval_id, base_id, NULL::TIMESTAMPTZ AS old_through FROM rebuilding WHERE derived;
+
+-- name: nothing_changed
+-- No bars: the ranges alone say what to count.
+(SELECT NULL::INTEGER AS interval_id, NULL::DATE AS session_date WHERE false)
