@@ -69,9 +69,7 @@ def in_options(message: str) -> str:
     """Spell a message of the library with its Python parameters as command-line options."""
     for pattern, replacement in _PHRASES:
         message = pattern.sub(replacement, message)
-    message = _COLUMN.sub(
-        lambda found: f"--column {found[1]}={'' if found[3] else found[2] or 'NAME'}", message
-    )
+    message = _COLUMN.sub(lambda found: f"--column {found[1]}={'' if found[3] else found[2] or 'NAME'}", message)
     return _PARAMETER.sub(_as_option, message)
 
 

@@ -44,9 +44,7 @@ def write(table: pa.Table, form: str, output: Path | None = None) -> None:
 def check(form: str, output: Path | None) -> None:
     """Refuse what :func:`write` would refuse for its options, before any work is done."""
     if form in _BINARY and output is None and sys.stdout.isatty():
-        raise click.UsageError(
-            f"--format {form} is not for a terminal; pipe it on, or write a file with --output"
-        )
+        raise click.UsageError(f"--format {form} is not for a terminal; pipe it on, or write a file with --output")
 
 
 @contextmanager
@@ -139,8 +137,7 @@ def _spelled(table: pa.Table, *, readable: bool = False) -> pa.Table:
     import pyarrow as pa
 
     columns = [
-        _spelled_column(one, readable=readable) if pa.types.is_timestamp(one.type) else one
-        for one in table.columns
+        _spelled_column(one, readable=readable) if pa.types.is_timestamp(one.type) else one for one in table.columns
     ]
     return pa.Table.from_arrays(columns, names=table.column_names)
 

@@ -92,12 +92,8 @@ def _yes_or_blank(flags: pa.ChunkedArray) -> pa.ChunkedArray:
 @command("gaps", example="barhouse gaps SPY --interval 1m --from 2020-12-15 --to 2020-12-19")
 @click.argument("symbol", required=False)
 @click.option("-i", "--interval", help="Only this interval.")
-@click.option(
-    "--from", "first", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="First session date."
-)
-@click.option(
-    "--to", "end", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="First session date to leave out."
-)
+@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="First session date.")
+@click.option("--to", "end", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="First session date to leave out.")
 @data_options
 @click.pass_obj
 def gaps(settings: Settings, /, symbol: str | None, form: str, output: Path | None, **limits: Any) -> None:

@@ -97,8 +97,7 @@ def register(
 
 @command(
     "load",
-    example="barhouse load sample/spy_1m_2020-12-15_18.csv --symbol SPY --interval 1m "
-    "--timezone America/New_York",
+    example="barhouse load sample/spy_1m_2020-12-15_18.csv --symbol SPY --interval 1m --timezone America/New_York",
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("-i", "--interval", required=True, help="The base interval: the length of the file's bars.")
@@ -201,9 +200,7 @@ def process(settings: Settings, now: str | None, form: str) -> None:
 )
 @click.argument("symbol")
 @click.option("-i", "--interval", required=True, help="The base interval.")
-@click.option(
-    "--from", "start", metavar="ISO", help="First bar_start to delete; UTC unless it says otherwise."
-)
+@click.option("--from", "start", metavar="ISO", help="First bar_start to delete; UTC unless it says otherwise.")
 @click.option("--to", "end", metavar="ISO", help="First bar_start to keep again.")
 @yes_option
 @report_option

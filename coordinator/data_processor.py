@@ -45,13 +45,9 @@ class DataProcessor:
         How many symbols one transaction works on.
     """
 
-    def __init__(
-        self, store: SessionStore, *, grace: timedelta = GRACE, chunk_symbols: int = CHUNK_SYMBOLS
-    ) -> None:
+    def __init__(self, store: SessionStore, *, grace: timedelta = GRACE, chunk_symbols: int = CHUNK_SYMBOLS) -> None:
         if grace < timedelta(0):
-            raise InputError(
-                f"grace={grace!r} is negative; give how long after its end a bucket counts as closed"
-            )
+            raise InputError(f"grace={grace!r} is negative; give how long after its end a bucket counts as closed")
         if chunk_symbols < 1:
             raise InputError(f"chunk_symbols={chunk_symbols!r} is not usable; give 1 or more")
         self._store = store
@@ -119,9 +115,7 @@ def _chunks(symbols: list[int], size: int) -> Iterator[list[int]]:
         yield symbols[start : start + size]
 
 
-def _process_chunk(
-    transaction: Transaction, clock: datetime, first_symbol: int, last_symbol: int
-) -> Batch | None:
+def _process_chunk(transaction: Transaction, clock: datetime, first_symbol: int, last_symbol: int) -> Batch | None:
     """One transaction: symbols ``first_symbol`` to ``last_symbol``; None when nothing waits any more."""
     transaction.run("derive.chunk", {"first_symbol": first_symbol, "last_symbol": last_symbol})
     batch = Batch.begin(transaction, "process")

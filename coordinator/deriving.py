@@ -13,9 +13,7 @@ from store.sql import statement
 GRACE = timedelta(seconds=60)
 
 
-def derive(
-    transaction: Transaction, fresh: str, first_start: datetime, last_end: datetime, *, ranges: str
-) -> None:
+def derive(transaction: Transaction, fresh: str, first_start: datetime, last_end: datetime, *, ranges: str) -> None:
     """Compute the bars of every target from base bars into the temporary table ``fresh``."""
     kinds: dict[Interval, list[Interval]] = defaultdict(list)
     for base_unit, base_length, unit, length in transaction.run("derive.target_kinds"):

@@ -61,9 +61,7 @@ def load(
     columns = reading.columns_of(source, transaction)
     parts = reading.map_columns(columns, source, options)
     calendar_names = _map_symbols(transaction, source, parts, interval, symbol)
-    reading.read(
-        source, parts, options, transaction, wants_dates=not interval.intraday, by_symbol=symbol is None
-    )
+    reading.read(source, parts, options, transaction, wants_dates=not interval.intraday, by_symbol=symbol is None)
     _stage(transaction, source, interval, options, calendar_names, by_symbol=symbol is None)
     taken, _, outside, unknown = transaction.one("load.verdict")
     if unknown:
@@ -119,10 +117,7 @@ def _map_symbols(
     else:
         given = [symbol]
     spelled = {text: text.strip().upper() for text in given}
-    known = {
-        row[0]: row[1:]
-        for row in transaction.run("load.definitions", {"symbols": sorted(set(spelled.values()))})
-    }
+    known = {row[0]: row[1:] for row in transaction.run("load.definitions", {"symbols": sorted(set(spelled.values()))})}
     mapped = []
     for text, name in spelled.items():
         refusal, interval_id, calendar, closing = None, None, None, False
@@ -177,9 +172,7 @@ def _stage(
     zoned = naive > 0 and options.timezone is not None
     infers = zoned and options.ambiguous == "infer"
     if zoned:
-        transaction.register(
-            "zone_piece", zone_pieces(str(options.timezone), first_date, last_date)
-        )
+        transaction.register("zone_piece", zone_pieces(str(options.timezone), first_date, last_date))
     if infers:
         transaction.run("load.infer_occurrence")
     dates = {"first": first_date, "last": last_date}
@@ -214,17 +207,14 @@ def _placing(interval: Interval, options: LoadOptions) -> tuple[dict[str, object
     at_end = options.label == "end"
     if not interval.intraday:
         placed = statement("load.placed_sessions").format(edge="block_close" if at_end else "block_open")
-        reason = f"no session of the calendar is named by this stamp; a {interval} bar is named by its first session's date"
+        reason = f"no session is named by this stamp; a {interval} bar is named by the date of its first session"
         return {"misplaced_reason": reason}, placed
     width = interval.length * 1_000_000
-    if at_end:
-        start = "CASE WHEN in_segment IS NULL THEN stamp_us - $width_us ELSE from_us + (stamp_us - 1 - from_us) // $width_us * $width_us END"
-        off_grid = "stamp_us <> least(start_us + $width_us, to_us)"
-    else:
-        start = "stamp_us"
-        off_grid = "(start_us - from_us) % $width_us <> 0"
+    stamped = "at_end" if at_end else "at_start"
     placed = statement("load.placed_intraday").format(
-        end_shift=1 if at_end else 0, start=start, off_grid=off_grid
+        end_shift=1 if at_end else 0,
+        start=statement(f"load.start_stamped_{stamped}"),
+        off_grid=statement(f"load.off_grid_stamped_{stamped}"),
     )
     reason = (
         f"off the grid: {interval} bars count from the open of their session's segment; "

@@ -89,9 +89,7 @@ def columns_of(source: Source, transaction: Transaction) -> dict[str, Column]:
     return {name: Column(name, type_) for name, type_, *_ in described}
 
 
-def map_columns(
-    columns: Mapping[str, Column], source: Source, options: LoadOptions
-) -> dict[str, Column | None]:
+def map_columns(columns: Mapping[str, Column], source: Source, options: LoadOptions) -> dict[str, Column | None]:
     """Which column each part of a bar is; None for a part the source does not have.
 
     Raises
@@ -111,9 +109,7 @@ def map_columns(
         candidates = [folded[name] for name in names if name in folded]
         if part == "volume":
             # volume_btc beside volume: which is meant only the caller knows.
-            candidates = [
-                column for name, column in folded.items() if name in names or name.startswith("volume")
-            ]
+            candidates = [column for name, column in folded.items() if name in names or name.startswith("volume")]
         if len(candidates) > 1:
             listed = ", ".join(column.name for column in candidates)
             option = "volume_column=" if part == "volume" else f'columns={{"{part}": ...}}'
@@ -130,9 +126,7 @@ def map_columns(
 def _part(given: str) -> str:
     part = next((part for part, names in NAMES.items() if given.casefold() in names), None)
     if part is None:
-        raise SourceError(
-            f"columns names {given!r}, which is no part of a bar; allowed are {', '.join(NAMES)}"
-        )
+        raise SourceError(f"columns names {given!r}, which is no part of a bar; allowed are {', '.join(NAMES)}")
     return part
 
 
@@ -174,9 +168,7 @@ def read(
     stamp = parts["bar_start"]
     assert stamp is not None
     local, instant = _stamp(stamp, source, options, wants_dates=wants_dates)
-    numbers = {
-        part: _number(parts[part], part) for part in ("open", "high", "low", "close", "volume", "vwap")
-    }
+    numbers = {part: _number(parts[part], part) for part in ("open", "high", "low", "close", "volume", "vwap")}
     if parts["volume"] is None:
         numbers["volume"] = "0.0::DOUBLE"
     symbol = parts["symbol"]
@@ -243,9 +235,7 @@ def _number(column: Column | None, part: str) -> str:
         return f"TRY_CAST(nullif(trim({column.sql}::VARCHAR), '') AS DOUBLE) + 0.0"
     if column.type in _INTEGERS | _FLOATS or column.type.startswith("DECIMAL"):
         return f"{column.sql}::DOUBLE + 0.0"
-    raise SourceError(
-        f"{column.name} is {column.type}, but {part} takes numbers; name another column with columns="
-    )
+    raise SourceError(f"{column.name} is {column.type}, but {part} takes numbers; name another column with columns=")
 
 
 def _count(column: Column | None) -> str:
@@ -256,9 +246,9 @@ def _count(column: Column | None) -> str:
 
 def _misread(parts: Mapping[str, Column | None]) -> str:
     """The first part whose text is there but no number."""
-    cases = [
-        f"WHEN trim({column.sql}::VARCHAR) <> '' AND TRY_CAST(trim({column.sql}::VARCHAR) AS DOUBLE) IS NULL THEN {literal(part)}"
-        for part, column in parts.items()
-        if column is not None and column.is_text and part not in ("bar_start", "symbol")
-    ]
+    cases = []
+    for part, column in parts.items():
+        if column is not None and column.is_text and part not in ("bar_start", "symbol"):
+            text = f"trim({column.sql}::VARCHAR)"
+            cases.append(f"WHEN {text} <> '' AND TRY_CAST({text} AS DOUBLE) IS NULL THEN {literal(part)}")
     return f"CASE {' '.join(cases)} END" if cases else "NULL::VARCHAR"

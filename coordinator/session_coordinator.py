@@ -96,9 +96,7 @@ class SessionCoordinator:
         with self._store.transaction() as transaction:
             bases = {
                 symbol: interval
-                for symbol, interval, derived, *_ in transaction.run(
-                    "registration.intervals_of", {"symbols": names}
-                )
+                for symbol, interval, derived, *_ in transaction.run("registration.intervals_of", {"symbols": names})
                 if not derived
             }
             offered = _offered(names, base, available, bases)
@@ -305,7 +303,7 @@ class SessionCoordinator:
         break_: str | Iterable[str] | None = None,
         weekdays: str = "mon-fri",
         holidays: Iterable[date | str] = (),
-        early_closes: Mapping[date | str, str] | None = None,
+        early_closes: Mapping[date, str] | Mapping[str, str] | None = None,
     ) -> CalendarReport:
         """Define a calendar of one's own, or change it: then what the change touches is derived again.
 
@@ -435,24 +433,22 @@ def _names(symbols: str | Iterable[str]) -> list[str]:
 def _offered(
     names: list[str], base: str | None, available: Available | None, bases: Mapping[str, str]
 ) -> dict[str, Iterable[str] | None]:
-    """What each symbol's base may be chosen from; None where nothing was said."""
-    if base is not None:
-        return dict.fromkeys(names, [base])
-    if available is None:
-        return {name: [bases[name]] if name in bases else None for name in names}
-    if isinstance(available, Mapping):
-        stated = {canonical_symbol(name): list(offered) for name, offered in available.items()}
-        return {name: stated.get(name, []) for name in names}
+    """What each symbol's base may be chosen from; None where nothing was said. A registered one has its base."""
     if isinstance(available, str):
-        raise InputError(
-            f"available takes a list of intervals, not the text {available!r}; write [{available!r}]"
-        )
-    return dict.fromkeys(names, list(available))
+        raise InputError(f"available takes a list of intervals, not the text {available!r}; write [{available!r}]")
+    stated: dict[str, Iterable[str] | None]
+    if base is not None:
+        return {name: [base] for name in names}
+    if isinstance(available, Mapping):
+        by_name = {canonical_symbol(name): list(offered) for name, offered in available.items()}
+        stated = {name: by_name.get(name, []) for name in names}
+    else:
+        everything = None if available is None else list(available)
+        stated = {name: everything for name in names}
+    return {name: [bases[name]] if name in bases else stated[name] for name in names}
 
 
 def _way_out(name: str, bases: Mapping[str, str]) -> str:
     if name not in bases:
         return ""
-    return (
-        f" ({name} is registered with base {bases[name]}; remove_symbol({name!r}) first to give it another)"
-    )
+    return f" ({name} is registered with base {bases[name]}; remove_symbol({name!r}) first to give it another)"

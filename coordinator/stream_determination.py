@@ -52,17 +52,18 @@ def _explain(wanted: list[Interval], offered: list[Interval]) -> str:
         return ", ".join(str(one) for one in intervals)
 
     if not offered:
-        return f"{listed(wanted)} cannot be had: no interval is available; a base that divides them is needed, such as 1m"
+        return (
+            f"{listed(wanted)} cannot be had: no interval is available; a base that divides them is needed, such as 1m"
+        )
     alone = [one for one in wanted if not any(base.tiles(one) for base in offered)]
     if alone:
-        enough = next(
-            (base for base in reversed(USUAL_BASES) if all(base.tiles(one) for one in wanted)), None
-        )
+        enough = next((base for base in reversed(USUAL_BASES) if all(base.tiles(one) for one in wanted)), None)
         return (
             f"{listed(alone)} cannot be derived from what is available ({listed(offered)}); "
             f"a base of {enough or USUAL_BASES[0]} would do"
         )
+    finer = USUAL_BASES[0] if wanted[0].length % 60 else USUAL_BASES[1]
     return (
         f"no single available interval ({listed(offered)}) tiles all of {listed(wanted)}; a symbol has one base "
-        f"interval: ask for fewer, or offer a finer base such as {USUAL_BASES[0] if wanted[0].length % 60 else USUAL_BASES[1]}"
+        f"interval: ask for fewer, or offer a finer base such as {finer}"
     )

@@ -74,8 +74,7 @@ def canonical_name(name: str) -> str:
     if len(resolved) == 1:
         return resolved.pop()
     raise CalendarError(
-        f"calendar {name!r} is unknown{did_you_mean(given, names)}; "
-        "define one of your own with `barhouse calendar add`"
+        f"calendar {name!r} is unknown{did_you_mean(given, names)}; define one of your own with `barhouse calendar add`"
     )
 
 
@@ -107,9 +106,7 @@ def sessions(calendar: str | CalendarDefinition, first: date, last: date) -> Ses
         name = canonical_name(calendar)
         if name != ALWAYS_OPEN:
             return _exchange_sessions(name, first, last)
-        calendar = CalendarDefinition.parse(
-            name, timezone="UTC", open="00:00", close="24:00", weekdays="daily"
-        )
+        calendar = CalendarDefinition.parse(name, timezone="UTC", open="00:00", close="24:00", weekdays="daily")
     known_from = max(min(first, ORIGIN), EARLIEST)
     known_through = min(max(last, date(datetime.now(UTC).year + 1, 12, 31)), LATEST)
     rows = list(calendar.segments(known_from, known_through))
@@ -127,8 +124,7 @@ def _exchange_sessions(name: str, first: date, last: date) -> Sessions:
     factory = global_calendar_dispatcher._calendar_factories[name]
     if hasattr(factory, "special_weekmasks") and not _weekmasks_work():
         raise CalendarError(
-            f"calendar {name!r} would silently lose its weekend sessions with {_versions()}; "
-            "install pandas < 3.1"
+            f"calendar {name!r} would silently lose its weekend sessions with {_versions()}; install pandas < 3.1"
         )
     # Holiday rules end where pandas says, without a word: beyond, every weekday would look like a session.
     bounds = (factory.bound_min(), factory.bound_max())
@@ -167,9 +163,7 @@ def _weekmasks_work() -> bool:
     from exchange_calendars.pandas_extensions.offsets import MultipleWeekmaskCustomBusinessDay as Days
 
     week = (pd.Timestamp("2024-01-15"), pd.Timestamp("2024-01-21"), "1111110")
-    return bool(
-        pd.Timestamp("2024-01-19") + Days(weekmask="1111100", weekmasks=[week]) == pd.Timestamp("2024-01-20")
-    )
+    return bool(pd.Timestamp("2024-01-19") + Days(weekmask="1111100", weekmasks=[week]) == pd.Timestamp("2024-01-20"))
 
 
 def _versions() -> str:
@@ -181,9 +175,7 @@ def _finished(name: str, *columns: pa.Array) -> pa.Table:
     days = columns[0]
     before_origin = pc.count_distinct(days.filter(pc.less(days, pa.scalar(ORIGIN)))).as_py()
     ordinals = pc.subtract(pc.rank(days, tiebreaker="dense").cast(pa.int64()), before_origin + 1)
-    cast = [
-        column.cast(kind) for column, kind in zip([days, ordinals, *columns[1:]], SEGMENTS.types, strict=True)
-    ]
+    cast = [column.cast(kind) for column, kind in zip([days, ordinals, *columns[1:]], SEGMENTS.types, strict=True)]
     table = pa.table(cast, schema=SEGMENTS).sort_by([("session_date", "ascending"), ("segment", "ascending")])
     opens, closes = table["segment_open"], table["segment_close"]
     for sound in (pc.less(opens, closes), pc.less_equal(closes[:-1], opens[1:])):

@@ -56,14 +56,10 @@ class CalendarDefinition:
         hours = f"open {_clock_text(self.open)} and close {_clock_text(self.close)}"
         if any(later <= earlier for earlier, later in pairwise(edges)):
             given = ", ".join(map(_break_text, self.breaks))
-            raise self._refused(
-                f"break {given} must lie between {hours}, in that order, none empty or touching"
-            )
+            raise self._refused(f"break {given} must lie between {hours}, in that order, none empty or touching")
         for day, close in self.early_closes:
             if not self._trades(day):
-                raise self._refused(
-                    f"early_closes {day} has no session: a holiday or not one of the weekdays"
-                )
+                raise self._refused(f"early_closes {day} has no session: a holiday or not one of the weekdays")
             if edges[0] + self._after_open(close) >= edges[-1]:
                 raise self._refused(f"early_closes {day} {_clock_text(close)} must lie between {hours}")
 

@@ -65,9 +65,7 @@ class Transaction:
         self._temporary: set[str] = set()
         self._registered: set[str] = set()
 
-    def run(
-        self, name: str, parameters: dict[str, Any] | None = None, /, **places: object
-    ) -> list[tuple[Any, ...]]:
+    def run(self, name: str, parameters: dict[str, Any] | None = None, /, **places: object) -> list[tuple[Any, ...]]:
         """Run the statement ``subject.name``; returns its rows, read to the end.
 
         ``parameters`` fill the statement's ``$named`` values, ``places`` its ``{named}`` identifiers and
@@ -86,9 +84,7 @@ class Transaction:
         # Read to the end always: DuckDB 2.0 streams, and an unfinished result blocks the connection.
         return self._raw.execute(text, parameters or {}).fetchall()
 
-    def one(
-        self, name: str, parameters: dict[str, Any] | None = None, /, **places: object
-    ) -> tuple[Any, ...]:
+    def one(self, name: str, parameters: dict[str, Any] | None = None, /, **places: object) -> tuple[Any, ...]:
         """Run a statement that gives exactly one row."""
         (row,) = self.run(name, parameters, **places)
         return row
@@ -126,9 +122,7 @@ class Transaction:
 class Database:
     """An open store file."""
 
-    def __init__(
-        self, path: Path | None, root: duckdb.DuckDBPyConnection, *, read_only: bool, clock: Clock
-    ) -> None:
+    def __init__(self, path: Path | None, root: duckdb.DuckDBPyConnection, *, read_only: bool, clock: Clock) -> None:
         self.path = path
         self.read_only = read_only
         self.clock = clock
@@ -145,9 +139,7 @@ class Database:
     @property
     def root(self) -> duckdb.DuckDBPyConnection:
         if self._root is None:
-            raise StoreClosedError(
-                f"the store {self.path or ':memory:'} was closed; open it again with open_store()"
-            )
+            raise StoreClosedError(f"the store {self.path or ':memory:'} was closed; open it again with open_store()")
         return self._root
 
     @contextmanager
@@ -158,9 +150,7 @@ class Database:
         put together into one.
         """
         if self.read_only:
-            raise StoreError(
-                f"the store {self.path} was opened read-only; open it without read_only=True to write"
-            )
+            raise StoreError(f"the store {self.path} was opened read-only; open it without read_only=True to write")
         with self._write_lock:
             if self._current is not None:
                 try:
@@ -274,16 +264,12 @@ def _check_place(file: Path, *, read_only: bool) -> None:
     if file.is_dir():
         raise StoreError(f"{file} is a folder; name a file, such as {file / 'bars.duckdb'}")
     if not file.parent.is_dir():
-        raise StoreError(
-            f"the folder {file.parent} does not exist; create it first, or name a file elsewhere"
-        )
+        raise StoreError(f"the folder {file.parent} does not exist; create it first, or name a file elsewhere")
     if read_only and not file.exists():
         raise StoreError(f"there is no store at {file}; open it once without read_only=True to create it")
 
 
-def connect(
-    place: str, *, read_only: bool, settings: dict[str, str | int] | None = None
-) -> duckdb.DuckDBPyConnection:
+def connect(place: str, *, read_only: bool, settings: dict[str, str | int] | None = None) -> duckdb.DuckDBPyConnection:
     config: dict[str, Any] = {**(settings or {})}
     if not read_only:
         # Keeps a file made by DuckDB 2 readable to 1.5; it cannot be said later.

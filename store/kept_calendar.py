@@ -61,9 +61,7 @@ def reach(transaction: Transaction, names: Iterable[str], first: date, last: dat
         if known_from <= wanted_from and wanted_through <= known_through:
             continue
         source = CalendarDefinition.from_json(definition) if definition else name
-        computed = calendars.sessions(
-            source, min(known_from, wanted_from), max(known_through, wanted_through)
-        )
+        computed = calendars.sessions(source, min(known_from, wanted_from), max(known_through, wanted_through))
         if computed.known_from >= known_from and computed.known_through <= known_through:
             continue
         _add(transaction, name, computed, known_from, known_through)

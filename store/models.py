@@ -23,9 +23,7 @@ def canonical_symbol(given: str) -> str:
         For an empty or unprintable text.
     """
     if not isinstance(given, str) or not given.strip() or not given.strip().isprintable():
-        raise InputError(
-            f"symbol {given!r} is not usable; a symbol is printable text such as 'SPY' or 'BTC-USD'"
-        )
+        raise InputError(f"symbol {given!r} is not usable; a symbol is printable text such as 'SPY' or 'BTC-USD'")
     return given.strip().upper()
 
 
@@ -80,15 +78,11 @@ class BarIntervalData(_Model):
     @model_validator(mode="after")
     def _coherent(self) -> BarIntervalData:
         if self.derived and self.base is None:
-            raise ValueError(
-                "a derived interval needs base, the interval it is computed from, such as base='1m'"
-            )
+            raise ValueError("a derived interval needs base, the interval it is computed from, such as base='1m'")
         if not self.derived and self.base is not None:
             raise ValueError(f"base={self.base!r} is only for derived intervals; this one has derived=False")
         if len(self.data):
-            raise ValueError(
-                "data must stay empty; load bars with SessionCoordinator.load() after registering"
-            )
+            raise ValueError("data must stay empty; load bars with SessionCoordinator.load() after registering")
         return self
 
 
@@ -182,9 +176,7 @@ class Reject(_Report):
 
     reason: str
     count: int
-    first_row: int | None = Field(
-        description="counted from 1, the header aside; None for a line that is no row"
-    )
+    first_row: int | None = Field(description="counted from 1, the header aside; None for a line that is no row")
     first_given: str
 
 
@@ -201,9 +193,7 @@ class LoadReport(_Report):
     unchanged: int
     rejected: int
     outside: int = Field(description="rows in no session, kept and left out of derived bars and quality")
-    deleted: int = Field(
-        description='bars that a re-sent session no longer has; only with replace="sessions"'
-    )
+    deleted: int = Field(description='bars that a re-sent session no longer has; only with replace="sessions"')
     rejects: tuple[Reject, ...] = ()
 
 
@@ -245,12 +235,15 @@ class DeleteReport(_Report):
     deleted: int
 
 
+DifferenceKind = Literal[
+    "duplicate", "impossible", "misplaced", "derived", "coverage", "gap", "quality", "watermark", "revision"
+]
+
+
 class Difference(_Report):
     """Something a store keeps that is not what a recomputation gives."""
 
-    kind: Literal[
-        "duplicate", "impossible", "misplaced", "derived", "coverage", "gap", "quality", "watermark", "revision"
-    ]
+    kind: DifferenceKind
     symbol: str | None
     interval: str | None
     at: datetime | None

@@ -41,9 +41,7 @@ def write(transaction: Transaction, symbols: Sequence[SymbolSessionData]) -> lis
     transaction.run("registration.add_intervals")
     names = list(dict.fromkeys(one.symbol for one in symbols))
     reports: dict[str, dict[str, Any]] = {name: {"derived": []} for name in names}
-    for symbol, interval, derived, _base, calendar in transaction.run(
-        "registration.intervals_of", {"symbols": names}
-    ):
+    for symbol, interval, derived, _base, calendar in transaction.run("registration.intervals_of", {"symbols": names}):
         report = reports[symbol]
         report["calendar"] = calendar
         if derived:
@@ -63,7 +61,7 @@ def write(transaction: Transaction, symbols: Sequence[SymbolSessionData]) -> lis
 
 
 def _as_table(symbols: Sequence[SymbolSessionData], canonical: dict[str, str]) -> pa.Table:
-    rows = []
+    rows: list[dict[str, object]] = []
     for data in symbols:
         for text in (data.base_interval, *data.derived_intervals):
             interval = Interval.parse(text)

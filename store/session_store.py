@@ -137,7 +137,8 @@ class SessionStore:
     def interval_rows(self, symbols: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """The intervals of some symbols, or all: symbol, interval, derived, base, calendar; finest first."""
         names = None if symbols is None else [canonical_symbol(one) for one in symbols]
-        return self.sql(statement("registration.intervals_of"), {"symbols": names}).to_pylist()
+        rows: list[dict[str, Any]] = self.sql(statement("registration.intervals_of"), {"symbols": names}).to_pylist()
+        return rows
 
     def bars(
         self,
@@ -168,9 +169,7 @@ class SessionStore:
         """
         name, text = canonical_symbol(symbol), str(Interval.parse(interval))
         if live and as_of is not None:
-            raise InputError(
-                "live and as_of exclude each other: forming bars exist only now; give one of them"
-            )
+            raise InputError("live and as_of exclude each other: forming bars exist only now; give one of them")
         if as_of is None:
             self._known(name, text)
         parameters: dict[str, Any] = {"symbol": name, "interval": text}
@@ -183,9 +182,7 @@ class SessionStore:
         if as_of is not None:
             parameters["as_of"] = as_instant(as_of, "as_of")
             source = "bars_as_of($as_of::TIMESTAMPTZ)"
-        return self.sql(
-            f"SELECT * FROM {source} WHERE {' AND '.join(conditions)} ORDER BY bar_start", parameters
-        )
+        return self.sql(f"SELECT * FROM {source} WHERE {' AND '.join(conditions)} ORDER BY bar_start", parameters)
 
     def sql(self, query: str, parameters: dict[str, Any] | list[Any] | None = None) -> pa.Table:
         """Ask with SQL, reading only; ``$name`` or ``?`` in the query stand for ``parameters``."""

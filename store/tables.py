@@ -31,12 +31,8 @@ def _bar_columns() -> list[Column[object]]:
         Column("volume", sa.Double, nullable=False),
         Column("trade_count", sa.BigInteger),
         Column("vwap", sa.Double),
-        Column(
-            "base_count", sa.Integer, nullable=False
-        ),  # base bars inside; 1 for a base bar, 0 for a closing bar
-        Column(
-            "expected_count", sa.Integer, nullable=False
-        ),  # base bars there is room for; 0 outside sessions
+        Column("base_count", sa.Integer, nullable=False),  # base bars inside; 1 for a base bar, 0 for a closing bar
+        Column("expected_count", sa.Integer, nullable=False),  # base bars there is room for; 0 outside sessions
         Column("batch_id", sa.BigInteger, nullable=False),  # the batch that wrote these values
     ]
 
@@ -48,9 +44,7 @@ batch = Table(
     Column("kind", sa.String, nullable=False),
     Column("source", sa.String),
     Column("started_at", _Instant, nullable=False),
-    Column(
-        "committed_at", _Instant, nullable=False
-    ),  # strictly increasing, whatever the machine's clock does
+    Column("committed_at", _Instant, nullable=False),  # strictly increasing, whatever the machine's clock does
     Column("inserted", sa.BigInteger, nullable=False),
     Column("revised", sa.BigInteger, nullable=False),
     Column("unchanged", sa.BigInteger, nullable=False),
@@ -116,9 +110,7 @@ interval_definition = Table(
     CheckConstraint("length > 0"),
     CheckConstraint("derived = (base is not null)"),
 )
-Index(
-    "interval_definition_name", interval_definition.c.symbol_id, interval_definition.c.interval, unique=True
-)
+Index("interval_definition_name", interval_definition.c.symbol_id, interval_definition.c.interval, unique=True)
 
 bar = Table("bar", metadata, *_bar_columns())
 

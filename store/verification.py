@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from store.engine import Transaction
-from store.models import Difference, VerifyReport
+from store.models import Difference, DifferenceKind, VerifyReport
 from store.sql import statement
 
 #: How many differences of one kind are shown; all are counted.
@@ -15,7 +15,7 @@ SHOWN_PER_CHECK = 20
 
 Progress = Callable[[int, int], None]
 
-_ADVICE = {
+_ADVICE: dict[DifferenceKind, str] = {
     "duplicate": "repair keeps the one written last",
     "impossible": "load the bar again with right values; repair cannot know them",
     "misplaced": "load the bar again; repair cannot move base bars",
@@ -43,16 +43,20 @@ def verify(
     differences: list[Difference] = []
     totals: dict[str, int] = {}
 
-    def check(kind: str, name: str, **places: object) -> None:
+    def check(kind: DifferenceKind, name: str, **places: object) -> None:
         text = statement(f"verify.{name}").format(**within, **places)
-        rows = transaction.execute(
-            statement("verify.named").format(check=text), {"shown": SHOWN_PER_CHECK}
-        )
+        rows = transaction.execute(statement("verify.named").format(check=text), {"shown": SHOWN_PER_CHECK})
         if rows:
             totals[kind] = totals.get(kind, 0) + rows[0][-1]
         differences.extend(
             Difference(
-                kind=kind, symbol=symbol, interval=interval, at=at, stored=stored, expected=expected, advice=_ADVICE[kind]
+                kind=kind,
+                symbol=symbol,
+                interval=interval,
+                at=at,
+                stored=stored,
+                expected=expected,
+                advice=_ADVICE[kind],
             )
             for symbol, interval, at, stored, expected, _ in rows
         )
@@ -60,7 +64,7 @@ def verify(
     symbol_count, interval_count, base_count, derived_count, session_count = transaction.one(
         "verify.scope_counts", **within
     )
-    for kind, name in (
+    first_checks: tuple[tuple[DifferenceKind, str], ...] = (
         ("duplicate", "duplicate"),
         ("impossible", "impossible"),
         ("misplaced", "misplaced_intraday"),
@@ -68,7 +72,8 @@ def verify(
         ("watermark", "stale_base"),
         ("watermark", "stale_derived"),
         ("watermark", "unaligned_intraday"),
-    ):
+    )
+    for kind, name in first_checks:
         check(kind, name)
     for done, row in enumerate(kinds, start=1):
         _check_kind(transaction, check, within, *row)

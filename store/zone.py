@@ -64,9 +64,7 @@ def zone_pieces(timezone: str, first: date, last: date) -> pa.Table:
         return ZONE_PIECES.empty_table()
     # Two days more on either side: local time is never further from UTC. A day holds one change at most.
     marks = range(begin - 2 * DAY_SECONDS, end + 3 * DAY_SECONDS, DAY_SECONDS)
-    changes = [
-        _change(zone, *days) for days in pairwise(marks) if len({_offset(zone, mark) for mark in days}) > 1
-    ]
+    changes = [_change(zone, *days) for days in pairwise(marks) if len({_offset(zone, mark) for mark in days}) > 1]
     stretches = [
         (since + _offset(zone, since), until + _offset(zone, since), _offset(zone, since))
         for since, until in pairwise([marks[0], *changes, marks[-1]])
@@ -118,9 +116,7 @@ def _offset_shown(shown: datetime) -> int:
 def _change(zone: ZoneInfo, since: int, until: int) -> int:
     """First second after ``since``, at most ``until``, whose offset is no longer that of ``since``."""
     old = _offset(zone, since)
-    return since + bisect_left(
-        range(until - since), True, key=lambda gone: _offset(zone, since + gone) != old
-    )
+    return since + bisect_left(range(until - since), True, key=lambda gone: _offset(zone, since + gone) != old)
 
 
 def utc_seconds(zone: ZoneInfo, wall: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,16 +36,12 @@ def open_file(data: object, options: LoadOptions) -> Source | None:
     paths = [path for one in given for path in _expand(Path(one).expanduser())]
     kinds = {_format(path) for path in paths}
     if len(kinds) > 1:
-        raise SourceError(
-            f"the files are of different kinds ({', '.join(sorted(kinds))}); load each kind by itself"
-        )
+        raise SourceError(f"the files are of different kinds ({', '.join(sorted(kinds))}); load each kind by itself")
     kind = kinds.pop()
     if kind == "parquet" and options.skip_rows:
         raise SourceError("skip_rows is for text files; a Parquet file has no lines before its header")
     name = str(given[0]) if len(given) == 1 else f"{given[0]} and {len(given) - 1} more"
-    return Source(
-        name=name, format=kind, paths=tuple(str(path) for path in paths), skip_rows=options.skip_rows
-    )
+    return Source(name=name, format=kind, paths=tuple(str(path) for path in paths), skip_rows=options.skip_rows)
 
 
 def _expand(path: Path) -> list[Path]:
@@ -54,7 +49,8 @@ def _expand(path: Path) -> list[Path]:
         return [path]
     if path.is_dir():
         raise SourceError(f"{path} is a folder; name its files, such as {path / '*.parquet'}")
-    found = sorted(Path(one) for one in glob.glob(str(path), recursive=True))
+    pattern = path.relative_to(path.anchor)
+    found = sorted(Path(path.anchor).glob(str(pattern)))
     if not found:
         raise SourceError(f"there is no file {path}; check the path, seen from {Path.cwd()}")
     return found

@@ -19,11 +19,7 @@ def open_frame(data: object) -> Source:
         For anything that holds no rows.
     """
     table = _as_arrow(data)
-    zones = {
-        field.name: field.type.tz
-        for field in table.schema
-        if pa.types.is_timestamp(field.type) and field.type.tz
-    }
+    zones = {field.name: field.type.tz for field in table.schema if pa.types.is_timestamp(field.type) and field.type.tz}
     return Source(name=_name(data), format="arrow", table=table, zones=zones)
 
 
@@ -33,9 +29,7 @@ def _as_arrow(data: object) -> pa.Table:
         # Vendors' frames carry the stamps in the index.
         frame = data
         if not isinstance(data.index, pandas.RangeIndex):
-            frame = data.rename_axis(
-                "timestamp" if data.index.name is None else data.index.name
-            ).reset_index()
+            frame = data.rename_axis("timestamp" if data.index.name is None else data.index.name).reset_index()
         return pa.Table.from_pandas(frame.rename(columns=str), preserve_index=False)
     if polars is not None and isinstance(data, polars.LazyFrame):
         data = data.collect()

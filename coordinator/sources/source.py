@@ -58,9 +58,7 @@ class LoadOptions:
         _one_of("ambiguous", self.ambiguous, ("reject", "first", "second", "infer"))
         _one_of("replace", self.replace, (None, "sessions"))
         if not isinstance(self.skip_rows, int) or self.skip_rows < 0:
-            raise InputError(
-                f"skip_rows={self.skip_rows!r} is not usable; give how many lines stand before the header"
-            )
+            raise InputError(f"skip_rows={self.skip_rows!r} is not usable; give how many lines stand before the header")
 
 
 def _one_of(name: str, given: Any, allowed: tuple[Any, ...]) -> None:

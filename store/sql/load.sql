@@ -200,6 +200,23 @@ placed AS (
     FROM closing
 )
 
+-- name: start_stamped_at_start
+-- Where a bar starts that is labelled by its start.
+stamp_us
+
+-- name: start_stamped_at_end
+-- Where a bar starts that is labelled by its end: inside a segment at the grid point before.
+CASE WHEN in_segment IS NULL THEN stamp_us - $width_us
+     ELSE from_us + (stamp_us - 1 - from_us) // $width_us * $width_us END
+
+-- name: off_grid_stamped_at_start
+-- Whether the start is no multiple of the width from the segment's open.
+(start_us - from_us) % $width_us <> 0
+
+-- name: off_grid_stamped_at_end
+-- Whether no bar of the grid ends at the stamp.
+stamp_us <> least(start_us + $width_us, to_us)
+
 -- name: placed_sessions
 -- Which session, or block of them, a bar of 1d or longer is: the one its date names, or the one that begins (with
 -- end labels: ends) at its stamp.
