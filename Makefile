@@ -1,0 +1,53 @@
+# On a machine with Python 3.11 or newer, `make demo` and `make test` do everything.
+# Another Python: make test PYTHON=python3.13
+
+PYTHON ?= python3
+VENV ?= .venv
+JOBS ?= 2
+BIN := $(VENV)/bin
+CODE := store coordinator migrations tests .ci
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format format-check types imports check clean
+
+help: ## show what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED) ## set up, and run the main job on real data into demo.duckdb
+	@PATH="$(abspath $(BIN)):$$PATH" sh sample/demo.sh
+
+test: $(INSTALLED) ## set up, and run the tests
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+lint: $(INSTALLED) ## look for mistakes
+	$(BIN)/ruff check $(CODE)
+
+format: $(INSTALLED) ## lay the code out
+	$(BIN)/ruff format $(CODE)
+
+format-check: $(INSTALLED) ## say where `make format` would change something
+	$(BIN)/ruff format --check --diff $(CODE)
+
+types: $(INSTALLED) ## check the types
+	$(BIN)/mypy
+
+imports: $(INSTALLED) ## check that imports point down
+	$(BIN)/lint-imports --no-logo
+
+check: format-check lint types imports ## all checks but the tests
+
+clean: ## remove what make made, the demo's store included
+	rm -rf $(VENV) .venv-lowest build dist demo.duckdb* .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf .import_linter_cache .grimp_cache
+	find store coordinator migrations tests -name __pycache__ -prune -exec rm -rf {} +
+
+# Done again only when pyproject.toml changes.
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "Barhouse needs Python 3.11 or newer, and '$(PYTHON)' is `$(PYTHON) --version 2>&1 | head -n 1`;" \
+	        "name another with: make PYTHON=python3.13" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+	@echo "Installing Barhouse and what it needs into $(VENV); this takes a minute or two." >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
