@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from coordinator import merging
@@ -23,6 +23,7 @@ from store.engine import Transaction
 from store.errors import InputError
 from store.interval import Interval
 from store.models import IntervalChange, ProcessReport
+from store.sql import statement
 
 log = logging.getLogger("barhouse.processor")
 
@@ -70,24 +71,24 @@ class DataProcessor:
         batches: list[int] = []
         counts: dict[str, Changes] = defaultdict(Changes)
         clock = (now or self._store.now()) - self._grace
-        with self._store.transaction() as transaction:
-            waiting = [symbol for (symbol,) in transaction.run("derive.waiting_symbols", {"clock": clock})]
-        done = 0
-        for chunk in _chunks(waiting, self._chunk_symbols):
+        done, waiting = 0, 1
+        while done < waiting:
             with self._store.transaction() as transaction:
-                batch = _process_chunk(transaction, clock, chunk[0], chunk[-1])
-                if batch is not None:
-                    batches.append(batch.batch_id)
-                    for interval, *written in transaction.run("derive.changes_by_interval"):
-                        before = counts[interval]
-                        counts[interval] = Changes(
-                            before.inserted + written[0],
-                            before.revised + written[1],
-                            before.deleted + written[2],
-                        )
-            done += len(chunk)
+                transaction.run("derive.waiting", {"clock": clock})
+                (left,) = transaction.one("derive.waiting_count")
+                if not left:
+                    break
+                waiting = done + left
+                batch = _process_chunk(transaction, self._chunk_symbols)
+                batches.append(batch.batch_id)
+                for interval, *written in transaction.run("derive.changes_by_interval"):
+                    before = counts[interval]
+                    counts[interval] = Changes(
+                        before.inserted + written[0], before.revised + written[1], before.deleted + written[2]
+                    )
+            done += min(left, self._chunk_symbols)
             if progress is not None:
-                progress(done, len(waiting))
+                progress(done, waiting)
         report = ProcessReport(
             batches=tuple(batches),
             intervals=tuple(
@@ -102,7 +103,7 @@ class DataProcessor:
         )
         log.info(
             "processed %d symbols: %d bars new, %d revised, %d deleted",
-            len(waiting),
+            done,
             report.inserted,
             report.revised,
             report.deleted,
@@ -110,19 +111,14 @@ class DataProcessor:
         return report
 
 
-def _chunks(symbols: list[int], size: int) -> Iterator[list[int]]:
-    for start in range(0, len(symbols), size):
-        yield symbols[start : start + size]
-
-
-def _process_chunk(transaction: Transaction, clock: datetime, first_symbol: int, last_symbol: int) -> Batch | None:
-    """One transaction: symbols ``first_symbol`` to ``last_symbol``; None when nothing waits any more."""
-    transaction.run("derive.chunk", {"first_symbol": first_symbol, "last_symbol": last_symbol})
+def _process_chunk(transaction: Transaction, symbol_count: int) -> Batch:
+    """Work on the first symbols of the temporary table ``waiting``."""
+    transaction.run("derive.chunk", {"symbol_count": symbol_count})
+    transaction.run("account.defined", condition=statement("account.of_chunk"))
+    transaction.run("account.piece")
     batch = Batch.begin(transaction, "process")
-    again = _derive_again(transaction, batch)
-    forward = _derive_forward(transaction, clock, batch)
-    if not again and not forward:
-        return None
+    _derive_again(transaction, batch)
+    _derive_forward(transaction, batch)
     transaction.run("derive.consume")
     transaction.run("derive.worked")
     transaction.run("derive.changed")
@@ -132,33 +128,29 @@ def _process_chunk(transaction: Transaction, clock: datetime, first_symbol: int,
     return batch
 
 
-def _derive_again(transaction: Transaction, batch: Batch) -> bool:
-    """Derive again what invalidations touch, and write what differs; returns whether there was any."""
+def _derive_again(transaction: Transaction, batch: Batch) -> None:
+    """Derive again what invalidations touch, and write what differs."""
     transaction.run("derive.again")
-    transaction.run("derive.working", working="working_again")
+    transaction.run("derive.working_again")
     targets, first_start, last_end, first_id, last_id = transaction.one("derive.target_bounds")
     if not targets:
         transaction.run("merge.no_delta")
-        return False
+        return
     derive(transaction, "fresh_again", first_start, last_end, ranges="derive.ranges")
     place = Place(first_id, last_id, first_start, last_end)
     changes = merging.merge(transaction, "fresh_again", place, batch.batch_id, anew="target")
     (fresh_count,) = transaction.one("load.count_fresh", fresh="fresh_again")
     batch.revised, batch.deleted, batch.inserted = changes.revised, changes.deleted, changes.inserted
     batch.unchanged = fresh_count - changes.inserted - changes.revised
-    return True
 
 
-def _derive_forward(transaction: Transaction, clock: datetime, batch: Batch) -> bool:
-    """Derive and add what has closed since the last time; returns whether anything has."""
-    transaction.run("derive.forward", {"clock": clock})
-    transaction.run("derive.working", working="working_forward")
+def _derive_forward(transaction: Transaction, batch: Batch) -> None:
+    """Derive and add what has closed since the last time."""
+    transaction.run("derive.forward")
     targets, first_start, last_end, *_ = transaction.one("derive.target_bounds")
     derive(transaction, "fresh", first_start, last_end, ranges="derive.ranges_joined")
-    if not targets:
-        return False
-    merging.append(transaction, "fresh", batch.batch_id, in_order=True)
-    (fresh_count,) = transaction.one("load.count_fresh", fresh="fresh")
-    batch.inserted += fresh_count
-    transaction.run("derive.advance")
-    return True
+    if targets:
+        merging.append(transaction, "fresh", batch.batch_id, in_order=True)
+        (fresh_count,) = transaction.one("load.count_fresh", fresh="fresh")
+        batch.inserted += fresh_count
+        transaction.run("derive.advance")

@@ -16,8 +16,11 @@ GRACE = timedelta(seconds=60)
 def derive(transaction: Transaction, fresh: str, first_start: datetime, last_end: datetime, *, ranges: str) -> None:
     """Compute the bars of every target from base bars into the temporary table ``fresh``."""
     kinds: dict[Interval, list[Interval]] = defaultdict(list)
-    for base_unit, base_length, unit, length in transaction.run("derive.target_kinds"):
-        kinds[Interval(base_unit, base_length)].append(Interval(unit, length))
+    names: dict[tuple[Interval, Interval], str] = {}
+    for base_unit, base_length, unit, length, kind in transaction.run("derive.target_kinds"):
+        base, interval = Interval(base_unit, base_length), Interval(unit, length)
+        kinds[base].append(interval)
+        names[base, interval] = kind
     bounds = {"first_start": first_start, "last_end": last_end}
     gathered = []
     for number, (base, derived) in enumerate(sorted(kinds.items())):
@@ -26,18 +29,11 @@ def derive(transaction: Transaction, fresh: str, first_start: datetime, last_end
         levels: dict[Interval, str] = {}
         for interval in sorted(derived):
             level = f"level_{number}_{interval}"
-            _derive_level(transaction, interval, levels, level, bounds)
+            kind = names[base, interval]
+            _derive_level(transaction, interval, kind, levels, level, bounds)
             levels[interval] = level
             bars = statement("derive.intraday_bars" if interval.intraday else "derive.block_bars")
-            gathered.append(
-                bars.format(
-                    level=level,
-                    unit=interval.unit,
-                    length=interval.length,
-                    base_unit=base.unit,
-                    base_length=base.length,
-                )
-            )
+            gathered.append(bars.format(level=level, length=interval.length, base_length=base.length, kind=kind))
     union = "\nUNION ALL\n".join(f"({one})" for one in gathered or [statement("derive.no_bars")])
     transaction.run("derive.gather", fresh=fresh, bars=union)
 
@@ -45,6 +41,7 @@ def derive(transaction: Transaction, fresh: str, first_start: datetime, last_end
 def _derive_level(
     transaction: Transaction,
     interval: Interval,
+    kind: str,
     levels: dict[Interval, str],
     level: str,
     bounds: dict[str, datetime],
@@ -59,7 +56,7 @@ def _derive_level(
             ratio = {"ratio": interval.length // parent.length}
             transaction.run("derive.level_from_level", ratio, level=level, parent=levels[parent])
         return
-    transaction.run("derive.block_session", {"unit": interval.unit, "length": interval.length})
+    transaction.run("derive.block_session", {"kind": kind})
     if parent is None:
         transaction.run("derive.block_from_bars", bounds, level=level)
     else:

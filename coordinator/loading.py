@@ -28,6 +28,7 @@ _CLOCK_TOLERANCE = timedelta(seconds=5)
 #: No bar is older; an older stamp is a mistake that would have calendars computed for nothing.
 _EARLIEST = date(1900, 1, 1)
 _SHOWN_REJECTS = 3
+_MINUTE = 60
 
 _OCCURRENCE = {
     "reject": "z.occurrence < 2",
@@ -216,10 +217,10 @@ def _placing(interval: Interval, options: LoadOptions) -> tuple[dict[str, object
         start=statement(f"load.start_stamped_{stamped}"),
         off_grid=statement(f"load.off_grid_stamped_{stamped}"),
     )
-    reason = (
-        f"off the grid: {interval} bars count from the open of their session's segment; "
-        f"load a finer base, such as 1m, and derive {interval} from it"
-    )
+    way_out = "check the stamps and label="
+    if interval.length > _MINUTE:
+        way_out = f"load a finer base, such as 1m, and derive {interval} from it"
+    reason = f"off the grid: {interval} bars count from the open of their session's segment; {way_out}"
     return {"misplaced_reason": reason, "width_us": width}, placed
 
 
@@ -299,6 +300,8 @@ def _write(transaction: Transaction, fresh: _Fresh, batch: Batch, options: LoadO
     transaction.run("load.advance")
     if changes != Changes():
         transaction.run("load.invalidate", {"batch_id": batch.batch_id}, changed=changed)
+    transaction.run("account.defined", condition=statement("account.of_reach"))
+    transaction.run("account.piece")
     transaction.run("account.progress_of_base", fresh=fresh.table)
     account(transaction, changed)
     return changes

@@ -185,8 +185,6 @@ def read(
         )
     except duckdb.Error as error:
         raise SourceError(f"{source.name} cannot be read: {str(error).splitlines()[0]}") from error
-    if source.format == "csv":
-        transaction.temporary("malformed", "malformed_scan")
 
 
 def _stamp(column: Column, source: Source, options: LoadOptions, *, wants_dates: bool) -> tuple[str, str]:

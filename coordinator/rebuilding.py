@@ -31,7 +31,8 @@ def rebuild(transaction: Transaction, batch: Batch, *, clock: datetime | None) -
     CalendarError
         When the calendar has no place for a base bar that is there.
     """
-    transaction.run("rebuild.rebuilding")
+    of_chunk = statement("account.of_chunk")
+    transaction.run("account.defined", condition=of_chunk)
     first, last = transaction.one("rebuild.span")
     if first is not None:
         transaction.run("rebuild.symbol_map")
@@ -46,7 +47,10 @@ def rebuild(transaction: Transaction, batch: Batch, *, clock: datetime | None) -
         transaction.run("rebuild.raise_watermarks")
     transaction.run("rebuild.rewind")
     transaction.run("rebuild.forget_invalidations")
-    transaction.run("derive.forward", {"clock": clock or _EVERYWHERE.first_start})
+    transaction.run("account.defined", condition=of_chunk)  # the watermarks have moved
+    transaction.run("account.piece")
+    transaction.run("derive.waiting", {"clock": clock or _EVERYWHERE.first_start})
+    transaction.run("derive.forward")
     targets, first_start, last_end, *_ = transaction.one("derive.target_bounds")
     derive(transaction, "fresh", first_start, last_end, ranges="derive.ranges_joined")
     transaction.run("rebuild.derived_place")
@@ -58,7 +62,7 @@ def rebuild(transaction: Transaction, batch: Batch, *, clock: datetime | None) -
 
 def drop_doubles(transaction: Transaction) -> None:
     """Leave one of the bars that are there more than once: the one written last."""
-    transaction.run("rebuild.rebuilding")
+    transaction.run("account.defined", condition=statement("account.of_chunk"))
     transaction.run("rebuild.single")
     transaction.run("rebuild.drop_doubles")
     transaction.run("rebuild.keep_singles")

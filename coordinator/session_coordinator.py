@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Literal
 
+from pydantic import ValidationError
+
 from coordinator import calendar_changes, loading, merging
 from coordinator.accounting import account
 from coordinator.deriving import GRACE
@@ -104,19 +106,20 @@ class SessionCoordinator:
             for name in names:
                 try:
                     streams = determine_streams(wanted, offered[name])
+                    symbols_data.append(
+                        SymbolSessionData.build(
+                            name,
+                            streams.required_base_interval,
+                            streams.derivable_intervals,
+                            calendar=calendar,
+                            closing_bar=closing_bar,
+                            added_by=added_by,
+                        )
+                    )
                 except StreamError as error:
                     failures.append(f"{name}: {error}" + _way_out(name, bases))
-                    continue
-                symbols_data.append(
-                    SymbolSessionData.build(
-                        name,
-                        streams.required_base_interval,
-                        streams.derivable_intervals,
-                        calendar=calendar,
-                        closing_bar=closing_bar,
-                        added_by=added_by,
-                    )
-                )
+                except ValidationError as error:
+                    failures.append(f"{name}: " + "; ".join(one["msg"] for one in error.errors()))
             if failures and on_missing == "raise":
                 raise RegistrationError("nothing was registered: " + "; ".join(failures))
             written = registration.write(transaction, symbols_data)
@@ -253,12 +256,14 @@ class SessionCoordinator:
             place = Place(interval_id, interval_id, first_start, last_end)
             changes = merging.merge(transaction, "fresh", place, batch.batch_id, anew="deleting")
             transaction.run("load.invalidate", {"batch_id": batch.batch_id}, changed="delta")
+            transaction.run("rebuild.symbols_named", {"symbols": [name]})
+            transaction.run("account.defined", condition=statement("account.of_chunk"))
+            transaction.run("account.piece")
             transaction.run("account.progress_after_deletion")
             account(transaction, "delta")
             batch.deleted = changes.deleted
             if rewind:
                 transaction.run("load.rewind", {"interval_id": interval_id})
-                transaction.run("rebuild.symbols_named", {"symbols": [name]})
                 rebuild(transaction, batch, clock=None)
             batch.write(transaction)
             return DeleteReport(batch_id=batch.batch_id, deleted=changes.deleted)
@@ -289,6 +294,8 @@ class SessionCoordinator:
             if moved:
                 transaction.run("load.advance")
                 nothing = statement("rebuild.nothing_changed")
+                transaction.run("account.defined", condition=statement("account.of_reach"))
+                transaction.run("account.piece")
                 transaction.run("account.progress_of_base", fresh=nothing)
                 account(transaction, nothing)
             return moved

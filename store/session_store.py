@@ -12,10 +12,11 @@ from typing import Any
 import pyarrow as pa
 
 from store import registration, verification
-from store.engine import Clock, Database, Transaction, open_database, wall_clock
+from store.engine import Clock, Database, Transaction, wall_clock
 from store.errors import InputError, UnknownSymbolError
 from store.interval import Interval
 from store.models import BarIntervalData, Gap, Registration, SymbolSessionData, VerifyReport, canonical_symbol
+from store.opening import open_database
 from store.sql import statement
 
 
@@ -183,6 +184,29 @@ class SessionStore:
             parameters["as_of"] = as_instant(as_of, "as_of")
             source = "bars_as_of($as_of::TIMESTAMPTZ)"
         return self.sql(f"SELECT * FROM {source} WHERE {' AND '.join(conditions)} ORDER BY bar_start", parameters)
+
+    def intervals(self, symbols: Sequence[str] | None = None) -> pa.Table:
+        """The view ``intervals``, of all symbols or of some, finest interval first."""
+        names = None if symbols is None else [canonical_symbol(one) for one in symbols]
+        return self.sql(statement("registration.intervals_view"), {"symbols": names})
+
+    def gaps(
+        self,
+        symbol: str | None = None,
+        interval: str | None = None,
+        start: date | None = None,
+        end: date | None = None,
+    ) -> pa.Table:
+        """The view ``gaps``, oldest first, of sessions with ``start <= session_date < end``."""
+        return self.sql(
+            statement("registration.gaps_view"),
+            {
+                "symbol": None if symbol is None else canonical_symbol(symbol),
+                "interval": None if interval is None else str(Interval.parse(interval)),
+                "start": start,
+                "end": end,
+            },
+        )
 
     def sql(self, query: str, parameters: dict[str, Any] | list[Any] | None = None) -> pa.Table:
         """Ask with SQL, reading only; ``$name`` or ``?`` in the query stand for ``parameters``."""

@@ -73,7 +73,8 @@ WHERE replaced_by IS NULL
 GROUP BY calendar, session_date, ordinal;
 
 -- view: definition
--- Every interval of every active symbol, with what its base is and how far that has come.
+-- Every interval of every active symbol, with what its base is and how far that has come. kind says which pieces of
+-- time its sessions are accounted by: sessions, or blocks of them for one length and base.
 CREATE VIEW definition AS
 SELECT d.interval_id, d.symbol_id, s.symbol, s.calendar, d.interval, d.unit, d.length, d.derived, d.base,
        coalesce(b.interval_id, d.interval_id) AS base_id,
@@ -83,6 +84,8 @@ SELECT d.interval_id, d.symbol_id, s.symbol, s.calendar, d.interval, d.unit, d.l
        coalesce(b.complete_through, d.complete_through) AS complete_through,
        d.derived_through,
        CASE WHEN d.derived THEN d.derived_through ELSE d.complete_through END AS through,
+       CASE WHEN d.unit = 'second' THEN 'session'
+            ELSE concat(d.length, d.unit, '/', coalesce(b.length, d.length), coalesce(b.unit, d.unit)) END AS kind,
        d.retained_from, d.quality_pct
 FROM interval_definition AS d
 JOIN symbol AS s ON s.symbol_id = d.symbol_id AND s.removed_at IS NULL
@@ -93,7 +96,7 @@ LEFT JOIN interval_definition AS b ON b.symbol_id = d.symbol_id AND b.interval =
 -- first session; known says that no session can be added to the block; expected_count is the room for base bars.
 CREATE VIEW calendar_block AS
 WITH kind AS (
-    SELECT DISTINCT calendar, unit, length, base_unit, base_length FROM definition WHERE unit <> 'second'
+    SELECT DISTINCT calendar, kind, unit, length, base_unit, base_length FROM definition WHERE unit <> 'second'
 ),
 numbered AS (
     SELECT k.*, t.session_date, t.ordinal, t.segment_open, t.segment_close, c.known_through,
@@ -105,63 +108,58 @@ numbered AS (
     JOIN trading_session AS t ON t.calendar = k.calendar AND t.replaced_by IS NULL
     JOIN trading_calendar AS c ON c.calendar = k.calendar
 )
-SELECT calendar, unit, length, base_unit, base_length, block,
+SELECT calendar, kind, unit, length, base_unit, base_length, block,
        min(session_date) AS first_date, max(session_date) AS last_date,
        min(segment_open) AS block_open, max(segment_close) AS block_close,
        coalesce(block_last_date(unit, length, block) <= any_value(known_through),
                 max(ordinal) = (block + 1) * length - 1) AS known,
        coalesce(sum(room), count(DISTINCT base_block))::INTEGER AS expected_count
 FROM numbered
-GROUP BY calendar, unit, length, base_unit, base_length, block;
+GROUP BY calendar, kind, unit, length, base_unit, base_length, block;
 
 -- macro: pending
 -- The derived intervals whose next bucket is closed, and how far they can be derived: a bucket that base bars have
 -- reached is closed once they are complete through its end, or once its end is no later than the given instant.
 CREATE MACRO pending(clock_) AS TABLE
-WITH kind AS (
-    SELECT DISTINCT calendar, unit, length, base_unit, base_length, closing_seconds, complete_through
+WITH reached AS (
+    SELECT DISTINCT calendar, kind, unit, length, closing_seconds, complete_through
     FROM definition
     WHERE derived AND complete_through > coalesce(derived_through, beginning())
 ),
 bucket AS (
-    SELECT k.*, s.previous_close, s.segment_open AS open_,
-           later(s.segment_open, (slots(s.segment_open, least(k.complete_through, s.segment_close), k.length) - 1)
-                                 * k.length) AS start_,
+    SELECT r.*, s.previous_close, s.segment_open AS open_,
+           later(s.segment_open, (slots(s.segment_open, least(r.complete_through, s.segment_close), r.length) - 1)
+                                 * r.length) AS start_,
            s.segment_close AS close_, s.closes_session AS last_
-    FROM kind AS k
-    ASOF JOIN calendar_segment AS s ON s.calendar = k.calendar AND k.complete_through > s.segment_open
-    WHERE k.unit = 'second'
+    FROM reached AS r
+    ASOF JOIN calendar_segment AS s ON s.calendar = r.calendar AND r.complete_through > s.segment_open
+    WHERE r.unit = 'second'
 ),
-reached AS (
-    SELECT calendar, unit, length, base_unit, base_length, closing_seconds, complete_through,
-           least(later(start_, length), close_) AS end_,
+ended AS (
+    SELECT calendar, kind, length, closing_seconds, complete_through, least(later(start_, length), close_) AS end_,
            CASE WHEN start_ > open_ THEN start_ ELSE previous_close END AS before_,
-           last_ AND later(start_, length) >= close_ AS closing_, true AS known_
+           CASE WHEN last_ AND later(start_, length) >= close_ THEN closing_seconds ELSE 0 END AS wait_, true AS known_
     FROM bucket
     UNION ALL
-    SELECT k.calendar, k.unit, k.length, k.base_unit, k.base_length, k.closing_seconds, k.complete_through,
-           b.block_close, b.previous_close, true, b.known
-    FROM kind AS k
+    SELECT r.calendar, r.kind, r.length, r.closing_seconds, r.complete_through, b.block_close, b.previous_close,
+           r.closing_seconds, b.known
+    FROM reached AS r
     ASOF JOIN (
-        SELECT *, lag(block_close) OVER (PARTITION BY calendar, unit, length, base_unit, base_length
-                                         ORDER BY block_open) AS previous_close
+        SELECT calendar, kind, block_open, block_close, known,
+               lag(block_close) OVER (PARTITION BY calendar, kind ORDER BY block_open) AS previous_close
         FROM calendar_block
-    ) AS b ON b.calendar = k.calendar AND b.unit = k.unit AND b.length = k.length
-          AND b.base_unit = k.base_unit AND b.base_length = k.base_length
-          AND k.complete_through > b.block_open
-    WHERE k.unit <> 'second'
+    ) AS b ON b.calendar = r.calendar AND b.kind = r.kind AND r.complete_through > b.block_open
+    WHERE r.unit <> 'second'
 ),
 closed AS (
-    SELECT calendar, unit, length, base_unit, base_length, closing_seconds, complete_through,
-           CASE WHEN known_ AND (later(end_, CASE WHEN closing_ THEN closing_seconds ELSE 0 END) <= complete_through
-                                 OR later(end_, CASE WHEN closing_ THEN closing_seconds ELSE 0 END) <= clock_)
+    SELECT calendar, kind, length, closing_seconds, complete_through,
+           CASE WHEN known_ AND (later(end_, wait_) <= complete_through OR later(end_, wait_) <= clock_)
                 THEN end_ ELSE before_ END AS through_
-    FROM reached
+    FROM ended
 )
-SELECT d.interval_id, d.base_id, d.symbol_id, d.symbol, d.calendar, d.unit, d.length, d.base_unit, d.base_length,
-       d.derived_through, c.through_ AS new_through
+SELECT d.interval_id, d.symbol_id, d.derived_through, c.through_ AS new_through
 FROM definition AS d
-JOIN closed AS c USING (calendar, unit, length, base_unit, base_length, closing_seconds, complete_through)
+JOIN closed AS c USING (calendar, kind, length, closing_seconds, complete_through)
 WHERE d.derived AND c.through_ > coalesce(d.derived_through, beginning());
 
 -- view: bars
@@ -179,7 +177,7 @@ JOIN symbol AS s USING (symbol_id);
 -- bars, and the derived bars still forming, computed from the base bars at the moment of asking.
 CREATE VIEW bars_live AS
 WITH waiting AS (
-    SELECT d.symbol, d.interval, d.calendar, d.unit, d.length, d.base_unit, d.base_length,
+    SELECT d.symbol, d.interval, d.calendar, d.kind, d.unit, d.length, d.base_length,
            b.bar_start, b.session_date, b.segment, b.open, b.high, b.low, b.close, b.volume, b.trade_count, b.vwap,
            b.base_count
     FROM definition AS d
@@ -199,8 +197,7 @@ placed AS (
     UNION ALL
     SELECT w.*, b.first_date, b.block_close, b.block_open, b.expected_count
     FROM waiting AS w
-    JOIN calendar_block AS b ON b.calendar = w.calendar AND b.unit = w.unit AND b.length = w.length
-                            AND b.base_unit = w.base_unit AND b.base_length = w.base_length
+    JOIN calendar_block AS b ON b.calendar = w.calendar AND b.kind = w.kind
                             AND w.session_date BETWEEN b.first_date AND b.last_date
     WHERE w.unit <> 'second'
 ),

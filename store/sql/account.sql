@@ -2,13 +2,38 @@
 -- The range of an interval starts with its symbol's first session that has a bar and ends at the instant it is
 -- complete (base) or derived (derived) through; complete bars count as present.
 
+-- name: defined
+-- The intervals a write deals with, as they were when it began: small, and asked many times.
+CREATE OR REPLACE TEMP TABLE defined AS
+SELECT * FROM definition WHERE {condition};
+
+-- name: of_reach
+-- Those that rows were loaded for.
+interval_id IN (SELECT interval_id FROM reach)
+
+-- name: of_chunk
+-- Those of the symbols that one transaction works on.
+symbol_id IN (FROM chunk)
+
+-- name: piece
+-- The pieces of time that intervals are accounted by: sessions, and blocks of sessions for 1d and longer.
+CREATE OR REPLACE TEMP TABLE piece AS
+SELECT calendar, 'session' AS kind, session_date AS first_date, session_date AS last_date,
+       session_open AS open_, session_close AS close_, 1 AS expected_count
+FROM calendar_session
+WHERE calendar IN (SELECT calendar FROM defined)
+UNION ALL
+SELECT calendar, kind, first_date, last_date, block_open, block_close, expected_count
+FROM calendar_block
+WHERE (calendar, kind) IN (SELECT (calendar, kind) FROM defined);
+
 -- name: progress_of_base
 -- How far loaded intervals were accounted for, how far they are now, and where their range starts.
 CREATE OR REPLACE TEMP TABLE progress AS
-SELECT r.interval_id, r.complete_through AS old_through, d.through AS new_through, c.first_date AS old_first,
+SELECT r.interval_id, r.complete_through AS old_through,
+       greatest(r.last_end, coalesce(r.complete_through, beginning())) AS new_through, c.first_date AS old_first,
        least(c.first_date, f.first_date) AS new_first
 FROM reach AS r
-JOIN definition AS d USING (interval_id)
 LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM session_coverage
            WHERE interval_id IN (SELECT interval_id FROM reach) GROUP BY interval_id) AS c USING (interval_id)
 LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM {fresh} GROUP BY interval_id) AS f
@@ -19,7 +44,7 @@ LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM {fresh} GROU
 CREATE OR REPLACE TEMP TABLE progress AS
 SELECT d.interval_id, d.through AS old_through, d.through AS new_through, c.first_date AS old_first,
        f.first_date AS new_first
-FROM definition AS d
+FROM defined AS d
 LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM session_coverage GROUP BY interval_id) AS c
        USING (interval_id)
 LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM bar
@@ -30,47 +55,28 @@ WHERE d.interval_id IN (SELECT interval_id FROM delta);
 -- The same for derived intervals: their range starts with the bucket that holds the base's first session.
 CREATE OR REPLACE TEMP TABLE progress AS
 WITH first_session AS (
-    SELECT interval_id AS base_id, min(session_date) AS first_date FROM session_coverage
-    WHERE interval_id IN (SELECT base_id FROM worked) GROUP BY interval_id
-),
-covered AS (
     SELECT interval_id, min(session_date) AS first_date FROM session_coverage
-    WHERE interval_id IN (SELECT interval_id FROM worked) GROUP BY interval_id
+    WHERE interval_id IN (SELECT interval_id FROM worked UNION ALL SELECT base_id FROM worked) GROUP BY interval_id
 )
-SELECT w.interval_id, w.old_through, d.through AS new_through, c.first_date AS old_first,
-       coalesce(b.first_date, f.first_date) AS new_first
+SELECT w.interval_id, w.old_through, w.new_through, c.first_date AS old_first, p.first_date AS new_first
 FROM worked AS w
-JOIN definition AS d USING (interval_id)
-LEFT JOIN covered AS c USING (interval_id)
-LEFT JOIN first_session AS f ON f.base_id = w.base_id
-LEFT JOIN calendar_block AS b ON b.calendar = d.calendar AND b.unit = d.unit AND b.length = d.length
-                             AND b.base_unit = d.base_unit AND b.base_length = d.base_length
-                             AND f.first_date BETWEEN b.first_date AND b.last_date;
+JOIN defined AS d USING (interval_id)
+LEFT JOIN first_session AS c USING (interval_id)
+LEFT JOIN first_session AS f ON f.interval_id = w.base_id
+LEFT JOIN piece AS p ON p.calendar = d.calendar AND p.kind = d.kind
+                    AND f.first_date BETWEEN p.first_date AND p.last_date;
 
 -- name: touch
 -- The sessions to account for anew: where bars changed, what newly entered a range, and what left it.
 CREATE OR REPLACE TEMP TABLE touched AS
-WITH piece AS (
-    SELECT d.interval_id, s.session_date, s.session_open AS open_, s.session_close AS close_
-    FROM progress AS p
-    JOIN definition AS d USING (interval_id)
-    JOIN calendar_session AS s ON s.calendar = d.calendar AND s.session_date >= p.new_first
-    WHERE d.unit = 'second'
-    UNION ALL
-    SELECT d.interval_id, b.first_date, b.block_open, b.block_close
-    FROM progress AS p
-    JOIN definition AS d USING (interval_id)
-    JOIN calendar_block AS b ON b.calendar = d.calendar AND b.unit = d.unit AND b.length = d.length
-                            AND b.base_unit = d.base_unit AND b.base_length = d.base_length
-                            AND b.first_date >= p.new_first
-)
 SELECT interval_id, session_date FROM {changed} WHERE session_date IS NOT NULL
 UNION
-SELECT interval_id, session_date
-FROM piece JOIN progress AS p USING (interval_id)
-WHERE open_ < p.new_through
-  AND (session_date < coalesce(p.old_first, DATE 'infinity')
-       OR close_ > coalesce(p.old_through, beginning()))
+SELECT p.interval_id, s.first_date
+FROM progress AS p
+JOIN defined AS d USING (interval_id)
+JOIN piece AS s ON s.calendar = d.calendar AND s.kind = d.kind
+WHERE s.first_date >= p.new_first AND s.open_ < p.new_through
+  AND (s.first_date < coalesce(p.old_first, DATE 'infinity') OR s.close_ > coalesce(p.old_through, beginning()))
 UNION
 SELECT c.interval_id, c.session_date
 FROM session_coverage AS c JOIN progress AS p USING (interval_id)
@@ -79,26 +85,25 @@ WHERE p.new_first IS NULL OR c.session_date < p.new_first;
 -- name: room
 -- What each touched session has room for, segment by segment, as far as its interval has come.
 CREATE OR REPLACE TEMP TABLE room AS
+WITH placed AS (
+    SELECT t.interval_id, t.session_date, d.calendar, d.kind, d.length, p.new_through
+    FROM touched AS t
+    JOIN progress AS p ON p.interval_id = t.interval_id AND t.session_date >= p.new_first
+    JOIN defined AS d ON d.interval_id = t.interval_id
+)
 SELECT t.interval_id, t.session_date, g.segment, g.segment_open AS open_,
-       CASE WHEN d.through >= g.segment_close THEN g.segment_close
-            ELSE later(g.segment_open, (epoch_us(d.through) - epoch_us(g.segment_open))
-                                       // (d.length::BIGINT * 1000000) * d.length) END AS end_,
-       d.length AS width_seconds
-FROM touched AS t
-JOIN progress AS p ON p.interval_id = t.interval_id AND t.session_date >= p.new_first
-JOIN definition AS d ON d.interval_id = t.interval_id AND d.unit = 'second'
-JOIN trading_session AS g ON g.calendar = d.calendar AND g.session_date = t.session_date AND g.replaced_by IS NULL
-WHERE g.segment_open < d.through
+       CASE WHEN t.new_through >= g.segment_close THEN g.segment_close
+            ELSE later(g.segment_open, (epoch_us(t.new_through) - epoch_us(g.segment_open))
+                                       // (t.length::BIGINT * 1000000) * t.length) END AS end_,
+       t.length AS width_seconds
+FROM placed AS t
+JOIN trading_session AS g ON g.calendar = t.calendar AND g.session_date = t.session_date AND g.replaced_by IS NULL
+WHERE t.kind = 'session' AND g.segment_open < t.new_through
 UNION ALL
-SELECT t.interval_id, t.session_date, 0, b.block_open, b.block_close,
-       (epoch_us(b.block_close) - epoch_us(b.block_open)) // 1000000
-FROM touched AS t
-JOIN progress AS p ON p.interval_id = t.interval_id AND t.session_date >= p.new_first
-JOIN definition AS d ON d.interval_id = t.interval_id
-JOIN calendar_block AS b ON b.calendar = d.calendar AND b.unit = d.unit AND b.length = d.length
-                        AND b.base_unit = d.base_unit AND b.base_length = d.base_length
-                        AND b.first_date = t.session_date
-WHERE b.block_close <= d.through;
+SELECT t.interval_id, t.session_date, 0, s.open_, s.close_, (epoch_us(s.close_) - epoch_us(s.open_)) // 1000000
+FROM placed AS t
+JOIN piece AS s ON s.calendar = t.calendar AND s.kind = t.kind AND s.first_date = t.session_date
+WHERE t.kind <> 'session' AND s.close_ <= t.new_through;
 
 -- name: room_bounds
 -- The stretch of time the touched sessions lie in.

@@ -4,37 +4,43 @@
 -- say where it lies (blocks of sessions: the first session's date, 0 and 0). Coarser levels are made from finer
 -- ones; sums stay exact decimals until a bar is written, so the path taken leaves no trace in the bits.
 
--- name: waiting_symbols
--- The symbols with work, in the order they were registered, with the number of base bars that may have to be read.
-SELECT symbol_id FROM pending($clock::TIMESTAMPTZ)
-UNION
-SELECT d.symbol_id
+-- name: waiting
+-- The derived intervals with work: their next bucket is closed (new_through says how far they can go), or base bars
+-- changed below what is derived.
+CREATE OR REPLACE TEMP TABLE waiting AS
+SELECT interval_id, symbol_id, new_through FROM pending($clock::TIMESTAMPTZ)
+UNION ALL
+SELECT d.interval_id, d.symbol_id, NULL
 FROM definition AS d
-JOIN invalidation AS i ON i.interval_id = d.base_id AND i.range_start < d.derived_through
-WHERE d.derived
-ORDER BY symbol_id;
+WHERE d.derived AND EXISTS (SELECT 1 FROM invalidation AS i
+                            WHERE i.interval_id = d.base_id AND i.range_start < d.derived_through);
+
+-- name: waiting_count
+-- How many symbols have work.
+SELECT count(DISTINCT symbol_id) FROM waiting;
 
 -- name: chunk
--- The symbols one transaction works on.
-CREATE OR REPLACE TEMP TABLE chunk AS SELECT symbol_id FROM symbol WHERE symbol_id BETWEEN $first_symbol AND $last_symbol;
+-- The first of those symbols: what one transaction works on.
+CREATE OR REPLACE TEMP TABLE chunk AS
+SELECT DISTINCT symbol_id FROM waiting ORDER BY symbol_id LIMIT $symbol_count;
 
 -- name: forward
 -- Buckets that have closed since the last time, one range per derived interval.
 CREATE OR REPLACE TEMP TABLE target AS
-SELECT interval_id, base_id, calendar, unit, length, base_unit, base_length,
-       coalesce(derived_through, beginning()) AS from_, new_through AS to_
-FROM pending($clock::TIMESTAMPTZ)
-WHERE symbol_id IN (FROM chunk);
+SELECT d.interval_id, d.base_id, d.calendar, d.kind, d.unit, d.length, d.base_unit, d.base_length,
+       coalesce(d.derived_through, beginning()) AS from_, w.new_through AS to_
+FROM waiting AS w
+JOIN defined AS d USING (interval_id)
+WHERE w.new_through IS NOT NULL;
 
 -- name: again
--- Buckets below derived_through that an invalidation touches. A bar that only overlaps its bucket's edge cannot
--- be: ranges are widened to whole buckets.
+-- Buckets below derived_through that an invalidation touches: its range is widened to whole buckets.
 CREATE OR REPLACE TEMP TABLE target AS
 WITH hit AS (
     SELECT d.*, i.session_date, i.range_start, i.range_end
-    FROM definition AS d
+    FROM defined AS d
     JOIN invalidation AS i ON i.interval_id = d.base_id AND i.range_start < d.derived_through
-    WHERE d.derived AND d.symbol_id IN (FROM chunk)
+    WHERE d.derived
 ),
 widened AS (
     SELECT h.*,
@@ -44,16 +50,15 @@ widened AS (
                  later(s.segment_open, slots(s.segment_open, h.range_end, h.length) * h.length)) AS to_
     FROM hit AS h
     JOIN trading_session AS s ON s.calendar = h.calendar AND s.session_date = h.session_date AND s.replaced_by IS NULL
-    WHERE h.unit = 'second' AND h.range_start < s.segment_close AND h.range_end > s.segment_open
+    WHERE h.kind = 'session' AND h.range_start < s.segment_close AND h.range_end > s.segment_open
     UNION ALL
-    SELECT h.*, b.block_open, b.block_close
+    SELECT h.*, p.open_, p.close_
     FROM hit AS h
-    JOIN calendar_block AS b ON b.calendar = h.calendar AND b.unit = h.unit AND b.length = h.length
-                            AND b.base_unit = h.base_unit AND b.base_length = h.base_length
-                            AND h.session_date BETWEEN b.first_date AND b.last_date
-    WHERE h.unit <> 'second'
+    JOIN piece AS p ON p.calendar = h.calendar AND p.kind = h.kind
+                   AND h.session_date BETWEEN p.first_date AND p.last_date
+    WHERE h.kind <> 'session'
 )
-SELECT DISTINCT interval_id, base_id, calendar, unit, length, base_unit, base_length, from_, to_
+SELECT DISTINCT interval_id, base_id, calendar, kind, unit, length, base_unit, base_length, from_, to_
 FROM widened
 WHERE from_ < derived_through;
 
@@ -63,17 +68,17 @@ SELECT count(*), min(from_), max(to_), min(interval_id), max(interval_id) FROM t
 
 -- name: target_kinds
 -- Which lengths are to be derived from which base lengths.
-SELECT DISTINCT base_unit, base_length, unit, length FROM target;
+SELECT DISTINCT base_unit, base_length, unit, length, kind FROM target;
 
 -- name: scan
 -- The sessions whose base bars have to be read.
 CREATE OR REPLACE TEMP TABLE scan AS
-SELECT DISTINCT t.base_id, t.calendar, s.session_date
+SELECT DISTINCT t.base_id, t.calendar, s.first_date AS session_date
 FROM {ranges} AS t
 JOIN (SELECT interval_id, min(session_date) AS first_date FROM session_coverage
       WHERE interval_id IN (SELECT base_id FROM target) GROUP BY interval_id) AS f ON f.interval_id = t.base_id
-JOIN calendar_session AS s ON s.calendar = t.calendar AND s.session_date >= f.first_date
-                          AND s.session_open < t.to_ AND s.session_close > t.from_
+JOIN piece AS s ON s.calendar = t.calendar AND s.kind = 'session' AND s.first_date >= f.first_date
+               AND s.open_ < t.to_ AND s.close_ > t.from_
 WHERE t.base_unit = $base_unit AND t.base_length = $base_length;
 
 -- name: ranges
@@ -116,12 +121,11 @@ FROM {parent}
 GROUP BY ALL;
 
 -- name: block_session
--- Which block each session belongs to, for one length.
+-- Which block each session that is read belongs to, for one length.
 CREATE OR REPLACE TEMP TABLE block_session AS
-SELECT calendar, session_date,
-       min(session_date) OVER (PARTITION BY calendar, block_number($unit, $length, session_date, ordinal)) AS first_date
-FROM calendar_session
-WHERE calendar IN (SELECT calendar FROM scan);
+SELECT s.calendar, s.session_date, p.first_date
+FROM (SELECT DISTINCT calendar, session_date FROM scan) AS s
+JOIN piece AS p ON p.calendar = s.calendar AND p.kind = $kind AND s.session_date BETWEEN p.first_date AND p.last_date;
 
 -- name: block_from_bars
 -- Blocks of sessions from the base bars.
@@ -176,18 +180,14 @@ SEMI JOIN target AS t ON t.interval_id = m.interval_id AND instant(m.start_us) >
 
 -- name: block_bars
 -- The bars of one length of 1d or more that lie in a target.
-SELECT i.interval_id, b.block_open AS bar_start,
-       (epoch_us(b.block_close) - epoch_us(b.block_open)) // 1000000 AS span_seconds, l.session_date, 0::TINYINT AS segment,
+SELECT i.interval_id, b.open_ AS bar_start, (epoch_us(b.close_) - epoch_us(b.open_)) // 1000000 AS span_seconds, l.session_date, 0::TINYINT AS segment,
        l.open, l.high, l.low, l.close, l.volume::DOUBLE AS volume, l.trade_count::BIGINT AS trade_count,
        vwap_of(l.turnover, l.volume, l.vwap_known, l.low, l.high) AS vwap,
        l.base_count::INTEGER AS base_count, b.expected_count
 FROM {level} AS l
-JOIN calendar_block AS b ON b.calendar = l.calendar AND b.unit = '{unit}' AND b.length = {length}
-                        AND b.base_unit = '{base_unit}' AND b.base_length = {base_length}
-                        AND b.first_date = l.session_date
-JOIN (SELECT DISTINCT base_id, interval_id FROM target WHERE unit = '{unit}' AND length = {length}) AS i
-  ON i.base_id = l.base_id
-SEMI JOIN target AS t ON t.interval_id = i.interval_id AND b.block_open >= t.from_ AND b.block_open < t.to_
+JOIN piece AS b ON b.calendar = l.calendar AND b.kind = '{kind}' AND b.first_date = l.session_date
+JOIN (SELECT DISTINCT base_id, interval_id FROM target WHERE kind = '{kind}') AS i ON i.base_id = l.base_id
+SEMI JOIN target AS t ON t.interval_id = i.interval_id AND b.open_ >= t.from_ AND b.open_ < t.to_
 
 -- name: gather
 -- The bars of all levels, in the order of the bar table. One statement makes the table: DuckDB 2.0 loses sight of
@@ -200,16 +200,17 @@ ORDER BY interval_id, bar_start;
 -- What is gathered when there is nothing to derive.
 SELECT * EXCLUDE (batch_id) FROM bar WHERE false
 
--- name: working
--- The derived intervals that a pass works on, and how far they were derived before.
-CREATE OR REPLACE TEMP TABLE {working} AS
-SELECT interval_id, base_id, derived_through AS old_through
-FROM definition WHERE interval_id IN (SELECT interval_id FROM target);
+-- name: working_again
+-- The intervals that the first pass derived again.
+CREATE OR REPLACE TEMP TABLE working_again AS SELECT DISTINCT interval_id FROM target;
 
 -- name: worked
--- The intervals of both passes; an interval derived again has not moved by that.
+-- The derived intervals of both passes, and how far they were and are derived.
 CREATE OR REPLACE TEMP TABLE worked AS
-SELECT DISTINCT interval_id, base_id, old_through FROM (FROM working_again UNION ALL FROM working_forward);
+SELECT d.interval_id, d.base_id, d.derived_through AS old_through, coalesce(t.to_, d.derived_through) AS new_through
+FROM defined AS d
+LEFT JOIN target AS t USING (interval_id)
+WHERE t.interval_id IS NOT NULL OR d.interval_id IN (SELECT interval_id FROM working_again);
 
 -- name: changed
 -- The bars that were written, and how.
@@ -226,8 +227,7 @@ FROM target AS t WHERE d.interval_id = t.interval_id;
 -- name: consume
 -- The invalidations of this chunk are dealt with: below derived_through the buckets were computed again, above it
 -- they will be when they close.
-DELETE FROM invalidation
-WHERE interval_id IN (SELECT base_id FROM definition WHERE derived AND symbol_id IN (FROM chunk));
+DELETE FROM invalidation WHERE interval_id IN (SELECT base_id FROM defined WHERE derived);
 
 -- name: changes_by_interval
 -- What was written, by interval length.

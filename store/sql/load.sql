@@ -50,13 +50,14 @@ read_csv({paths}, all_varchar = true, header = true, skip = {skip},
          store_rejects = true, rejects_table = 'malformed', rejects_scan = 'malformed_scan')
 
 -- name: in_order
--- The rows with their place in the source, from 1.
-(SELECT rowid + 1 AS file_row, * FROM raw)
+-- The rows with their place in the source, from 1. Row ids would not do: inside a transaction DuckDB counts them
+-- from elsewhere.
+(SELECT row_number() OVER () AS file_row, * FROM raw)
 
 -- name: in_order_inferred
 -- The same, with what was inferred about repeated hours.
-(SELECT r.rowid + 1 AS file_row, r.*, i.occurrence AS inferred_occurrence
- FROM raw AS r LEFT JOIN inferred AS i ON i.file_row = r.rowid)
+(SELECT r.*, i.occurrence AS inferred_occurrence
+ FROM (SELECT row_number() OVER () AS file_row, * FROM raw) AS r LEFT JOIN inferred AS i USING (file_row))
 
 -- name: zone_join
 -- Local stamps find how far their zone is from UTC.
@@ -68,13 +69,17 @@ LEFT JOIN zone_piece AS z ON z.local_day = r.local::DATE - DATE '1970-01-01'
 -- Which pass through the repeated hour an ambiguous stamp belongs to: the second, once the clock has gone back
 -- between one row of the symbol and the next. In a source that runs backwards the passes come the other way round.
 CREATE OR REPLACE TEMP TABLE inferred AS
-WITH direction AS (
-    SELECT symbol_given, arg_min(local, rowid) > arg_max(local, rowid) AS backwards FROM raw GROUP BY symbol_given
+WITH ordered AS (
+    SELECT row_number() OVER () AS file_row, symbol_given, local, instant_given FROM raw
+),
+direction AS (
+    SELECT symbol_given, arg_min(local, file_row) > arg_max(local, file_row) AS backwards
+    FROM ordered GROUP BY symbol_given
 ),
 repeated AS (
-    SELECT r.rowid AS file_row, r.symbol_given, r.local, z.local_from,
-           CASE WHEN d.backwards THEN -r.rowid ELSE r.rowid END AS position
-    FROM raw AS r
+    SELECT r.file_row, r.symbol_given, r.local, z.local_from,
+           CASE WHEN d.backwards THEN -r.file_row ELSE r.file_row END AS position
+    FROM ordered AS r
     JOIN zone_piece AS z ON z.local_day = r.local::DATE - DATE '1970-01-01'
                         AND r.local >= z.local_from AND r.local < z.local_to AND z.occurrence = 1
     JOIN direction AS d ON d.symbol_given IS NOT DISTINCT FROM r.symbol_given
@@ -323,9 +328,9 @@ FROM refused_given GROUP BY reason ORDER BY count(*) DESC, reason;
 -- The rows left out as they were given: read from the source again, for few need it.
 CREATE OR REPLACE TEMP TABLE refused_given AS
 {malformed}
-SELECT f.file_row, to_json(g)::VARCHAR AS given, f.reason
+SELECT f.file_row, g.given, f.reason
 FROM refused AS f
-JOIN (SELECT row_number() OVER () AS file_row_, * FROM {rows}) AS g ON g.file_row_ = f.file_row;
+JOIN (SELECT row_number() OVER () AS file_row, to_json(r)::VARCHAR AS given FROM {rows} AS r) AS g USING (file_row);
 
 -- name: malformed_given
 -- Lines of a text file that are no rows: too few or too many fields.

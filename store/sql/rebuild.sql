@@ -1,10 +1,5 @@
 -- Rebuilding: base bars placed anew, and everything derived from them computed again, for calendar edits and repairs.
 
--- name: rebuilding
--- The intervals of the symbols that are rebuilt.
-CREATE OR REPLACE TEMP TABLE rebuilding AS
-SELECT * FROM definition WHERE symbol_id IN (FROM chunk);
-
 -- name: symbols_of_calendar
 -- The active symbols that a calendar belongs to.
 CREATE OR REPLACE TEMP TABLE chunk AS
@@ -18,7 +13,7 @@ WHERE removed_at IS NULL AND ($symbols IS NULL OR list_contains($symbols::VARCHA
 
 -- name: symbol_map
 -- The calendars whose pieces are needed.
-CREATE OR REPLACE TEMP TABLE symbol_map AS SELECT DISTINCT calendar FROM rebuilding;
+CREATE OR REPLACE TEMP TABLE symbol_map AS SELECT DISTINCT calendar FROM defined;
 
 -- name: calendars
 -- Their names.
@@ -27,14 +22,14 @@ SELECT calendar FROM symbol_map;
 -- name: span
 -- The dates the base bars lie between; null without bars.
 SELECT min(b.bar_start)::DATE, max(b.bar_start)::DATE
-FROM bar AS b JOIN rebuilding AS d USING (interval_id) WHERE NOT d.derived;
+FROM bar AS b JOIN defined AS d USING (interval_id) WHERE NOT d.derived;
 
 -- name: single
 -- Of bars that are there more than once, the one written last.
 CREATE OR REPLACE TEMP TABLE single AS
 SELECT DISTINCT ON (interval_id, bar_start) *
 FROM bar
-SEMI JOIN (SELECT interval_id, bar_start FROM bar WHERE interval_id IN (SELECT interval_id FROM rebuilding)
+SEMI JOIN (SELECT interval_id, bar_start FROM bar WHERE interval_id IN (SELECT interval_id FROM defined)
            GROUP BY ALL HAVING count(*) > 1) USING (interval_id, bar_start)
 ORDER BY interval_id, bar_start, batch_id DESC;
 
@@ -54,7 +49,7 @@ WITH found AS (
            epoch_us(b.bar_start) AS start_us, p.session_date AS in_date, p.segment AS in_segment,
            p.from_us, p.to_us, p.closed_date, p.closed_segment
     FROM bar AS b
-    JOIN rebuilding AS d ON d.interval_id = b.interval_id AND NOT d.derived AND d.unit = 'second'
+    JOIN defined AS d ON d.interval_id = b.interval_id AND NOT d.derived AND d.unit = 'second'
     LEFT JOIN calendar_piece AS p
            ON p.calendar = d.calendar AND p.day = day_number(epoch_us(b.bar_start))
           AND epoch_us(b.bar_start) >= p.from_us AND epoch_us(b.bar_start) < p.to_us
@@ -78,7 +73,7 @@ SELECT b.interval_id, coalesce(k.block_open, b.bar_start),
        coalesce((epoch_us(k.block_close) - epoch_us(k.block_open)) // 1000000, b.span_seconds),
        k.first_date, 0, b.open, b.high, b.low, b.close, b.volume, b.trade_count, b.vwap, 1, 1, k.first_date IS NULL
 FROM bar AS b
-JOIN rebuilding AS d ON d.interval_id = b.interval_id AND NOT d.derived AND d.unit <> 'second'
+JOIN defined AS d ON d.interval_id = b.interval_id AND NOT d.derived AND d.unit <> 'second'
 LEFT JOIN calendar_block AS k
        ON k.calendar = d.calendar AND k.unit = d.unit AND k.length = d.length
       AND k.base_unit = d.base_unit AND k.base_length = d.base_length
@@ -88,7 +83,7 @@ LEFT JOIN calendar_block AS k
 -- name: misplaced
 -- How many base bars have no place, and the first of them.
 SELECT count(*), any_value(d.symbol), any_value(d.interval), min(p.bar_start)
-FROM placed AS p JOIN rebuilding AS d USING (interval_id)
+FROM placed AS p JOIN defined AS d USING (interval_id)
 WHERE p.misplaced;
 
 -- name: placed_bars
@@ -98,47 +93,49 @@ WHERE p.misplaced;
 -- name: base_place
 -- All that the base intervals hold.
 CREATE OR REPLACE TEMP TABLE base_place AS
-SELECT interval_id, beginning() AS from_, 'infinity'::TIMESTAMPTZ AS to_ FROM rebuilding WHERE NOT derived;
+SELECT interval_id, beginning() AS from_, 'infinity'::TIMESTAMPTZ AS to_ FROM defined WHERE NOT derived;
 
 -- name: derived_place
 -- All that the derived intervals hold.
 CREATE OR REPLACE TEMP TABLE derived_place AS
-SELECT interval_id, beginning() AS from_, 'infinity'::TIMESTAMPTZ AS to_ FROM rebuilding WHERE derived;
+SELECT interval_id, beginning() AS from_, 'infinity'::TIMESTAMPTZ AS to_ FROM defined WHERE derived;
 
 -- name: raise_watermarks
 -- A base interval is complete through its last bar, at least.
 UPDATE interval_definition AS d SET complete_through = b.last_end
 FROM (SELECT interval_id, max(later(bar_start, span_seconds)) AS last_end FROM bar
-      WHERE interval_id IN (SELECT interval_id FROM rebuilding WHERE NOT derived) GROUP BY interval_id) AS b
+      WHERE interval_id IN (SELECT interval_id FROM defined WHERE NOT derived) GROUP BY interval_id) AS b
 WHERE d.interval_id = b.interval_id AND b.last_end > coalesce(d.complete_through, beginning());
 
 -- name: rewind
 -- Derived intervals start over.
 UPDATE interval_definition SET derived_through = NULL
-WHERE interval_id IN (SELECT interval_id FROM rebuilding WHERE derived);
+WHERE interval_id IN (SELECT interval_id FROM defined WHERE derived);
 
 -- name: forget_invalidations
 -- Everything is computed again, so nothing waits for it any more.
-DELETE FROM invalidation WHERE interval_id IN (SELECT interval_id FROM rebuilding);
+DELETE FROM invalidation WHERE interval_id IN (SELECT interval_id FROM defined);
 
 -- name: forget_account
 -- Coverage and gaps are counted again from nothing.
-DELETE FROM {table} WHERE interval_id IN (SELECT interval_id FROM rebuilding);
+DELETE FROM {table} WHERE interval_id IN (SELECT interval_id FROM defined);
 
 -- name: progress_of_base
 -- The whole range of the base intervals.
 CREATE OR REPLACE TEMP TABLE progress AS
 SELECT d.interval_id, NULL::TIMESTAMPTZ AS old_through, d.through AS new_through, NULL::DATE AS old_first,
        f.first_date AS new_first
-FROM definition AS d
+FROM defined AS d
 LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM bar
-           WHERE interval_id IN (SELECT interval_id FROM rebuilding) GROUP BY interval_id) AS f USING (interval_id)
-WHERE d.interval_id IN (SELECT interval_id FROM rebuilding) AND NOT d.derived;
+           WHERE interval_id IN (SELECT interval_id FROM defined) GROUP BY interval_id) AS f USING (interval_id)
+WHERE NOT d.derived;
 
 -- name: worked
 -- The whole range of the derived intervals.
 CREATE OR REPLACE TEMP TABLE worked AS
-SELECT interval_id, base_id, NULL::TIMESTAMPTZ AS old_through FROM rebuilding WHERE derived;
+SELECT d.interval_id, d.base_id, NULL::TIMESTAMPTZ AS old_through, t.to_ AS new_through
+FROM defined AS d LEFT JOIN target AS t USING (interval_id)
+WHERE d.derived;
 
 -- name: nothing_changed
 -- No bars: the ranges alone say what to count.

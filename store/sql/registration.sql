@@ -68,6 +68,24 @@ ORDER BY d.symbol, d.derived,
          d.length::BIGINT * CASE d.unit WHEN 'second' THEN 1 WHEN 'day' THEN 86400 WHEN 'week' THEN 604800 ELSE 2592000 END,
          d.unit;
 
+-- name: intervals_view
+-- The view intervals, in the order people read.
+SELECT v.*
+FROM intervals AS v
+JOIN definition AS d USING (symbol, interval)
+WHERE $symbols IS NULL OR list_contains($symbols::VARCHAR[], v.symbol)
+ORDER BY v.symbol, v.derived,
+         d.length::BIGINT * CASE d.unit WHEN 'second' THEN 1 WHEN 'day' THEN 86400 WHEN 'week' THEN 604800 ELSE 2592000 END,
+         d.unit;
+
+-- name: gaps_view
+-- The view gaps, of one symbol, interval and stretch of sessions, or of all.
+SELECT *
+FROM gaps
+WHERE ($symbol IS NULL OR symbol = $symbol) AND ($interval IS NULL OR interval = $interval)
+  AND ($start::DATE IS NULL OR session_date >= $start::DATE) AND ($end::DATE IS NULL OR session_date < $end::DATE)
+ORDER BY symbol, interval, gap_start;
+
 -- name: symbol_row
 -- One active symbol.
 SELECT symbol_id, symbol, calendar, closing_bar, added_by FROM symbol WHERE symbol = $symbol AND removed_at IS NULL;

@@ -1,0 +1,565 @@
+"""The command line: the whole path on the sample files, every format, every exit code, clean streams."""
+
+import csv
+import io
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from inspect import signature
+from pathlib import Path
+
+import click
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner, Result
+
+from coordinator.cli import ExitCode, cli
+from coordinator.cli_errors import MEANINGS, in_options
+from coordinator.cli_output import SHOWN_ROWS_MAX
+
+ROOT = Path(__file__).parents[2]
+SPY = ROOT / "sample" / "spy_1m_2020-12-15_18.csv"
+BTC = ROOT / "sample" / "btcusd_1h_2017_2019.csv"
+NEW_YORK = ("--timezone", "America/New_York")
+DAILY = "SELECT * FROM bars WHERE symbol = 'SPY' AND interval = '1d' ORDER BY bar_start"
+COMMANDS = sorted(cli.commands)
+#: click 8.1 mixes the streams unless told; later ones keep them apart, and know no such option.
+RUNNER = CliRunner(**{name: False for name in signature(CliRunner).parameters if name == "mix_stderr"})
+
+
+class Line:
+    """A command line with a store of its own."""
+
+    def __init__(self, store: Path) -> None:
+        self.store = store
+
+    def __call__(self, *arguments: object, expected: int = ExitCode.OK, stdin: str | None = None) -> Result:
+        texts = ["--store", str(self.store), *map(str, arguments)]
+        result = RUNNER.invoke(cli, texts, input=stdin, prog_name="barhouse")
+        assert result.exit_code == expected, result.output + result.stderr
+        assert "Traceback" not in result.stderr
+        return result
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Line:
+    line = Line(tmp_path / "bars.duckdb")
+    line("init")
+    return line
+
+
+def register_spy(line: Line) -> Result:
+    return line("register", "spy", "-i", "1m,5m,15m", "-i", "1h,1d", "--calendar", "XNYS")
+
+
+def load_spy(line: Line, *more: object) -> Result:
+    return line("load", SPY, "--symbol", "SPY", "--interval", "1m", *NEW_YORK, *more)
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Line:
+    """SPY, derived. Only read from it."""
+    line = Line(tmp_path_factory.mktemp("filled") / "bars.duckdb")
+    line("init")
+    register_spy(line)
+    load_spy(line, "--process")
+    return line
+
+
+def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run the real thing, in a process of its own."""
+    command = [sys.executable, "-m", "coordinator.cli", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False, **options)
+
+
+# Help
+
+
+def test_help_lists_the_commands_in_the_order_of_use_and_the_exit_codes() -> None:
+    result = RUNNER.invoke(cli, ["--help"], prog_name="barhouse")
+    listed = re.findall(r"^  (\w+) {2,}\w", result.stdout.split("Commands:")[1], re.MULTILINE)
+    assert listed == [
+        *("init", "register", "load", "process", "delete", "remove"),
+        *("status", "gaps", "sql"),
+    ]
+    for code in ExitCode:
+        assert f"{code.value}  {MEANINGS[code]}" in result.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_and_an_example(name: str) -> None:
+    command = cli.commands[name]
+    assert command.help
+    assert re.search(rf"^  barhouse .*\b{name}\b", command.epilog or "", re.MULTILINE)
+    for parameter in command.params:
+        assert isinstance(parameter, click.Argument) or parameter.help, parameter.name
+    result = RUNNER.invoke(cli, [name, "--help"])
+    assert result.exit_code == ExitCode.OK
+    assert "Example:" in result.stdout
+
+
+def test_the_examples_work_one_after_the_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("BARHOUSE_STORE", str(tmp_path / "bars.duckdb"))
+    order = ["init", "register", "load", "process", "status", "gaps", "sql", "delete", "remove"]
+    assert sorted(order) == COMMANDS
+    for name in order:
+        example = (cli.commands[name].epilog or "").split("Example:")[1].strip()
+        arguments = shlex.split(example)[1:]
+        if arguments[0] == "--store":  # the example names a file; this test has one of its own
+            arguments = arguments[2:]
+        result = RUNNER.invoke(cli, arguments)
+        assert result.exit_code == ExitCode.OK, f"{example}\n{result.output}"
+
+
+def test_help_imports_neither_the_store_nor_what_it_needs() -> None:
+    code = "import sys; import coordinator.cli; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=True)
+    heavy = {"alembic", "duckdb", "exchange_calendars", "pandas", "pyarrow", "pydantic", "rich", "sqlalchemy"}
+    assert not heavy & set(answer.stdout.split())
+
+
+def test_reading_imports_no_pandas(filled: Line) -> None:
+    code = """
+import sys
+from coordinator.cli import cli
+for form in ("table", "json", "csv"):
+    cli([*sys.argv[1:], "--format", form], standalone_mode=False)
+print("pandas" in sys.modules, file=sys.stderr)
+"""
+    command = [sys.executable, "-c", code, "--store", str(filled.store), "status"]
+    answer = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=True)
+    assert answer.stderr == "False\n"
+
+
+def test_version() -> None:
+    assert re.fullmatch(r"barhouse \d+\.\d+\.\d+\S*\n", run("--version").stdout)
+
+
+# The whole path
+
+
+def test_the_whole_path(line: Line) -> None:
+    assert register_spy(line).stderr == "registered SPY: XNYS, 1m loaded, 5m 15m 1h 1d derived\n"
+    first = load_spy(line)
+    assert first.stderr == (
+        f"{SPY}: 1,564 rows into SPY 1m: 1,564 new, 0 revised, 0 unchanged, 0 rejected; 4 outside sessions\n"
+    )
+    assert line("process").stderr == "derived 448 bars: 5m 312, 15m 104, 1h 28, 1d 4\n"
+    second = load_spy(line, "--process")
+    assert second.stderr == (
+        f"{SPY}: 1,564 rows into SPY 1m: nothing was new, 1,564 unchanged, 0 rejected; 4 outside sessions\n"
+        f"nothing was waiting\n"
+    )
+    status = line("status", "spy").stdout
+    assert re.search(r"^SPY +1m +1564 +2020-12-15 +2020-12-18 21:01Z +100 +0$", status, re.MULTILINE)
+    assert re.search(r"^SPY +1h +1m +28 +2020-12-15 +2020-12-18 21:00Z +100 +0$", status, re.MULTILINE)
+    assert json.loads(line("gaps", "--format", "json").stdout) == []
+    assert [row["close"] for row in json.loads(line("sql", DAILY, "--format", "json").stdout)] == [
+        *(369.57, 370.14, 372.21, 369.13),
+    ]
+    removed = line("remove", "spy", "--yes")
+    assert removed.stderr == "removed SPY with 2,012 bars; they are kept in the view revisions\n"
+    for result in (first, second, removed):
+        assert result.stdout == ""
+    assert json.loads(line("status", "--format", "json").stdout) == []
+
+
+def test_a_vendors_file_with_every_trap(line: Line) -> None:
+    line("register", "BTC-USD", "-i", "4h,1d,1w", "--available", "1h,1d", "--calendar", "24/7")
+    options = ("--timezone", "UTC", "--skip-rows", 1, "--timestamp-format", "%Y-%m-%d %I-%p")
+    options = (*options, "--column", "volume=volume_btc", "--format", "json")
+    report = json.loads(line("load", BTC, "--symbol", "BTC-USD", "-i", "1h", *options).stdout)
+    assert (report["rows"], report["inserted"], report["rejected"]) == (20_111, 20_111, 0)
+
+
+def test_several_files_are_one_load(line: Line, tmp_path: Path) -> None:
+    register_spy(line)
+    lines = SPY.read_text().splitlines(keepends=True)
+    parts = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    parts[0].write_text("".join(lines[:400]))
+    parts[1].write_text("".join([lines[0], *lines[400:]]))
+    loaded = line("load", *parts, "--symbol", "SPY", "-i", "1m", *NEW_YORK)
+    assert f"{parts[0]} and 1 more: 1,564 rows into SPY 1m: 1,564 new" in loaded.stderr
+
+
+def test_registering_again_says_what_was_new(line: Line) -> None:
+    register_spy(line)
+    assert register_spy(line).stderr == "nothing was new for SPY: XNYS, 1m loaded, 5m 15m 1h 1d derived\n"
+    added = line("register", "SPY", "-i", "1w", "--calendar", "XNYS")
+    assert added.stderr == "added 1w to SPY: XNYS, 1m loaded, 5m 15m 1h 1d 1w derived\n"
+    many = line("register", *"ABCDEFG", "-i", "1d", "--calendar", "XNYS")
+    assert many.stderr == "registered 7 symbols: XNYS, 1d loaded\n"
+
+
+def test_a_symbol_that_cannot_be_had_is_left_out_and_named(line: Line) -> None:
+    register_spy(line)
+    result = line("register", "SPY", "QQQ", "-i", "30s", "--calendar", "XNYS", "--on-missing", "skip")
+    assert "skipped SPY" in result.stderr
+    assert "registered QQQ" in result.stderr
+
+
+def test_deleted_bars_become_a_gap(line: Line) -> None:
+    register_spy(line)
+    load_spy(line, "--process")
+    bounds = ("--from", "2020-12-16T15:00Z", "--to", "2020-12-16T15:30Z")
+    deleted = line("delete", "SPY", "-i", "1m", *bounds, "--yes")
+    assert deleted.stderr == "deleted 30 bars of SPY 1m; run `barhouse process` to derive again\n"
+    assert line("process").stderr == "revised 2 bars: 1h 1, 1d 1; deleted 8 bars: 5m 6, 15m 2\n"
+    again = line("delete", "SPY", "-i", "1m", *bounds, "--yes")
+    assert again.stderr == "SPY 1m has no bar there, nothing was deleted\n"
+
+    def found(*options: str) -> list[tuple[str, str, int]]:
+        rows = json.loads(line("gaps", "spy", *options, "--format", "json").stdout)
+        return [(row["interval"], row["gap_start"], row["missing_count"]) for row in rows]
+
+    assert found("--interval", "1m") == [("1m", "2020-12-16T15:00:00Z", 30)]
+    assert [interval for interval, *_ in found()] == ["1m", "5m", "15m", "1h", "1d"]
+    assert found("-i", "60s", "--from", "2020-12-16", "--to", "2020-12-17") == found("-i", "1m")
+    assert found("--to", "2020-12-16") == found("--from", "2020-12-17") == []
+
+
+def test_process_takes_now(line: Line) -> None:
+    register_spy(line)
+    load_spy(line)
+    for now in ("2020-12-18", "2020-12-18T00:00:00+00:00"):
+        line("process", "--now", now)
+    assert "nothing was waiting" in line("process").stderr
+
+
+# Formats
+
+
+def test_each_format_gives_the_same_rows(filled: Line, tmp_path: Path) -> None:
+    texts = json.loads(filled("sql", DAILY, "--format", "json").stdout)
+    assert [row["bar_start"] for row in texts] == [f"2020-12-{day}T14:30:00Z" for day in (15, 16, 17, 18)]
+    assert {row["session_date"] for row in texts} == {f"2020-12-{day}" for day in (15, 16, 17, 18)}
+    assert texts[0]["vwap"] is None
+
+    rows = list(csv.DictReader(io.StringIO(filled("sql", DAILY, "--format", "csv").stdout)))
+    assert [row["bar_start"] for row in rows] == [row["bar_start"] for row in texts]
+    assert [float(row["volume"]) for row in rows] == [row["volume"] for row in texts]
+
+    arrow = pa.ipc.open_stream(filled("sql", DAILY, "--format", "arrow").stdout_bytes).read_all()
+    parquet = pq.read_table(pa.BufferReader(filled("sql", DAILY, "--format", "parquet").stdout_bytes))
+    assert arrow.equals(parquet)
+    assert arrow["open"].to_pylist() == [row["open"] for row in texts]
+    assert arrow.schema.field("bar_start").type.tz is not None
+
+    file = tmp_path / "daily.parquet"
+    result = filled("sql", DAILY, "--format", "parquet", "--output", file)
+    assert result.stdout == result.stderr == ""
+    assert pq.read_table(file).equals(parquet)
+
+
+def test_a_table_to_read_names_utc_and_leaves_out_noise(filled: Line) -> None:
+    head, _, first, *_ = filled("sql", DAILY).stdout.splitlines()
+    assert head.split()[:4] == ["symbol", "interval", "bar_start", "bar_end"]
+    assert first.split()[:6] == ["SPY", "1d", "2020-12-15", "14:30Z", "2020-12-15", "21:00Z"]
+    assert "34882168" in first.split()
+
+
+@pytest.mark.parametrize(
+    ("expression", "text", "record"),
+    [
+        ("NULL", "", None),
+        ("true", "true", True),
+        ("'a [b] :c:'", "a [b] :c:", "a [b] :c:"),
+        ("sum(7)", "7", 7),
+        ("1.50::DECIMAL(9, 2)", "1.50", 1.5),
+        ("0.1::DOUBLE + 0.2", "0.3", 0.1 + 0.2),
+        ("1e-7::DOUBLE", "1e-07", 1e-7),
+        ("12345678901234.5::DOUBLE", "12345678901234.5", 12345678901234.5),
+        ("'nan'::DOUBLE", "nan", None),
+        ("[1, 2]", "[1, 2]", [1, 2]),
+        ("{'at': TIMESTAMPTZ '2024-01-02 03:04:05Z'}", None, {"at": "2024-01-02T03:04:05Z"}),
+        ("TIMESTAMPTZ '2024-01-02 03:04:05Z'", "2024-01-02 03:04:05Z", "2024-01-02T03:04:05Z"),
+        ("TIMESTAMP '2024-01-02 03:04:05.5'", "2024-01-02 03:04:05.500000", "2024-01-02T03:04:05.500000"),
+        ("DATE '2024-01-02'", "2024-01-02", "2024-01-02"),
+        ("TIME '03:04'", "03:04:00", "03:04:00"),
+        ("'\\xAB'::BLOB", "ab", "ab"),
+        ("'up'::ENUM ('up', 'down')", "up", "up"),
+    ],
+)
+def test_values_of_every_type(filled: Line, expression: str, text: str | None, record: object) -> None:
+    query = f"SELECT {expression} AS value"
+    assert json.loads(filled("sql", query, "--format", "json").stdout) == [{"value": record}]
+    if text is not None:
+        assert "".join(filled("sql", query).stdout.splitlines()[2:]).strip() == text
+
+
+def test_csv_of_what_csv_has_no_type_for(filled: Line) -> None:
+    query = (
+        "SELECT TIMESTAMPTZ '2024-01-02 03:04:05Z' AS at, [1, 2] AS list, NULL AS nothing, "
+        "'up'::ENUM ('up', 'down') AS choice, true AS flag, DATE '2024-01-02' AS day"
+    )
+    _, row = csv.reader(io.StringIO(filled("sql", query, "--format", "csv").stdout))
+    assert row == ["2024-01-02T03:04:05Z", "[1, 2]", "", "up", "true", "2024-01-02"]
+
+
+def test_a_name_that_comes_twice_is_numbered(filled: Line) -> None:
+    result = filled("sql", "SELECT 1 AS a, 2 AS a, 3 AS a", "--format", "json")
+    assert json.loads(result.stdout) == [{"a": 1, "a_1": 2, "a_2": 3}]
+
+
+def test_a_long_table_is_cut_and_says_so_on_stderr(line: Line) -> None:
+    query = f"SELECT i FROM range({SHOWN_ROWS_MAX + 1}) AS t(i)"
+    result = line("sql", query)
+    assert len(result.stdout.splitlines()) == SHOWN_ROWS_MAX + 2
+    assert result.stderr == "1,000 of 1,001 rows shown; the other formats have all\n"
+    assert len(json.loads(line("sql", query, "--format", "json").stdout)) == SHOWN_ROWS_MAX + 1
+
+
+def test_no_rows(line: Line) -> None:
+    query = "SELECT * FROM bars"
+    assert json.loads(line("sql", query, "--format", "json").stdout) == []
+    assert line("sql", query, "--format", "csv").stdout.count("\n") == 1
+    assert line("sql", query).stdout.startswith("symbol  interval  bar_start")
+
+
+def test_a_query_from_stdin(filled: Line) -> None:
+    result = filled("sql", "-", "--format", "json", stdin="SELECT count(*) AS n FROM bars")
+    assert json.loads(result.stdout) == [{"n": 2012}]
+
+
+def test_reports_as_json(line: Line) -> None:
+    registered = line("register", "SPY", "-i", "1m,1d", "--calendar", "XNYS", "--format", "json")
+    assert json.loads(registered.stdout)[0]["derived_intervals"] == ["1d"]
+    loaded, processed = map(json.loads, load_spy(line, "--process", "--format", "json").stdout.splitlines())
+    assert (loaded["inserted"], loaded["outside"], loaded["rejects"]) == (1564, 4, [])
+    assert processed["intervals"] == [{"interval": "1d", "inserted": 4, "revised": 0, "deleted": 0}]
+    assert json.loads(line("process", "--format", "json").stdout)["batches"] == []
+    removed = line("remove", "SPY", "--yes", "--format", "json")
+    assert json.loads(removed.stdout)["deleted"] == 1568
+    for result in (registered, removed):
+        assert result.stderr == ""
+
+
+# Bad rows, bad input, exit codes
+
+
+@pytest.fixture
+def with_bad_rows(line: Line, tmp_path: Path) -> Path:
+    line("register", "SPY", "-i", "1m,1d", "--calendar", "XNYS")
+    lines = SPY.read_text().splitlines(keepends=True)[:6]
+    lines[2] = "2,2020-12-15 09:31:00,367.48,360,367.19,367.19,173406\n"
+    lines[4] = "4,2020-12-15 09:33:30,367.4,367.62,367.36,367.46,1\n"
+    file = tmp_path / "bad.csv"
+    file.write_text("".join(lines))
+    return file
+
+
+def test_rejected_rows_are_named_and_give_their_own_exit_code(line: Line, with_bad_rows: Path) -> None:
+    options = ("--symbol", "SPY", "-i", "1m", *NEW_YORK)
+    result = line("load", with_bad_rows, *options, expected=ExitCode.REJECTS)
+    head, *reasons, last = result.stderr.splitlines()
+    assert head.endswith(": 5 rows into SPY 1m: 3 new, 0 revised, 0 unchanged, 2 rejected")
+    assert len(reasons) == 2
+    assert all(one.startswith("  1 rejected: ") for one in reasons)
+    assert any("first row 2: " in one and "360" in one for one in reasons)
+    query = last.split("barhouse sql ")[1].strip('"')
+    assert len(json.loads(line("sql", query, "--format", "json").stdout)) == 2
+
+    strict = line("load", with_bad_rows, *options, "--strict", expected=ExitCode.BAD_INPUT)
+    assert "2 of 5 rows" in strict.stderr
+    assert "load without --strict" in strict.stderr
+
+
+def test_input_that_cannot_be_used(line: Line) -> None:
+    register_spy(line)
+    load = ("load", SPY, "--symbol", "SPY", "-i", "1m")
+    for arguments, said in [
+        (("status", "SPX"), "symbol 'SPX' is not registered; close to it: SPY"),
+        (("gaps", "SPX"), "'SPX' is not registered"),
+        (("gaps", "--interval", "7x"), "interval '7x' is not known"),
+        (("remove", "SPX", "--yes"), "'SPX' is not registered"),
+        (("register", "QQQ", "-i", "7x", "--calendar", "XNYS"), "interval '7x' is not known"),
+        (("register", "QQQ", "-i", "1m", "--calendar", "NOPE"), "calendar 'NOPE' is unknown"),
+        (("register", "QQQ", "-i", "1m", "--available", "1d", "--calendar", "XNYS"), "QQQ: 1m cannot"),
+        (load, "say which one they are in with --timezone, such as --timezone UTC"),
+        ((*load, *NEW_YORK, "--column", "bar_start=When"), "no column 'When' for bar_start"),
+        (("load", "nowhere.csv", "--symbol", "SPY", "-i", "1m"), "there is no file nowhere.csv"),
+        (("load", BTC, "--symbol", "SPY", "-i", "1m", "--skip-rows", "1"), "say which with --volume-column"),
+        (("process", "--now", "soon"), "--now soon is not a date or time"),
+        (("delete", "SPY", "-i", "1m", "--yes"), "needs start, end or both; to delete everything"),
+        (("sql", "SELEC 1"), "syntax error"),
+        (("sql", "CREATE TABLE t (a INT)"), "CREATE"),
+    ]:
+        result = line(*arguments, expected=ExitCode.BAD_INPUT)
+        assert result.stdout == ""
+        assert result.stderr.startswith("barhouse: ")
+        assert said in result.stderr
+
+
+def test_a_command_line_that_is_wrong(line: Line) -> None:
+    for arguments, said in [
+        (("nothing",), "No such command 'nothing'"),
+        (("load", "x.csv"), "Missing option '-i' / '--interval'"),
+        (("load", "x.csv", "-i", "1m", "--column", "Date"), "'Date' is not PART=NAME"),
+        (("sql", "SELECT 1", "--format", "xml"), "'xml' is not one of"),
+        (("sql", "SELECT 1", "--output", line.store.parent / "no" / "x"), "cannot be written"),
+        (("remove", "SPY"), "nobody can be asked here; say --yes to go on"),
+        (("delete", "SPY", "-i", "1m", "--from", "2020-01-01"), "say --yes"),
+    ]:
+        result = line(*arguments, expected=ExitCode.USAGE)
+        assert result.stdout == ""
+        assert said in result.stderr
+
+
+def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    line = Line(tmp_path / "typo.duckdb")
+    for arguments in (
+        *(("status",), ("gaps",), ("sql", "SELECT 1"), ("process",), ("remove", "SPY", "--yes")),
+        ("register", "SPY", "-i", "1m", "--calendar", "XNYS"),
+        ("load", SPY, "--symbol", "SPY", "-i", "1m"),
+    ):
+        result = line(*arguments, expected=ExitCode.STORE)
+        assert f"there is no store at {line.store}; create it with `barhouse" in result.stderr
+        assert not line.store.exists()
+
+
+def test_init_says_what_it_did(tmp_path: Path) -> None:
+    line = Line(tmp_path / "bars.duckdb")
+    assert line("init").stderr == f"created the store {line.store}\n"
+    assert line("init").stderr == f"{line.store} is up to date\n"
+    (tmp_path / "other").write_text("no database\n" * 100)
+    assert "not a Barhouse store" in Line(tmp_path / "other")("status", expected=ExitCode.STORE).stderr
+
+
+def test_verbose_shows_the_log_and_the_causes(line: Line) -> None:
+    register_spy(line)
+    quiet = line("sql", "SELEC 1", expected=ExitCode.BAD_INPUT)
+    verbose = line("--verbose", "sql", "SELEC 1", expected=ExitCode.BAD_INPUT)
+    assert "caused by ParserException: " not in quiet.stderr
+    assert "caused by ParserException: " in verbose.stderr
+    log = line("-v", "load", SPY, "--symbol", "SPY", "-i", "1m", *NEW_YORK).stderr
+    assert re.search(r"^barhouse: loaded .*: 1564 rows", log, re.MULTILINE)
+
+
+def test_an_unexpected_error_is_one_line(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("store.session_store.SessionStore.sql", fail)
+    result = line("sql", "SELECT 1", expected=ExitCode.FAILED)
+    assert result.stderr == "barhouse: unexpected error: RuntimeError: a bug\n"
+
+
+def test_messages_name_options_instead_of_parameters() -> None:
+    for given, said in [
+        ("with timezone=, such as timezone='UTC'", "with --timezone, such as --timezone UTC"),
+        ('say columns={"bar_start": "NAME"}', "say --column bar_start=NAME"),
+        ('say columns={"volume": None}', "say --column volume="),
+        ('say columns={"low": ...}', "say --column low=NAME"),
+        ("say skip_rows=N", "say --skip-rows N"),
+        ("start='x y' is no time", "--from 'x y' is no time"),
+        ("or load without strict=True", "or load without --strict"),
+        ("remove_symbol('SPY') first", "`barhouse remove SPY` first"),
+        ("the base = 5, mybase=3", "the base = 5, mybase=3"),
+    ]:
+        assert in_options(given) == said
+
+
+# The real thing
+
+
+def test_a_held_store_names_the_holder_and_readers_share_one(filled: Line) -> None:
+    status = ("--store", filled.store, "status", "--format", "json")
+    hold = """
+import sys
+from store import open_store
+with open_store(sys.argv[1], read_only=sys.argv[2] == "r"):
+    print("open", flush=True)
+    sys.stdin.read()
+"""
+    for mode, code in (("r", ExitCode.OK), ("w", ExitCode.STORE)):
+        command = [sys.executable, "-c", hold, str(filled.store), mode]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        with subprocess.Popen(command, cwd=ROOT, **pipes) as holder:
+            assert holder.stdout.readline() == "open\n"
+            result = run(*status)
+            holder.stdin.close()
+        assert result.returncode == code, result.stderr
+        if code is ExitCode.STORE:
+            assert result.stdout == ""
+            assert re.fullmatch(rf"barhouse: .* is held by process {holder.pid};.*\n", result.stderr)
+        else:
+            assert len(json.loads(result.stdout)) == 5
+
+
+@pytest.mark.parametrize("form", ["table", "json", "csv", "arrow", "parquet"])
+def test_a_reader_that_leaves_early_is_no_error(filled: Line, form: str) -> None:
+    query = "SELECT b.* FROM bars AS b, range(50)"
+    command = [sys.executable, "-m", "coordinator.cli", "--store", str(filled.store)]
+    command += ["sql", query, "--format", form]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.read(10)
+        process.stdout.close()
+        said = process.stderr.read().decode()
+    assert process.returncode == ExitCode.OK
+    assert said.replace("1,000 of 100,600 rows shown; the other formats have all\n", "") == ""
+
+
+def test_the_store_is_named_by_the_environment(filled: Line) -> None:
+    environment = {**os.environ, "BARHOUSE_STORE": str(filled.store)}
+    result = run("sql", "SELECT 1 AS one", "--format", "csv", env=environment)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert list(csv.reader(io.StringIO(result.stdout))) == [["one"], ["1"]]
+
+
+def on_terminal(line: Line, *arguments: object, typed: str = "", columns: int = 80) -> tuple[int, str]:
+    """Run with a terminal on every stream; returns the exit code and what was shown."""
+    pty = pytest.importorskip("pty", reason="no pseudo-terminals here")
+    import fcntl
+    import struct
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    command = [sys.executable, "-m", "coordinator.cli", "--store", str(line.store), *map(str, arguments)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        os.write(ours, typed.encode())
+        shown = b""
+        while True:
+            try:
+                piece = os.read(ours, 65536)
+            except OSError:  # the other side is closed
+                break
+            if not piece:
+                break
+            shown += piece
+    os.close(ours)
+    return process.returncode, shown.decode()
+
+
+def test_a_terminal_is_asked_before_anything_is_removed(line: Line) -> None:
+    register_spy(line)
+    code, shown = on_terminal(line, "remove", "SPY", typed="n\n")
+    assert code == ExitCode.FAILED
+    assert "Remove SPY with all its bars? [y/N]" in shown
+    assert len(json.loads(line("status", "--format", "json").stdout)) == 5
+    assert on_terminal(line, "remove", "SPY", typed="y\n")[0] == ExitCode.OK
+    assert json.loads(line("status", "--format", "json").stdout) == []
+
+
+def test_a_terminal_shows_progress_and_gets_no_binary(line: Line) -> None:
+    register_spy(line)
+    code, shown = on_terminal(line, "load", SPY, "--symbol", "SPY", "-i", "1m", *NEW_YORK, "--process")
+    assert code == ExitCode.OK
+    assert "deriving" in shown
+    assert "derived 448 bars" in shown
+    code, shown = on_terminal(line, "sql", "SELECT 1", "--format", "arrow")
+    assert code == ExitCode.USAGE
+    assert "--format arrow is not for a terminal" in shown
+
+
+def test_status_fits_a_narrow_terminal(filled: Line) -> None:
+    _, shown = on_terminal(filled, "status", columns=80)
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown)
+    assert max(len(one) for one in plain.splitlines()) <= 80
+    assert "…" not in plain
