@@ -21,7 +21,6 @@ import coordinator
 import store
 from coordinator import DataProcessor, SessionCoordinator
 from store import open_store
-from store.opening import SCHEMA_VERSION
 from store.upgrade import alembic_config
 
 BARHOUSE = str(Path(sysconfig.get_path("scripts")) / "barhouse")
@@ -71,14 +70,16 @@ def check_command_line(sample: Path) -> None:
 def check_upgrade(path: str) -> None:
     """Make a store of the first schema with Alembic, which then must be upgraded by opening it."""
     config = alembic_config()
-    (first,) = ScriptDirectory.from_config(config).get_bases()
+    script = ScriptDirectory.from_config(config)
+    (first,) = script.get_bases()
     os.environ["BARHOUSE_STORE"] = path
     command.upgrade(config, first)
     with open_store(path):
         pass
     command.check(config)
     with duckdb.connect(path, read_only=True) as connection:
-        assert connection.sql("SELECT version_num FROM alembic_version").fetchall() == [(SCHEMA_VERSION,)]
+        versions = connection.sql("SELECT version_num FROM alembic_version").fetchall()
+    assert versions == [(script.get_current_head(),)], versions
 
 
 def check_python(path: str, sample: Path) -> None:
