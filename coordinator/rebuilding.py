@@ -5,16 +5,18 @@ Only what differs is written, and old values are kept as revisions. Calendar edi
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 from coordinator import merging
 from coordinator.accounting import account
 from coordinator.deriving import derive
 from coordinator.merging import Changes, Place
-from store import kept_calendar
+from store import kept_calendar, verification
 from store.batch import Batch
 from store.engine import Transaction
 from store.errors import CalendarError
+from store.models import RepairReport
 from store.sql import statement
 
 # The whole bar table.
@@ -66,6 +68,27 @@ def drop_doubles(transaction: Transaction) -> None:
     transaction.run("rebuild.single")
     transaction.run("rebuild.drop_doubles")
     transaction.run("rebuild.keep_singles")
+
+
+def repair(transaction: Transaction, names: Sequence[str] | None, grace: timedelta) -> RepairReport:
+    """Mend what can be derived again; see ``SessionCoordinator.repair``."""
+    before = verification.verify(transaction, names, None, None, None)
+    if set(before.totals) <= {"impossible", "revision"}:
+        return RepairReport(batch_id=None, before=before, after=before)
+    batch = Batch.begin(transaction, "repair")
+    transaction.run("rebuild.symbols_named", {"symbols": names})
+    drop_doubles(transaction)
+    rebuild(transaction, batch, clock=transaction.now - grace)
+    batch.write(transaction)
+    after = verification.verify(transaction, names, None, None, None)
+    return RepairReport(
+        batch_id=batch.batch_id,
+        inserted=batch.inserted,
+        revised=batch.revised,
+        deleted=batch.deleted,
+        before=before,
+        after=after,
+    )
 
 
 def _refuse_misplaced(transaction: Transaction) -> None:

@@ -10,19 +10,13 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from pydantic import ValidationError
-
-from coordinator import calendar_changes, loading, merging
-from coordinator.accounting import account
+from coordinator import calendar_changes, deleting, loading, rebuilding, registering
 from coordinator.deriving import GRACE
-from coordinator.merging import Place
-from coordinator.rebuilding import drop_doubles, rebuild
+from coordinator.registering import Available, names_of
 from coordinator.sources import LoadOptions, open_source
-from coordinator.stream_determination import determine_streams
-from store import SessionStore, SymbolSessionData, registration, verification
-from store.batch import Batch
+from store import SessionStore
 from store.calendar_definition import CalendarDefinition
-from store.errors import InputError, RegistrationError, StreamError
+from store.errors import InputError
 from store.interval import Interval
 from store.models import (
     CalendarReport,
@@ -33,12 +27,9 @@ from store.models import (
     RepairReport,
     canonical_symbol,
 )
-from store.session_store import as_instant, unknown_symbol
-from store.sql import statement
+from store.session_store import as_instant
 
 log = logging.getLogger("barhouse.coordinator")
-
-Available = Iterable[str] | Mapping[str, Iterable[str]]
 
 
 class SessionCoordinator:
@@ -89,43 +80,27 @@ class SessionCoordinator:
         RegistrationError
             Naming each symbol that cannot be registered, and why.
         """
-        names = _names(symbols)
+        names = names_of(symbols)
         if on_missing not in ("raise", "skip"):
             raise InputError(f"on_missing={on_missing!r} is not known; allowed are 'raise' and 'skip'")
         if base is not None and available is not None:
             raise InputError("base and available exclude each other; base='1m' means that 1m is all there is")
         wanted = list(intervals) if not isinstance(intervals, str) else [intervals]
         with self._store.transaction() as transaction:
-            bases = {
-                symbol: interval
-                for symbol, interval, derived, *_ in transaction.run("registration.intervals_of", {"symbols": names})
-                if not derived
-            }
-            offered = _offered(names, base, available, bases)
-            symbols_data, failures = [], []
-            for name in names:
-                try:
-                    streams = determine_streams(wanted, offered[name])
-                    symbols_data.append(
-                        SymbolSessionData.build(
-                            name,
-                            streams.required_base_interval,
-                            streams.derivable_intervals,
-                            calendar=calendar,
-                            closing_bar=closing_bar,
-                            added_by=added_by,
-                        )
-                    )
-                except StreamError as error:
-                    failures.append(f"{name}: {error}" + _way_out(name, bases))
-                except ValidationError as error:
-                    failures.append(f"{name}: " + "; ".join(one["msg"] for one in error.errors()))
-            if failures and on_missing == "raise":
-                raise RegistrationError("nothing was registered: " + "; ".join(failures))
-            written = registration.write(transaction, symbols_data)
+            registered, failures = registering.register(
+                transaction,
+                names,
+                wanted,
+                calendar,
+                base=base,
+                available=available,
+                closing_bar=closing_bar,
+                added_by=added_by,
+                skip_missing=on_missing == "skip",
+            )
         for failure in failures:
             log.warning("skipped %s", failure)
-        return written
+        return registered
 
     def load(
         self,
@@ -241,32 +216,7 @@ class SessionCoordinator:
         if start is None and end is None:
             raise InputError("delete_bars needs start, end or both; to delete everything use remove_symbol")
         with self._store.transaction() as transaction:
-            rows = transaction.run("registration.intervals_of", {"symbols": [name]})
-            if not rows:
-                raise unknown_symbol(name, {row[0] for row in transaction.run("registration.active_symbols")})
-            base = next(row[1] for row in rows if not row[2])
-            if text != base:
-                raise InputError(f"{name} is loaded with {base} bars; delete those, {text} follows by itself")
-            transaction.run("load.deleting", {"symbol": name, **bounds})
-            interval_id, first_start, last_end = transaction.one("load.deleting_place")
-            if interval_id is None:
-                return DeleteReport(batch_id=None, deleted=0)
-            batch = Batch.begin(transaction, "delete")
-            transaction.run("derive.gather", fresh="fresh", bars=statement("derive.no_bars"))
-            place = Place(interval_id, interval_id, first_start, last_end)
-            changes = merging.merge(transaction, "fresh", place, batch.batch_id, anew="deleting")
-            transaction.run("load.invalidate", {"batch_id": batch.batch_id}, changed="delta")
-            transaction.run("rebuild.symbols_named", {"symbols": [name]})
-            transaction.run("account.defined", condition=statement("account.of_chunk"))
-            transaction.run("account.piece")
-            transaction.run("account.progress_after_deletion")
-            account(transaction, "delta")
-            batch.deleted = changes.deleted
-            if rewind:
-                transaction.run("load.rewind", {"interval_id": interval_id})
-                rebuild(transaction, batch, clock=None)
-            batch.write(transaction)
-            return DeleteReport(batch_id=batch.batch_id, deleted=changes.deleted)
+            return deleting.delete_bars(transaction, name, text, bounds, rewind=rewind)
 
     def end_session(self, session_date: date, symbols: Iterable[str] | None = None) -> list[str]:
         """Declare a session over: what has not come by now is missing, and every bucket of it can close.
@@ -283,22 +233,9 @@ class SessionCoordinator:
         list of str
             The symbols that moved on; those already complete through the session are not among them.
         """
-        names = None if symbols is None else _names(symbols)
+        names = None if symbols is None else names_of(symbols)
         with self._store.transaction() as transaction:
-            known = {row[0] for row in transaction.run("registration.active_symbols")}
-            for name in names or ():
-                if name not in known:
-                    raise unknown_symbol(name, known)
-            transaction.run("load.ending", {"session_date": session_date, "symbols": names})
-            moved = [name for (name,) in transaction.run("load.symbols_reached")]
-            if moved:
-                transaction.run("load.advance")
-                nothing = statement("rebuild.nothing_changed")
-                transaction.run("account.defined", condition=statement("account.of_reach"))
-                transaction.run("account.piece")
-                transaction.run("account.progress_of_base", fresh=nothing)
-                account(transaction, nothing)
-            return moved
+            return deleting.end_session(transaction, session_date, names)
 
     def add_calendar(
         self,
@@ -366,25 +303,9 @@ class SessionCoordinator:
         bar, and everything derived is computed again. What cannot be derived again (a base bar with wrong prices,
         a lost revision) is in the report's ``after``.
         """
-        names = None if symbols is None else _names(symbols)
+        names = None if symbols is None else names_of(symbols)
         with self._store.transaction() as transaction:
-            before = verification.verify(transaction, names, None, None, None)
-            if set(before.totals) <= {"impossible", "revision"}:
-                return RepairReport(batch_id=None, before=before, after=before)
-            batch = Batch.begin(transaction, "repair")
-            transaction.run("rebuild.symbols_named", {"symbols": names})
-            drop_doubles(transaction)
-            rebuild(transaction, batch, clock=transaction.now - self._grace)
-            batch.write(transaction)
-            after = verification.verify(transaction, names, None, None, None)
-            return RepairReport(
-                batch_id=batch.batch_id,
-                inserted=batch.inserted,
-                revised=batch.revised,
-                deleted=batch.deleted,
-                before=before,
-                after=after,
-            )
+            return rebuilding.repair(transaction, names, self._grace)
 
     def remove_symbol(self, symbol: str) -> DeleteReport:
         """Strike a symbol off. Its bars become history (``revisions``, ``bars_as_of``); its name is free again.
@@ -396,19 +317,7 @@ class SessionCoordinator:
         """
         name = canonical_symbol(symbol)
         with self._store.transaction() as transaction:
-            rows = transaction.run("registration.symbol_row", {"symbol": name})
-            if not rows:
-                raise unknown_symbol(name, {row[0] for row in transaction.run("registration.active_symbols")})
-            symbol_id = rows[0][0]
-            batch = Batch.begin(transaction, "remove", name)
-            transaction.run("registration.leaving", {"symbol_id": symbol_id})
-            (batch.deleted,) = transaction.one("registration.count_leaving")
-            transaction.run("registration.remove_bars", {"batch_id": batch.batch_id})
-            for table in ("bar", "invalidation", "session_coverage", "gap"):
-                transaction.run("registration.forget", table=table)
-            transaction.run("registration.remove", {"symbol_id": symbol_id, "now": transaction.now})
-            batch.write(transaction)
-            return DeleteReport(batch_id=batch.batch_id, deleted=batch.deleted)
+            return deleting.remove_symbol(transaction, name)
 
     def get_loaded_symbols(self) -> set[str]:
         """The symbols registered now."""
@@ -428,34 +337,3 @@ class SessionCoordinator:
             if row["derived"] is derived:
                 found.setdefault(row["symbol"], []).append(row["interval"])
         return found
-
-
-def _names(symbols: str | Iterable[str]) -> list[str]:
-    given = [symbols] if isinstance(symbols, str) else list(symbols)
-    if not given:
-        raise RegistrationError("no symbol given; name at least one")
-    return list(dict.fromkeys(canonical_symbol(one) for one in given))
-
-
-def _offered(
-    names: list[str], base: str | None, available: Available | None, bases: Mapping[str, str]
-) -> dict[str, Iterable[str] | None]:
-    """What each symbol's base may be chosen from; None where nothing was said. A registered one has its base."""
-    if isinstance(available, str):
-        raise InputError(f"available takes a list of intervals, not the text {available!r}; write [{available!r}]")
-    stated: dict[str, Iterable[str] | None]
-    if base is not None:
-        return {name: [base] for name in names}
-    if isinstance(available, Mapping):
-        by_name = {canonical_symbol(name): list(offered) for name, offered in available.items()}
-        stated = {name: by_name.get(name, []) for name in names}
-    else:
-        everything = None if available is None else list(available)
-        stated = {name: everything for name in names}
-    return {name: [bases[name]] if name in bases else stated[name] for name in names}
-
-
-def _way_out(name: str, bases: Mapping[str, str]) -> str:
-    if name not in bases:
-        return ""
-    return f" ({name} is registered with base {bases[name]}; remove_symbol({name!r}) first to give it another)"

@@ -1,0 +1,84 @@
+"""Taking away: base bars deleted, symbols struck off, sessions declared over, each inside one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from coordinator import merging
+from coordinator.accounting import account
+from coordinator.merging import Place
+from coordinator.rebuilding import rebuild
+from store.batch import Batch
+from store.engine import Transaction
+from store.errors import InputError
+from store.models import DeleteReport
+from store.session_store import unknown_symbol
+from store.sql import statement
+
+
+def delete_bars(
+    transaction: Transaction, name: str, text: str, bounds: dict[str, datetime | None], *, rewind: bool
+) -> DeleteReport:
+    """Delete base bars; see ``SessionCoordinator.delete_bars``."""
+    rows = transaction.run("registration.intervals_of", {"symbols": [name]})
+    if not rows:
+        raise unknown_symbol(name, {row[0] for row in transaction.run("registration.active_symbols")})
+    base = next(row[1] for row in rows if not row[2])
+    if text != base:
+        raise InputError(f"{name} is loaded with {base} bars; delete those, {text} follows by itself")
+    transaction.run("load.deleting", {"symbol": name, **bounds})
+    interval_id, first_start, last_end = transaction.one("load.deleting_place")
+    if interval_id is None:
+        return DeleteReport(batch_id=None, deleted=0)
+    batch = Batch.begin(transaction, "delete")
+    transaction.run("derive.gather", fresh="fresh", bars=statement("derive.no_bars"))
+    place = Place(interval_id, interval_id, first_start, last_end)
+    changes = merging.merge(transaction, "fresh", place, batch.batch_id, anew="deleting")
+    transaction.run("load.invalidate", {"batch_id": batch.batch_id}, changed="delta")
+    transaction.run("rebuild.symbols_named", {"symbols": [name]})
+    transaction.run("account.defined", condition=statement("account.of_chunk"))
+    transaction.run("account.piece")
+    transaction.run("account.progress_after_deletion")
+    account(transaction, "delta")
+    batch.deleted = changes.deleted
+    if rewind:
+        transaction.run("load.rewind", {"interval_id": interval_id})
+        rebuild(transaction, batch, clock=None)
+    batch.write(transaction)
+    return DeleteReport(batch_id=batch.batch_id, deleted=changes.deleted)
+
+
+def end_session(transaction: Transaction, session_date: date, names: Sequence[str] | None) -> list[str]:
+    """Declare a session over; see ``SessionCoordinator.end_session``."""
+    known = {row[0] for row in transaction.run("registration.active_symbols")}
+    for name in names or ():
+        if name not in known:
+            raise unknown_symbol(name, known)
+    transaction.run("load.ending", {"session_date": session_date, "symbols": names})
+    moved = [name for (name,) in transaction.run("load.symbols_reached")]
+    if moved:
+        transaction.run("load.advance")
+        nothing = statement("rebuild.nothing_changed")
+        transaction.run("account.defined", condition=statement("account.of_reach"))
+        transaction.run("account.piece")
+        transaction.run("account.progress_of_base", fresh=nothing)
+        account(transaction, nothing)
+    return moved
+
+
+def remove_symbol(transaction: Transaction, name: str) -> DeleteReport:
+    """Strike a symbol off; see ``SessionCoordinator.remove_symbol``."""
+    rows = transaction.run("registration.symbol_row", {"symbol": name})
+    if not rows:
+        raise unknown_symbol(name, {row[0] for row in transaction.run("registration.active_symbols")})
+    symbol_id = rows[0][0]
+    batch = Batch.begin(transaction, "remove", name)
+    transaction.run("registration.leaving", {"symbol_id": symbol_id})
+    (batch.deleted,) = transaction.one("registration.count_leaving")
+    transaction.run("registration.remove_bars", {"batch_id": batch.batch_id})
+    for table in ("bar", "invalidation", "session_coverage", "gap"):
+        transaction.run("registration.forget", table=table)
+    transaction.run("registration.remove", {"symbol_id": symbol_id, "now": transaction.now})
+    batch.write(transaction)
+    return DeleteReport(batch_id=batch.batch_id, deleted=batch.deleted)
