@@ -13,7 +13,7 @@ from alembic import context
 from sqlalchemy.pool import StaticPool
 
 from store.dialect import ConnectionWrapper, register_alembic_impl
-from store.engine import connect
+from store.opening import connect
 from store.tables import metadata
 
 register_alembic_impl()
@@ -21,9 +21,7 @@ register_alembic_impl()
 
 def run(connection: sa.Connection) -> None:
     """Run the migrations asked for, all in one transaction."""
-    context.configure(
-        connection=connection, target_metadata=metadata, compare_type=True, compare_server_default=True
-    )
+    context.configure(connection=connection, target_metadata=metadata, compare_type=True, compare_server_default=True)
     with context.begin_transaction():
         context.run_migrations()
 

@@ -1,14 +1,13 @@
-"""Opening a store: the file, its lock, its version, and the one door to write through.
+"""An open store: the connection that holds the file, and the doors to read and to write through.
 
-One root connection lives as long as the store and holds the lock on the file. SQLAlchemy's pool hands out cursors
-of it, each a connection of its own with its own transaction, so every thread reads freely; writers queue behind
+One root connection lives as long as the store and holds the lock on the file. Every transaction and every query
+has a cursor of it, a connection of its own that ends with it, so every thread reads freely; writers queue behind
 one lock that is held from the first read to the commit.
 """
 
 from __future__ import annotations
 
-import logging
-import re
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,29 +18,16 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.pool import QueuePool
 
 from store.dialect import ConnectionWrapper
-from store.errors import MigrationError, StoreClosedError, StoreError, StoreHeldError, StoreVersionError
+from store.errors import InputError, StoreClosedError, StoreError
 from store.sql import statement
-
-log = logging.getLogger("barhouse.store")
-
-#: The schema this version reads and writes: Alembic's head. Known here so that opening an up-to-date store does
-#: not have to import Alembic.
-SCHEMA_VERSION = "0001"
 
 Clock = Callable[[], datetime]
 
-_TEMPORARY = re.compile(r"\bCREATE (?:OR REPLACE )?TEMP(?:ORARY)? TABLE (\w+)", re.IGNORECASE)
-_HOLDER = re.compile(r"\(PID (\d+)\)")
-
-_open_paths: set[Path] = set()
-_open_paths_lock = threading.Lock()
-
 
 def wall_clock() -> datetime:
-    """The machine's time, in UTC."""
+    """Return the machine's time, in UTC."""
     return datetime.now(UTC)
 
 
@@ -60,10 +46,8 @@ class Transaction:
         self.connection = connection
         self.clock = clock
         self.now = clock()
-        self.broken = False
+        self.failure: BaseException | None = None
         self._raw: duckdb.DuckDBPyConnection = connection.connection.driver_connection  # type: ignore[assignment]
-        self._temporary: set[str] = set()
-        self._registered: set[str] = set()
 
     def run(self, name: str, parameters: dict[str, Any] | None = None, /, **places: object) -> list[tuple[Any, ...]]:
         """Run the statement ``subject.name``; returns its rows, read to the end.
@@ -78,9 +62,6 @@ class Transaction:
 
     def execute(self, text: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Run SQL text inside this transaction; returns its rows, read to the end."""
-        created = _TEMPORARY.search(text)
-        if created:
-            self._temporary.add(created[1])
         # Read to the end always: DuckDB 2.0 streams, and an unfinished result blocks the connection.
         return self._raw.execute(text, parameters or {}).fetchall()
 
@@ -89,62 +70,66 @@ class Transaction:
         (row,) = self.run(name, parameters, **places)
         return row
 
-    def relation(self, text: str) -> duckdb.DuckDBPyRelation:
-        """A lazily evaluated query inside this transaction."""
-        return self._raw.sql(text)
-
     def register(self, name: str, table: object) -> None:
         """Make an Arrow table or reader readable as ``name`` until the transaction ends."""
         self._raw.register(name, table)
-        self._registered.add(name)
-
-    def temporary(self, *names: str) -> None:
-        """Say that a statement made temporary tables by the way, so that they go with the transaction."""
-        self._temporary.update(names)
-
-    def clean(self) -> None:
-        """Drop what the transaction made for itself; it would leak to the pool's next user."""
-        for name in self._registered:
-            self._raw.unregister(name)
-        self._registered.clear()
-        for name in self._temporary:
-            self._raw.execute(f"DROP TABLE IF EXISTS temp.{name}")
-        self._temporary.clear()
-
-    def forget(self) -> None:
-        """After a rollback: temporary tables are gone with it, registered views are not."""
-        for name in self._registered:
-            self._raw.unregister(name)
-        self._registered.clear()
-        self._temporary.clear()
 
 
 class Database:
-    """An open store file."""
+    """An open store file.
+
+    Attributes
+    ----------
+    path
+        The file, without links; None in memory.
+    identity
+        The file's device and inode: the same under whatever name it was opened.
+    pid
+        The process that opened it.
+    closed
+        Whether close() was called.
+    """
 
     def __init__(self, path: Path | None, root: duckdb.DuckDBPyConnection, *, read_only: bool, clock: Clock) -> None:
         self.path = path
+        self.identity = identity_of(path) if path else None
+        self.pid = os.getpid()
         self.read_only = read_only
         self.clock = clock
-        self._root: duckdb.DuckDBPyConnection | None = root
+        self._root = root
+        self.closed = False
         self._write_lock = threading.RLock()
         self._current: Transaction | None = None
+        self._reader_count = 0
+        self._readers_changed = threading.Condition()
+        # A connection for each transaction: what it registered and its temporary tables end with it.
         self.engine = sa.create_engine(
-            "barhouse://",
-            creator=lambda: ConnectionWrapper(self.root.cursor()),
-            poolclass=QueuePool,
-            pool_reset_on_return="rollback",
+            "barhouse://", creator=lambda: ConnectionWrapper(root.cursor()), poolclass=sa.NullPool
         )
 
     @property
     def root(self) -> duckdb.DuckDBPyConnection:
-        if self._root is None:
+        """The connection that holds the file; for work that no transaction can do.
+
+        Raises
+        ------
+        StoreClosedError
+            After close().
+        StoreError
+            In a fork of the process that opened the store.
+        """
+        if self.closed:
             raise StoreClosedError(f"the store {self.path or ':memory:'} was closed; open it again with open_store()")
+        if self.pid != os.getpid():
+            raise StoreError(
+                f"the store {self.path or ':memory:'} was opened by process {self.pid}, of which this one is a fork; "
+                f"open stores after forking, or start processes with the method 'spawn'"
+            )
         return self._root
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """The one door to write through; waits for the writer before.
+        """Open the one door to write through; waits for the writer before.
 
         Entered again by the same thread it joins the transaction already open, so that calls that write can be
         put together into one.
@@ -155,185 +140,111 @@ class Database:
             if self._current is not None:
                 try:
                     yield self._current
-                except BaseException:
+                except BaseException as error:
                     # DuckDB has no savepoints: what the inner part wrote can only go together with the rest.
-                    self._current.broken = True
+                    self._current.failure = error
                     raise
                 return
-            self.root  # closed in the meantime?
+            _ = self.root  # closed in the meantime?
             with self.engine.connect() as connection:
-                begun = connection.begin()
-                transaction = self._current = Transaction(connection, self.clock)
                 try:
+                    connection.begin()
+                    transaction = self._current = Transaction(connection, self.clock)
                     yield transaction
-                    if transaction.broken:
-                        raise StoreError("a part of this transaction failed, so nothing of it was written")
-                    transaction.clean()
-                    begun.commit()
-                except BaseException:
-                    begun.rollback()
-                    transaction.forget()
+                    if transaction.failure is not None:
+                        raise StoreError(
+                            "a part of this transaction failed, so nothing of it was written"
+                        ) from transaction.failure
+                    connection.commit()
+                except BaseException as error:
+                    _roll_back(connection, error)
                     raise
                 finally:
                     self._current = None
 
     @contextmanager
+    def writers_held(self) -> Iterator[None]:
+        """Keep writers out, between transactions; waits for the writer before."""
+        with self._write_lock:
+            _ = self.root  # closed in the meantime?
+            if self._current is not None:
+                raise StoreError("this thread is inside a transaction; end it first")
+            yield
+
+    @contextmanager
     def reading(self) -> Iterator[Transaction]:
-        """One consistent view for several statements, which may make temporary tables; nothing is written."""
-        _ = self.root  # closed in the meantime?
-        with self.engine.connect() as connection:
-            begun = connection.begin()
-            transaction = Transaction(connection, self.clock)
-            try:
-                yield transaction
-            finally:
-                begun.rollback()
-                transaction.forget()
+        """Give one consistent view for several statements, which may make temporary tables; nothing is written."""
+        with self._reader(), self.engine.connect() as connection:
+            connection.begin()
+            yield Transaction(connection, self.clock)
 
     def query(self, text: str, parameters: dict[str, Any] | list[Any] | None = None) -> pa.Table:
-        """Read with SQL, in a read-only transaction of an own connection."""
-        cursor = self.root.cursor()
-        try:
+        """Read with one SQL statement, in a read-only transaction of a connection of its own.
+
+        Raises
+        ------
+        InputError
+            When the statement does anything but read, or there is more or less than one. A read-only transaction
+            alone would let through what ends it, and settings and attached files that outlive it.
+        """
+        with self._reader() as cursor:
+            _check_reads(cursor.extract_statements(text))
             cursor.execute("BEGIN TRANSACTION READ ONLY")
-            relation = cursor.sql(text, params=parameters) if parameters else cursor.sql(text)
-            return relation.to_arrow_table() if relation is not None else pa.table({})
+            # In one expression: a result that an error's traceback keeps alive would keep the file open.
+            return (cursor.sql(text, params=parameters) if parameters else cursor.sql(text)).to_arrow_table()
+
+    @contextmanager
+    def _reader(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give a connection; the store stays open until it is given back."""
+        with self._readers_changed:
+            cursor = self.root.cursor()
+            self._reader_count += 1
+        try:
+            yield cursor
         finally:
             cursor.close()
+            with self._readers_changed:
+                self._reader_count -= 1
+                self._readers_changed.notify_all()
 
     def close(self) -> None:
-        """Give the file back; closing twice is fine."""
+        """Give the file back, after whoever writes or reads has finished; closing twice is fine."""
+        if self.pid != os.getpid():
+            return  # a fork's; only the process that opened the file may write its end
         with self._write_lock:
-            root, self._root = self._root, None
-            if root is None:
-                return
-            self.engine.dispose()
-            root.close()
-            if self.path is not None and not self.read_only:
-                with _open_paths_lock:
-                    _open_paths.discard(self.path)
+            if self._current is not None:
+                raise StoreError("this thread is inside a transaction; end it before closing the store")
+            with self._readers_changed:
+                self.closed = True
+                self._readers_changed.wait_for(lambda: self._reader_count == 0)
+            self._root.close()
 
 
-def open_database(
-    path: str | Path,
-    *,
-    read_only: bool = False,
-    clock: Clock = wall_clock,
-    settings: dict[str, str | int] | None = None,
-) -> Database:
-    """Open a store file, creating or upgrading it; ``":memory:"`` gives one that lives as long as the object.
-
-    Raises
-    ------
-    StoreHeldError
-        The file is open for writing elsewhere; names the process.
-    StoreVersionError
-        The file is of a newer version, or no store.
-    MigrationError
-        An upgrade failed; the file is as it was.
-    """
-    if str(path) == ":memory:":
-        root = connect(":memory:", read_only=False, settings=settings)
-        database = Database(None, root, read_only=False, clock=clock)
-    else:
-        file = Path(path).expanduser().resolve()
-        _check_place(file, read_only=read_only)
-        if not read_only:
-            with _open_paths_lock:
-                if file in _open_paths:
-                    raise StoreHeldError(
-                        f"the store {file} is already open in this process; use that store object, it may be shared "
-                        f"between threads, or close it first"
-                    )
-                _open_paths.add(file)
-        try:
-            root = connect(str(file), read_only=read_only, settings=settings)
-        except BaseException:
-            with _open_paths_lock:
-                _open_paths.discard(file)
-            raise
-        database = Database(file, root, read_only=read_only, clock=clock)
+def _roll_back(connection: sa.Connection, error: BaseException) -> None:
+    """Roll back because of an error, which stays the one that is raised whatever happens here."""
     try:
-        _bring_up_to_date(database)
-    except BaseException:
-        database.close()
-        raise
-    return database
+        connection.rollback()
+    except Exception as second:
+        connection.invalidate()  # closing the connection ends its transaction in any case
+        error.add_note(f"and rolling back failed: {second}")
 
 
-def _check_place(file: Path, *, read_only: bool) -> None:
-    if file.is_dir():
-        raise StoreError(f"{file} is a folder; name a file, such as {file / 'bars.duckdb'}")
-    if not file.parent.is_dir():
-        raise StoreError(f"the folder {file.parent} does not exist; create it first, or name a file elsewhere")
-    if read_only and not file.exists():
-        raise StoreError(f"there is no store at {file}; open it once without read_only=True to create it")
-
-
-def connect(place: str, *, read_only: bool, settings: dict[str, str | int] | None = None) -> duckdb.DuckDBPyConnection:
-    config: dict[str, Any] = {**(settings or {})}
-    if not read_only:
-        # Keeps a file made by DuckDB 2 readable to 1.5; it cannot be said later.
-        config["storage_compatibility_version"] = "v1.5.0"
-    try:
-        root = duckdb.connect(place, read_only=read_only, config=config)
-    except duckdb.IOException as error:
-        raise _explained(place, error) from error
-    # Global, so that the pool's cursors have it too.
-    root.execute("SET GLOBAL TimeZone = 'UTC'")
-    return root
-
-
-def _explained(place: str, error: duckdb.IOException) -> StoreError:
-    text = str(error)
-    holder = _HOLDER.search(text)
-    if holder:
-        return StoreHeldError(
-            f"the store {place} is held by process {holder[1]}; wait for it or stop it, or read a published snapshot"
-        )
-    if "not a valid DuckDB database file" in text:
-        return StoreVersionError(f"{place} is not a Barhouse store, nor any DuckDB file; name another file")
-    return StoreError(f"the store {place} cannot be opened: {text.splitlines()[0]}")
-
-
-def schema_version(database: Database) -> str | None:
-    """The version written in the file; None for an empty one."""
-    with database.root.cursor() as cursor:
-        tables = {
-            name
-            for (name,) in cursor.execute(
-                "SELECT table_name FROM duckdb_tables() WHERE NOT temporary AND schema_name = 'main' AND database_name = current_database()"
-            ).fetchall()
-        }
-        if "alembic_version" in tables:
-            rows = cursor.execute("SELECT version_num FROM alembic_version").fetchall()
-            if rows:
-                return str(rows[0][0])
-            tables.discard("alembic_version")
-        if tables:
-            raise StoreVersionError(
-                f"{database.path} is a DuckDB file but not a Barhouse store (it holds {', '.join(sorted(tables)[:3])}); "
-                f"name another file"
-            )
-    return None
-
-
-def _bring_up_to_date(database: Database) -> None:
-    version = schema_version(database)
-    if version == SCHEMA_VERSION:
+def _check_reads(statements: list[duckdb.Statement]) -> None:
+    kinds = [one.type.name for one in statements]
+    # PIVOT is MULTI to DuckDB 2; 1.5 spells it out, in statements without a text.
+    pivots = kinds == ["CREATE", "SELECT"] and not any(one.query for one in statements)
+    if pivots or (len(kinds) == 1 and kinds[0] in {"SELECT", "EXPLAIN", "COPY", "MULTI"}):
         return
-    if database.read_only:
-        raise StoreVersionError(
-            f"the store {database.path} has schema {version or 'none'}, this Barhouse reads {SCHEMA_VERSION}; "
-            f"open it once without read_only=True to upgrade it"
-        )
-    from store.upgrade import upgrade
+    raise InputError(
+        f"a query is one statement that reads (SELECT, WITH, FROM, PIVOT, DESCRIBE, SHOW, EXPLAIN, COPY ... TO), "
+        f"not {' and '.join(kinds) or 'an empty text'}; a store is changed through its coordinator"
+    )
 
+
+def identity_of(file: Path) -> tuple[int, int] | None:
+    """Return a file's device and inode; None when there is no such file."""
     try:
-        upgrade(database, version)
-    except StoreError:
-        raise
-    except Exception as error:
-        raise MigrationError(
-            f"upgrading {database.path or ':memory:'} from schema {version or 'none'} to {SCHEMA_VERSION} failed, "
-            f"the file is as it was: {error}"
-        ) from error
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino

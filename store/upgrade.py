@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from store.errors import StoreVersionError
+from store.snapshot import copy_file
 
 if TYPE_CHECKING:
     from store.engine import Database
@@ -47,17 +47,12 @@ def upgrade(database: Database, version: str | None, target: str = "head") -> No
             f"({script.get_current_head()}); upgrade Barhouse"
         )
     waiting = list(script.iterate_revisions(target, version or "base"))
-    if database.path is not None and version is not None:
-        if any(getattr(revision.module, "changes_data", False) for revision in waiting):
-            _copy_aside(database, database.path, waiting[-1].revision)
+    changes_data = any(getattr(revision.module, "changes_data", False) for revision in waiting)
+    if changes_data and database.path is not None and version is not None:
+        aside = database.path.with_name(f"{database.path.name}.before-{waiting[-1].revision}")
+        copy_file(database, aside)
+        log.info("copied %s to %s before changing its data", database.path, aside)
     with database.transaction() as transaction:
         config.attributes["connection"] = transaction.connection
         command.upgrade(config, target)
     log.info("upgraded %s from schema %s to %s", database.path, version, script.get_current_head())
-
-
-def _copy_aside(database: Database, path: Path, revision: str) -> None:
-    database.root.execute("CHECKPOINT")
-    aside = path.with_name(f"{path.name}.before-{revision}")
-    shutil.copy2(path, aside)
-    log.info("copied %s to %s before changing its data", path, aside)

@@ -1,0 +1,182 @@
+"""Opening a store: its place, its lock, its version."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import weakref
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from store.engine import Clock, Database, identity_of, wall_clock
+from store.errors import InputError, MigrationError, StoreError, StoreHeldError, StoreVersionError
+
+#: The schema this version reads and writes: Alembic's head. Known here so that opening an up-to-date store does
+#: not have to import Alembic.
+SCHEMA_VERSION = "0001"
+
+_HOLDER = re.compile(r"\(PID (\d+)\)")
+
+# The stores open in this process. Closing any descriptor of a file ends this process's lock on it, whichever
+# descriptor took it: a file must not be opened a second time, under whatever name.
+_open: weakref.WeakSet[Database] = weakref.WeakSet()
+_opening = threading.Lock()
+
+
+def open_database(
+    path: str | Path,
+    *,
+    read_only: bool = False,
+    clock: Clock = wall_clock,
+    settings: dict[str, str | int] | None = None,
+) -> Database:
+    """Open a store file, creating or upgrading it; ``":memory:"`` gives one that lives as long as the object.
+
+    Raises
+    ------
+    StoreHeldError
+        The file is open for writing elsewhere; names the process.
+    StoreVersionError
+        The file is of a newer version, or no store.
+    MigrationError
+        An upgrade failed; the file is as it was.
+    """
+    if str(path) == ":memory:":
+        database = Database(None, connect(":memory:", settings=settings), read_only=False, clock=clock)
+    else:
+        file = Path(path).expanduser().resolve()
+        _check_place(file, read_only=read_only)
+        with _opening:
+            _check_not_open(file, read_only=read_only)
+            root = connect(str(file), read_only=read_only, settings=settings)
+            database = Database(file, root, read_only=read_only, clock=clock)
+            _open.add(database)
+    try:
+        _bring_up_to_date(database)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _check_not_open(file: Path, *, read_only: bool) -> None:
+    identity = identity_of(file)
+    for other in _open:
+        if other.closed:
+            continue
+        same_name, same_file = other.path == file, other.identity == identity
+        if not (same_name or same_file):
+            continue
+        if other.pid != os.getpid():
+            raise StoreHeldError(f"the store {file} is held by process {other.pid}, of which this one is a fork")
+        if not (same_name and same_file and read_only and other.read_only):
+            raise StoreHeldError(
+                f"the store {file} is already open in this process{'' if same_name else f' as {other.path}'}; use that "
+                f"store object, it may be shared between threads, or close it first"
+            )
+
+
+def _check_place(file: Path, *, read_only: bool) -> None:
+    if file.is_dir():
+        raise StoreError(f"{file} is a folder; name a file, such as {file / 'bars.duckdb'}")
+    if not file.parent.is_dir():
+        raise StoreError(f"the folder {file.parent} does not exist; create it first, or name a file elsewhere")
+    if read_only and not file.exists():
+        raise StoreError(f"there is no store at {file}; open it once without read_only=True to create it")
+
+
+def connect(
+    place: str, *, read_only: bool = False, settings: dict[str, str | int] | None = None
+) -> duckdb.DuckDBPyConnection:
+    """Open a file with the settings every store needs, and those given.
+
+    Raises
+    ------
+    InputError
+        DuckDB does not know a setting, or not its value.
+    StoreError
+        The file cannot be opened; see ``open_database``.
+    """
+    # A query's names are the store's, never Python's variables.
+    config: dict[str, Any] = {"python_enable_replacements": False, **(settings or {})}
+    if not read_only:
+        # Keeps a file made by DuckDB 2 readable to 1.5; it cannot be said later.
+        config["storage_compatibility_version"] = "v1.5.0"
+    try:
+        root = duckdb.connect(place, read_only=read_only, config=config)
+    except duckdb.InvalidInputException as error:
+        raise InputError(f"settings={settings!r} cannot be used: {error}") from error
+    except duckdb.Error as error:
+        raise _explained(place, str(error)) from error
+    # Global, so that every cursor has it too.
+    root.execute("SET GLOBAL TimeZone = 'UTC'")
+    return root
+
+
+def _explained(place: str, text: str) -> StoreError:
+    if "Could not set lock" in text:
+        found = _HOLDER.search(text)
+        holder = f"process {found[1]}" if found else "another process"
+        if "read-only mode" in text:
+            return StoreHeldError(
+                f"the store {place} is being read by {holder}; wait for it or stop it, or open it with read_only=True"
+            )
+        return StoreHeldError(
+            f"the store {place} is held by {holder}; wait for it or stop it, or read a published snapshot"
+        )
+    if "not a valid DuckDB database file" in text:
+        return StoreVersionError(f"{place} is not a Barhouse store, nor any DuckDB file; name another file")
+    if "version number" in text:
+        return StoreVersionError(
+            f"the file {place} was written by another DuckDB than {duckdb.__version__}, which cannot read it; "
+            f"upgrade duckdb"
+        )
+    return StoreError(f"the store {place} cannot be opened: {text.splitlines()[0]}")
+
+
+def schema_version(database: Database) -> str | None:
+    """Return the version written in the file; None for an empty one."""
+    with database.root.cursor() as cursor:
+        tables = {
+            name
+            for (name,) in cursor.execute(
+                "SELECT table_name FROM duckdb_tables() WHERE NOT temporary AND schema_name = 'main'"
+                " AND database_name = current_database()"
+            ).fetchall()
+        }
+        if "alembic_version" in tables:
+            rows = cursor.execute("SELECT version_num FROM alembic_version").fetchall()
+            if rows:
+                return str(rows[0][0])
+            tables.discard("alembic_version")
+        if tables:
+            raise StoreVersionError(
+                f"{database.path} is a DuckDB file but not a Barhouse store (it holds "
+                f"{', '.join(sorted(tables)[:3])}); name another file"
+            )
+    return None
+
+
+def _bring_up_to_date(database: Database) -> None:
+    version = schema_version(database)
+    if version == SCHEMA_VERSION:
+        return
+    if database.read_only:
+        raise StoreVersionError(
+            f"the store {database.path} has schema {version or 'none'}, this Barhouse reads {SCHEMA_VERSION}; "
+            f"open it once without read_only=True to upgrade it"
+        )
+    from store.upgrade import upgrade
+
+    try:
+        upgrade(database, version)
+    except StoreError:
+        raise
+    except Exception as error:
+        raise MigrationError(
+            f"upgrading {database.path or ':memory:'} from schema {version or 'none'} to {SCHEMA_VERSION} failed, "
+            f"the file is as it was: {error}"
+        ) from error

@@ -1,0 +1,96 @@
+"""Copies of a store's file, taken while it is open."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+
+from store.engine import Database, identity_of
+from store.errors import InputError, StoreError
+
+# Runs in a process of its own: closing a descriptor of the store's file here would end this process's lock on it.
+_COPY = """
+import os, shutil, sys
+shutil.copy(sys.argv[1], sys.argv[2])
+descriptor = os.open(sys.argv[2], os.O_RDWR)
+os.fsync(descriptor)
+os.close(descriptor)
+"""
+
+
+def copy_file(database: Database, target: Path, *, patience_seconds: float = 60) -> None:
+    """Copy an open store, whole and consistent, replacing ``target`` at once or not at all.
+
+    Writers wait meanwhile, readers do not, and the lock on the file is held throughout.
+
+    Parameters
+    ----------
+    target
+        A file beside which there is room for the copy; its folder must exist.
+    patience_seconds
+        How long to wait for a reader that keeps an old state alive, without which the file is not whole.
+
+    Raises
+    ------
+    InputError
+        ``target`` is the store itself.
+    StoreError
+        The store is in memory, was busy for too long, or the copy cannot be written; ``target`` is as it was.
+    """
+    if database.path is None:
+        raise StoreError("a store in memory has no file that could be copied")
+    target = target.expanduser().resolve()
+    if identity_of(target) == database.identity:
+        raise InputError(f"the copy {target} would be the store itself; name another file")
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    with database.writers_held():
+        _complete(database, database.path, patience_seconds)
+        try:
+            done = subprocess.run(
+                [sys.executable, "-I", "-S", "-c", _COPY, str(database.path), str(part)],
+                check=False,
+                capture_output=True,
+                text=True,
+            )
+            if done.returncode != 0:
+                why = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+                raise StoreError(f"copying {database.path} to {target} failed: {why}")
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+    _sync_folder(target.parent)
+
+
+def _complete(database: Database, path: Path, patience_seconds: float) -> None:
+    """Have everything committed written into the file itself."""
+    deadline = time.monotonic() + patience_seconds
+    while not database.read_only:
+        try:
+            database.root.execute("CHECKPOINT")
+            break
+        except duckdb.TransactionException as error:
+            if time.monotonic() >= deadline:
+                raise StoreError(
+                    f"the store {path} was busy for {patience_seconds:g} seconds: a query that began before the last "
+                    f"write is still running; copy again when it has ended"
+                ) from error
+            time.sleep(0.05)
+    log_file = path.with_name(f"{path.name}.wal")
+    if log_file.exists() and log_file.stat().st_size:
+        raise StoreError(f"{log_file} holds commits that {path} lacks; open the store for writing once, then copy it")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename in a folder last."""
+    if os.name == "nt":
+        return  # folders cannot be opened there
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
