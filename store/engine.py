@@ -190,8 +190,11 @@ class Database:
         with self._reader() as cursor:
             _check_reads(cursor.extract_statements(text))
             cursor.execute("BEGIN TRANSACTION READ ONLY")
-            # In one expression: a result that an error's traceback keeps alive would keep the file open.
-            return (cursor.sql(text, params=parameters) if parameters else cursor.sql(text)).to_arrow_table()
+            relation = cursor.sql(text, params=parameters) if parameters else cursor.sql(text)
+            try:
+                return relation.to_arrow_table() if relation is not None else pa.table({})
+            finally:
+                del relation  # an error's traceback would keep it, and with it the file
 
     @contextmanager
     def _reader(self) -> Iterator[duckdb.DuckDBPyConnection]:
