@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from store.engine import Transaction
+from store.sql import statement
 
 
 def account(transaction: Transaction, changed: str) -> None:
@@ -22,3 +23,14 @@ def account(transaction: Transaction, changed: str) -> None:
         transaction.run("account.add_coverage")
         transaction.run("account.add_gaps", bounds)
     transaction.run("account.grade")
+
+
+def take_stock(transaction: Transaction, condition: str) -> None:
+    """Put the definitions a write deals with, and the pieces of time they are accounted by, into temporary tables.
+
+    ``condition`` names the statement that selects them: ``account.of_reach`` or ``account.of_chunk``.
+    """
+    transaction.run("account.defined", condition=statement(condition))
+    (block_count,) = transaction.one("account.block_count")
+    blocks = statement("account.block_pieces") if block_count else ""
+    transaction.run("account.piece", blocks=blocks)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from coordinator import merging
-from coordinator.accounting import account
+from coordinator.accounting import account, take_stock
 from coordinator.deriving import GRACE, derive
 from coordinator.merging import Changes, Place
 from store import SessionStore
@@ -23,7 +23,6 @@ from store.engine import Transaction
 from store.errors import InputError
 from store.interval import Interval
 from store.models import IntervalChange, ProcessReport
-from store.sql import statement
 
 log = logging.getLogger("barhouse.processor")
 
@@ -114,8 +113,7 @@ class DataProcessor:
 def _process_chunk(transaction: Transaction, symbol_count: int) -> Batch:
     """Work on the first symbols of the temporary table ``waiting``."""
     transaction.run("derive.chunk", {"symbol_count": symbol_count})
-    transaction.run("account.defined", condition=statement("account.of_chunk"))
-    transaction.run("account.piece")
+    take_stock(transaction, "account.of_chunk")
     batch = Batch.begin(transaction, "process")
     _derive_again(transaction, batch)
     _derive_forward(transaction, batch)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from coordinator import merging
-from coordinator.accounting import account
+from coordinator.accounting import account, take_stock
 from coordinator.merging import Place
 from coordinator.rebuilding import rebuild
 from store.batch import Batch
@@ -37,8 +37,7 @@ def delete_bars(
     changes = merging.merge(transaction, "fresh", place, batch.batch_id, anew="deleting")
     transaction.run("load.invalidate", {"batch_id": batch.batch_id}, changed="delta")
     transaction.run("rebuild.symbols_named", {"symbols": [name]})
-    transaction.run("account.defined", condition=statement("account.of_chunk"))
-    transaction.run("account.piece")
+    take_stock(transaction, "account.of_chunk")
     transaction.run("account.progress_after_deletion")
     account(transaction, "delta")
     batch.deleted = changes.deleted
@@ -60,8 +59,7 @@ def end_session(transaction: Transaction, session_date: date, names: Sequence[st
     if moved:
         transaction.run("load.advance")
         nothing = statement("rebuild.nothing_changed")
-        transaction.run("account.defined", condition=statement("account.of_reach"))
-        transaction.run("account.piece")
+        take_stock(transaction, "account.of_reach")
         transaction.run("account.progress_of_base", fresh=nothing)
         account(transaction, nothing)
     return moved

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import pyarrow as pa
 
 from coordinator import merging, reading
-from coordinator.accounting import account
+from coordinator.accounting import account, take_stock
 from coordinator.merging import Changes, Place
 from coordinator.sources import LoadOptions, Source
 from store import kept_calendar
@@ -59,6 +59,7 @@ def load(
     transaction: Transaction, source: Source, interval: Interval, symbol: str | None, options: LoadOptions
 ) -> LoadReport:
     """Load a source into the base interval of one symbol, or of those it names; see ``SessionCoordinator.load``."""
+    source = reading.with_headers_compared(source, transaction)
     columns = reading.columns_of(source, transaction)
     parts = reading.map_columns(columns, source, options)
     calendar_names = _map_symbols(transaction, source, parts, interval, symbol)
@@ -116,6 +117,7 @@ def _map_symbols(
         rows = reading.rows_of(source, transaction)
         given = [text for (text,) in transaction.run("load.symbols_given", symbol=column.sql, rows=rows)]
     else:
+        _refuse_several(transaction, source, parts["symbol"], symbol)
         given = [symbol]
     spelled = {text: text.strip().upper() for text in given}
     known = {row[0]: row[1:] for row in transaction.run("load.definitions", {"symbols": sorted(set(spelled.values()))})}
@@ -137,6 +139,20 @@ def _map_symbols(
     arrays = [pa.array(column, type_) for column, type_ in zip(columns, types, strict=True)]
     transaction.register("symbol_map", pa.table(arrays, names=list(names)))
     return {row[2] for row in mapped if row[2] is not None}
+
+
+def _refuse_several(transaction: Transaction, source: Source, column: reading.Column | None, symbol: str) -> None:
+    """A source that names several symbols is not taken as bars of one."""
+    if column is None:
+        return
+    rows = reading.rows_of(source, transaction)
+    named = transaction.run("load.symbols_given", symbol=column.sql, rows=rows)
+    if len(named) > 1:
+        listed = ", ".join(sorted(str(name) for (name,) in named[:3]))
+        raise SourceError(
+            f"{source.name} names {len(named)} symbols in its column {column.name} ({listed}, ...), not only {symbol}; "
+            f'leave out symbol= to load each, or say columns={{"symbol": None}} if the column means something else'
+        )
 
 
 def _refuse_symbol(transaction: Transaction, name: str, refusal: str | None, interval: Interval) -> None:
@@ -166,14 +182,17 @@ def _stage(
             f"such as timezone='UTC' or timezone='America/New_York'"
         )
     today = transaction.now.date()
-    # A stamp far ahead is a bar that has not ended; it needs no calendar to be refused.
+    # A stamp far ahead is a bar that has not ended; it needs no calendar to be refused. Local dates run up to a day
+    # ahead of UTC.
     first_date = max(first.date(), _EARLIEST) if first else today
-    last_date = min(last.date(), today) if last else today
+    last_date = min(last.date(), today + timedelta(days=1)) if last else today
     kept_calendar.reach(transaction, calendar_names, min(first_date, last_date), last_date)
     zoned = naive > 0 and options.timezone is not None
+    if options.timezone is not None:
+        pieces = zone_pieces(options.timezone, first_date, last_date)  # also says when there is no such zone
     infers = zoned and options.ambiguous == "infer"
     if zoned:
-        transaction.register("zone_piece", zone_pieces(str(options.timezone), first_date, last_date))
+        transaction.register("zone_piece", pieces)
     if infers:
         transaction.run("load.infer_occurrence")
     dates = {"first": first_date, "last": last_date}
@@ -190,13 +209,12 @@ def _stage(
             "volume_limit": VOLUME_LIMIT,
             "trade_count_limit": TRADE_COUNT_LIMIT,
             "latest_end": transaction.now + _CLOCK_TOLERANCE,
+            **({"first_local": first_date, "last_local": last_date} if zoned else {}),
             **parameters,
         },
         raw=statement("load.in_order_inferred" if infers else "load.in_order"),
         zoned=zone_join if zoned else "",
-        stamp="coalesce(r.instant_given, instant(epoch_us(r.local) - z.offset_seconds * 1000000))"
-        if zoned
-        else "r.instant_given",
+        stamp=statement("load.stamp_of_zone") if zoned else "r.instant_given",
         ambiguous=_AMBIGUOUS[options.ambiguous] if zoned else "false",
         symbol_match="m.symbol_given = r.symbol_given" if by_symbol else "true",
         placed=placed,
@@ -286,7 +304,13 @@ def _write(transaction: Transaction, fresh: _Fresh, batch: Batch, options: LoadO
         transaction.run("load.resent", fresh=fresh.table)
         place = Place(*transaction.one("load.resent_place"))
         changes = merging.merge(
-            transaction, fresh.table, place, batch.batch_id, anew="resent", inside=merging.IN_SESSION
+            transaction,
+            fresh.table,
+            place,
+            batch.batch_id,
+            anew="resent",
+            inside=merging.IN_SESSION,
+            spared=statement("load.spared"),
         )
     else:
         overlapping, *bounds = transaction.one("load.overlap")
@@ -300,8 +324,7 @@ def _write(transaction: Transaction, fresh: _Fresh, batch: Batch, options: LoadO
     transaction.run("load.advance")
     if changes != Changes():
         transaction.run("load.invalidate", {"batch_id": batch.batch_id}, changed=changed)
-    transaction.run("account.defined", condition=statement("account.of_reach"))
-    transaction.run("account.piece")
+    take_stock(transaction, "account.of_reach")
     transaction.run("account.progress_of_base", fresh=fresh.table)
     account(transaction, changed)
     return changes

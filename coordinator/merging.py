@@ -47,14 +47,19 @@ def merge(
     *,
     anew: str | None = None,
     inside: str = IN_RANGE,
+    spared: str = "",
 ) -> Changes:
     """Write the bars of the table ``fresh`` where they differ from those that are there.
 
     ``anew`` names a table of places (joined by ``inside``) whose bars are deleted unless they are among the fresh
-    ones. The differences stay in the temporary table ``delta``.
+    ones; ``spared`` is a further condition they must meet to go. The differences stay in the temporary table ``delta``.
     """
     bounds = {"first_start": place.first_start, "last_end": place.last_end}
-    gone = statement("merge.gone").format(fresh=fresh, place=anew, inside=inside) if anew is not None else ""
+    gone = (
+        statement("merge.gone").format(fresh=fresh, place=anew, inside=inside, spared=spared)
+        if anew is not None
+        else ""
+    )
     ids = {"first_id": place.first_id, "last_id": place.last_id}
     transaction.run("merge.compare", {**bounds, **ids}, fresh=fresh, gone=gone)
     inserted, revised, deleted, first_start, last_start = transaction.one("merge.count_changes")

@@ -6,8 +6,9 @@ stamps without a time zone are errors that say which option settles them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from coordinator.sources import LoadOptions, Source
 from store.bar import NAMES, REQUIRED
@@ -29,6 +30,8 @@ _INTEGERS = {
 }
 _FLOATS = {"FLOAT", "DOUBLE"}
 _NAIVE = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}
+#: A date, or a date and time, with nothing after it that would change its meaning (AM, the name of a zone).
+_PLAIN = r"^[0-9]+[-/][0-9]+[-/][0-9]+([ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?)?$"
 _OFFSET = r"[0-9]{1,2}:[0-9]{2}.*?( ?(?:[zZ]|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?))$"
 
 
@@ -65,11 +68,29 @@ def rows_of(source: Source, transaction: Transaction, *, noting_malformed: bool 
     if source.format == "arrow":
         transaction.register("source_frame", source.table)
         return statement("load.arrow_rows")
-    paths = "[" + ", ".join(literal(path) for path in source.paths) + "]"
+    quoted_paths = [literal(_taken_literally(path)) for path in source.paths]
+    together = "[" + ", ".join(quoted_paths) + "]"
     if source.format == "parquet":
-        return statement("load.parquet_rows").format(paths=paths)
-    name = "load.csv_rows_noting_malformed" if noting_malformed else "load.csv_rows"
-    return statement(name).format(paths=paths, skip=source.skip_rows)
+        return statement("load.parquet_rows").format(paths=together)
+    text = statement("load.csv_rows_noting_malformed" if noting_malformed else "load.csv_rows")
+    if not source.mixed:
+        return text.format(paths=together, skip=source.skip_rows)
+    # DuckDB puts text files together by name, or notes malformed lines, but not both.
+    each = [f"SELECT * FROM {text.format(paths=path, skip=source.skip_rows)}" for path in quoted_paths]
+    return "(" + " UNION ALL BY NAME ".join(each) + ")"
+
+
+def _taken_literally(path: str) -> str:
+    """A path for DuckDB, which would read ``[1]``, ``*`` and ``?`` in it as a pattern."""
+    return re.sub(r"([\[*?])", r"[\1]", path)
+
+
+def with_headers_compared(source: Source, transaction: Transaction) -> Source:
+    """The source, knowing whether its text files name different columns and must be put together by name."""
+    if source.format != "csv" or len(source.paths) < 2:
+        return source
+    headers = {tuple(columns_of(replace(source, paths=(path,)), transaction)) for path in source.paths}
+    return replace(source, mixed=len(headers) > 1)
 
 
 def columns_of(source: Source, transaction: Transaction) -> dict[str, Column]:
@@ -82,6 +103,11 @@ def columns_of(source: Source, transaction: Transaction) -> dict[str, Column]:
     """
     import duckdb
 
+    if source.table is not None:
+        names = [name.casefold() for name in source.table.column_names]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise SourceError(f"{source.name} has several columns of one name: {', '.join(twice)}; rename them")
     try:
         described = transaction.run("load.describe", rows=rows_of(source, transaction))
     except duckdb.Error as error:
@@ -100,7 +126,8 @@ def map_columns(columns: Mapping[str, Column], source: Source, options: LoadOpti
     chosen = {_part(part): name for part, name in options.columns.items()}
     if options.volume_column is not None:
         chosen["volume"] = options.volume_column
-    folded = {name.strip().casefold(): column for name, column in columns.items()}
+    # A column without any value (all of it null) is no column.
+    folded = {name.strip().casefold(): column for name, column in columns.items() if column.type.strip('"') != "NULL"}
     found: dict[str, Column | None] = {}
     for part, names in NAMES.items():
         if part in chosen:
@@ -165,6 +192,9 @@ def read(
     """
     import duckdb
 
+    if source.format == "csv":
+        for table in ("malformed", "malformed_scan"):
+            transaction.run("load.forget_malformed", table=table)
     stamp = parts["bar_start"]
     assert stamp is not None
     local, instant = _stamp(stamp, source, options, wants_dates=wants_dates)
@@ -196,18 +226,30 @@ def _stamp(column: Column, source: Source, options: LoadOptions, *, wants_dates:
             raise SourceError(
                 f"timestamp_format={form!r} is for numbers, but {column.name} is {column.type}; leave it out"
             )
-        instant = f"make_timestamptz((TRY_CAST({name} AS BIGINT) {_EPOCHS[form]})::BIGINT)"
+        # Through trim, or DuckDB casts while it reads and calls the line malformed.
+        number = f"trim({name}::VARCHAR)" if column.is_text else name
+        micros = f"(TRY_CAST({number} AS BIGINT)::HUGEINT {_EPOCHS[form]})"
+        instant = f"CASE WHEN abs({micros}) < 253402300800000000 THEN make_timestamptz({micros}::BIGINT) END"
         return (f"timezone('UTC', {instant})" if wants_dates else none[0]), instant
     if column.is_text:
         text = f"trim({name}::VARCHAR)"
         if form is None:
+            text = f"upper({text})"
+            plain = f"regexp_matches({text}, {literal(_PLAIN)})"
             offset = f"regexp_matches({text}, {literal(_OFFSET)})"
             bare = f"regexp_replace({text}, ' ?([zZ]|UTC|GMT|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$', '')"
-            local = f"CASE WHEN {offset} THEN TRY_CAST({bare} AS TIMESTAMP) ELSE TRY_CAST({text} AS TIMESTAMP) END"
-            return local, f"CASE WHEN {offset} THEN TRY_CAST({text} AS TIMESTAMPTZ) END"
+            instant = f"CASE WHEN {offset} THEN TRY_CAST({text} AS TIMESTAMPTZ) END"
+            local = (
+                f"CASE WHEN {plain} THEN TRY_CAST({text} AS TIMESTAMP) "
+                f"WHEN ({instant}) IS NOT NULL THEN TRY_CAST({bare} AS TIMESTAMP) END"
+            )
+            return local, instant
         if "%z" in form or "%Z" in form:
             instant = f"try_strptime({text}, {literal(form)})::TIMESTAMPTZ"
-            return (f"timezone('UTC', {instant})" if wants_dates else none[0]), instant
+            if not wants_dates or not form.endswith("%z"):
+                return (f"timezone('UTC', {instant})" if wants_dates else none[0]), instant
+            bare = f"regexp_replace({text}, '(Z|[+-][0-9]{{2}}:?[0-9]{{2}})$', '')"
+            return f"try_strptime({bare}, {literal(form.removesuffix('%z'))})::TIMESTAMP", instant
         return f"try_strptime({text}, {literal(form)})::TIMESTAMP", none[1]
     if form is not None:
         raise SourceError(
@@ -215,7 +257,8 @@ def _stamp(column: Column, source: Source, options: LoadOptions, *, wants_dates:
         )
     if column.type in _NAIVE:
         return f"{name}::TIMESTAMP", none[1]
-    if column.type == "TIMESTAMP WITH TIME ZONE":
+    if column.type in ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"):
+        name = f"{name}::TIMESTAMPTZ"
         own = options.timezone or source.zones.get(column.name, "UTC")
         return (f"timezone({literal(own)}, {name})" if wants_dates else none[0]), name
     if column.type in _INTEGERS | _FLOATS:

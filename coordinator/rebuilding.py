@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from coordinator import merging
-from coordinator.accounting import account
+from coordinator.accounting import account, take_stock
 from coordinator.deriving import derive
 from coordinator.merging import Changes, Place
 from store import kept_calendar, verification
@@ -49,8 +49,7 @@ def rebuild(transaction: Transaction, batch: Batch, *, clock: datetime | None) -
         transaction.run("rebuild.raise_watermarks")
     transaction.run("rebuild.rewind")
     transaction.run("rebuild.forget_invalidations")
-    transaction.run("account.defined", condition=of_chunk)  # the watermarks have moved
-    transaction.run("account.piece")
+    take_stock(transaction, "account.of_chunk")  # the watermarks have moved
     transaction.run("derive.waiting", {"clock": clock or _EVERYWHERE.first_start})
     transaction.run("derive.forward")
     targets, first_start, last_end, *_ = transaction.one("derive.target_bounds")

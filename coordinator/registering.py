@@ -83,6 +83,9 @@ def _offered(
     if base is not None:
         return {name: [base] for name in names}
     if isinstance(available, Mapping):
+        for name, offered in available.items():
+            if isinstance(offered, str):
+                raise InputError(f"available of {name} takes a list of intervals; write [{offered!r}]")
         by_name = {canonical_symbol(name): list(offered) for name, offered in available.items()}
         stated = {name: by_name.get(name, []) for name in names}
     else:

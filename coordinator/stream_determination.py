@@ -62,7 +62,7 @@ def _explain(wanted: list[Interval], offered: list[Interval]) -> str:
             f"{listed(alone)} cannot be derived from what is available ({listed(offered)}); "
             f"a base of {enough or USUAL_BASES[0]} would do"
         )
-    finer = USUAL_BASES[0] if wanted[0].length % 60 else USUAL_BASES[1]
+    finer = next(base for base in reversed(USUAL_BASES) if all(base.tiles(one) for one in wanted))
     return (
         f"no single available interval ({listed(offered)}) tiles all of {listed(wanted)}; a symbol has one base "
         f"interval: ask for fewer, or offer a finer base such as {finer}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 import pyarrow as pa
@@ -28,8 +29,16 @@ def _as_arrow(data: object) -> pa.Table:
     if pandas is not None and isinstance(data, pandas.DataFrame):
         # Vendors' frames carry the stamps in the index.
         frame = data
-        if not isinstance(data.index, pandas.RangeIndex):
-            frame = data.rename_axis("timestamp" if data.index.name is None else data.index.name).reset_index()
+        # A numbered index (rows left out leave one) says nothing, and a name that is a column says it already.
+        levels = [
+            level
+            for level, name in enumerate(data.index.names)
+            if name not in data.columns
+            and not (name is None and pandas.api.types.is_integer_dtype(data.index.get_level_values(level)))
+        ]
+        if levels:
+            names = ["timestamp" if name is None else name for name in data.index.names]
+            frame = data.set_axis(data.index.set_names(names)).reset_index(level=levels)
         return pa.Table.from_pandas(frame.rename(columns=str), preserve_index=False)
     if polars is not None and isinstance(data, polars.LazyFrame):
         data = data.collect()
@@ -40,7 +49,8 @@ def _as_arrow(data: object) -> pa.Table:
     if isinstance(data, pa.RecordBatchReader):
         return data.read_all()
     if hasattr(data, "__arrow_c_stream__"):
-        return pa.table(data)
+        with contextlib.suppress(pa.ArrowException, TypeError, ValueError):  # a single column is no table
+            return pa.table(data)
     if hasattr(data, "to_table"):  # pyarrow.dataset, not imported for the asking
         return data.to_table()
     raise SourceError(

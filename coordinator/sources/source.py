@@ -24,7 +24,7 @@ class Source:
     format
         How the rows are stored; ``arrow`` means ``table`` holds them.
     paths
-        The files, in the order they are read.
+        The files, in the order they are read; ``mixed`` when they do not name the same columns.
     table
         The rows themselves, for frames.
     zones
@@ -35,6 +35,7 @@ class Source:
     format: Format
     paths: tuple[str, ...] = ()
     skip_rows: int = 0
+    mixed: bool = False
     table: pa.Table | None = None
     zones: Mapping[str, str] = field(default_factory=dict)
 

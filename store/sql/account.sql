@@ -15,6 +15,17 @@ interval_id IN (SELECT interval_id FROM reach)
 -- Those of the symbols that one transaction works on.
 symbol_id IN (FROM chunk)
 
+-- name: block_count
+-- How many of them cover whole sessions.
+SELECT count(*) FROM defined WHERE kind <> 'session';
+
+-- name: block_pieces
+-- Blocks of sessions.
+UNION ALL
+SELECT calendar, kind, first_date, last_date, block_open, block_close, expected_count
+FROM calendar_block
+WHERE (calendar, kind) IN (SELECT (calendar, kind) FROM defined)
+
 -- name: piece
 -- The pieces of time that intervals are accounted by: sessions, and blocks of sessions for 1d and longer.
 CREATE OR REPLACE TEMP TABLE piece AS
@@ -22,10 +33,7 @@ SELECT calendar, 'session' AS kind, session_date AS first_date, session_date AS 
        session_open AS open_, session_close AS close_, 1 AS expected_count
 FROM calendar_session
 WHERE calendar IN (SELECT calendar FROM defined)
-UNION ALL
-SELECT calendar, kind, first_date, last_date, block_open, block_close, expected_count
-FROM calendar_block
-WHERE (calendar, kind) IN (SELECT (calendar, kind) FROM defined);
+{blocks};
 
 -- name: progress_of_base
 -- How far loaded intervals were accounted for, how far they are now, and where their range starts.

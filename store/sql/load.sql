@@ -4,6 +4,10 @@
 -- The columns a source has.
 DESCRIBE SELECT * FROM {rows};
 
+-- name: forget_malformed
+-- What an earlier load of the same transaction noted.
+DROP TABLE IF EXISTS temp.{table};
+
 -- name: symbols_given
 -- The symbols a source names, each once, as it spells them.
 SELECT DISTINCT {symbol}::VARCHAR FROM {rows} WHERE {symbol} IS NOT NULL;
@@ -16,11 +20,17 @@ WHERE NOT derived AND list_contains($symbols::VARCHAR[], symbol);
 
 -- name: read
 -- The rows as given, parsed but not judged. The order of the table is the order of the source.
+-- Stamps outside the years 1 to 9999 are none: nothing but a database could hold them.
 CREATE OR REPLACE TEMP TABLE raw AS
+SELECT * REPLACE (
+    CASE WHEN local BETWEEN TIMESTAMP '0001-01-02' AND TIMESTAMP '9999-12-30' THEN local END AS local,
+    CASE WHEN instant_given BETWEEN beginning() AND make_timestamptz(253402214400000000) THEN instant_given END
+        AS instant_given)
+FROM (
 SELECT {symbol} AS symbol_given, {local} AS local, {instant} AS instant_given,
        {open} AS open, {high} AS high, {low} AS low, {close} AS close, {volume} AS volume,
        {trade_count} AS trade_count, {vwap} AS vwap, {misread} AS misread
-FROM {rows};
+FROM {rows});
 
 -- name: bounds
 -- How many rows there are, the time they span, and how many stamps need a time zone to mean an instant.
@@ -65,12 +75,19 @@ LEFT JOIN zone_piece AS z ON z.local_day = r.local::DATE - DATE '1970-01-01'
                          AND r.local >= z.local_from AND r.local < z.local_to
                          AND r.instant_given IS NULL AND {occurrence}
 
+-- name: stamp_of_zone
+-- The instant of a stamp: as given, or by its zone. Local times so far off that no zone was asked for are decided as
+-- if they were UTC: they are refused in any case, for lying in the future or before every calendar.
+coalesce(r.instant_given, instant(epoch_us(r.local) - z.offset_seconds * 1000000),
+         CASE WHEN r.local < $first_local::DATE OR r.local >= $last_local::DATE + 1
+              THEN instant(epoch_us(r.local)) END)
+
 -- name: infer_occurrence
 -- Which pass through the repeated hour an ambiguous stamp belongs to: the second, once the clock has gone back
 -- between one row of the symbol and the next. In a source that runs backwards the passes come the other way round.
 CREATE OR REPLACE TEMP TABLE inferred AS
 WITH ordered AS (
-    SELECT row_number() OVER () AS file_row, symbol_given, local, instant_given FROM raw
+    SELECT row_number() OVER () AS file_row, upper(trim(symbol_given)) AS symbol_given, local, instant_given FROM raw
 ),
 direction AS (
     SELECT symbol_given, arg_min(local, file_row) > arg_max(local, file_row) AS backwards
@@ -86,7 +103,8 @@ repeated AS (
     WHERE r.instant_given IS NULL
 ),
 stepped AS (
-    SELECT *, local <= lag(local) OVER (PARTITION BY symbol_given, local_from ORDER BY position) AS steps_back
+    SELECT *, coalesce(local <= lag(local) OVER (PARTITION BY symbol_given, local_from ORDER BY position), false)
+               AS steps_back
     FROM repeated
 ),
 passed AS (
@@ -105,7 +123,7 @@ WITH segment AS (
     SELECT *, lead(segment_open) OVER (PARTITION BY calendar ORDER BY segment_open) AS next_open
     FROM calendar_segment
     WHERE calendar IN (SELECT calendar FROM symbol_map)
-      AND session_date BETWEEN $first::DATE - 15 AND $last::DATE + 15
+      AND session_date BETWEEN $first::DATE - 200 AND $last::DATE + 200
 ),
 piece AS (
     SELECT calendar, session_date, segment, segment_open AS piece_from, segment_close AS piece_to,
@@ -335,12 +353,12 @@ JOIN (SELECT row_number() OVER () AS file_row, to_json(r)::VARCHAR AS given FROM
 -- name: malformed_given
 -- Lines of a text file that are no rows: too few or too many fields.
 SELECT NULL AS file_row, csv_line AS given, 'line ' || line || ' is no row: ' || any_value(error_message) AS reason
-FROM malformed GROUP BY line, csv_line
+FROM malformed GROUP BY scan_id, file_id, line, csv_line
 UNION ALL
 
 -- name: count_malformed
 -- How many lines of a text file are no rows.
-SELECT count(DISTINCT line) FROM malformed;
+SELECT count(DISTINCT (scan_id, file_id, line)) FROM malformed;
 
 -- name: keep_rejects
 -- The rows left out become part of the store.
@@ -364,6 +382,11 @@ FROM reach WHERE first_start < complete_through;
 -- The sessions the rows belong to, each to be replaced whole.
 CREATE OR REPLACE TEMP TABLE resent AS
 SELECT DISTINCT interval_id, session_date FROM {fresh} WHERE session_date IS NOT NULL;
+
+-- name: spared
+-- Bars that a refused row stood for: a re-sent session does not take them away.
+AND NOT EXISTS (SELECT 1 FROM staged AS s
+                WHERE s.reason IS NOT NULL AND s.interval_id = b.interval_id AND s.bar_start = b.bar_start)
 
 -- name: resent_place
 -- The part of the bar table that those sessions and the rows take up.

@@ -34,6 +34,7 @@ FROM bar AS b
 SEMI JOIN {place} AS p ON {inside}
 WHERE b.bar_start >= $first_start::TIMESTAMPTZ AND b.bar_start < $last_end::TIMESTAMPTZ
   AND NOT EXISTS (SELECT 1 FROM {fresh} AS f WHERE f.interval_id = b.interval_id AND f.bar_start = b.bar_start)
+  {spared}
 UNION ALL
 
 -- name: no_delta

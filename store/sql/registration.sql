@@ -100,7 +100,9 @@ SELECT interval, session_date, gap_start, gap_end, missing_count FROM gaps WHERE
 
 -- name: remove
 -- Strike a symbol off; its row and its definitions stay, for history is told by them.
-UPDATE symbol SET removed_at = $now WHERE symbol_id = $symbol_id;
+UPDATE symbol SET removed_at = greatest($now, (SELECT coalesce(later(max(s.removed_at), 1), $now)
+                                               FROM symbol AS s WHERE s.symbol = symbol.symbol))
+WHERE symbol_id = $symbol_id;
 
 -- name: leaving
 -- The intervals a symbol has.

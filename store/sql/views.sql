@@ -120,6 +120,7 @@ GROUP BY calendar, kind, unit, length, base_unit, base_length, block;
 -- macro: pending
 -- The derived intervals whose next bucket is closed, and how far they can be derived: a bucket that base bars have
 -- reached is closed once they are complete through its end, or once its end is no later than the given instant.
+-- An interval that is derived nowhere yet starts with its base's first session.
 CREATE MACRO pending(clock_) AS TABLE
 WITH reached AS (
     SELECT DISTINCT calendar, kind, unit, length, closing_seconds, complete_through
@@ -160,7 +161,10 @@ closed AS (
 SELECT d.interval_id, d.symbol_id, d.derived_through, c.through_ AS new_through
 FROM definition AS d
 JOIN closed AS c USING (calendar, kind, length, closing_seconds, complete_through)
-WHERE d.derived AND c.through_ > coalesce(d.derived_through, beginning());
+LEFT JOIN (SELECT interval_id AS base_id, min(session_date) AS first_date FROM session_coverage GROUP BY interval_id) AS f
+       USING (base_id)
+LEFT JOIN calendar_session AS s ON s.calendar = d.calendar AND s.session_date = f.first_date
+WHERE d.derived AND c.through_ > coalesce(d.derived_through, s.session_open);
 
 -- view: bars
 -- Every bar the store holds now, base and derived.

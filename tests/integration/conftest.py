@@ -1,0 +1,57 @@
+"""A store for each test: a copy of one that was made once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from load_kit import Bench, copy_template, make_template, make_template_of_every_kind
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "bars.duckdb"
+    make_template(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def template_of_every_kind(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "bars.duckdb"
+    make_template_of_every_kind(path)
+    return path
+
+
+@pytest.fixture
+def bench(template: Path, tmp_path: Path) -> Iterator[Bench]:
+    """A store of the test's own: SPY and QQQ with minutes of XNYS, and more (see ``make_template``)."""
+    made = Bench(copy_template(template, tmp_path), tmp_path)
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def kinds(template_of_every_kind: Path, tmp_path: Path) -> Iterator[Bench]:
+    """A store of the test's own with every kind of symbol (see ``make_template_of_every_kind``)."""
+    made = Bench(copy_template(template_of_every_kind, tmp_path), tmp_path)
+    yield made
+    made.store.close()
+
+
+@pytest.fixture(scope="module")
+def bench_of_module(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """One store for tests of a module that do not mind each other's bars."""
+    folder = tmp_path_factory.mktemp("module")
+    made = Bench(copy_template(template, folder), folder)
+    yield made
+    made.store.close()
+
+
+@pytest.fixture(scope="module")
+def shared_bench(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """One store for tests of a module that leave nothing behind."""
+    folder = tmp_path_factory.mktemp("shared")
+    made = Bench(copy_template(template, folder), folder)
+    yield made
+    made.store.close()

@@ -1,0 +1,189 @@
+"""Interval: grammar, the one spelling of each length, order, and what tiles what."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from store.errors import BarhouseError, IntervalError
+from store.interval import Interval, parse_all
+
+
+@pytest.mark.parametrize(
+    ("given", "spelled"),
+    [
+        ("1s", "1s"),
+        ("59s", "59s"),
+        ("60s", "1m"),
+        ("90s", "90s"),
+        ("3600s", "1h"),
+        ("5400s", "90m"),
+        ("1m", "1m"),
+        ("60m", "1h"),
+        ("61m", "61m"),
+        ("90m", "90m"),
+        ("120m", "2h"),
+        ("1439m", "1439m"),
+        ("1h", "1h"),
+        ("23h", "23h"),
+        ("86399s", "86399s"),
+        ("1d", "1d"),
+        ("7d", "7d"),
+        ("1w", "1w"),
+        ("4w", "4w"),
+        ("1mo", "1mo"),
+        ("12mo", "12mo"),
+    ],
+)
+def test_each_length_has_one_spelling(given: str, spelled: str) -> None:
+    interval = Interval.parse(given)
+    assert str(interval) == spelled
+    assert Interval.parse(spelled) == interval
+    assert hash(Interval.parse(spelled)) == hash(interval)
+    assert Interval.parse(interval) is interval
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *("1M", "5M", "0m", "05m", "01mo", "-5m", "+5m", "1.5m", "1e3s", "m", "5", "5x", "ticks", "1y", "1min"),
+        *("5mins", "1hr", "1D", "1H", "1W", "1Mo", "1mO", "1MO", "1_0m", "1m5s", "1h30m", "5m 1h"),
+        *("", " ", "5 m", " 5m", "5m ", "5m\n", "5\uff4d", "\u0665m"),
+    ],
+)
+def test_everything_else_is_refused(given: str) -> None:
+    with pytest.raises(IntervalError) as refused:
+        Interval.parse(given)
+    assert repr(given) in str(refused.value), "what was given"
+    assert "Nmo" in str(refused.value), "what is allowed"
+
+
+@pytest.mark.parametrize("given", ["24h", "25h", "1440m", "86400s", "100000s", "99999999999999999999m"])
+def test_intraday_stays_below_24_hours(given: str) -> None:
+    with pytest.raises(IntervalError, match=r"below 24h.*'1d'"):
+        Interval.parse(given)
+
+
+def test_capital_m_names_both_readings() -> None:
+    with pytest.raises(IntervalError, match=r"'1mo'.*'1m'"):
+        Interval.parse("1M")
+    with pytest.raises(IntervalError, match=r"'15mo'.*'15m'"):
+        Interval.parse("15M")
+
+
+@pytest.mark.parametrize(("given", "meant"), [("1D", "1d"), ("5Mo", "5mo"), (" 5m", "5m"), ("05m", "5m")])
+def test_a_slip_names_what_was_meant(given: str, meant: str) -> None:
+    with pytest.raises(IntervalError, match=f"write '{meant}'"):
+        Interval.parse(given)
+
+
+@pytest.mark.parametrize("given", [None, 5, 5.0, b"5m", ["5m"]])
+def test_only_text_is_an_interval(given: object) -> None:
+    with pytest.raises(IntervalError):
+        Interval.parse(given)  # type: ignore[arg-type]
+
+
+def test_an_interval_error_is_a_value_error() -> None:
+    assert issubclass(IntervalError, BarhouseError)
+    assert issubclass(IntervalError, ValueError)
+
+
+def test_order_is_by_length_and_total() -> None:
+    ordered = [
+        "1s",
+        "5s",
+        "1m",
+        "90s",
+        "5m",
+        "15m",
+        "1h",
+        "90m",
+        "4h",
+        "23h",
+        "1d",
+        "2d",
+        "7d",
+        "1w",
+        "2w",
+        "30d",
+        "1mo",
+        "3mo",
+        "12mo",
+    ]
+    ranks = [Interval.parse(text) for text in ordered]
+    for spun in range(0, len(ranks), 4):
+        assert [str(one) for one in sorted(ranks[spun:] + ranks[:spun])] == ordered
+    for left, right in itertools.combinations(ranks, 2):
+        assert left < right
+        assert not right < left
+
+
+def test_parse_all_sorts_and_drops_repeats() -> None:
+    assert [str(one) for one in parse_all(["1d", "60m", "5m", "1h", Interval.parse("5m")])] == [
+        "5m",
+        "1h",
+        "1d",
+    ]
+    assert [str(one) for one in parse_all(one for one in ("1h", "1m"))] == ["1m", "1h"]
+
+
+@pytest.mark.parametrize("given", [[], (), set()])
+def test_parse_all_wants_one_at_least(given: list[str]) -> None:
+    with pytest.raises(IntervalError, match="no interval given"):
+        parse_all(given)
+
+
+def test_parse_all_does_not_take_a_text_apart() -> None:
+    with pytest.raises(IntervalError, match=r"\['1m'\]"):
+        parse_all("1m")
+
+
+# What one interval tiles, written down: the row's interval fills the columns' bars exactly.
+TILES = {
+    "1s": "1s 5s 1m 90s 7m 1h 1d 2d 1w 1mo",
+    "1m": "1m 7m 1h 1d 2d 1w 1mo",
+    "5m": "1h 1d 2d 1w 1mo",
+    "30m": "1h 1d 2d 1w 1mo",
+    "7m": "7m 1d 2d 1w 1mo",
+    "1h": "1h 1d 2d 1w 1mo",
+    "1d": "1d 2d 1w 1mo",
+    "2d": "2d",
+    "1w": "1w",
+    "1mo": "1mo",
+}
+COLUMNS = ["1s", "5s", "1m", "90s", "7m", "1h", "1d", "2d", "1w", "1mo"]
+
+
+@pytest.mark.parametrize("base", TILES)
+def test_tiles(base: str) -> None:
+    found = [one for one in COLUMNS if Interval.parse(base).tiles(Interval.parse(one))]
+    assert found == TILES[base].split()
+
+
+@pytest.mark.parametrize(
+    ("base", "other", "tiles"),
+    [
+        ("2d", "4d", True),
+        ("2d", "3d", False),
+        ("1w", "2w", True),
+        ("2w", "4w", True),
+        ("2w", "3w", False),
+        ("1mo", "3mo", True),
+        ("3mo", "12mo", True),
+        ("1w", "1mo", False),
+        ("7d", "1w", False),
+        ("4w", "1mo", False),
+    ],
+)
+def test_blocks_tile_multiples_of_themselves_alone(base: str, other: str, tiles: bool) -> None:
+    assert Interval.parse(base).tiles(Interval.parse(other)) is tiles
+
+
+def test_tiling_is_transitive_and_reflexive() -> None:
+    every = [Interval.parse(one) for one in [*COLUMNS, "5m", "15m", "30m", "4d", "2w", "3mo"]]
+    for one in every:
+        assert one.tiles(one)
+    for first, second, third in itertools.product(every, repeat=3):
+        if first.tiles(second) and second.tiles(third):
+            assert first.tiles(third), (str(first), str(second), str(third))
