@@ -11,11 +11,20 @@ import sys
 
 import click
 
-from coordinator import cli_read, cli_write
-from coordinator.cli_errors import MEANINGS, Commands, ExitCode
+from coordinator import cli_calendar, cli_read, cli_verify, cli_write
+from coordinator.cli_errors import MEANINGS, Commands, ExitCode, in_options
 from coordinator.cli_shared import DEFAULT_STORE, Settings
 
 __all__ = ["ExitCode", "cli", "main"]
+
+
+class _InOptions(logging.Formatter):
+    """Spells what the library logs as its errors are spelled: with options."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Spell one record."""
+        return in_options(super().format(record))
+
 
 _CODES = "\n".join(f"  {code.value}  {meaning}" for code, meaning in MEANINGS.items())
 
@@ -49,7 +58,7 @@ def cli(ctx: click.Context, store: str, verbose: bool) -> None:
     """
     ctx.obj = Settings(store, verbose)
     log, handler = logging.getLogger("barhouse"), logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("barhouse: %(message)s"))
+    handler.setFormatter(_InOptions("barhouse: %(message)s"))
     level, propagates = log.level, log.propagate
     log.addHandler(handler)
     log.setLevel(logging.DEBUG if verbose else logging.WARNING)
@@ -62,7 +71,7 @@ def cli(ctx: click.Context, store: str, verbose: bool) -> None:
         log.propagate = propagates
 
 
-for _one in (*cli_write.COMMANDS, *cli_read.COMMANDS):
+for _one in (*cli_write.COMMANDS, *cli_read.COMMANDS, *cli_verify.COMMANDS, *cli_calendar.COMMANDS):
     cli.add_command(_one)
 
 

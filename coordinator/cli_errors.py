@@ -23,6 +23,7 @@ class ExitCode(enum.IntEnum):
     BAD_INPUT = 3
     STORE = 4
     REJECTS = 5
+    DIFFERENCES = 6
 
 
 #: What each code means, for ``--help``.
@@ -30,9 +31,10 @@ MEANINGS = {
     ExitCode.OK: "done",
     ExitCode.FAILED: "an unexpected error, or you said no",
     ExitCode.USAGE: "the command line is wrong",
-    ExitCode.BAD_INPUT: "a file, symbol, interval or query cannot be used; nothing was written",
+    ExitCode.BAD_INPUT: "a file, symbol, interval, calendar or query cannot be used; nothing was written",
     ExitCode.STORE: "the store cannot be opened, or is held by another process",
     ExitCode.REJECTS: "loaded, but some rows were rejected",
+    ExitCode.DIFFERENCES: "verify found differences, or some are left after its repair",
 }
 
 #: Parameters of the library, as the options that set them.
@@ -55,13 +57,17 @@ _OPTIONS = {
     "volume_column": "--volume-column",
 }
 _COLUMN = re.compile(r'\bcolumns=\{"(\w+)": (?:"(\w+)"|(None)|\.\.\.)\}')
-_PARAMETER = re.compile(r"(?<![\w-])(" + "|".join(_OPTIONS) + r""")=(?:'([^']*)'|"([^"]*)"|(\w+))?""")
+_PARAMETER = re.compile(r"(?<!--column )(?<![\w-])(" + "|".join(_OPTIONS) + r""")=(?:'([^']*)'|"([^"]*)"|(\w+))?""")
 _PHRASES = (
     (re.compile(r"without strict=True"), "without --strict"),
     (re.compile(r"\bstrict=True"), "--strict"),
     (re.compile(r"open it once without read_only=True to upgrade it"), "`barhouse init` upgrades it"),
     (re.compile(r"\bremove_symbol\('([^']*)'\)"), r"`barhouse remove \1`"),
     (re.compile(r"\buse remove_symbol\b"), "use `barhouse remove`"),
+    (re.compile(r"\bdelete_bars needs start, end or both"), "say --from, --to or both"),
+    (re.compile(r" \(delete_bars\)"), " with `barhouse delete`"),
+    (re.compile(r"\bbase and available exclude each other"), "--base and --available exclude each other"),
+    (re.compile(r"\ba store is changed through its coordinator"), "other commands change the store"),
 )
 
 
@@ -81,7 +87,7 @@ def _as_option(found: re.Match[str]) -> str:
 
 
 class Commands(click.Group):
-    """The group of all commands; turns what they raise into one message and an exit code."""
+    """A group of commands; turns what they raise into one message and an exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands in the order of use, not of the alphabet."""
@@ -98,7 +104,7 @@ class Commands(click.Group):
             if any(_is_broken_pipe(one) for one in _chain(error)):
                 _discard_stdout()
                 ctx.exit(ExitCode.OK)
-            ctx.exit(explain(error, verbose=bool(ctx.params.get("verbose"))))
+            ctx.exit(explain(error, verbose=bool(ctx.find_root().params.get("verbose"))))
         return result
 
 

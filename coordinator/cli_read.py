@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from datetime import datetime
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from coordinator import cli_output
-from coordinator.cli_shared import Settings, command, data_options, opened
+from coordinator import cli_output, cli_reports
+from coordinator.cli_shared import Settings, check_registered, command, data_options, opened, session_range
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,35 +29,17 @@ def status(settings: Settings, symbols: tuple[str, ...], form: str, output: Path
     """
     cli_output.check(form, output)
     with opened(settings, read_only=True) as store:
-        table = _intervals(store, symbols)
+        check_registered(store, symbols)
+        table = store.intervals(symbols or None)
     cli_output.write(_digest(table) if form == "table" else table, form, output)
+    if form == "table":
+        cli_reports.say(cli_reports.without_bars(_without_bars(table), of_any=table.num_rows > 0))
 
 
-def _intervals(store: SessionStore, symbols: Sequence[str]) -> pa.Table:
-    """Read the view ``intervals``, by symbol and finest first."""
-    names = [_registered(store, one) for one in symbols]
-    return store.sql(
-        "FROM intervals WHERE list_contains($names, symbol) OR len($names) = 0 "
-        "ORDER BY symbol, list_position($order, interval)",
-        {"names": names, "order": _finest_first(store)},
-    )
-
-
-def _finest_first(store: SessionStore) -> list[str]:
-    """Every interval there is, in the order of their lengths, which SQL does not know."""
-    from store import Interval
-
-    return sorted({row["interval"] for row in store.interval_rows()}, key=Interval.parse)
-
-
-def _registered(store: SessionStore, given: str) -> str:
-    from store.models import canonical_symbol
-    from store.session_store import unknown_symbol
-
-    name, known = canonical_symbol(given), store.get_active_symbols()
-    if name not in known:
-        raise unknown_symbol(name, known)
-    return name
+def _without_bars(table: pa.Table) -> list[str]:
+    """Name the symbols that nothing was loaded for."""
+    columns = (table[name].to_pylist() for name in ("symbol", "derived", "bar_count"))
+    return [symbol for symbol, derived, count in zip(*columns, strict=True) if not derived and not count]
 
 
 def _digest(table: pa.Table) -> pa.Table:
@@ -66,15 +47,16 @@ def _digest(table: pa.Table) -> pa.Table:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    through = pc.coalesce(table["complete_through"], table["derived_through"])
     columns = {
         "symbol": table["symbol"],
         "interval": table["interval"],
         "base": table["base"],
         "bars": table["bar_count"],
         "first_bar": table["first_bar"].cast(pa.date32()),
-        "through": pc.coalesce(table["complete_through"], table["derived_through"]),
+        "through": through,
         "quality": pc.round(table["quality_pct"], ndigits=2),
-        "gaps": table["gap_count"],
+        "gaps": pc.if_else(through.is_valid(), table["gap_count"], pa.nulls(table.num_rows, table["gap_count"].type)),
         "waiting": _yes_or_blank(table["updated"]),
     }
     # pa.table(columns) would import pandas to ask whether they are a frame of it, and that takes its time.
@@ -92,41 +74,27 @@ def _yes_or_blank(flags: pa.ChunkedArray) -> pa.ChunkedArray:
 @command("gaps", example="barhouse gaps SPY --interval 1m --from 2020-12-15 --to 2020-12-19")
 @click.argument("symbol", required=False)
 @click.option("-i", "--interval", help="Only this interval.")
-@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="First session date.")
-@click.option("--to", "end", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="First session date to leave out.")
+@session_range
 @data_options
 @click.pass_obj
-def gaps(settings: Settings, /, symbol: str | None, form: str, output: Path | None, **limits: Any) -> None:
+def gaps(
+    settings: Settings,
+    symbol: str | None,
+    interval: str | None,
+    *,
+    start: date | None,
+    end: date | None,
+    form: str,
+    output: Path | None,
+) -> None:
     """Show every run of expected bars that are missing."""
     cli_output.check(form, output)
     with opened(settings, read_only=True) as store:
-        table = _gaps(store, symbol, **limits)
+        check_registered(store, [symbol] if symbol else [])
+        table = store.gaps(symbol, interval, start, end)
     cli_output.write(table, form, output)
-
-
-def _gaps(
-    store: SessionStore,
-    symbol: str | None,
-    interval: str | None,
-    first: datetime | None,
-    end: datetime | None,
-) -> pa.Table:
-    from store import Interval
-
-    conditions: dict[str, tuple[str, object]] = {}
-    if symbol is not None:
-        conditions["symbol"] = ("symbol = $symbol", _registered(store, symbol))
-    if interval is not None:
-        conditions["interval"] = ("interval = $interval", str(Interval.parse(interval)))
-    if first is not None:
-        conditions["first"] = ("session_date >= $first", first.date())
-    if end is not None:
-        conditions["end"] = ("session_date < $end", end.date())
-    where = " AND ".join(text for text, _ in conditions.values()) or "true"
-    return store.sql(
-        f"FROM gaps WHERE {where} ORDER BY symbol, list_position($order, interval), gap_start",
-        {"order": _finest_first(store), **{name: value for name, (_, value) in conditions.items()}},
-    )
+    if form == "table" and not table.num_rows:
+        cli_reports.say("no gaps")
 
 
 @command("sql", example="barhouse sql \"FROM bars WHERE symbol = 'SPY' AND interval = '1d'\"")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from datetime import date
 from typing import TYPE_CHECKING
 
 import click
@@ -10,18 +12,34 @@ import click
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from store.models import DeleteReport, IntervalChange, LoadReport, ProcessReport, Registration
+    from store.models import (
+        CalendarReport,
+        DeleteReport,
+        IntervalChange,
+        LoadReport,
+        ProcessReport,
+        Registration,
+        RepairReport,
+        VerifyReport,
+    )
 
 FORMATS = ("text", "json")
 _LISTED_MAX = 5
 
 
-def put(report: BaseModel | Sequence[BaseModel], text: str, form: str) -> None:
+def say(text: str) -> None:
+    """Print a sentence on stderr; nothing for an empty one."""
+    if text:
+        click.echo(text, err=True)
+
+
+def put(report: BaseModel | Sequence[BaseModel | str], text: str, form: str) -> None:
     """Print a report: one line of JSON on stdout, or its ``text`` on stderr."""
     if form == "text":
-        click.echo(text, err=True)
+        say(text)
     elif isinstance(report, Sequence):
-        click.echo("[" + ", ".join(one.model_dump_json() for one in report) + "]")
+        texts = (json.dumps(one) if isinstance(one, str) else one.model_dump_json() for one in report)
+        click.echo("[" + ", ".join(texts) + "]")
     else:
         click.echo(report.model_dump_json())
 
@@ -50,7 +68,7 @@ def _registered_alike(group: Sequence[Registration]) -> str:
 def loaded(report: LoadReport) -> str:
     """Say what a load did, then each reason for which rows were rejected."""
     into = f"{_listed(report.symbols, 'symbols')} {report.interval}" if report.symbols else report.interval
-    head = f"{report.source}: {_counted(report.rows, 'row')} into {into}: "
+    head = f"{report.source}: {counted(report.rows, 'row')} into {into}: "
     if report.inserted or report.revised or report.deleted:
         head += f"{report.inserted:,} new, {report.revised:,} revised, {report.unchanged:,} unchanged, "
     else:
@@ -80,7 +98,7 @@ def processed(report: ProcessReport) -> str:
         ("deleted", "deleted", report.deleted),
     ):
         if total:
-            parts.append(f"{verb} {_counted(total, 'bar')}: {_by_interval(report.intervals, field)}")
+            parts.append(f"{verb} {counted(total, 'bar')}: {_by_interval(report.intervals, field)}")
     return "; ".join(parts) or "what was waiting changed no bar"
 
 
@@ -91,18 +109,99 @@ def _by_interval(changes: Sequence[IntervalChange], field: str) -> str:
 
 def removed(symbol: str, report: DeleteReport) -> str:
     """Say what a removal took away."""
-    return f"removed {symbol} with {_counted(report.deleted, 'bar')}; they are kept in the view revisions"
+    return f"removed {symbol} with {counted(report.deleted, 'bar')}; they are kept in the view revisions"
 
 
-def deleted(symbol: str, interval: str, report: DeleteReport) -> str:
+def deleted(symbol: str, interval: str, report: DeleteReport, *, rewound: bool) -> str:
     """Say what a deletion took away."""
     if report.batch_id is None:
         return f"{symbol} {interval} has no bar there, nothing was deleted"
-    what = f"{_counted(report.deleted, 'bar')} of {symbol} {interval}"
-    return f"deleted {what}; run `barhouse process` to derive again"
+    what = f"{counted(report.deleted, 'bar')} of {symbol} {interval}"
+    return f"deleted {what}; {'derived again' if rewound else 'run `barhouse process` to derive again'}"
 
 
-def _counted(count: int, noun: str) -> str:
+def stretch(start: object, end: object) -> str:
+    """Say a half-open range of which one side may be open."""
+    if end is None:
+        return f"from {start} on"
+    return f"before {end}" if start is None else f"from {start} to before {end}"
+
+
+def session_ended(session_date: date, moved: Sequence[str]) -> str:
+    """Say for whom a session was declared over."""
+    if not moved:
+        return f"nothing to end: nobody has a session on {session_date} that is not over already"
+    return (
+        f"ended the session {session_date} for {_listed(moved, 'symbols')}; run `barhouse process` to derive the rest"
+    )
+
+
+def without_bars(symbols: Sequence[str], *, of_any: bool) -> str:
+    """Say what there is still to do before a status has something to show."""
+    if not of_any:
+        return "no symbol is registered yet; `barhouse register` does it"
+    if not symbols:
+        return ""
+    have = "has" if len(symbols) == 1 else "have"
+    return f"{_listed(symbols, 'symbols')} {have} no bars yet; `barhouse load` loads them"
+
+
+def verified(report: VerifyReport, *, repaired: bool = False) -> str:
+    """Say what was checked; each kind of difference with how many there are, and what to do."""
+    if not report.interval_count:
+        return "nothing was checked: no interval asked for is registered"
+    counts = (
+        (report.symbol_count, "symbol"),
+        (report.interval_count, "interval"),
+        (report.base_bar_count, "base bar"),
+        (report.derived_bar_count, "derived bar"),
+        (report.session_count, "session"),
+    )
+    head = f"checked {', '.join(counted(*one) for one in counts)}: "
+    left_out = "" if report.batches_checked else "; history is only checked with the whole store"
+    if report.sound:
+        return f"{head}all as recomputed{left_out}"
+    total = sum(report.totals.values())
+    lines = [f"{head}{counted(total, 'difference')}{left_out}"]
+    advice: dict[str, str] = {one.kind: one.advice for one in reversed(report.differences)}
+    lines += [f"  {count:,} {kind}: {advice.get(kind, '')}" for kind, count in report.totals.items()]
+    if total > len(report.differences):
+        lines.append(f"  the first {len(report.differences):,} of them are listed")
+    if not repaired:
+        lines.append("  to repair what can be: barhouse verify --repair")
+    return "\n".join(lines)
+
+
+def repaired(report: RepairReport) -> str:
+    """Say what a repair mended, and what is left."""
+    if report.batch_id is None:
+        return f"{verified(report.after, repaired=True)}; nothing was written"
+    found = ", ".join(f"{count:,} {kind}" for kind, count in report.before.totals.items())
+    return f"found {found}\nrepaired: {_bars_changed(report)}\n{verified(report.after, repaired=True)}"
+
+
+def calendar_changed(report: CalendarReport, *, added: bool = True, dry_run: bool = False) -> str:
+    """Say what became of a calendar that was ``added``, or else refreshed."""
+    hours = [one.session_date for one in report.changes if one.before != one.after]
+    what = f"{counted(len(hours), 'session')} of {report.calendar}"
+    if hours:
+        what += f", {min(hours)} to {max(hours)}" if len(hours) > 1 else f", {hours[0]}"
+    if dry_run and report.changes:
+        return f"would change {what}; nothing was written"
+    if report.batch_id is None:
+        nothing = "nothing was new for" if added else "nothing differs in"
+        return f"{nothing} the calendar {report.calendar}"
+    if added and not report.changes:
+        return f"added the calendar {report.calendar}"
+    return f"changed {what}; bars: {_bars_changed(report)}"
+
+
+def _bars_changed(report: CalendarReport | RepairReport) -> str:
+    return f"{report.inserted:,} new, {report.revised:,} revised, {report.deleted:,} deleted"
+
+
+def counted(count: int, noun: str) -> str:
+    """Say how many there are."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 

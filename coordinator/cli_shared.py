@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from store import SessionStore
 
 DEFAULT_STORE = "barhouse.duckdb"
+SESSION_DATE = click.DateTime(["%Y-%m-%d"])
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
 
 
@@ -30,7 +32,12 @@ class Settings:
 
 def command(name: str, *, example: str) -> Callable[[Callable[..., Any]], click.Command]:
     """Make a function a command, with an example below its help."""
-    return click.command(name, epilog=f"\b\nExample:\n  {example}")
+    return click.command(name, epilog=epilog(example))
+
+
+def epilog(example: str) -> str:
+    """Lay out the example below a command's help."""
+    return f"\b\nExample:\n  {example}"
 
 
 def data_options(function: _Decorated) -> _Decorated:
@@ -60,6 +67,23 @@ def report_option(function: _Decorated) -> _Decorated:
     )(function)
 
 
+def session_range(function: _Decorated) -> _Decorated:
+    """Add ``--from`` and ``--to``, dates of sessions, to a command that takes ``start`` and ``end``."""
+    for name, parameter, said in (
+        ("--to", "end", "First session date to leave out."),
+        ("--from", "start", "First session date."),
+    ):
+        function = click.option(name, parameter, type=SESSION_DATE, callback=as_date, metavar="DATE", help=said)(
+            function
+        )
+    return function
+
+
+def as_date(ctx: click.Context, parameter: click.Parameter, given: datetime | None) -> date | None:
+    """Take the day of what click reads as a date."""
+    return None if given is None else given.date()
+
+
 def yes_option(function: _Decorated) -> _Decorated:
     """Add ``--yes`` to a command that calls :func:`confirm`."""
     return click.option("--yes", is_flag=True, help="Do not ask; needed where nobody can be asked.")(function)
@@ -69,7 +93,7 @@ def confirm(question: str, *, yes: bool) -> None:
     """Ask on the terminal whether to go on; ends the command unless the answer is yes."""
     if yes:
         return
-    if not sys.stdin.isatty():
+    if not _somebody_is_there():
         raise click.UsageError("nobody can be asked here; say --yes to go on")
     click.confirm(question, abort=True, err=True)
 
@@ -90,6 +114,10 @@ def pairs(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]
     return found
 
 
+def _somebody_is_there() -> bool:
+    return sys.stdin.isatty()
+
+
 @contextmanager
 def opened(settings: Settings, *, read_only: bool = False, create: bool = False) -> Iterator[SessionStore]:
     """Open the store; only with ``create`` one that is not there, so that a mistyped path makes no store."""
@@ -106,8 +134,21 @@ def opened(settings: Settings, *, read_only: bool = False, create: bool = False)
         yield store
 
 
+def check_registered(store: SessionStore, symbols: Sequence[str]) -> None:
+    """Refuse symbols that the store does not have."""
+    from store.models import canonical_symbol
+    from store.session_store import unknown_symbol
+
+    known = store.get_active_symbols()
+    for name in map(canonical_symbol, symbols):
+        if name not in known:
+            raise unknown_symbol(name, known)
+
+
 @contextmanager
-def progress_bar(settings: Settings, description: str) -> Iterator[Callable[[int, int], None] | None]:
+def progress_bar(
+    settings: Settings, description: str, unit: str = "symbols"
+) -> Iterator[Callable[[int, int], None] | None]:
     """Show a bar on stderr while work lasts; none (None) where nobody looks at it, or the log is shown."""
     if settings.verbose or not sys.stderr.isatty():
         yield None
@@ -124,5 +165,5 @@ def progress_bar(settings: Settings, description: str) -> Iterator[Callable[[int
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(description, total=None)
         yield lambda done, total: bar.update(
-            task, completed=done, total=total, description=f"{description} {done:,} of {total:,} symbols"
+            task, completed=done, total=total, description=f"{description} {done:,} of {total:,} {unit}"
         )

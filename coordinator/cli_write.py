@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,9 @@ import click
 from coordinator import cli_reports
 from coordinator.cli_errors import ExitCode
 from coordinator.cli_shared import (
+    SESSION_DATE,
     Settings,
+    as_date,
     command,
     confirm,
     opened,
@@ -194,6 +197,23 @@ def process(settings: Settings, now: str | None, form: str) -> None:
         _process(store, settings, form, now)
 
 
+@command("end-session", example="barhouse end-session 2020-12-18 SPY")
+@click.argument("session_date", type=SESSION_DATE, callback=as_date, metavar="DATE")
+@click.argument("symbols", nargs=-1, metavar="[SYMBOL]...")
+@report_option
+@click.pass_obj
+def end_session(settings: Settings, session_date: date, symbols: tuple[str, ...], form: str) -> None:
+    """Declare a session over, for all symbols or some.
+
+    What has not come by now counts as missing, and the next process closes every bar of the session.
+    """
+    from coordinator import SessionCoordinator
+
+    with opened(settings) as store:
+        moved = SessionCoordinator(store).end_session(session_date, symbols or None)
+    cli_reports.put(moved, cli_reports.session_ended(session_date, moved), form)
+
+
 @command(
     "delete",
     example="barhouse delete SPY --interval 1m --from 2020-12-16T15:00Z --to 2020-12-16T15:30Z --yes",
@@ -202,6 +222,7 @@ def process(settings: Settings, now: str | None, form: str) -> None:
 @click.option("-i", "--interval", required=True, help="The base interval.")
 @click.option("--from", "start", metavar="ISO", help="First bar_start to delete; UTC unless it says otherwise.")
 @click.option("--to", "end", metavar="ISO", help="First bar_start to keep again.")
+@click.option("--rewind", is_flag=True, help="What follows the last bar left counts as not there yet, not as missing.")
 @yes_option
 @report_option
 @click.pass_obj
@@ -212,6 +233,7 @@ def delete(
     *,
     start: str | None,
     end: str | None,
+    rewind: bool,
     yes: bool,
     form: str,
 ) -> None:
@@ -221,10 +243,12 @@ def delete(
     """
     from coordinator import SessionCoordinator
 
-    confirm(f"Delete {symbol} {interval} from {start or 'the first'} to {end or 'the last'}?", yes=yes)
+    if start is None and end is None:
+        raise click.UsageError("say --from, --to or both; to delete everything use `barhouse remove`")
+    confirm(f"Delete {symbol} {interval} {cli_reports.stretch(start, end)}?", yes=yes)
     with opened(settings) as store:
-        report = SessionCoordinator(store).delete_bars(symbol, interval, start, end)
-    cli_reports.put(report, cli_reports.deleted(symbol.strip().upper(), interval, report), form)
+        report = SessionCoordinator(store).delete_bars(symbol, interval, start, end, rewind=rewind)
+    cli_reports.put(report, cli_reports.deleted(symbol.strip().upper(), interval, report, rewound=rewind), form)
 
 
 @command("remove", example="barhouse remove SPY --yes")
@@ -255,4 +279,4 @@ def _process(store: SessionStore, settings: Settings, form: str, now: str | None
     cli_reports.put(report, cli_reports.processed(report), form)
 
 
-COMMANDS = (init, register, load, process, delete, remove)
+COMMANDS = (init, register, load, process, end_session, delete, remove)

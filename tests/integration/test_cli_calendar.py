@@ -1,0 +1,134 @@
+"""The command line's calendars: those of exchanges and those of one's own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import duckdb
+from test_cli import Line, empty, filled, line, spy
+
+from coordinator.cli_errors import ExitCode
+
+__all__ = ["empty", "filled", "line", "spy"]  # fixtures
+
+FX = ("FX", "--timezone", "America/New_York", "--open", "17:00", "--close", "17:00")
+FILE = """
+[FX]
+timezone = "America/New_York"
+open = "17:00"
+close = "17:00"
+holidays = ["2024-12-25"]
+early_closes = { 2024-12-24 = "13:00" }
+
+[Tokyo]
+timezone = "Asia/Tokyo"
+open = 09:00:00
+close = 15:30:00
+break = "11:30-12:30"
+"""
+
+
+def sessions(line: Line, name: str) -> list[tuple[str, str, str]]:
+    limits = ("--from", "2024-12-24", "--to", "2024-12-27", "--format", "json")
+    rows = json.loads(line("calendar", "show", name, *limits).stdout)
+    return [(row["session_date"], row["segment_open"], row["segment_close"]) for row in rows]
+
+
+def test_one_of_your_own_is_added_changed_and_shown(line: Line) -> None:
+    assert line("calendar", "add", *FX).stderr == "added the calendar FX\n"
+    assert line("calendar", "add", *FX).stderr == "nothing was new for the calendar FX\n"
+    changed = line("calendar", "add", *FX, "--holiday", "2024-12-25", "--early-close", "2024-12-24=13:00")
+    assert changed.stderr == ("changed 2 sessions of FX, 2024-12-24 to 2024-12-25; bars: 0 new, 0 revised, 0 deleted\n")
+    assert sessions(line, "fx") == [
+        ("2024-12-24", "2024-12-23T22:00:00Z", "2024-12-24T18:00:00Z"),
+        ("2024-12-26", "2024-12-25T22:00:00Z", "2024-12-26T22:00:00Z"),
+    ]
+    shown = line("calendar", "show", "FX", "--from", "2024-12-26", "--to", "2024-12-27")
+    assert "2024-12-25 22:00Z" in shown.stdout
+    assert shown.stderr.startswith(
+        "FX: 17:00 to 17:00 America/New_York, mon,tue,wed,thu,fri, 1 holiday, 1 early close; known from 2000-01-01 "
+    )
+
+
+def test_several_come_from_a_file(line: Line, tmp_path: Path) -> None:
+    file = tmp_path / "calendars.toml"
+    file.write_text(FILE)
+    assert line("calendar", "add", "--from", file).stderr == "added the calendar FX\nadded the calendar Tokyo\n"
+    reports = line("calendar", "add", "--from", file, "--format", "json").stdout.splitlines()
+    assert [json.loads(one)["batch_id"] for one in reports] == [None, None]
+    assert sessions(line, "Tokyo")[:2] == [
+        ("2024-12-24", "2024-12-24T00:00:00Z", "2024-12-24T02:30:00Z"),
+        ("2024-12-24", "2024-12-24T03:30:00Z", "2024-12-24T06:30:00Z"),
+    ]
+
+
+def test_the_help_shows_a_file_that_works(line: Line, tmp_path: Path) -> None:
+    shown = line("calendar", "add", "--help").stdout
+    text = shown.split("A file that --from takes:")[1].split("Options:")[0]
+    file = tmp_path / "own.toml"
+    file.write_text(text.replace("12:00-13:00", "18:00-19:00"))
+    assert line("calendar", "add", "--from", file).stderr == "added the calendar FX\n"
+
+
+def test_a_mistake_in_a_file_adds_none_of_it(line: Line, tmp_path: Path) -> None:
+    file = tmp_path / "calendars.toml"
+    for text, said in [
+        (FILE + "weekday = 'daily'", "calendar 'Tokyo': 'weekday' is unknown"),
+        ("FX = 1", "each calendar is a table that begins with its name, such as [FX]; FX stands outside of one"),
+        ("", "it has none"),
+        ("[FX", "cannot be read as TOML"),
+    ]:
+        file.write_text(text)
+        assert said in line("calendar", "add", "--from", file, expected=ExitCode.BAD_INPUT).stderr
+    assert json.loads(line("calendar", "list", "--format", "json").stdout) == []
+
+
+def test_a_command_line_that_is_wrong(line: Line, tmp_path: Path) -> None:
+    file = tmp_path / "calendars.toml"
+    file.write_text(FILE)
+    for arguments, said in [
+        (("FX", "--open", "17:00"), "say --timezone, --close as well, or name a file with --from"),
+        ((), "say NAME, --timezone, --open, --close as well"),
+        (("FX", "--from", file, "--weekdays", "daily"), "leave out NAME, --weekdays"),
+        ((*FX, "--early-close", "2024-12-24"), "'2024-12-24' is not DATE=TIME"),
+        (("--from", tmp_path / "nowhere.toml"), "does not exist"),
+    ]:
+        assert said in line("calendar", "add", *arguments, expected=ExitCode.USAGE).stderr
+    for arguments, said in [
+        ((*FX, "--weekdays", "monday"), "give a range such as mon-fri"),
+        (("XNYS", *FX[1:]), "choose another name"),
+    ]:
+        assert said in line("calendar", "add", *arguments, expected=ExitCode.BAD_INPUT).stderr
+    for name in ("show", "refresh"):
+        said = line("calendar", name, "NOPE", expected=ExitCode.BAD_INPUT).stderr
+        assert said.startswith("barhouse: the store has no calendar 'NOPE', it has none; ")
+
+
+def test_the_list(spy: Line) -> None:
+    spy("calendar", "add", *FX)
+    rows = json.loads(spy("calendar", "list", "--format", "json").stdout)
+    assert [(row["calendar"], row["kind"], row["symbol_count"]) for row in rows] == [
+        ("FX", "custom", 0),
+        ("XNYS", "exchange", 1),
+    ]
+    assert all(row["known_from"] < "2020-12-15" < row["known_through"] for row in rows)
+
+
+def test_refreshing_shows_the_sessions_that_differ(spy: Line) -> None:
+    assert spy("calendar", "refresh", "XNYS").stderr == "nothing differs in the calendar XNYS\n"
+    with duckdb.connect(spy.store) as connection:  # as if an older release had closed that day at 20:00
+        connection.execute(
+            "UPDATE trading_session SET segment_close = segment_close - INTERVAL 1 HOUR "
+            "WHERE calendar = 'XNYS' AND session_date = DATE '2021-06-16'"
+        )
+    dry = spy("calendar", "refresh", "xnys", "--dry-run", "--format", "json")
+    assert dry.stderr == "would change 1 session of XNYS, 2021-06-16; nothing was written\n"
+    (change,) = json.loads(dry.stdout)
+    assert change["session_date"] == "2021-06-16"
+    assert "19:00:00" in change["before"]
+    assert "20:00:00" in change["after"]
+    applied = spy("calendar", "refresh", "XNYS")
+    assert applied.stderr == "changed 1 session of XNYS, 2021-06-16; bars: 0 new, 0 revised, 0 deleted\n"
+    assert "2021-06-16" in applied.stdout
+    assert spy("calendar", "refresh", "XNYS", "--dry-run").stdout == ""
