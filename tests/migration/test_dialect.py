@@ -63,9 +63,7 @@ def tables() -> sa.MetaData:
         sa.CheckConstraint("thing_id > 0", name="positive"),
         comment="A thing.",
     )
-    sa.Index(
-        "thing_active", thing.c.name, sa.func.coalesce(thing.c.removed_at, sa.text("'infinity'")), unique=True
-    )
+    sa.Index("thing_active", thing.c.name, sa.func.coalesce(thing.c.removed_at, sa.text("'infinity'")), unique=True)
     sa.Index("thing_cast", sa.text("coalesce(removed_at, 'infinity'::timestamptz)"), thing.c.order)
     sa.Index("thing_order", thing.c.order, thing.c.name)
     sa.Table(
@@ -570,9 +568,7 @@ def test_a_half_read_result_does_not_block(thousands: sa.Engine) -> None:
     assert count(thousands) == 100_000
 
 
-def test_an_open_reader_does_not_hide_the_error(
-    thousands: sa.Engine, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_open_reader_does_not_hide_the_error(thousands: sa.Engine, caplog: pytest.LogCaptureFixture) -> None:
     readers = []
 
     def fail_while_reading() -> None:

@@ -1,0 +1,397 @@
+"""A store's schema: its migrations, its tables and its views are three spellings of one thing."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from store import open_store, opening, upgrade
+from store.dialect import ConnectionWrapper, register_alembic_impl
+from store.errors import MigrationError, StoreVersionError
+from store.opening import SCHEMA_VERSION, open_database
+from store.sql import parse
+from store.tables import metadata
+from store.upgrade import alembic_config, migrations_folder
+
+ROOT = Path(__file__).parents[2]
+STORES = Path(__file__).parent / "stores"
+VIEWS = ROOT / "store" / "sql" / "views.sql"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "bars.duckdb"
+
+
+def alembic(path: Path, *arguments: str) -> str:
+    """Run Alembic as a developer does; returns all it says."""
+    done = subprocess.run(
+        [sys.executable, "-m", "alembic", "-x", f"store={path}", *arguments],
+        check=False,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    return said
+
+
+def rows(path: Path, query: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return connection.sql(query).fetchall()
+
+
+def schema_of(path: Path) -> list[tuple[Any, ...]]:
+    """Everything in a file that was created, as DuckDB spells it; Alembic's own table aside."""
+    return rows(
+        path,
+        """
+        SELECT 'table', table_name, sql FROM duckdb_tables() WHERE table_name <> 'alembic_version'
+        UNION ALL SELECT 'index', index_name, sql FROM duckdb_indexes()
+        UNION ALL SELECT 'view', view_name, sql FROM duckdb_views() WHERE NOT internal
+        UNION ALL SELECT 'macro', function_name, concat_ws(' ', parameters, macro_definition)
+            FROM duckdb_functions() WHERE NOT internal
+        ORDER BY ALL
+        """,
+    )
+
+
+# --------------------------------------------------------------------------------------------- the three spellings
+
+
+def test_migrations_give_the_tables(path: Path) -> None:
+    open_store(path).close()
+    register_alembic_impl()
+    root = duckdb.connect(str(path))
+    engine = sa.create_engine("barhouse://", creator=lambda: ConnectionWrapper(root.cursor()))
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+        found = sa.inspect(connection)
+        for table in metadata.tables.values():
+            assert [column["name"] for column in found.get_columns(table.name)] == list(table.columns.keys())
+    engine.dispose()
+    root.close()
+
+
+def created_by(path: Path, statements: dict[str, str]) -> list[tuple[Any, ...]]:
+    """The schema of a copy of a store whose views and macros were made anew by these statements."""
+    made = path.with_name("made.duckdb")
+    shutil.copyfile(path, made)
+    with duckdb.connect(str(made)) as connection:
+        for kind, name, _ in reversed(schema_of_kind(connection)):
+            connection.execute(f'DROP {kind} IF EXISTS "{name}"')
+        for statement in statements.values():
+            connection.execute(statement)
+    return schema_of(made)
+
+
+def schema_of_kind(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str]]:
+    return connection.sql(
+        """
+        SELECT DISTINCT CASE function_type WHEN 'macro' THEN 'MACRO' ELSE 'MACRO TABLE' END, function_name, ''
+        FROM duckdb_functions() WHERE NOT internal
+        UNION ALL SELECT 'VIEW', view_name, sql FROM duckdb_views() WHERE NOT internal
+        """
+    ).fetchall()
+
+
+def test_stored_views_are_those_of_the_sql_file(path: Path) -> None:
+    open_store(path).close()
+    stored = schema_of(path)
+    named = {name for kind, name, _ in stored if kind in ("view", "macro")}
+    views = parse(VIEWS.read_text(encoding="utf-8"))
+    assert named == set(views)
+    assert created_by(path, views) == stored
+
+
+def test_the_newest_migration_has_a_copy_of_the_views() -> None:
+    newest = max((ROOT / "migrations" / "views").glob("*.sql"))
+    assert parse(newest.read_text(encoding="utf-8")) == parse(VIEWS.read_text(encoding="utf-8")), (
+        f"{newest} is not store/sql/views.sql; views that change need a migration of their own"
+    )
+
+
+def test_the_version_known_without_alembic_is_its_head() -> None:
+    script = ScriptDirectory.from_config(alembic_config())
+    assert script.get_heads() == [SCHEMA_VERSION]
+
+
+BAR_COLUMNS = [
+    *("interval_id", "bar_start", "span_seconds", "session_date", "segment", "open", "high", "low", "close"),
+    *("volume", "trade_count", "vwap", "base_count", "expected_count", "batch_id"),
+]
+DOCUMENTED = {
+    "symbol": ["symbol_id", "symbol", "calendar", "closing_bar", "added_by", "registered_at", "removed_at"],
+    "interval_definition": [
+        *("interval_id", "symbol_id", "interval", "unit", "length", "derived", "base"),
+        *("complete_through", "derived_through", "retained_from", "quality_pct"),
+    ],
+    "bar": BAR_COLUMNS,
+    "bar_revision": [*BAR_COLUMNS, "replaced_by"],
+    "invalidation": ["interval_id", "session_date", "range_start", "range_end", "batch_id"],
+    "session_coverage": ["interval_id", "session_date", "expected_count", "present_count"],
+    "gap": ["interval_id", "session_date", "segment", "gap_start", "gap_end", "missing_count"],
+    "batch": [
+        *("batch_id", "kind", "source", "started_at", "committed_at"),
+        *("inserted", "revised", "unchanged", "rejected", "deleted"),
+    ],
+    "rejected_bar": ["batch_id", "file_row", "given", "reason"],
+    "trading_calendar": ["calendar", "definition", "known_from", "known_through"],
+    "trading_session": [
+        *("calendar", "session_date", "ordinal", "segment"),
+        *("segment_open", "segment_close", "batch_id", "replaced_by"),
+    ],
+    "session_run": ["run_id", "mode", "config", "state", "cursor", "started_at", "ended_at"],
+}
+
+
+def test_tables_have_the_documented_columns(path: Path) -> None:
+    open_store(path).close()
+    found: dict[str, list[str]] = {}
+    for table, column in rows(
+        path,
+        "SELECT table_name, column_name FROM duckdb_columns() SEMI JOIN duckdb_tables() USING (table_name)"
+        " WHERE table_name <> 'alembic_version' ORDER BY table_name, column_index",
+    ):
+        found.setdefault(table, []).append(column)
+    assert found == DOCUMENTED
+
+
+# ------------------------------------------------------------------------------------------------- up and down
+
+
+def test_alembic_from_the_command_line(path: Path) -> None:
+    open_store(path).close()
+    wanted = schema_of(path)
+    alembic(path, "downgrade", "base")
+    assert schema_of(path) == []
+    alembic(path, "upgrade", "head")
+    assert schema_of(path) == wanted
+    assert "No new upgrade operations detected" in alembic(path, "check")
+    assert SCHEMA_VERSION in alembic(path, "current")
+    alembic(path, "downgrade", "base")
+    with open_store(path) as store:
+        assert store.sql("FROM bars").num_rows == 0
+    assert schema_of(path) == wanted
+
+
+def test_alembic_makes_a_store_that_opens(path: Path) -> None:
+    alembic(path, "upgrade", "head")
+    before = path.read_bytes()
+    open_store(path, read_only=True).close()
+    assert path.read_bytes() == before
+    open_store(path).close()
+    new = path.with_name("new.duckdb")
+    open_store(new).close()
+    assert schema_of(path) == schema_of(new)
+
+
+def test_alembic_does_not_open_a_store_that_is_held(path: Path) -> None:
+    with open_store(path), pytest.raises(AssertionError, match="is held by process"):
+        alembic(path, "upgrade", "head")
+
+
+def test_opening_a_current_store_does_not_import_alembic(path: Path) -> None:
+    open_store(path).close()
+    lines = [
+        "import sys; from store import open_store",
+        "open_store(sys.argv[1]).close()",
+        "sys.exit('alembic' in sys.modules)",
+    ]
+    subprocess.run([sys.executable, "-c", "\n".join(lines), str(path)], check=True, cwd=ROOT)
+
+
+# ---------------------------------------------------------------------------------------- migrations yet to come
+
+NEXT = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision, branch_labels, depends_on = "9000", {before!r}, None, None
+{more}
+
+def upgrade():
+    op.add_column("session_run", sa.Column("note", sa.String()))
+    op.execute("UPDATE session_run SET note = 'migrated'")
+    {then}
+
+def downgrade():
+    pass
+"""
+
+
+@contextmanager
+def next_migration(monkeypatch: pytest.MonkeyPatch, folder: Path, more: str = "", then: str = "") -> Iterator[None]:
+    """Let a scratch copy of the migrations have one more."""
+    scratch = folder / "migrations"
+    shutil.copytree(migrations_folder(), scratch, ignore=shutil.ignore_patterns("__pycache__"))
+    text = NEXT.format(before=SCHEMA_VERSION, more=more, then=then)
+    (scratch / "versions" / "9000_next.py").write_text(text)
+    with monkeypatch.context() as patch:
+        patch.setattr(upgrade, "migrations_folder", lambda: scratch)
+        patch.setattr(opening, "SCHEMA_VERSION", "9000")
+        yield
+    shutil.rmtree(scratch)
+
+
+@pytest.fixture
+def used(path: Path) -> Path:
+    """A store with a row that a migration could spoil."""
+    database = open_database(path)
+    with database.transaction() as transaction:
+        transaction.execute(
+            "INSERT INTO session_run VALUES (1, 'live', '{}', 'ended', NULL, '2024-01-02 00:00:00+00', NULL)"
+        )
+    database.close()
+    return path
+
+
+RUNS = "SELECT * FROM session_run"
+
+
+@pytest.mark.parametrize("changes_data", [False, True])
+def test_the_file_is_copied_aside_before_its_data_change(
+    used: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes_data: bool
+) -> None:
+    before = rows(used, RUNS)
+    with next_migration(monkeypatch, tmp_path, more=f"changes_data = {changes_data}"):
+        with open_store(used) as store:
+            assert store.sql("SELECT note FROM session_run")["note"].to_pylist() == ["migrated"]
+        aside = used.with_name("bars.duckdb.before-9000")
+        assert aside.exists() == changes_data
+        open_store(used).close()
+    if changes_data:
+        assert rows(aside, RUNS) == before
+        with open_store(aside) as old:
+            assert old.sql(RUNS).num_rows == 1
+    with pytest.raises(StoreVersionError, match=f"has schema 9000, newer than this Barhouse knows .{SCHEMA_VERSION}"):
+        open_store(used)
+
+
+def test_a_new_store_has_nothing_to_copy_aside(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with next_migration(monkeypatch, tmp_path, more="changes_data = True"):
+        open_store(path).close()
+    assert [one.name for one in tmp_path.glob("*before*")] == []
+
+
+@pytest.mark.parametrize("then", ["raise RuntimeError('half-way')", "op.execute('SELECT nonsense')"])
+@pytest.mark.parametrize("changes_data", [False, True])
+def test_a_failing_migration_leaves_the_file_as_it_was(
+    used: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: str, changes_data: bool
+) -> None:
+    before, schema = rows(used, RUNS), schema_of(used)
+    with next_migration(monkeypatch, tmp_path, more=f"changes_data = {changes_data}", then=then):
+        for _ in range(2):
+            with pytest.raises(MigrationError, match=rf"from schema {SCHEMA_VERSION} to 9000 failed, the file is as"):
+                open_store(used)
+            assert (rows(used, RUNS), schema_of(used)) == (before, schema)
+    with open_store(used) as store:
+        assert store.sql(RUNS).num_rows == 1
+
+
+def test_an_older_store_is_not_upgraded_by_a_reader(
+    used: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = used.read_bytes()
+    with (
+        next_migration(monkeypatch, tmp_path),
+        pytest.raises(StoreVersionError, match=rf"has schema {SCHEMA_VERSION}, this Barhouse reads 9000; open it once"),
+    ):
+        open_store(used, read_only=True)
+    assert used.read_bytes() == content
+
+
+# ---------------------------------------------------------------------------------------------------- past stores
+
+
+def at(clock: str) -> datetime:
+    return datetime.fromisoformat(f"2024-11-29T{clock}").replace(tzinfo=UTC)
+
+
+MINUTES = [
+    # bar_start, open, high, low, close, volume
+    (at("14:30"), 100.0, 101.5, 99.0, 101.0, 10.0),
+    (at("14:31"), 101.0, 102.5, 100.5, 102.0, 20.0),
+    (at("14:32"), 102.0, 103.5, 101.5, 103.0, 30.0),
+    (at("14:33"), 103.0, 104.5, 102.5, 104.0, 40.0),
+    (at("14:34"), 104.0, 105.5, 103.5, 105.0, 50.0),
+    (at("14:36"), 106.0, 107.5, 105.5, 107.0, 70.0),
+    (at("14:37"), 107.0, 108.5, 106.5, 108.0, 80.0),
+    (at("14:38"), 108.0, 109.5, 107.5, 109.0, 90.0),
+    (at("14:39"), 109.0, 110.5, 108.5, 110.0, 100.0),
+    (at("14:40"), 110.0, 111.5, 109.5, 111.0, 110.0),
+    (at("14:41"), 111.0, 112.5, 110.5, 112.0, 120.0),
+]
+DERIVED = [
+    # interval, bar_start, bar_end, open, high, low, close, volume, base_count, expected_count, complete
+    ("1d", at("14:30"), at("18:00"), 100.0, 112.5, 99.0, 112.0, 720.0, 11, 210, False),
+    ("5m", at("14:30"), at("14:35"), 100.0, 105.5, 99.0, 105.0, 150.0, 5, 5, True),
+    ("5m", at("14:35"), at("14:40"), 106.0, 110.5, 105.5, 110.0, 340.0, 4, 5, False),
+    ("5m", at("14:40"), at("14:45"), 110.0, 112.5, 109.5, 112.0, 230.0, 2, 5, False),
+]
+
+
+def tuples(table: pa.Table) -> list[tuple[Any, ...]]:
+    return [tuple(row.values()) for row in table.to_pylist()]
+
+
+@pytest.mark.parametrize("made", sorted(STORES.glob("*.duckdb")), ids=lambda made: made.stem)
+def test_a_store_of_a_past_schema_opens_with_all_it_held(made: Path, path: Path) -> None:
+    shutil.copyfile(made, path)
+    with open_store(path) as store:
+        (version,) = store.sql("SELECT version_num FROM alembic_version")["version_num"].to_pylist()
+        assert version == SCHEMA_VERSION
+        ask = "FROM bars WHERE interval {} '1m' ORDER BY interval, bar_start"
+        assert tuples(store.sql("SELECT bar_start, open, high, low, close, volume " + ask.format("="))) == MINUTES
+        derived = (
+            "SELECT interval, bar_start, bar_end, open, high, low, close, volume, base_count, expected_count, complete "
+        )
+        assert tuples(store.sql(derived + ask.format("<>"))) == DERIVED
+        assert tuples(store.sql("SELECT interval, bar_start, low FROM revisions ORDER BY ALL")) == [
+            ("1d", at("14:30"), 99.5),
+            ("1m", at("14:30"), 99.5),
+            ("5m", at("14:30"), 99.5),
+        ]
+        assert tuples(store.sql("SELECT kind, inserted, revised, rejected FROM batches ORDER BY batch_id")) == [
+            ("calendar", 0, 0, 0),
+            ("load", 11, 0, 0),
+            ("process", 4, 0, 0),
+            ("load", 0, 1, 1),
+            ("process", 0, 2, 0),
+        ]
+        assert tuples(store.sql("SELECT interval, gap_start, gap_end, missing_count, kind FROM gaps ORDER BY ALL")) == [
+            ("1d", at("14:30"), at("18:00"), 1, "whole session"),
+            ("1m", at("14:35"), at("14:36"), 1, "inside"),
+            ("1m", at("14:42"), at("18:00"), 198, "edge"),
+            ("5m", at("14:35"), at("18:00"), 41, "edge"),
+        ]
+        assert store.sql("SELECT reason FROM rejected")["reason"].to_pylist() == ["high is below low"]
+        assert store.get_symbols_with_derived() == {"SPY": ["5m", "1d"]}
+        assert store.verify().differences == ()
+    new = path.with_name("new.duckdb")
+    open_store(new).close()
+    columns = "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() ORDER BY ALL"
+    assert rows(path, columns) == rows(new, columns)
+    # Not their text: each version of DuckDB spells what it creates in its own way.
+    assert [key[:2] for key in schema_of(path)] == [key[:2] for key in schema_of(new)]
+
+
+def test_every_past_schema_has_a_store() -> None:
+    script = ScriptDirectory.from_config(alembic_config())
+    assert {made.stem for made in STORES.glob("*.duckdb")} == {one.revision for one in script.walk_revisions()}
