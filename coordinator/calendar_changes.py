@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from coordinator.rebuilding import rebuild
@@ -21,8 +22,10 @@ def define(transaction: Transaction, definition: CalendarDefinition, grace: time
         pass
     else:
         raise CalendarError(
-            f"calendar {definition.name!r} is the name of {taken}, which comes with Barhouse; choose another name"
+            f"calendar {definition.name!r} cannot be defined: {taken} comes with Barhouse; choose another name"
         )
+    spelled = {name.casefold(): name for (name,) in transaction.run("calendar.names")}
+    definition = replace(definition, name=spelled.get(definition.name.casefold(), definition.name))
     known = transaction.run("calendar.kept", {"calendar": definition.name})
     if known and known[0][0] == definition.to_json():
         return CalendarReport(calendar=definition.name, batch_id=None)
@@ -37,6 +40,7 @@ def refresh(transaction: Transaction, name: str, grace: timedelta, *, apply: boo
     CalendarError
         When the store does not have the calendar.
     """
+    name = {one.casefold(): one for (one,) in transaction.run("calendar.names")}.get(name.strip().casefold(), name)
     known = transaction.run("calendar.kept", {"calendar": name})
     if not known:
         names = ", ".join(row[0] for row in transaction.run("calendar.names")) or "none"
@@ -60,6 +64,7 @@ def _change(
     text = definition.to_json() if isinstance(definition, CalendarDefinition) else None
     transaction.register("computed_session", computed.table)
     changes = _differences(transaction, name)
+    (moved_count,) = transaction.one("calendar.count_moved", {"calendar": name})
     dates = {
         "known_from": min(known_from, computed.known_from),
         "known_through": max(known_through, computed.known_through),
@@ -67,7 +72,7 @@ def _change(
     if known:
         transaction.run("calendar.redefine", {"calendar": name, "definition": text})
         transaction.run("calendar.know", {"calendar": name, **dates})
-        if not changes:
+        if not changes and not moved_count:
             return CalendarReport(calendar=name, batch_id=None)
     else:
         transaction.run("calendar.keep", {"calendar": name, "definition": text, **dates})

@@ -31,21 +31,6 @@ if TYPE_CHECKING:
     from store.calendar_definition import CalendarDefinition
     from store.models import CalendarReport
 
-_LIST = """
-SELECT c.calendar, CASE WHEN c.definition IS NULL THEN 'exchange' ELSE 'custom' END AS kind,
-       c.known_from, c.known_through, count(s.symbol_id) AS symbol_count
-FROM trading_calendar AS c
-LEFT JOIN symbol AS s ON s.calendar = c.calendar AND s.removed_at IS NULL
-GROUP BY ALL ORDER BY c.calendar
-"""
-_SESSIONS = """
-SELECT session_date, segment, segment_open, segment_close
-FROM trading_session
-WHERE calendar = $calendar AND replaced_by IS NULL
-  AND ($start::DATE IS NULL OR session_date >= $start::DATE) AND ($end::DATE IS NULL OR session_date < $end::DATE)
-ORDER BY session_date, segment
-"""
-
 
 @click.group("calendar", cls=Commands, epilog=epilog("barhouse calendar list"))
 def calendar() -> None:
@@ -171,7 +156,7 @@ def list_(settings: Settings, form: str, output: Path | None) -> None:
     """
     cli_output.check(form, output)
     with opened(settings, read_only=True) as store:
-        table = store.sql(_LIST)
+        table = store.calendars().drop_columns(["definition"])
     cli_output.write(table, form, output)
 
 
@@ -190,7 +175,7 @@ def show(
     cli_output.check(form, output)
     with opened(settings, read_only=True) as store:
         kept = _kept(store, name)
-        table = store.sql(_SESSIONS, {"calendar": kept["calendar"], "start": start, "end": end})
+        table = store.sessions(kept["calendar"], start, end)
     cli_output.write(table, form, output)
     if form == "table":
         cli_reports.say(_described(kept))
@@ -200,7 +185,7 @@ def _kept(store: SessionStore, name: str) -> dict[str, Any]:
     """Find a calendar of the store; case does not matter."""
     from store.errors import CalendarError
 
-    rows: list[dict[str, Any]] = store.sql("FROM trading_calendar ORDER BY calendar").to_pylist()
+    rows: list[dict[str, Any]] = store.calendars().to_pylist()
     wanted = name.strip()
     same = [one for one in rows if one["calendar"] == wanted]
     found = same or [one for one in rows if one["calendar"].casefold() == wanted.casefold()]
@@ -251,9 +236,7 @@ def _changes(report: CalendarReport) -> pa.Table:
     import pyarrow as pa
 
     columns = {"session_date": pa.date32(), "before": pa.string(), "after": pa.string()}
-    # Sessions that were only counted anew, for one came or went before them, have the hours they had.
-    differ = [one for one in report.changes if one.before != one.after]
-    arrays = [pa.array([getattr(one, name) for one in differ], kind) for name, kind in columns.items()]
+    arrays = [pa.array([getattr(one, name) for one in report.changes], kind) for name, kind in columns.items()]
     return pa.Table.from_arrays(arrays, names=list(columns))
 
 

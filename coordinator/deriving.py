@@ -56,7 +56,8 @@ def _derive_level(
             ratio = {"ratio": interval.length // parent.length}
             transaction.run("derive.level_from_level", ratio, level=level, parent=levels[parent])
         return
-    transaction.run("derive.block_session", {"kind": kind})
+    made_of = "scan" if parent is None else levels[parent]
+    transaction.run("derive.block_session", {"kind": kind}, parent=made_of)
     if parent is None:
         transaction.run("derive.block_from_bars", bounds, level=level)
     else:

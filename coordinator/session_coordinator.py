@@ -304,6 +304,7 @@ class SessionCoordinator:
         a lost revision) is in the report's ``after``.
         """
         names = None if symbols is None else names_of(symbols)
+        self._store.intervals(names)  # says which symbol is unknown
         with self._store.transaction() as transaction:
             return rebuilding.repair(transaction, names, self._grace)
 

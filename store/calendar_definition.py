@@ -15,6 +15,27 @@ from store.zone import DAY_SECONDS, utc_seconds, wall_seconds, zone_named
 _WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
+#: How each key of a TOML table is written; TOML has times and dates of its own.
+_TABLE_TYPES: dict[str, tuple[type, ...]] = {
+    "timezone": (str,),
+    "open": (str, time),
+    "close": (str, time),
+    "break": (str, list, tuple),
+    "weekdays": (str,),
+    "holidays": (list, tuple),
+    "early_closes": (dict,),
+}
+_TABLE_EXAMPLES = {
+    "timezone": '"America/New_York"',
+    "open": '"09:30"',
+    "close": '"16:00"',
+    "break": '["12:00-13:00"]',
+    "weekdays": '"mon-fri"',
+    "holidays": '["2024-12-25"]',
+    "early_closes": '{ 2024-12-24 = "13:00" }',
+}
+
+
 @dataclass(frozen=True)
 class CalendarDefinition:
     """A calendar of one's own: one trading day, in wall clock times of one zone.
@@ -119,6 +140,12 @@ class CalendarDefinition:
         wrong += [f"{key!r} is missing" for key in allowed[:3] if key not in table]
         if wrong:
             raise CalendarError(f"calendar {name!r}: {', '.join(wrong)}; allowed are {', '.join(allowed)}")
+        for key, value in table.items():
+            if not isinstance(value, _TABLE_TYPES[key]):
+                raise CalendarError(
+                    f"calendar {name!r}: {key} = {value!r} is of the wrong type; "
+                    f"write it as {key} = {_TABLE_EXAMPLES[key]}"
+                )
         return cls.parse(name, **{"break_" if key == "break" else key: value for key, value in table.items()})
 
     @classmethod

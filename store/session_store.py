@@ -187,7 +187,7 @@ class SessionStore:
 
     def intervals(self, symbols: Sequence[str] | None = None) -> pa.Table:
         """The view ``intervals``, of all symbols or of some, finest interval first."""
-        names = None if symbols is None else [canonical_symbol(one) for one in symbols]
+        names = self._registered(symbols)
         return self.sql(statement("registration.intervals_view"), {"symbols": names})
 
     def gaps(
@@ -197,7 +197,9 @@ class SessionStore:
         start: date | None = None,
         end: date | None = None,
     ) -> pa.Table:
-        """The view ``gaps``, oldest first, of sessions with ``start <= session_date < end``."""
+        """The view ``gaps``, by symbol and interval, oldest first; of sessions ``start <= session_date < end``."""
+        if symbol is not None:
+            self._registered([symbol])
         return self.sql(
             statement("registration.gaps_view"),
             {
@@ -242,13 +244,33 @@ class SessionStore:
         VerifyReport
             With no differences, a proof.
         """
-        names = None if symbols is None else [canonical_symbol(one) for one in symbols]
-        for name in names or ():
-            if not self.interval_rows([name]):
-                raise unknown_symbol(name, self.get_active_symbols())
+        names = self._registered(symbols)
         texts = None if intervals is None else [str(Interval.parse(one)) for one in intervals]
+        known = {row["interval"] for row in self.interval_rows(names)}
+        for text in texts or ():
+            if text not in known:
+                listed = ", ".join(sorted(known, key=Interval.parse)) or "none"
+                raise InputError(f"no symbol to be verified has interval {text!r}; there are {listed}")
         with self._database.reading() as transaction:
             return verification.verify(transaction, names, texts, start, end, progress)
+
+    def calendars(self) -> pa.Table:
+        """The calendars the store has: calendar, kind, known_from, known_through, symbol_count, definition."""
+        return self.sql(statement("calendar.list"))
+
+    def sessions(self, calendar: str, start: date | None = None, end: date | None = None) -> pa.Table:
+        """The sessions of a calendar with ``start <= session_date < end``, one row per segment, in UTC."""
+        return self.sql(statement("calendar.sessions"), {"calendar": calendar, "start": start, "end": end})
+
+    def _registered(self, symbols: Sequence[str] | None) -> list[str] | None:
+        """The symbols' one spelling; raises for one that is not registered."""
+        if symbols is None:
+            return None
+        names, known = [canonical_symbol(one) for one in symbols], self.get_active_symbols()
+        for name in names:
+            if name not in known:
+                raise unknown_symbol(name, known)
+        return names
 
     def _known(self, symbol: str, interval: str) -> None:
         intervals = [row["interval"] for row in self.interval_rows([symbol])]
@@ -256,7 +278,8 @@ class SessionStore:
             raise unknown_symbol(symbol, self.get_active_symbols())
         if interval not in intervals:
             raise UnknownSymbolError(
-                f"{symbol} has no interval {interval!r}, it has {', '.join(intervals)}; register {interval!r} to have it"
+                f"{symbol} has no interval {interval!r}, it has {', '.join(intervals)}; "
+                f"register {interval!r} to have it"
             )
 
     def close(self) -> None:

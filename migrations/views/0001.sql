@@ -19,6 +19,11 @@ CREATE MACRO beginning() AS make_timestamptz(-62135510400000000);
 -- Which UTC day since 1970-01-01 an instant falls on, from its microseconds; shifted, for // cuts towards zero.
 CREATE MACRO day_number(micros_) AS (micros_ + 8640000000000000) // 86400000000 - 100000;
 
+-- macro: nominal_seconds
+-- For ordering intervals: a week counts as seven days, a month as thirty.
+CREATE MACRO nominal_seconds(unit_, length_) AS
+    length_::BIGINT * CASE unit_ WHEN 'second' THEN 1 WHEN 'day' THEN 86400 WHEN 'week' THEN 604800 ELSE 2592000 END;
+
 -- macro: slots
 -- How many bars of a width fit between two instants, the clipped last one included.
 CREATE MACRO slots(from_, to_, seconds_) AS

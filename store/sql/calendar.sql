@@ -46,12 +46,20 @@ ORDER BY c.session_date, c.segment;
 -- name: differences
 -- How computed sessions differ from those kept: one row per session, with its segments before and after.
 SELECT coalesce(k.session_date, c.session_date) AS session_date, k.hours AS before, c.hours AS after
-FROM (SELECT session_date, ordinal, string_agg(segment_open || ' to ' || segment_close, ', ' ORDER BY segment) AS hours
+FROM (SELECT session_date, string_agg(segment_open || ' to ' || segment_close, ', ' ORDER BY segment) AS hours
       FROM trading_session WHERE calendar = $calendar AND replaced_by IS NULL GROUP BY ALL) AS k
-FULL JOIN (SELECT session_date, ordinal, string_agg(segment_open || ' to ' || segment_close, ', ' ORDER BY segment) AS hours
+FULL JOIN (SELECT session_date, string_agg(segment_open || ' to ' || segment_close, ', ' ORDER BY segment) AS hours
            FROM computed_session GROUP BY ALL) AS c ON c.session_date = k.session_date
-WHERE k.hours IS DISTINCT FROM c.hours OR k.ordinal IS DISTINCT FROM c.ordinal
+WHERE k.hours IS DISTINCT FROM c.hours
 ORDER BY 1;
+
+-- name: count_moved
+-- How many sessions keep their hours but not their ordinal, because one came or went before them.
+SELECT count(*)
+FROM (SELECT DISTINCT session_date, ordinal FROM trading_session
+      WHERE calendar = $calendar AND replaced_by IS NULL) AS k
+JOIN (SELECT DISTINCT session_date, ordinal FROM computed_session) AS c USING (session_date)
+WHERE k.ordinal <> c.ordinal;
 
 -- name: redefine
 -- The definition of a user's own calendar.
@@ -60,3 +68,20 @@ UPDATE trading_calendar SET definition = $definition WHERE calendar = $calendar;
 -- name: names
 -- The calendars the store has.
 SELECT calendar FROM trading_calendar ORDER BY calendar;
+
+-- name: list
+-- The calendars the store has: whose they are, what they are known for, how many symbols they have.
+SELECT c.calendar, CASE WHEN c.definition IS NULL THEN 'exchange' ELSE 'custom' END AS kind,
+       c.known_from, c.known_through, count(s.symbol_id) AS symbol_count, c.definition
+FROM trading_calendar AS c
+LEFT JOIN symbol AS s ON s.calendar = c.calendar AND s.removed_at IS NULL
+GROUP BY ALL
+ORDER BY c.calendar;
+
+-- name: sessions
+-- The sessions of a calendar, one row per segment.
+SELECT session_date, segment, segment_open, segment_close
+FROM trading_session
+WHERE calendar = $calendar AND replaced_by IS NULL
+  AND ($start::DATE IS NULL OR session_date >= $start::DATE) AND ($end::DATE IS NULL OR session_date < $end::DATE)
+ORDER BY session_date, segment;

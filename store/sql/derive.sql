@@ -34,7 +34,8 @@ JOIN defined AS d USING (interval_id)
 WHERE w.new_through IS NOT NULL;
 
 -- name: again
--- Buckets below derived_through that an invalidation touches: its range is widened to whole buckets.
+-- Buckets below derived_through that an invalidation touches: its range is widened to whole buckets, and ends where
+-- the forward pass begins.
 CREATE OR REPLACE TEMP TABLE target AS
 WITH hit AS (
     SELECT d.*, i.session_date, i.range_start, i.range_end
@@ -58,7 +59,8 @@ widened AS (
                    AND h.session_date BETWEEN p.first_date AND p.last_date
     WHERE h.kind <> 'session'
 )
-SELECT DISTINCT interval_id, base_id, calendar, kind, unit, length, base_unit, base_length, from_, to_
+SELECT DISTINCT interval_id, base_id, calendar, kind, unit, length, base_unit, base_length, from_,
+       least(to_, derived_through) AS to_
 FROM widened
 WHERE from_ < derived_through;
 
@@ -121,10 +123,11 @@ FROM {parent}
 GROUP BY ALL;
 
 -- name: block_session
--- Which block each session that is read belongs to, for one length.
+-- Which block each session belongs to, for one length. A shorter block is named by its first session, which may lie
+-- before the first that is read, so the sessions are taken from what the level is made of.
 CREATE OR REPLACE TEMP TABLE block_session AS
 SELECT s.calendar, s.session_date, p.first_date
-FROM (SELECT DISTINCT calendar, session_date FROM scan) AS s
+FROM (SELECT DISTINCT calendar, session_date FROM {parent}) AS s
 JOIN piece AS p ON p.calendar = s.calendar AND p.kind = $kind AND s.session_date BETWEEN p.first_date AND p.last_date;
 
 -- name: block_from_bars

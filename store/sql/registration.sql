@@ -65,7 +65,7 @@ SELECT d.symbol, d.interval, d.derived, d.base, d.calendar
 FROM definition AS d
 WHERE $symbols IS NULL OR list_contains($symbols::VARCHAR[], d.symbol)
 ORDER BY d.symbol, d.derived,
-         d.length::BIGINT * CASE d.unit WHEN 'second' THEN 1 WHEN 'day' THEN 86400 WHEN 'week' THEN 604800 ELSE 2592000 END,
+         nominal_seconds(d.unit, d.length),
          d.unit;
 
 -- name: intervals_view
@@ -75,16 +75,17 @@ FROM intervals AS v
 JOIN definition AS d USING (symbol, interval)
 WHERE $symbols IS NULL OR list_contains($symbols::VARCHAR[], v.symbol)
 ORDER BY v.symbol, v.derived,
-         d.length::BIGINT * CASE d.unit WHEN 'second' THEN 1 WHEN 'day' THEN 86400 WHEN 'week' THEN 604800 ELSE 2592000 END,
+         nominal_seconds(d.unit, d.length),
          d.unit;
 
 -- name: gaps_view
 -- The view gaps, of one symbol, interval and stretch of sessions, or of all.
-SELECT *
-FROM gaps
-WHERE ($symbol IS NULL OR symbol = $symbol) AND ($interval IS NULL OR interval = $interval)
-  AND ($start::DATE IS NULL OR session_date >= $start::DATE) AND ($end::DATE IS NULL OR session_date < $end::DATE)
-ORDER BY symbol, interval, gap_start;
+SELECT g.*
+FROM gaps AS g
+JOIN definition AS d USING (symbol, interval)
+WHERE ($symbol IS NULL OR g.symbol = $symbol) AND ($interval IS NULL OR g.interval = $interval)
+  AND ($start::DATE IS NULL OR g.session_date >= $start::DATE) AND ($end::DATE IS NULL OR g.session_date < $end::DATE)
+ORDER BY g.symbol, nominal_seconds(d.unit, d.length), g.gap_start;
 
 -- name: symbol_row
 -- One active symbol.

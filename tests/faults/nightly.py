@@ -16,7 +16,9 @@ from store import open_store
 
 SYMBOLS = ("AAA", "BBB")
 INTERVALS = ("5m", "15m", "1h", "1d", "1w")
-SESSIONS = [date(2024, 3, 4) + timedelta(days=n) for n in range(12) if (date(2024, 3, 4) + timedelta(days=n)).weekday() < 5]
+SESSIONS = [
+    date(2024, 3, 4) + timedelta(days=n) for n in range(12) if (date(2024, 3, 4) + timedelta(days=n)).weekday() < 5
+]
 
 
 def open_of(session: date) -> datetime:

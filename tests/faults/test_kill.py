@@ -13,13 +13,18 @@ from pathlib import Path
 import pytest
 
 from store import open_store
-from tests.faults import nightly
 
-KILLS = int(os.environ.get("BARHOUSE_KILLS", "20"))
+#: Kills are shared out to parts, so that several processes can share them.
+PARTS = 2
+KILLS = int(os.environ.get("BARHOUSE_KILLS", "20")) // PARTS
 EVERYTHING = """
     SELECT symbol, interval, bar_start, bar_end, session_date, open, high, low, close, volume, base_count,
            expected_count, complete
     FROM bars ORDER BY ALL
+"""
+DERIVED = """
+    SELECT min(last) AS last
+    FROM (SELECT max(session_date) AS last FROM bars WHERE interval = '1h' GROUP BY symbol)
 """
 ACCOUNTS = "SELECT * FROM coverage ORDER BY ALL"
 GAPS = "SELECT * FROM gaps ORDER BY ALL"
@@ -50,8 +55,9 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_killed_at_random_moments(tmp_path: Path, uninterrupted: Path) -> None:
-    chance = random.Random(20241129)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_killed_at_random_moments(tmp_path: Path, uninterrupted: Path, part: int) -> None:
+    chance = random.Random(f"2024-11-29 {part}")
     survived: set[tuple[str, str | None]] = set()
     kills = 0
     life = 0
@@ -89,7 +95,7 @@ def check(path: Path, loaded: date | None, processed: date | None) -> None:
         report = store.verify()
         assert report.sound, str(report)
         (base,) = store.sql("SELECT max(session_date) AS last FROM bars WHERE interval = '5m'").to_pylist()
-        (derived,) = store.sql("SELECT min(last) AS last FROM (SELECT max(session_date) AS last FROM bars WHERE interval = '1h' GROUP BY symbol)").to_pylist()
+        (derived,) = store.sql(DERIVED).to_pylist()
         if loaded is not None:
             assert base["last"] >= loaded, "an acknowledged load is gone"
         if processed is not None:

@@ -63,7 +63,9 @@ def test_the_readme_shows_what_happens(tmp_path: Path) -> None:
 def test_the_readme_names_every_column(tmp_path: Path) -> None:
     from store import open_store
 
-    rows = re.findall(r"^\| `(\w+)(\([a-z]+\))?` \| [^|]+ \| ([^|]+) \|$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    rows = re.findall(
+        r"^\| `(\w+)(\([a-z]+\))?` \| [^|]+ \| ([^|]+) \|$", README.read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert len(rows) == 9
     with open_store(tmp_path / "bars.duckdb") as store:
         named = {view: columns.strip() for view, _, columns in rows}

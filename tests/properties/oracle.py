@@ -11,6 +11,8 @@ Instants are whole microseconds since 1970, UTC. Where the design leaves a choic
 - The range of an interval starts with the first session that holds an in-session base bar (for intervals of 1d and
   longer: the block that holds it), as the last write that touched the interval saw it, and ends at complete_through
   or derived_through. expected_count counts the slots that end by then; sessions without such a slot have no row.
+- Where nothing is derived yet, derived_through starts at the open of that first session, not at its first bar: the
+  empty buckets before the bar count as handled, and as missing.
 - A gap of an interval of 1d and longer is one block. A gap is a ``whole session`` where nothing of the session is
   present, an ``edge`` where it touches the session's open or close, else ``inside``.
 - Of rows that repeat a bar in one load the last one wins; those equal to it are unchanged, the others rejected.
@@ -27,6 +29,7 @@ from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
+from typing import NamedTuple
 
 import duckdb
 
@@ -142,6 +145,10 @@ class Calendar:
     def _opens(self) -> list[int]:
         return [session.open for session in self.sessions]
 
+    @cached_property
+    def _dates(self) -> list[date]:
+        return [session.date for session in self.sessions]
+
     def place(self, instant: int) -> tuple[Session, int] | None:
         """The session and segment an instant lies in."""
         at = bisect_right(self._opens, instant) - 1
@@ -184,6 +191,21 @@ class Calendar:
             self._blocks[length] = {key: tuple(members) for key, members in blocks.items()}
         return self._blocks[length][self.block_key(session, length)]
 
+    def named(self, day: date, length: Length) -> Slot | None:
+        """The block that a date names: its first session's, or the first day of its week or month."""
+        at = bisect_right(self._dates, day - timedelta(days=1))
+        if at == len(self.sessions):
+            return None
+        slot = block_slot(self.block(self.sessions[at], length))
+        if length.unit == "d":
+            begins = slot.date
+        elif length.unit == "w":
+            begins = FIRST_MONDAY + timedelta(days=7 * length.count * self.block_key(slot.sessions[0], length))
+        else:
+            months = length.count * self.block_key(slot.sessions[0], length)
+            begins = date(1970 + months // 12, months % 12 + 1, 1)
+        return slot if day in (begins, slot.date) else None
+
     def slots(self, length: Length, first: Session) -> Iterator[Slot]:
         """Every slot of an interval in order, from a session, or the block it is in."""
         if not length.intraday:
@@ -199,11 +221,8 @@ class Calendar:
             session = self.after(session)
 
     def after(self, session: Session) -> Session | None:
-        at = self.sessions.index(session) if session.ordinal < 0 else self._at(session) + 1
+        at = bisect_right(self._opens, session.open)
         return self.sessions[at] if at < len(self.sessions) else None
-
-    def _at(self, session: Session) -> int:
-        return bisect_right(self._opens, session.open) - 1
 
     def room(self, slot: Slot, base: Length) -> int:
         """How many base slots fit in a slot."""
@@ -219,8 +238,11 @@ class Calendar:
         """The slot that an instant of a session (its last close included) lies in."""
         if not length.intraday:
             return block_slot(self.block(session, length))
-        inside = [slot for slot in session_slots(session, length.width) if slot.start <= instant]
-        return inside[-1]
+        number = max(at for at, (opened, _) in enumerate(session.segments) if opened <= instant)
+        opened, closed = session.segments[number]
+        steps = (min(instant, closed - 1) - opened) // length.width
+        start = opened + steps * length.width
+        return Slot(start, min(start + length.width, closed), number, (session,))
 
 
 def block_slot(members: tuple[Session, ...]) -> Slot:
@@ -253,17 +275,15 @@ def exchange(name: str, first: date, last: date) -> Calendar:
     import exchange_calendars
     import pandas as pd
 
-    calendar = exchange_calendars.get_calendar(name, start=str(first), end=str(last))
-
-    def us(stamp: pd.Timestamp) -> int:
-        return stamp.as_unit("us").value
-
+    schedule = exchange_calendars.get_calendar(name, start=str(first), end=str(last)).schedule
+    stamps = [
+        [None if pd.isna(stamp) else stamp.value // 1000 for stamp in schedule[column]]
+        for column in ("open", "break_start", "break_end", "close")
+    ]
     days = []
-    for label, row in calendar.schedule.iterrows():
-        edges = [us(row["open"]), us(row["close"])]
-        if not pd.isna(row["break_start"]):
-            edges[1:1] = [us(row["break_start"]), us(row["break_end"])]
-        days.append((label.date(), tuple(zip(edges[::2], edges[1::2], strict=True))))
+    for label, opened, break_from, break_to, closed in zip(schedule.index, *stamps, strict=True):
+        whole = ((opened, closed),)
+        days.append((label.date(), whole if break_from is None else ((opened, break_from), (break_to, closed))))
     return Calendar(name, days)
 
 
@@ -347,8 +367,7 @@ def aggregate(calendar: Calendar, slot: Slot, bars: list[Bar], base: Length) -> 
 # ------------------------------------------------------------------------------------------------- model
 
 
-@dataclass(frozen=True)
-class Counts:
+class Counts(NamedTuple):
     """What a load did."""
 
     rows: int
@@ -409,18 +428,17 @@ class Symbol:
     def add_interval(self, text: str) -> None:
         self.derived.setdefault(text, Derived(Length.of(text)))
 
-    def load(self, rows: list[Row], now: int, *, replace_sessions: bool = False) -> Counts:
-        placed = [self._placed(row, now) for row in rows]
+    def judge(self, rows: list[Row], now: int) -> list[Bar | None]:
+        """The bars that rows are; None for those that are rejected."""
+        return [self._placed(row, now) for row in rows]
+
+    def load(self, placed: list[Bar | None], *, replace_sessions: bool = False) -> Counts:
         last = {bar.start: bar for bar in placed if bar is not None}
         taken = [bar for bar in placed if bar is not None and bar.row.values() == last[bar.start].row.values()]
-        if not taken:
-            raise AllRejected
         gone: list[int] = []
         if replace_sessions:
             sent = {bar.session for bar in last.values() if bar.session is not None}
-            gone = [
-                start for start, bar in self.bars.items() if bar.session in sent and start not in last
-            ]
+            gone = [start for start, bar in self.bars.items() if bar.session in sent and start not in last]
         inserted = [start for start in last if start not in self.bars]
         revised = [
             start
@@ -431,23 +449,21 @@ class Symbol:
         self.bars.update(last)
         for start in gone:
             del self.bars[start]
-        reached = max(bar.end for bar in taken)
-        self.complete_through = max(self.complete_through or reached, reached)
+        reached = [bar.end for bar in taken] + [self.complete_through] * (self.complete_through is not None)
+        self.complete_through = max(reached, default=None)
         self._touched(before, [*inserted, *revised, *gone])
         return Counts(
-            rows=len(rows),
+            rows=len(placed),
             inserted=len(inserted),
             revised=len(revised),
             unchanged=len(taken) - len(inserted) - len(revised),
-            rejected=len(rows) - len(taken),
+            rejected=len(placed) - len(taken),
             outside=sum(bar.session is None for bar in taken),
             deleted=len(gone),
         )
 
     def delete(self, start: int | None, end: int | None) -> int:
-        gone = [
-            at for at in self.bars if (start is None or start <= at) and (end is None or at < end)
-        ]
+        gone = [at for at in self.bars if (start is None or start <= at) and (end is None or at < end)]
         before = dict(self.bars)
         for at in gone:
             del self.bars[at]
@@ -468,9 +484,7 @@ class Symbol:
             if through == derived.through and not derived.stale:
                 continue
             derived.through, derived.stale = through, False
-            fresh = {
-                start: bar for start, bar in self.computed(derived.length).items() if bar.end <= (through or -1)
-            }
+            fresh = {start: bar for start, bar in self.computed(derived.length).items() if bar.end <= (through or -1)}
             old, derived.bars = derived.bars, fresh
             done[text] = (
                 len(fresh.keys() - old.keys()),
@@ -484,6 +498,10 @@ class Symbol:
             )
         return done or None
 
+    def stamp(self, start: int) -> int | date:
+        """How a file would name the bar that starts there."""
+        return start if self.base.intraday else self.bars[start].session.date
+
     # -- what follows from the base bars
 
     def computed(self, length: Length) -> dict[int, Bar]:
@@ -494,9 +512,7 @@ class Symbol:
             if bar.session is not None:
                 slot = self.calendar.slot_of(bar.session, start, length)
                 members.setdefault(slot.start, (slot, []))[1].append(bar)
-        return {
-            start: aggregate(self.calendar, slot, bars, self.base) for start, (slot, bars) in members.items()
-        }
+        return {start: aggregate(self.calendar, slot, bars, self.base) for start, (slot, bars) in members.items()}
 
     def forming(self, derived: Derived) -> list[Bar]:
         return [
@@ -523,11 +539,8 @@ class Symbol:
         return None if bar is None or bar.end > now + LATE_CLOCK else bar
 
     def _placed_by_date(self, row: Row) -> Bar | None:
-        session = self.calendar.by_date.get(row.start)
-        if session is None:
-            return None
-        slot = block_slot(self.calendar.block(session, self.base))
-        if slot.sessions[0] is not session:
+        slot = self.calendar.named(row.start, self.base)
+        if slot is None:
             return None
         return Bar(slot.start, slot.end, slot.sessions[0], replace(row, start=slot.start), 1, 1)
 
@@ -559,22 +572,19 @@ class Symbol:
                 slot = self.calendar.slot_of(bar.session, start, derived.length)
                 derived.stale = derived.stale or slot.end <= derived.through
 
-    def _first(self, *, closing: bool) -> Session | None:
-        """The first session with a base bar; a lone closing bar counts if ``closing``."""
-        starts = [
-            start for start, bar in self.bars.items() if bar.within or (closing and bar.session is not None)
-        ]
-        return self.bars[min(starts)].session if starts else None
+    def _first(self) -> Session | None:
+        """The first session with a base bar; a closing bar alone does not count."""
+        start = min((start for start, bar in self.bars.items() if bar.within), default=None)
+        return None if start is None else self.bars[start].session
 
     def _closed_through(self, derived: Derived, clock: int | None) -> int | None:
         """The end of the last closed bucket; without ``clock`` only event time closes buckets."""
         through, known = derived.through, self.complete_through
         if through is None:
-            first = self._first(closing=True)
+            first = self._first()
             if first is None:
                 return None
-            begin = min(start for start, bar in self.bars.items() if bar.session is not None)
-            floor = self.calendar.slot_of(first, begin, derived.length).start
+            floor = self.calendar.slot_of(first, first.open, derived.length).start
         else:
             floor = through
             first = next(self.calendar.since(through))
@@ -595,7 +605,7 @@ class Symbol:
         self, length: Length, through: int | None, present: Callable[[Slot], bool]
     ) -> tuple[list[Coverage], list[Gap]]:
         """Coverage and gaps of an interval up to an instant."""
-        first = self._first(closing=False)
+        first = self._first()
         if first is None or through is None:
             return [], []
         days: dict[Session, list[Slot]] = {}
@@ -634,6 +644,17 @@ class Model:
 
     def __init__(self) -> None:
         self.symbols: dict[str, Symbol] = {}
+
+    def load(self, rows: list[tuple[str, Row]], base: str, now: int, *, replace_sessions: bool = False) -> Counts:
+        """Load a file of (symbol, row)."""
+        known = {name for name, _ in rows if name in self.symbols and self.symbols[name].base_text == base}
+        placed = {name: self.symbols[name].judge([row for one, row in rows if one == name], now) for name in known}
+        if not any(bar is not None for bars in placed.values() for bar in bars):
+            raise AllRejected
+        done = [self.symbols[name].load(bars, replace_sessions=replace_sessions) for name, bars in placed.items()]
+        unknown = sum(name not in known for name, _ in rows)
+        refused = Counts(unknown, 0, 0, 0, unknown, 0, 0)
+        return Counts(*(sum(column) for column in zip(refused, *done, strict=True)))
 
     def process(self, clock: int) -> dict[str, tuple[int, int, int]] | None:
         """Bars inserted, revised and deleted per interval over all symbols; None without work."""

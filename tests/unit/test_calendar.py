@@ -182,13 +182,9 @@ def test_weekend_sessions_are_there_or_refused(monkeypatch: pytest.MonkeyPatch) 
         assert "pandas < 3.1" in str(error)
         assert tuple(int(part) for part in version("pandas").split(".")[:2]) >= (3, 1)
     monkeypatch.setattr(calendar_module, "_weekmasks_work", lambda: False)
-    with pytest.raises(
-        CalendarError, match=r"'XKRX' would silently lose its weekend sessions.*pandas < 3\.1"
-    ):
+    with pytest.raises(CalendarError, match=r"'XKRX' would silently lose its weekend sessions.*pandas < 3\.1"):
         sessions("XKRX", date(2025, 1, 1), date(2025, 2, 1))
-    assert sessions("XLON", date(2025, 1, 1), date(2025, 2, 1)).table.num_rows > 6000, (
-        "others are not touched"
-    )
+    assert sessions("XLON", date(2025, 1, 1), date(2025, 2, 1)).table.num_rows > 6000, "others are not touched"
 
 
 @pytest.mark.parametrize(

@@ -136,9 +136,7 @@ def test_a_definition_gives_the_sessions_it_describes(
         ),
     ],
 )
-def test_clock_changes_inside_a_session(
-    changes: dict[str, Any], day: str, expected: list[tuple[str, str]]
-) -> None:
+def test_clock_changes_inside_a_session(changes: dict[str, Any], day: str, expected: list[tuple[str, str]]) -> None:
     assert described(define(weekdays="daily", **changes), day) == [stretch(*texts) for texts in expected]
 
 
@@ -167,9 +165,7 @@ def test_a_day_that_never_was_has_no_session() -> None:
         {"open": "23:45", "close": "00:15"},
     ],
 )
-def test_segments_stay_sound_through_every_clock_change(
-    timezone: str, year: int, hours: dict[str, Any]
-) -> None:
+def test_segments_stay_sound_through_every_clock_change(timezone: str, year: int, hours: dict[str, Any]) -> None:
     definition = define(timezone=timezone, weekdays="daily", **hours)
     rows = list(definition.segments(date(year, 1, 1), date(year, 12, 31)))
     assert_sound([row[2] for row in rows], [row[3] for row in rows])
@@ -242,9 +238,7 @@ def test_a_definition_survives_json(definition: CalendarDefinition) -> None:
 
 def test_equal_definitions_are_written_alike() -> None:
     one = define(weekdays="wed,mon", holidays=["2024-12-25", "2024-07-04"], early_closes={})
-    two = define(
-        weekdays="mon,wed", holidays=[date(2024, 7, 4), "2024-12-25", "2024-07-04"], open=time(9, 30)
-    )
+    two = define(weekdays="mon,wed", holidays=[date(2024, 7, 4), "2024-12-25", "2024-07-04"], open=time(9, 30))
     assert one == two and one.to_json() == two.to_json()
     assert one.holidays == (date(2024, 7, 4), date(2024, 12, 25))
 
@@ -264,7 +258,5 @@ def test_a_toml_table_is_a_definition() -> None:
         2024-12-31 = 11:00:00
     """)
     assert CalendarDefinition.from_table("MINE", table) == LUNCH
-    with pytest.raises(
-        CalendarError, match="'hours' is unknown, 'open' is missing; allowed are timezone, open"
-    ):
+    with pytest.raises(CalendarError, match="'hours' is unknown, 'open' is missing; allowed are timezone, open"):
         CalendarDefinition.from_table("MINE", {"timezone": "UTC", "close": "16:00", "hours": 8})

@@ -1,0 +1,306 @@
+"""Random histories: after every step the store shows what a plain Python model of the design shows.
+
+``HYPOTHESIS_PROFILE=long`` or ``BARHOUSE_HISTORIES=500`` runs more of them, each time others; the default ones are the
+same every time. A failing history prints its steps; keep it as a named test in ``test_regressions.py``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+from datetime import UTC, datetime
+from pathlib import Path
+
+import hypothesis.strategies as st
+import oracle
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from oracle import SECOND, Length, Row
+from world import BASES, LONG_WINDOWS, STYLES, WINDOWS, Window, World, calendar, priced
+
+MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
+NAMES = ("A", "B", "C")
+LONG_AFTER = oracle.micros(datetime(2025, 1, 31, tzinfo=UTC))
+SELDOM = (
+    "register",
+    "add interval",
+    "register",
+    "load again",
+    "clock within",
+    "clock after",
+    "clock after",
+    "reopen",
+    "look back",
+    "remove",
+)
+EXTRAS = ("", "strange", "repeated", "contradicted", "strange", "broken", "unknown symbol")
+
+seeds = st.integers(0, 2**16)
+places = st.integers(0, 2**12)
+counts = st.sampled_from([13, 1, 5, 40, 100, 1000, 1000])
+afterwards = st.sampled_from(["", "process", "process", "process within"])
+offsets = st.sampled_from([0, -SECOND, SECOND, MINUTE - SECOND, MINUTE, MINUTE + SECOND, HOUR, DAY, 40 * DAY])
+
+
+def derivable(base: str) -> list[str]:
+    """Intervals that a base tiles, in one spelling each."""
+    length = Length.of(base)
+    if length.intraday:
+        multiples = [length.count * times for times in (2, 3, 4, 5, 6, 7, 12)]
+        fine = [spelled(seconds) for seconds in multiples if seconds < 86_400]
+        return [*fine, "1d", "2d", "3d", "5d", "1w", "2w", "1mo", "2mo"]
+    own = [f"{length.count * times}{length.unit}" for times in (2, 3, 4)]
+    return [*own, "1w", "2w", "1mo", "3mo"] if base == "1d" else own
+
+
+def spelled(seconds: int) -> str:
+    for unit, size in (("h", 3600), ("m", 60)):
+        if seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+class Histories(RuleBasedStateMachine):
+    """One store, up to three symbols, any order of all that can happen to them."""
+
+    folder: Path
+    blank: Path
+    numbers = itertools.count()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.windows: dict[str, Window] = {}
+        self.last_load: tuple[str, list[Row]] | None = None
+
+    @initialize(data=st.data())
+    def begin(self, data: st.DataObject) -> None:
+        self.world = World(self.blank, self.folder / f"{next(self.numbers)}.duckdb", LONG_AFTER)
+        self.register(data)
+
+    def teardown(self) -> None:
+        if hasattr(self, "world"):
+            try:
+                self.world.process(LONG_AFTER + 90 * DAY)
+                self.world.check_past()
+            finally:
+                self.world.close()
+                self.world.path.unlink()
+
+    # -- registration
+
+    def register(self, data: st.DataObject) -> None:
+        name = next(one for one in NAMES if one not in self.windows)
+        hours = data.draw(st.sampled_from(sorted(WINDOWS)), label="calendar")
+        base = data.draw(st.sampled_from(BASES[hours]), label="base")
+        windows = WINDOWS if Length.of(base).intraday else LONG_WINDOWS
+        first, last = data.draw(st.sampled_from(windows[hours]), label="window")
+        if base == "1m":
+            last = first + (last - first) / 4
+        derived = data.draw(st.lists(st.sampled_from(derivable(base)), max_size=4, unique=True), label="derived")
+        closing = data.draw(st.sampled_from(["include", "outside"])) if base == "1m" else "outside"
+        self.windows[name] = Window(hours, first, last)
+        self.world.register(name, hours, base, derived, closing)
+
+    def add_interval(self, name: str, data: st.DataObject) -> None:
+        symbol = self.world.model.symbols[name]
+        text = data.draw(st.sampled_from(derivable(symbol.base_text)), label="interval")
+        closing = "include" if symbol.includes_closing else "outside"
+        self.world.register(name, symbol.calendar.name, symbol.base_text, [text], closing)
+
+    # -- base bars
+
+    @precondition(lambda self: self.windows)
+    @rule(
+        pick=places,
+        place=places,
+        count=counts,
+        step=st.sampled_from([1, 1, 2, 5]),
+        order=st.sampled_from(["forward", "backward", "any"]),
+        extras=st.tuples(st.sampled_from(EXTRAS), st.sampled_from(EXTRAS)),
+        style=st.sampled_from(STYLES),
+        seed=seeds,
+        resend=st.sampled_from([False, False, True]),
+        then=afterwards,
+    )
+    def load(
+        self,
+        pick: int,
+        place: int,
+        count: int,
+        step: int,
+        order: str,
+        extras: tuple[str, str],
+        style: str,
+        seed: int,
+        resend: bool,
+        then: str,
+    ) -> None:
+        chance = random.Random(seed)
+        name = self._name(pick)
+        base = self.world.model.symbols[name].base
+        window = self.windows[name]
+        starts = window.starts(base)
+        first = place % len(starts)
+        rows = [priced(start, chance, style) for start in starts[first : first + count : step]]
+        if "strange" in extras:
+            strange = window.strange(base)
+            rows += [priced(start, chance, style) for start in chance.sample(strange, min(4, len(strange)))]
+        if "broken" in extras:
+            row = priced(chance.choice(starts), chance, style)
+            rows.append(Row(row.start, row.open, row.low - 1.0, row.low, row.close, row.volume))
+        if "repeated" in extras:
+            rows += chance.sample(rows, min(3, len(rows)))
+        if "contradicted" in extras:
+            rows += [priced(row.start, chance, style) for row in chance.sample(rows, min(3, len(rows)))]
+        if order == "backward":
+            rows.reverse()
+        elif order == "any":
+            chance.shuffle(rows)
+        if "unknown symbol" in extras:
+            pairs = [(name, row) for row in rows]
+            pairs.insert(chance.randint(0, len(pairs)), ("NOBODY", rows[0]))
+            self._load(None, pairs, resend)
+        else:
+            self._load(name, [(name, row) for row in rows], resend)
+        self._then(then, seed)
+
+    @precondition(lambda self: self.windows)
+    @rule(place=places, count=counts, style=st.sampled_from(STYLES), seed=seeds, then=afterwards)
+    def load_several(self, place: int, count: int, style: str, seed: int, then: str) -> None:
+        chance = random.Random(seed)
+        base = self.world.model.symbols[self._name(0)].base_text
+        pairs = []
+        for name in sorted(self.windows):
+            if self.world.model.symbols[name].base_text == base:
+                starts = self.windows[name].starts(Length.of(base))
+                first = place % len(starts)
+                pairs += [(name, priced(start, chance, style)) for start in starts[first : first + count]]
+        chance.shuffle(pairs)
+        self._load(None, pairs, False)
+        self._then(then, seed)
+
+    @precondition(lambda self: self._held())
+    @rule(pick=places, place=places, count=counts, style=st.sampled_from(STYLES), seed=seeds, then=afterwards)
+    def correct(self, pick: int, place: int, count: int, style: str, seed: int, then: str) -> None:
+        name, starts = self._bars(pick)
+        chance = random.Random(seed)
+        first = place % len(starts)
+        symbol = self.world.model.symbols[name]
+        rows = [priced(symbol.stamp(at), chance, style) for at in starts[first : first + count]]
+        self._load(name, [(name, row) for row in rows], False)
+        self._then(then, seed)
+
+    @precondition(lambda self: self._held())
+    @rule(
+        pick=places,
+        place=places,
+        count=counts,
+        sides=st.sampled_from(["both", "start", "end"]),
+        shift=st.sampled_from([0, -1, 1]),
+        then=afterwards,
+    )
+    def delete(self, pick: int, place: int, count: int, sides: str, shift: int, then: str) -> None:
+        name, starts = self._bars(pick)
+        first = place % len(starts)
+        last = min(first + count, len(starts)) - 1
+        begin, end = starts[first] + shift * SECOND, starts[last] + SECOND
+        self.world.delete(name, begin if sides != "end" else None, end if sides != "start" else None)
+        self._then(then, place)
+
+    def _then(self, what: str, place: int) -> None:
+        if what:
+            self.world.process(self._instant(place) if what == "process within" else None)
+
+    def _load(self, name: str | None, pairs: list[tuple[str, Row]], resend: bool) -> None:
+        if name is None:
+            known = next(one for one, _ in pairs if one in self.windows)
+            self.world.load(None, pairs, base=self.world.model.symbols[known].base_text, resend=resend)
+        else:
+            rows = [row for _, row in pairs]
+            self.world.load(name, rows, resend=resend)
+            self.last_load = (name, rows)
+
+    # -- time
+
+    @rule(
+        at=st.sampled_from(["clock", "long after", "within"]),
+        place=places,
+        offset=offsets,
+        grace=st.sampled_from([MINUTE, 0, HOUR]),
+        chunk=st.sampled_from([500, 1]),
+    )
+    def process(self, at: str, place: int, offset: int, grace: int, chunk: int) -> None:
+        if at == "within" and self.windows:
+            now = self._instant(place) + offset
+        else:
+            now = LONG_AFTER + 90 * DAY if at == "long after" else None
+        self.world.process(now, grace=grace, chunk=chunk)
+
+    @rule(what=st.sampled_from(SELDOM), pick=places, offset=offsets, data=st.data())
+    def seldom(self, what: str, pick: int, offset: int, data: st.DataObject) -> None:
+        name = self._name(pick) if self.windows else ""
+        if what == "register" and len(self.windows) < len(NAMES):
+            self.register(data)
+        elif what == "add interval" and name:
+            self.add_interval(name, data)
+        elif what == "load again" and self.last_load is not None and self.last_load[0] in self.windows:
+            self.world.load(*self.last_load)
+        elif what == "clock within" and name:
+            self.world.now = self._instant(pick) + offset
+        elif what == "clock after":
+            self.world.now = LONG_AFTER + offset
+        elif what == "reopen":
+            self.world.reopen()
+        elif what == "look back" and self.world.past:
+            self.world.check_past(pick)
+        elif what == "remove" and name:
+            del self.windows[name]
+            self.world.remove(name)
+
+    # -- picking
+
+    def _name(self, pick: int) -> str:
+        return sorted(self.windows)[pick % len(self.windows)]
+
+    def _held(self) -> list[str]:
+        return [name for name in sorted(self.windows) if self.world.model.symbols[name].bars]
+
+    def _bars(self, pick: int) -> tuple[str, list[int]]:
+        held = self._held()
+        name = held[pick % len(held)]
+        return name, sorted(self.world.model.symbols[name].bars)
+
+    def _instant(self, place: int) -> int:
+        """The end of a slot of some symbol's window."""
+        window = self.windows[self._name(place)]
+        sessions = [one for one in calendar(window.calendar).sessions if window.first <= one.date <= window.last]
+        ends = [slot.end for one in sessions for slot in oracle.session_slots(one, 30 * MINUTE)]
+        return ends[place % len(ends)]
+
+
+#: Histories are run in parts, so that several processes can share them.
+PARTS = 4
+
+
+def profile() -> settings:
+    long = os.environ.get("HYPOTHESIS_PROFILE") == "long"
+    asked = os.environ.get("BARHOUSE_HISTORIES")
+    return settings(
+        max_examples=-(-int(asked or (500 if long else 60)) // PARTS),
+        stateful_step_count=20 if long else 10,
+        derandomize=not (long or asked),
+        database=None,
+        deadline=None,
+        print_blob=True,
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_any_history_shows_what_the_model_shows(blank_store: Path, tmp_path: Path, part: int) -> None:
+    # Without randomness the steps follow from the name of the class.
+    machine = type(f"Histories{part}", (Histories,), {"folder": tmp_path, "blank": blank_store})
+    run_state_machine_as_test(machine, settings=profile())

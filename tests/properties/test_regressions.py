@@ -1,0 +1,75 @@
+"""Counterexamples that random histories once found, each by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import oracle
+import pytest
+from oracle import SECOND, Row
+from world import World
+
+HOUR = 3600 * SECOND
+
+
+@pytest.fixture
+def world(blank_store: Path, tmp_path: Path) -> Iterator[World]:
+    made = World(blank_store, tmp_path / "bars.duckdb", at(2025, 1, 31))
+    yield made
+    made.check_past()
+    made.close()
+
+
+def at(*parts: int) -> int:
+    return oracle.micros(datetime(*parts, tzinfo=UTC))
+
+
+def bar(start: int | date, high: float = 2.0) -> Row:
+    return Row(start, 1.0, high, 1.0, 1.0, 5.0)
+
+
+def test_rows_that_are_rejected_are_counted(world: World) -> None:
+    world.register("A", "24/7", "1h", [])
+    world.load("A", [bar(at(2024, 3, 1, 0)), bar(at(2024, 3, 1, 1), high=0.0)])
+    world.load("A", [bar(at(2024, 3, 1, 1), high=0.0)])
+
+
+def test_an_interval_without_a_closed_bucket_has_no_work(world: World) -> None:
+    world.register("A", "24/7", "1h", ["2h"])
+    world.load("A", [bar(at(2024, 3, 1, 0))])
+    world.process(at(2024, 3, 1, 0, 30))
+
+
+def test_a_symbol_is_removed_twice_at_one_reading_of_the_clock(world: World) -> None:
+    for _ in range(2):
+        world.register("A", "24/7", "1h", ["2h"])
+        world.load("A", [bar(at(2024, 3, 1, 0))])
+        world.remove("A")
+
+
+def test_a_late_range_that_reaches_past_derived_through_gives_each_bar_once(world: World) -> None:
+    """1d is closed by the clock and so ahead of 1h; the late range lies below the one, across the end of the other."""
+    world.register("A", "XNYS", "30m", ["1h", "1d"])
+    world.load("A", [bar(at(2024, 11, 27, 14, 30)), bar(at(2024, 11, 27, 15))])
+    world.process()
+    late = [bar(at(2024, 11, 27, 15), high=3.0), bar(at(2024, 11, 27, 15, 30)), bar(at(2024, 11, 27, 16))]
+    world.load("A", late)
+    world.process()
+
+
+@pytest.mark.parametrize("derived", [["1w", "2w"], ["2d", "4d"], ["1mo", "2mo"], ["1mo", "3mo"], ["3d", "9d"]])
+def test_a_block_keeps_the_shorter_block_that_began_before_the_first_bar(world: World, derived: list[str]) -> None:
+    """Where 2w is summed from 1w, the week that holds the first bar began on a day before it."""
+    world.register("A", "24/7", "1d", derived)
+    world.load("A", [bar(date(2024, 1, 17) + timedelta(days=number)) for number in range(100)])
+    world.process()
+
+
+def test_a_late_bar_rederives_a_block_of_blocks_whole(world: World) -> None:
+    world.register("A", "24/7", "1h", ["1w", "2w"])
+    world.load("A", [bar(at(2024, 2, 28) + number * HOUR) for number in range(24 * 14)])
+    world.process()
+    world.load("A", [bar(at(2024, 2, 28, 3), high=4.0)])
+    world.process()

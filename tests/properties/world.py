@@ -1,0 +1,359 @@
+"""A store and its model side by side: each step is done to both, and both must show the same."""
+
+from __future__ import annotations
+
+import functools
+import random
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import oracle
+import pyarrow as pa
+import pytest
+from oracle import SECOND, Length, Row, Symbol
+
+from coordinator import DataProcessor, SessionCoordinator
+from store import open_store
+from store.errors import RejectedBarsError
+
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2025, 12, 31)
+
+#: Calendars of the random walk. A calendar of one's own is added here, with its sessions in `oracle.Calendar` and
+#: its definition in ``OWN_CALENDARS``, for `template` to add it to the store.
+CALENDARS: dict[str, Callable[[], oracle.Calendar]] = {
+    "XNYS": lambda: oracle.exchange("XNYS", FIRST_DAY, LAST_DAY),
+    "XHKG": lambda: oracle.exchange("XHKG", FIRST_DAY, LAST_DAY),
+    "CMES": lambda: oracle.exchange("CMES", FIRST_DAY, LAST_DAY),
+    "24/7": lambda: oracle.around_the_clock(FIRST_DAY, LAST_DAY),
+}
+OWN_CALENDARS: dict[str, dict[str, object]] = {}
+
+_BAR_TEXT = (
+    "bar_start, bar_end, session_date, open, high, low, close, volume, trade_count, vwap, "
+    "base_count, expected_count, complete"
+)
+_VIEWS = {
+    "bars": (f"SELECT symbol, interval, {_BAR_TEXT}, batch_id FROM bars", {2, 3}),
+    "bars_live": (f"SELECT symbol, interval, {_BAR_TEXT}, forming FROM bars_live", {2, 3}),
+    "intervals": (
+        "SELECT symbol, interval, derived, base, calendar, first_bar, last_bar, bar_count, complete_through, "
+        "derived_through, updated, quality_pct, gap_count FROM intervals",
+        {5, 6, 8, 9},
+    ),
+    "coverage": (
+        "SELECT symbol, interval, session_date, expected_count, present_count, quality_pct FROM coverage",
+        set(),
+    ),
+    "gaps": (
+        "SELECT symbol, interval, session_date, gap_start, gap_end, missing_count, kind FROM gaps",
+        {3, 4},
+    ),
+}
+
+
+@functools.cache
+def calendar(name: str) -> oracle.Calendar:
+    return CALENDARS[name]()
+
+
+def template(path: Path) -> Path:
+    """Make a store that knows every calendar already; histories start from copies of it."""
+    with open_store(path, clock=lambda: datetime(2023, 1, 1, tzinfo=oracle.UTC)) as store:
+        coordinator = SessionCoordinator(store)
+        for name, definition in OWN_CALENDARS.items():
+            coordinator.add_calendar(name, **definition)
+        for number, name in enumerate(CALENDARS):
+            coordinator.register(f"T{number}", intervals=["1d"], calendar=name, base="1d")
+            coordinator.remove_symbol(f"T{number}")
+    return path
+
+
+class World:
+    """A store, its model and its past."""
+
+    def __init__(self, blank: Path, path: Path, now: int) -> None:
+        shutil.copy(blank, path)
+        self.path, self.now = path, now
+        self.model = oracle.Model()
+        self.past: list[tuple[datetime, set[tuple[object, ...]]]] = []
+        self._open()
+
+    def _open(self) -> None:
+        self.store = open_store(self.path, clock=lambda: oracle.moment(self.now), settings={"threads": 2})
+        self.coordinator = SessionCoordinator(self.store)
+
+    def close(self) -> None:
+        self.store.close()
+
+    def reopen(self) -> None:
+        self.close()
+        self._open()
+        self.check()
+
+    # -- steps
+
+    def register(
+        self, name: str, calendar_name: str, base: str, derived: Iterable[str], closing_bar: str = "outside"
+    ) -> None:
+        derived = list(derived)
+        self.coordinator.register(
+            name, intervals=[base, *derived], calendar=calendar_name, base=base, closing_bar=closing_bar
+        )
+        symbol = self.model.symbols.setdefault(name, Symbol(calendar(calendar_name), base, closing_bar))
+        for text in derived:
+            symbol.add_interval(text)
+        self.check()
+
+    def load(
+        self, name: str | None, rows: Sequence[Row | tuple[str, Row]], *, base: str | None = None, resend: bool = False
+    ) -> oracle.Counts | None:
+        """Load rows of one symbol, or with ``name`` None of several; None when all are rejected."""
+        pairs = [(name, row) for row in rows] if name is not None else list(rows)
+        base = base or self.model.symbols[pairs[0][0]].base_text
+        table = as_table(pairs)
+        options = {"symbol": name, "replace": "sessions" if resend else None}
+        batches = self._batches()
+        try:
+            expected = self.model.load(pairs, base, self.now, replace_sessions=resend)
+        except oracle.AllRejected:
+            with pytest.raises(RejectedBarsError):
+                self.coordinator.load(table, base, **options)
+            assert self._batches() == batches
+            self.check()
+            return None
+        report = self.coordinator.load(table, base, **options)
+        shown = oracle.Counts(
+            report.rows,
+            report.inserted,
+            report.revised,
+            report.unchanged,
+            report.rejected,
+            report.outside,
+            report.deleted,
+        )
+        assert shown == expected, f"the load reports {shown}, expected {expected}; {report.rejects}"
+        assert report.rows == report.inserted + report.revised + report.unchanged + report.rejected
+        self._check_batch(
+            report.batch_id,
+            expected.inserted,
+            expected.revised,
+            expected.unchanged,
+            expected.rejected,
+            expected.deleted,
+        )
+        self.check()
+        return expected
+
+    def delete(self, name: str, start: int | None, end: int | None) -> int:
+        symbol = self.model.symbols[name]
+        batches = self._batches()
+        bounds = [None if at is None else oracle.moment(at) for at in (start, end)]
+        report = self.coordinator.delete_bars(name, symbol.base_text, *bounds)
+        deleted = symbol.delete(start, end)
+        assert report.deleted == deleted
+        if deleted:
+            self._check_batch(report.batch_id, 0, 0, 0, 0, deleted)
+        else:
+            assert report.batch_id is None
+            assert self._batches() == batches
+        self.check()
+        return deleted
+
+    def remove(self, name: str) -> None:
+        symbol = self.model.symbols.pop(name)
+        kept = len(symbol.bars) + sum(len(one.bars) for one in symbol.derived.values())
+        assert self.coordinator.remove_symbol(name).deleted == kept
+        self.check()
+
+    def process(self, now: int | None = None, *, grace: int = oracle.GRACE, chunk: int = 500) -> None:
+        """Process, twice: the second time there is nothing to do."""
+        processor = DataProcessor(self.store, grace=timedelta(microseconds=grace), chunk_symbols=chunk)
+        moment = None if now is None else oracle.moment(now)
+        clock = (self.now if now is None else now) - grace
+        expected = self.model.process(clock)
+        report = processor.process(moment)
+        written = {one.interval: (one.inserted, one.revised, one.deleted) for one in report.intervals}
+        written = {text: counts for text, counts in written.items() if any(counts)}
+        assert written == (expected or {}), f"processing wrote {written}, expected {expected}"
+        assert bool(report.batches) == (expected is not None), f"{report}, expected {expected}"
+        batches = self._batches()
+        assert processor.process(moment).batches == ()
+        assert self._batches() == batches
+        self.check()
+
+    # -- comparisons
+
+    def check(self) -> None:
+        """Compare all views with the model, and note what ``bars`` shows now."""
+        for view, (query, instants) in _VIEWS.items():
+            rows = self._rows(query, instants)
+            if view == "bars":
+                shown, rows = rows, {row[:-1] for row in rows}
+            differing(view, rows, getattr(self.model, view)())
+        instant = self._batches()[1]
+        if instant is not None and (not self.past or self.past[-1][0] != instant):
+            self.past.append((instant, shown))
+
+    def check_past(self, pick: int | None = None) -> None:
+        """What ``bars_as_of`` shows for past instants is what ``bars`` showed then."""
+        for instant, shown in self.past if pick is None else [self.past[pick % len(self.past)]]:
+            query = _VIEWS["bars"][0].replace("FROM bars", "FROM bars_as_of($instant::TIMESTAMPTZ)")
+            rows = self._rows(query, {2, 3}, {"instant": instant})
+            differing(f"bars_as_of({instant})", rows, shown)
+
+    def _rows(
+        self, query: str, instants: set[int], parameters: dict[str, object] | None = None
+    ) -> set[tuple[object, ...]]:
+        table = self.store.sql(query, parameters)
+        columns = [
+            (column.cast(pa.int64()) if at in instants else column).to_pylist()
+            for at, column in enumerate(table.columns)
+        ]
+        rows = list(zip(*columns, strict=True))
+        found = set(rows)
+        assert len(found) == len(rows), "a row appears twice"
+        return found
+
+    def _batches(self) -> tuple[int, datetime | None]:
+        (row,) = self.store.sql("SELECT count(*) AS n, max(committed_at) AS at FROM batches").to_pylist()
+        return row["n"], row["at"]
+
+    def _check_batch(self, batch_id: int, *counts: int) -> None:
+        (row,) = self.store.sql(
+            "SELECT inserted, revised, unchanged, rejected, deleted FROM batches WHERE batch_id = $batch_id",
+            {"batch_id": batch_id},
+        ).to_pylist()
+        assert tuple(row.values()) == counts, f"the batch says {row}, expected {counts}"
+
+
+def differing(what: str, shown: set[tuple[object, ...]], expected: set[tuple[object, ...]]) -> None:
+    """Fail with the rows that differ, readably."""
+    if shown == expected:
+        return
+
+    def listed(rows: set[tuple[object, ...]]) -> str:
+        ordered = sorted(rows, key=repr)
+        lines = [repr(tuple(_readable(value) for value in row)) for row in ordered[:12]]
+        return "\n    ".join([*lines, f"... {len(ordered)} in all"] if len(ordered) > 12 else lines) or "none"
+
+    pytest.fail(
+        f"{what} differs\n  only in the store:\n    {listed(shown - expected)}\n"
+        f"  only in the model:\n    {listed(expected - shown)}",
+        pytrace=False,
+    )
+
+
+def _readable(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 10**14:
+        return f"{oracle.moment(value):%Y-%m-%d %H:%M:%S}"
+    return str(value) if isinstance(value, date) else value
+
+
+# -------------------------------------------------------------------------------------------------- rows
+
+
+def as_table(pairs: Sequence[tuple[str, Row]]) -> pa.Table:
+    """Rows as the Arrow table a user would load."""
+    by_date = isinstance(pairs[0][1].start, date)
+    columns = {
+        "symbol": pa.array([name for name, _ in pairs], pa.string()),
+        "bar_start": pa.array([row.start for _, row in pairs], pa.date32() if by_date else pa.timestamp("us", "UTC")),
+    }
+    kinds = {"trade_count": pa.int64()}
+    for part in ("open", "high", "low", "close", "volume", "trade_count", "vwap"):
+        columns[part] = pa.array([getattr(row, part) for _, row in pairs], kinds.get(part, pa.float64()))
+    return pa.table(columns)
+
+
+STYLES = ("whole", "cents", "any", "tiny", "large", "still", "negative")
+
+
+def priced(start: int | date, chance: random.Random, style: str) -> Row:
+    """A bar with values of one style."""
+    if style == "whole":
+        low = chance.randint(1, 3)
+        high = low + chance.randint(0, 3)
+        volume = chance.randint(0, 5)
+        values = (chance.randint(low, high), high, low, chance.randint(low, high), volume)
+        return Row(start, *map(float, values))
+    scale, digits, volume_max, volume_digits = {
+        "cents": (400.0, 2, 1e6, 0),
+        "any": (100.0, 15, 1e5, 15),
+        "tiny": (1e-4, 15, 1e-8, 12),
+        "large": (9e3, 4, 1e10, 4),
+        "still": (50.0, 2, 0.0, 0),
+        "negative": (-37.0, 2, 500.0, 3),
+    }[style]
+    prices = sorted(round(scale * chance.uniform(0.9, 1.1), digits) for _ in range(5))
+    low, inner, vwap, other, high = prices
+    first, last = chance.sample([low, inner, other, high], 2)
+    volume = round(chance.uniform(0, volume_max), volume_digits)
+    return Row(
+        start,
+        first,
+        high,
+        low,
+        last,
+        volume,
+        trade_count=None if chance.random() < 0.05 else chance.randint(0, 900),
+        vwap=None if chance.random() < 0.05 else vwap,
+    )
+
+
+@dataclass(frozen=True)
+class Window:
+    """A few sessions of a calendar, for bars of one base."""
+
+    calendar: str
+    first: date
+    last: date
+
+    def starts(self, base: Length) -> list[int | date]:
+        """Where the bars of the base can start, session by session."""
+        own = calendar(self.calendar)
+        sessions = [one for one in own.sessions if self.first <= one.date <= self.last]
+        if base.intraday:
+            return [slot.start for one in sessions for slot in oracle.session_slots(one, base.width)]
+        return list(dict.fromkeys(own.block(one, base)[0].date for one in sessions))
+
+    def strange(self, base: Length) -> list[int | date]:
+        """Stamps beside the grid: before the open, at the close, in the lunch break, off the grid, on holidays."""
+        own = calendar(self.calendar)
+        days = [self.first + timedelta(days=number) for number in range((self.last - self.first).days + 1)]
+        if not base.intraday:
+            return [day for day in days if day not in own.by_date]
+        found: list[int | date] = []
+        for day in days:
+            if day in own.by_date:
+                for opened, closed in own.by_date[day].segments:
+                    found += [
+                        opened - base.width,
+                        opened - base.width // 2,
+                        opened + SECOND,
+                        closed,
+                        closed + base.width,
+                    ]
+        return found
+
+
+WINDOWS = {
+    "XNYS": [
+        (date(2024, 3, 7), date(2024, 3, 12)),
+        (date(2024, 10, 31), date(2024, 11, 5)),
+        (date(2024, 11, 26), date(2024, 12, 3)),
+        (date(2023, 12, 28), date(2024, 1, 4)),
+    ],
+    "XHKG": [(date(2024, 2, 7), date(2024, 2, 15)), (date(2024, 12, 23), date(2025, 1, 3))],
+    "CMES": [(date(2024, 3, 8), date(2024, 3, 12)), (date(2024, 11, 27), date(2024, 12, 3))],
+    "24/7": [(date(2024, 2, 27), date(2024, 3, 4)), (date(2024, 3, 30), date(2024, 4, 2))],
+}
+LONG_WINDOWS = {name: [(date(2023, 12, 20), date(2024, 3, 20))] for name in WINDOWS}
+BASES = {
+    "XNYS": ["30m", "15m", "1h", "7m", "1m", "1d", "2d", "1w"],
+    "XHKG": ["30m", "15m", "1h", "1m", "1d", "1w"],
+    "CMES": ["30m", "1h", "4h", "50m", "1d", "1mo"],
+    "24/7": ["1h", "30m", "4h", "50m", "1d", "3d"],
+}
