@@ -127,10 +127,19 @@ GROUP BY calendar, kind, unit, length, base_unit, base_length, block;
 -- reached is closed once they are complete through its end, or once its end is no later than the given instant.
 -- An interval that is derived nowhere yet starts with its base's first session.
 CREATE MACRO pending(clock_) AS TABLE
-WITH reached AS (
-    SELECT DISTINCT calendar, kind, unit, length, closing_seconds, complete_through
+WITH derived_ AS MATERIALIZED (
+    SELECT interval_id, symbol_id, base_id, calendar, kind, unit, length, closing_seconds, complete_through,
+           derived_through
     FROM definition
     WHERE derived AND complete_through > coalesce(derived_through, beginning())
+),
+reached AS MATERIALIZED (
+    SELECT DISTINCT calendar, kind, unit, length, closing_seconds, complete_through FROM derived_
+),
+part AS MATERIALIZED (
+    SELECT calendar, session_date, ordinal, segment_open, segment_close
+    FROM trading_session
+    WHERE replaced_by IS NULL AND calendar IN (SELECT calendar FROM reached)
 ),
 bucket AS (
     SELECT r.*, s.previous_close, s.segment_open AS open_,
@@ -138,8 +147,27 @@ bucket AS (
                                  * r.length) AS start_,
            s.segment_close AS close_, s.closes_session AS last_
     FROM reached AS r
-    ASOF JOIN calendar_segment AS s ON s.calendar = r.calendar AND r.complete_through > s.segment_open
+    ASOF JOIN (
+        SELECT calendar, segment_open, segment_close, lag(segment_close) OVER one_calendar AS previous_close,
+               lead(session_date) OVER one_calendar IS DISTINCT FROM session_date AS closes_session
+        FROM part
+        WINDOW one_calendar AS (PARTITION BY calendar ORDER BY segment_open)
+    ) AS s ON s.calendar = r.calendar AND r.complete_through > s.segment_open
     WHERE r.unit = 'second'
+),
+block AS (
+    SELECT calendar, kind, min(segment_open) AS block_open, max(segment_close) AS block_close,
+           lag(max(segment_close)) OVER (PARTITION BY calendar, kind ORDER BY min(segment_open)) AS previous_close,
+           coalesce(block_last_date(unit, length, block_) <= any_value(known_through),
+                    max(ordinal) = (block_ + 1) * length - 1) AS known
+    FROM (
+        SELECT k.*, p.*  EXCLUDE (calendar), c.known_through,
+               block_number(k.unit, k.length, p.session_date, p.ordinal) AS block_
+        FROM (SELECT DISTINCT calendar, kind, unit, length FROM reached WHERE unit <> 'second') AS k
+        JOIN part AS p ON p.calendar = k.calendar
+        JOIN trading_calendar AS c ON c.calendar = k.calendar
+    )
+    GROUP BY calendar, kind, unit, length, block_
 ),
 ended AS (
     SELECT calendar, kind, length, closing_seconds, complete_through, least(later(start_, length), close_) AS end_,
@@ -150,11 +178,7 @@ ended AS (
     SELECT r.calendar, r.kind, r.length, r.closing_seconds, r.complete_through, b.block_close, b.previous_close,
            r.closing_seconds, b.known
     FROM reached AS r
-    ASOF JOIN (
-        SELECT calendar, kind, block_open, block_close, known,
-               lag(block_close) OVER (PARTITION BY calendar, kind ORDER BY block_open) AS previous_close
-        FROM calendar_block
-    ) AS b ON b.calendar = r.calendar AND b.kind = r.kind AND r.complete_through > b.block_open
+    ASOF JOIN block AS b ON b.calendar = r.calendar AND b.kind = r.kind AND r.complete_through > b.block_open
     WHERE r.unit <> 'second'
 ),
 closed AS (
@@ -162,14 +186,20 @@ closed AS (
            CASE WHEN known_ AND (later(end_, wait_) <= complete_through OR later(end_, wait_) <= clock_)
                 THEN end_ ELSE before_ END AS through_
     FROM ended
+),
+start_ AS (
+    SELECT c.interval_id AS base_id, min(c.session_date) AS session_date
+    FROM session_coverage AS c
+    WHERE c.interval_id IN (SELECT base_id FROM derived_ WHERE derived_through IS NULL)
+    GROUP BY c.interval_id
 )
 SELECT d.interval_id, d.symbol_id, d.derived_through, c.through_ AS new_through
-FROM definition AS d
+FROM derived_ AS d
 JOIN closed AS c USING (calendar, kind, length, closing_seconds, complete_through)
-LEFT JOIN (SELECT interval_id AS base_id, min(session_date) AS first_date FROM session_coverage GROUP BY interval_id) AS f
-       USING (base_id)
-LEFT JOIN calendar_session AS s ON s.calendar = d.calendar AND s.session_date = f.first_date
-WHERE d.derived AND c.through_ > coalesce(d.derived_through, s.session_open);
+LEFT JOIN start_ AS f ON f.base_id = d.base_id AND d.derived_through IS NULL
+LEFT JOIN (SELECT calendar, session_date, min(segment_open) AS session_open FROM part GROUP BY ALL) AS s
+       ON s.calendar = d.calendar AND s.session_date = f.session_date
+WHERE c.through_ > coalesce(d.derived_through, s.session_open);
 
 -- view: bars
 -- Every bar the store holds now, base and derived.

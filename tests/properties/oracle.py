@@ -15,6 +15,7 @@ Instants are whole microseconds since 1970, UTC. Where the design leaves a choic
   empty buckets before the bar count as handled, and as missing.
 - A gap of an interval of 1d and longer is one block. A gap is a ``whole session`` where nothing of the session is
   present, an ``edge`` where it touches the session's open or close, else ``inside``.
+- A bar whose row in a re-sent session is rejected stays.
 - Of rows that repeat a bar in one load the last one wins; those equal to it are unchanged, the others rejected.
 """
 
@@ -428,17 +429,23 @@ class Symbol:
     def add_interval(self, text: str) -> None:
         self.derived.setdefault(text, Derived(Length.of(text)))
 
-    def judge(self, rows: list[Row], now: int) -> list[Bar | None]:
-        """The bars that rows are; None for those that are rejected."""
-        return [self._placed(row, now) for row in rows]
+    def judge(self, rows: list[Row], now: int) -> list[tuple[Bar | None, bool]]:
+        """The bar each row stands for, where it stands for one, and whether it is taken."""
+        return [self._judged(row, now) for row in rows]
 
-    def load(self, placed: list[Bar | None], *, replace_sessions: bool = False) -> Counts:
+    def load(self, judged: list[tuple[Bar | None, bool]], *, replace_sessions: bool = False) -> Counts:
+        placed = [bar if accepted else None for bar, accepted in judged]
+        spared = {bar.start for bar, accepted in judged if bar is not None and not accepted}
         last = {bar.start: bar for bar in placed if bar is not None}
         taken = [bar for bar in placed if bar is not None and bar.row.values() == last[bar.start].row.values()]
         gone: list[int] = []
         if replace_sessions:
             sent = {bar.session for bar in last.values() if bar.session is not None}
-            gone = [start for start, bar in self.bars.items() if bar.session in sent and start not in last]
+            gone = [
+                start
+                for start, bar in self.bars.items()
+                if bar.session in sent and start not in last and start not in spared
+            ]
         inserted = [start for start in last if start not in self.bars]
         revised = [
             start
@@ -531,12 +538,10 @@ class Symbol:
 
     # -- inside
 
-    def _placed(self, row: Row, now: int) -> Bar | None:
-        """The bar a row is, or None when it is rejected."""
-        if row.low > min(row.open, row.close) or row.high < max(row.open, row.close) or row.volume < 0:
-            return None
+    def _judged(self, row: Row, now: int) -> tuple[Bar | None, bool]:
         bar = self._placed_by_date(row) if isinstance(row.start, date) else self._placed_by_instant(row)
-        return None if bar is None or bar.end > now + LATE_CLOCK else bar
+        sound = row.low <= min(row.open, row.close) and row.high >= max(row.open, row.close) and row.volume >= 0
+        return bar, bar is not None and sound and bar.end <= now + LATE_CLOCK
 
     def _placed_by_date(self, row: Row) -> Bar | None:
         slot = self.calendar.named(row.start, self.base)
@@ -649,7 +654,7 @@ class Model:
         """Load a file of (symbol, row)."""
         known = {name for name, _ in rows if name in self.symbols and self.symbols[name].base_text == base}
         placed = {name: self.symbols[name].judge([row for one, row in rows if one == name], now) for name in known}
-        if not any(bar is not None for bars in placed.values() for bar in bars):
+        if not any(accepted for judged in placed.values() for _, accepted in judged):
             raise AllRejected
         done = [self.symbols[name].load(bars, replace_sessions=replace_sessions) for name, bars in placed.items()]
         unknown = sum(name not in known for name, _ in rows)

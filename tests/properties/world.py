@@ -77,12 +77,13 @@ class World:
     def __init__(self, blank: Path, path: Path, now: int) -> None:
         shutil.copy(blank, path)
         self.path, self.now = path, now
+        self.sound = True  # no step has failed
         self.model = oracle.Model()
         self.past: list[tuple[datetime, set[tuple[object, ...]]]] = []
         self._open()
 
     def _open(self) -> None:
-        self.store = open_store(self.path, clock=lambda: oracle.moment(self.now), settings={"threads": 2})
+        self.store = open_store(self.path, clock=lambda: oracle.moment(self.now), settings={"threads": 1})
         self.coordinator = SessionCoordinator(self.store)
 
     def close(self) -> None:
@@ -98,6 +99,7 @@ class World:
     def register(
         self, name: str, calendar_name: str, base: str, derived: Iterable[str], closing_bar: str = "outside"
     ) -> None:
+        self.sound = False
         derived = list(derived)
         self.coordinator.register(
             name, intervals=[base, *derived], calendar=calendar_name, base=base, closing_bar=closing_bar
@@ -111,6 +113,7 @@ class World:
         self, name: str | None, rows: Sequence[Row | tuple[str, Row]], *, base: str | None = None, resend: bool = False
     ) -> oracle.Counts | None:
         """Load rows of one symbol, or with ``name`` None of several; None when all are rejected."""
+        self.sound = False
         pairs = [(name, row) for row in rows] if name is not None else list(rows)
         base = base or self.model.symbols[pairs[0][0]].base_text
         table = as_table(pairs)
@@ -148,6 +151,7 @@ class World:
         return expected
 
     def delete(self, name: str, start: int | None, end: int | None) -> int:
+        self.sound = False
         symbol = self.model.symbols[name]
         batches = self._batches()
         bounds = [None if at is None else oracle.moment(at) for at in (start, end)]
@@ -163,6 +167,7 @@ class World:
         return deleted
 
     def remove(self, name: str) -> None:
+        self.sound = False
         symbol = self.model.symbols.pop(name)
         kept = len(symbol.bars) + sum(len(one.bars) for one in symbol.derived.values())
         assert self.coordinator.remove_symbol(name).deleted == kept
@@ -170,6 +175,7 @@ class World:
 
     def process(self, now: int | None = None, *, grace: int = oracle.GRACE, chunk: int = 500) -> None:
         """Process, twice: the second time there is nothing to do."""
+        self.sound = False
         processor = DataProcessor(self.store, grace=timedelta(microseconds=grace), chunk_symbols=chunk)
         moment = None if now is None else oracle.moment(now)
         clock = (self.now if now is None else now) - grace
@@ -188,6 +194,7 @@ class World:
 
     def check(self) -> None:
         """Compare all views with the model, and note what ``bars`` shows now."""
+        self.sound = False
         for view, (query, instants) in _VIEWS.items():
             rows = self._rows(query, instants)
             if view == "bars":
@@ -196,6 +203,7 @@ class World:
         instant = self._batches()[1]
         if instant is not None and (not self.past or self.past[-1][0] != instant):
             self.past.append((instant, shown))
+        self.sound = True
 
     def check_past(self, pick: int | None = None) -> None:
         """What ``bars_as_of`` shows for past instants is what ``bars`` showed then."""
