@@ -18,7 +18,7 @@ Progress = Callable[[int, int], None]
 _ADVICE: dict[DifferenceKind, str] = {
     "duplicate": "repair keeps the one written last",
     "impossible": "load the bar again with right values; repair cannot know them",
-    "misplaced": "load the bar again; repair cannot move base bars",
+    "misplaced": "repair places it where the calendar has it",
     "derived": "repair derives it again",
     "coverage": "repair counts it again",
     "gap": "repair counts it again",

@@ -30,7 +30,7 @@ SELECT DISTINCT derived, base_unit, base_length, unit, length FROM checked ORDER
 -- What there is to check: symbols, intervals, base bars, derived bars, sessions.
 SELECT (SELECT count(DISTINCT symbol) FROM checked), (SELECT count(*) FROM checked),
        count(*) FILTER (WHERE NOT d.derived), count(*) FILTER (WHERE d.derived),
-       count(DISTINCT (d.symbol, b.session_date)) FILTER (WHERE b.session_date IS NOT NULL)
+       count(DISTINCT (d.symbol, b.session_date)) FILTER (WHERE b.session_date IS NOT NULL AND d.unit IN ('second', 'day'))
 FROM bar AS b JOIN checked AS d USING (interval_id)
 WHERE {within_bars};
 

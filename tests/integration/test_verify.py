@@ -1,0 +1,185 @@
+"""verify finds what was planted behind the store's back, and repair mends what can be derived again."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from coordinator import DataProcessor, SessionCoordinator
+from store import SessionStore, open_store
+from store.errors import InputError, UnknownSymbolError
+
+SPY = Path(__file__).parents[2] / "sample" / "spy_1m_2020-12-15_18.csv"
+BARS = "SELECT * EXCLUDE (batch_id) FROM bars ORDER BY ALL"
+ACCOUNTS = "SELECT * FROM coverage ORDER BY ALL"
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four days of SPY, derived, one minute corrected and one deleted afterwards."""
+    path = tmp_path_factory.mktemp("sound") / "bars.duckdb"
+    with open_store(path) as store:
+        coordinator = SessionCoordinator(store)
+        coordinator.register("SPY", ["1m", "5m", "1h", "1d", "1w"], "XNYS")
+        coordinator.load(SPY, "1m", "SPY", timezone="America/New_York")
+        DataProcessor(store).process()
+        one = store.bars("SPY", "1m", "2020-12-16T15:31Z", "2020-12-16T15:32Z")
+        one = one.select(["bar_start", "open", "high", "low", "close", "volume"])
+        coordinator.load(one.set_column(5, "volume", [[99.0]]), "1m", "SPY")
+        coordinator.delete_bars("SPY", "1m", "2020-12-17T16:00Z", "2020-12-17T16:01Z")
+        DataProcessor(store).process()
+        assert store.verify().sound
+    return path
+
+
+@pytest.fixture
+def planted(sound: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "bars.duckdb"
+    path.write_bytes(sound.read_bytes())
+    return path
+
+
+def plant(path: Path, statement: str) -> None:
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(statement)
+
+
+OF = "interval_id = (SELECT interval_id FROM interval_definition WHERE interval = '{}')"
+PLANTS = {
+    "a duplicated derived bar": (
+        f"INSERT INTO bar SELECT * FROM bar WHERE {OF.format('5m')} AND bar_start = '2020-12-16 15:00+00'",
+        {"duplicate", "coverage", "revision"},
+    ),
+    "a duplicated base bar": (
+        f"INSERT INTO bar SELECT * FROM bar WHERE {OF.format('1m')} AND bar_start = '2020-12-16 15:00+00'",
+        {"duplicate", "derived", "revision"},
+    ),
+    "a wrong high": (
+        f"UPDATE bar SET high = high + 1 WHERE {OF.format('1h')} AND bar_start = '2020-12-16 15:30+00'",
+        {"derived"},
+    ),
+    "a last digit": (
+        f"UPDATE bar SET volume = volume * (1 + 2.5e-16) WHERE {OF.format('1d')} AND session_date = '2020-12-18'",
+        {"derived"},
+    ),
+    "a missing derived bar": (
+        f"DELETE FROM bar WHERE {OF.format('1d')} AND session_date = '2020-12-15'",
+        {"derived", "coverage", "gap", "revision"},
+    ),
+    "a bar that nothing gives": (
+        "INSERT INTO bar SELECT * REPLACE (bar_start + INTERVAL 1 DAY AS bar_start) FROM bar "
+        f"WHERE {OF.format('1d')} AND session_date = '2020-12-18'",
+        {"derived", "watermark", "revision"},
+    ),
+    "a wrong coverage count": (
+        f"UPDATE session_coverage SET present_count = 3 WHERE {OF.format('5m')} AND session_date = '2020-12-17'",
+        {"coverage", "quality"},
+    ),
+    "a gap that is none": (
+        "INSERT INTO gap SELECT interval_id, session_date, segment, gap_start + INTERVAL 1 HOUR, "
+        f"gap_end + INTERVAL 1 HOUR, missing_count FROM gap WHERE {OF.format('1m')}",
+        {"gap"},
+    ),
+    "a stale watermark of a base": (
+        f"UPDATE interval_definition SET complete_through = '2020-12-17 15:00+00' WHERE {OF.format('1m')}",
+        {"watermark", "coverage", "gap"},
+    ),
+    "a stale watermark of a derived interval": (
+        f"UPDATE interval_definition SET derived_through = '2020-12-17 15:00+00' WHERE {OF.format('5m')}",
+        {"watermark", "derived", "coverage", "gap"},
+    ),
+    "a watermark between buckets": (
+        f"UPDATE interval_definition SET derived_through = '2020-12-18 20:59+00' WHERE {OF.format('5m')}",
+        {"watermark", "coverage"},
+    ),
+    "a quality": (
+        f"UPDATE interval_definition SET quality_pct = 12 WHERE {OF.format('1w')}",
+        {"quality"},
+    ),
+    "a base bar in the wrong session": (
+        f"UPDATE bar SET session_date = '2020-12-15' WHERE {OF.format('1m')} AND bar_start = '2020-12-16 15:00+00'",
+        {"misplaced", "derived"},
+    ),
+}
+BEYOND = {
+    "a missing revision": (f"DELETE FROM bar_revision WHERE {OF.format('1m')} AND volume <> 99", {"revision"}),
+    "a revision that overlaps": ("UPDATE bar_revision SET replaced_by = 1", {"revision"}),
+    "a base bar that cannot be": (
+        f"UPDATE bar SET low = high + 1 WHERE {OF.format('1m')} AND bar_start = '2020-12-16 15:00+00'",
+        {"impossible"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PLANTS)
+def test_what_was_planted_is_found_and_mended(sound: Path, planted: Path, name: str) -> None:
+    statement, kinds = PLANTS[name]
+    plant(planted, statement)
+    with open_store(planted) as store, open_store(sound, read_only=True) as right:
+        report = store.verify()
+        assert kinds <= set(report.totals), str(report)
+        mended = SessionCoordinator(store).repair()
+        # What a batch wrote and was lost meanwhile stays in the history as lost.
+        assert set(mended.after.totals) <= {"revision"}, str(mended.after)
+        assert store.sql(BARS).equals(right.sql(BARS))
+        assert store.sql(ACCOUNTS).equals(right.sql(ACCOUNTS))
+
+
+@pytest.mark.parametrize("name", BEYOND)
+def test_what_cannot_be_derived_again_is_found_and_said(planted: Path, name: str) -> None:
+    statement, kinds = BEYOND[name]
+    plant(planted, statement)
+    with open_store(planted) as store:
+        assert kinds <= set(store.verify().totals)
+        mended = SessionCoordinator(store).repair()
+        assert kinds <= set(mended.after.totals)
+        assert all(one.advice for one in mended.after.differences)
+
+
+def test_a_sound_store_says_what_was_checked(planted: Path) -> None:
+    with open_store(planted) as store:
+        report = store.verify()
+        assert report.sound and not report and len(report) == 0
+        assert (report.symbol_count, report.interval_count, report.base_bar_count) == (1, 5, 1563)
+        assert report.derived_bar_count == 312 + 28 + 4 + 1
+        assert report.session_count == 4 and report.batches_checked
+        assert "all as recomputed" in str(report)
+        assert SessionCoordinator(store).repair().batch_id is None
+
+
+def test_a_part_of_a_store(planted: Path) -> None:
+    plant(planted, PLANTS["a wrong high"][0])
+    with open_store(planted) as store:
+        assert not store.verify(intervals=["1h"]).sound
+        assert store.verify(intervals=["5m", "1d"]).sound
+        assert not store.verify(start=date(2020, 12, 16), end=date(2020, 12, 17)).sound
+        assert store.verify(start=date(2020, 12, 17)).sound
+        with pytest.raises(UnknownSymbolError, match="'QQQ' is not registered"):
+            store.verify(symbols=["qqq"])
+        with pytest.raises(InputError, match="7m"):
+            store.verify(intervals=["7m"])
+
+
+def test_work_that_waits_is_no_difference(planted: Path) -> None:
+    with open_store(planted) as store:
+        SessionCoordinator(store).delete_bars("SPY", "1m", "2020-12-15T14:30Z", "2020-12-15T15:00Z")
+        assert store.verify().sound
+        DataProcessor(store).process()
+        assert store.verify().sound
+
+
+def test_repair_of_someone_unknown(planted: Path) -> None:
+    with open_store(planted) as store, pytest.raises(UnknownSymbolError):
+        SessionCoordinator(store).repair(["QQQ"])
+
+
+def test_the_store_is_only_read(planted: Path) -> None:
+    before = planted.read_bytes()
+    with open_store(planted, read_only=True) as store:
+        assert isinstance(store, SessionStore)
+        assert store.verify().sound
+    assert planted.read_bytes() == before
