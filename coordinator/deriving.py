@@ -17,10 +17,13 @@ def derive(transaction: Transaction, fresh: str, first_start: datetime, last_end
     """Compute the bars of every target from base bars into the temporary table ``fresh``."""
     kinds: dict[Interval, list[Interval]] = defaultdict(list)
     names: dict[tuple[Interval, Interval], str] = {}
-    for base_unit, base_length, unit, length, kind in transaction.run("derive.target_kinds"):
+    calendars: dict[tuple[Interval, Interval], list[str]] = {}
+    for base_unit, base_length, unit, length, kind, on in transaction.run("derive.target_kinds"):
         base, interval = Interval(base_unit, base_length), Interval(unit, length)
         kinds[base].append(interval)
         names[base, interval] = kind
+        calendars[base, interval] = on
+    at_hand = set(transaction.run("derive.block_kinds"))
     bounds = {"first_start": first_start, "last_end": last_end}
     gathered = []
     for number, (base, derived) in enumerate(sorted(kinds.items())):
@@ -30,7 +33,13 @@ def derive(transaction: Transaction, fresh: str, first_start: datetime, last_end
         for interval in sorted(derived):
             level = f"level_{number}_{interval}"
             kind = names[base, interval]
-            _derive_level(transaction, interval, kind, levels, level, bounds)
+            # Blocks that a calendar does not have cannot be put together to longer ones.
+            usable = {
+                one: made
+                for one, made in levels.items()
+                if one.intraday or all((on, names[base, one]) in at_hand for on in calendars[base, interval])
+            }
+            _derive_level(transaction, interval, kind, usable, level, bounds)
             levels[interval] = level
             bars = statement("derive.intraday_bars" if interval.intraday else "derive.block_bars")
             gathered.append(bars.format(level=level, length=interval.length, base_length=base.length, kind=kind))

@@ -39,7 +39,10 @@ def _as_arrow(data: object) -> pa.Table:
         if levels:
             names = ["timestamp" if name is None else name for name in data.index.names]
             frame = data.set_axis(data.index.set_names(names)).reset_index(level=levels)
-        return pa.Table.from_pandas(frame.rename(columns=str), preserve_index=False)
+        try:
+            return pa.Table.from_pandas(frame.rename(columns=str), preserve_index=False)
+        except (pa.ArrowException, TypeError, ValueError) as error:
+            raise SourceError(f"the pandas frame cannot be read as a table: {error}") from error
     if polars is not None and isinstance(data, polars.LazyFrame):
         data = data.collect()
     if isinstance(data, pa.Table):

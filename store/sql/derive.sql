@@ -69,8 +69,12 @@ WHERE from_ < derived_through;
 SELECT count(*), min(from_), max(to_), min(interval_id), max(interval_id) FROM target;
 
 -- name: target_kinds
--- Which lengths are to be derived from which base lengths.
-SELECT DISTINCT base_unit, base_length, unit, length, kind FROM target;
+-- Which lengths are to be derived from which base lengths, and on which calendars.
+SELECT base_unit, base_length, unit, length, kind, list(DISTINCT calendar) FROM target GROUP BY ALL;
+
+-- name: block_kinds
+-- The calendars and lengths whose blocks of sessions are at hand.
+SELECT DISTINCT calendar, kind FROM piece WHERE kind <> 'session';
 
 -- name: scan
 -- The sessions whose base bars have to be read.

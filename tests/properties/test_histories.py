@@ -138,6 +138,7 @@ class Histories(RuleBasedStateMachine):
         resend: bool,
         then: str,
     ) -> None:
+        self.world.hasty = then != ""
         chance = random.Random(seed)
         name = self._name(pick)
         base = self.world.model.symbols[name].base
@@ -170,6 +171,7 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: self.windows)
     @rule(place=places, count=counts, style=st.sampled_from(STYLES), seed=seeds, then=afterwards)
     def load_several(self, place: int, count: int, style: str, seed: int, then: str) -> None:
+        self.world.hasty = then != ""
         chance = random.Random(seed)
         base = self.world.model.symbols[self._name(0)].base_text
         pairs = []
@@ -186,6 +188,7 @@ class Histories(RuleBasedStateMachine):
     @rule(pick=places, place=places, count=counts, style=st.sampled_from(STYLES), seed=seeds, then=afterwards)
     def correct(self, pick: int, place: int, count: int, style: str, seed: int, then: str) -> None:
         name, starts = self._bars(pick)
+        self.world.hasty = then != ""
         chance = random.Random(seed)
         first = place % len(starts)
         symbol = self.world.model.symbols[name]
@@ -203,6 +206,7 @@ class Histories(RuleBasedStateMachine):
         then=afterwards,
     )
     def delete(self, pick: int, place: int, count: int, sides: str, shift: int, then: str) -> None:
+        self.world.hasty = then != ""
         name, starts = self._bars(pick)
         first = place % len(starts)
         last = min(first + count, len(starts)) - 1
@@ -211,6 +215,7 @@ class Histories(RuleBasedStateMachine):
         self._then(then, place)
 
     def _then(self, what: str, place: int) -> None:
+        self.world.hasty = False
         if what:
             self.world.process(self._instant(place) if what == "process within" else None)
 
@@ -290,7 +295,7 @@ def profile() -> settings:
     asked = os.environ.get("BARHOUSE_HISTORIES")
     return settings(
         max_examples=-(-int(asked or (500 if long else 60)) // PARTS),
-        stateful_step_count=20 if long else 10,
+        stateful_step_count=20 if long else 8,
         derandomize=not (long or asked),
         database=None,
         deadline=None,
