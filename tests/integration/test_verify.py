@@ -51,15 +51,15 @@ def plant(path: Path, statement: str) -> None:
 OF = "interval_id = (SELECT interval_id FROM interval_definition WHERE interval = '{}')"
 PLANTS = {
     "a duplicated derived bar": (
-        f"INSERT INTO bar SELECT * FROM bar WHERE {OF.format('5m')} AND bar_start = '2020-12-16 15:00+00'",
+        f"INSERT INTO bar SELECT * FROM bar WHERE {OF.format('5m')} AND bar_start = '2020-12-16 15:00:00+00'",
         {"duplicate", "coverage", "revision"},
     ),
     "a duplicated base bar": (
-        f"INSERT INTO bar SELECT * FROM bar WHERE {OF.format('1m')} AND bar_start = '2020-12-16 15:00+00'",
+        f"INSERT INTO bar SELECT * FROM bar WHERE {OF.format('1m')} AND bar_start = '2020-12-16 15:00:00+00'",
         {"duplicate", "derived", "revision"},
     ),
     "a wrong high": (
-        f"UPDATE bar SET high = high + 1 WHERE {OF.format('1h')} AND bar_start = '2020-12-16 15:30+00'",
+        f"UPDATE bar SET high = high + 1 WHERE {OF.format('1h')} AND bar_start = '2020-12-16 15:30:00+00'",
         {"derived"},
     ),
     "a last digit": (
@@ -85,15 +85,15 @@ PLANTS = {
         {"gap"},
     ),
     "a stale watermark of a base": (
-        f"UPDATE interval_definition SET complete_through = '2020-12-17 15:00+00' WHERE {OF.format('1m')}",
+        f"UPDATE interval_definition SET complete_through = '2020-12-17 15:00:00+00' WHERE {OF.format('1m')}",
         {"watermark", "coverage", "gap"},
     ),
     "a stale watermark of a derived interval": (
-        f"UPDATE interval_definition SET derived_through = '2020-12-17 15:00+00' WHERE {OF.format('5m')}",
+        f"UPDATE interval_definition SET derived_through = '2020-12-17 15:00:00+00' WHERE {OF.format('5m')}",
         {"watermark", "derived", "coverage", "gap"},
     ),
     "a watermark between buckets": (
-        f"UPDATE interval_definition SET derived_through = '2020-12-18 20:59+00' WHERE {OF.format('5m')}",
+        f"UPDATE interval_definition SET derived_through = '2020-12-18 20:59:00+00' WHERE {OF.format('5m')}",
         {"watermark", "coverage"},
     ),
     "a quality": (
@@ -101,7 +101,7 @@ PLANTS = {
         {"quality"},
     ),
     "a base bar in the wrong session": (
-        f"UPDATE bar SET session_date = '2020-12-15' WHERE {OF.format('1m')} AND bar_start = '2020-12-16 15:00+00'",
+        f"UPDATE bar SET session_date = '2020-12-15' WHERE {OF.format('1m')} AND bar_start = '2020-12-16 15:00:00+00'",
         {"misplaced", "derived"},
     ),
 }
@@ -109,7 +109,7 @@ BEYOND = {
     "a missing revision": (f"DELETE FROM bar_revision WHERE {OF.format('1m')} AND volume <> 99", {"revision"}),
     "a revision that overlaps": ("UPDATE bar_revision SET replaced_by = 1", {"revision"}),
     "a base bar that cannot be": (
-        f"UPDATE bar SET low = high + 1 WHERE {OF.format('1m')} AND bar_start = '2020-12-16 15:00+00'",
+        f"UPDATE bar SET low = high + 1 WHERE {OF.format('1m')} AND bar_start = '2020-12-16 15:00:00+00'",
         {"impossible"},
     ),
 }
