@@ -28,7 +28,7 @@ def bars(calendar: str, days: list[int], value: float) -> pa.Table:
 
 
 @pytest.mark.parametrize(("longer", "shorter"), PAIRS)
-@pytest.mark.parametrize(("own", "other"), itertools.permutations(["XNYS", "XHKG", "24/7"], 2))
+@pytest.mark.parametrize(("own", "other"), list(itertools.permutations(["XNYS", "XHKG", "24/7"], 2)))
 def test_each_symbol_has_its_bars(tmp_path: Path, longer: str, shorter: list[str], own: str, other: str) -> None:
     with open_store(tmp_path / "bars.duckdb") as store:
         coordinator, processor = SessionCoordinator(store), DataProcessor(store)
