@@ -13,9 +13,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import duckdb
-import pytest
-
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -58,7 +55,6 @@ def carried_out(text: str, folder: Path) -> str:
     return PYTHON.sub(python, BLOCK.sub(shell, text))
 
 
-@pytest.mark.skipif(duckdb.__version__.startswith("1."), reason="the README shows what the newest versions print")
 def test_the_readme_shows_what_happens(tmp_path: Path) -> None:
     text = README.read_text(encoding="utf-8")
     assert carried_out(text, tmp_path.resolve()) == text
