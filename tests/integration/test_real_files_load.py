@@ -27,8 +27,6 @@ def rows_of(name: str, skip: int = 0) -> list[dict[str, str]]:
 
 
 def load(bench: Bench, name: str, symbol: str, interval: str, **options: Any) -> LoadReport:
-    if not (DATA / name).exists():
-        pytest.skip(f"{name} is not here")
     report = bench.load(DATA / name, interval, symbol, **options)
     assert (report.rejected, report.inserted) == (0, report.rows)
     again = bench.load(DATA / name, interval, symbol, **options)

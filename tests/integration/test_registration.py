@@ -246,7 +246,7 @@ def test_the_original_way_to_find_work(bench: Bench) -> None:
         return {
             (symbol, interval)
             for symbol in bench.store.get_active_symbols()
-            for interval, data in bench.store.get_symbol_data(symbol).bars.items()  # type: ignore[union-attr]
+            for interval, data in bench.store.get_symbol_data(symbol).bars.items()
             if data.derived and data.updated
         }
 

@@ -144,7 +144,7 @@ def test_a_calendar_that_refuses_early_years_starts_at_a_fixed_later_one() -> No
     import exchange_calendars
     import pandas as pd
 
-    class Contradictory(type(exchange_calendars.get_calendar("XNYS"))):  # type: ignore[misc]
+    class Contradictory(type(exchange_calendars.get_calendar("XNYS"))):
         name = "XTST"
 
         def __init__(self, start: pd.Timestamp, end: pd.Timestamp) -> None:

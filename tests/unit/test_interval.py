@@ -81,7 +81,7 @@ def test_a_slip_names_what_was_meant(given: str, meant: str) -> None:
 @pytest.mark.parametrize("given", [None, 5, 5.0, b"5m", ["5m"]])
 def test_only_text_is_an_interval(given: object) -> None:
     with pytest.raises(IntervalError):
-        Interval.parse(given)  # type: ignore[arg-type]
+        Interval.parse(given)
 
 
 def test_an_interval_error_is_a_value_error() -> None:

@@ -30,7 +30,7 @@ def seed(**changed: object) -> SymbolSessionData:
             "1h": BarIntervalData(derived=True, base="1m"),
         },
     }
-    return SymbolSessionData(**(fields | changed))  # type: ignore[arg-type]
+    return SymbolSessionData(**(fields | changed))
 
 
 def test_the_original_way_to_build_it() -> None:
@@ -46,13 +46,13 @@ def test_the_original_way_to_build_it() -> None:
 
 @pytest.mark.parametrize("data", [[], (), deque(), deque(maxlen=5)])
 def test_data_may_be_any_empty_sequence(data: object) -> None:
-    assert not BarIntervalData(derived=False, data=data).data  # type: ignore[arg-type]
+    assert not BarIntervalData(derived=False, data=data).data
 
 
 @pytest.mark.parametrize("data", [[1], deque([{"open": 1.0}])])
 def test_bars_are_not_handed_over_by_registering(data: object) -> None:
     with pytest.raises(pydantic.ValidationError, match=r"data must stay empty.*load"):
-        BarIntervalData(derived=False, data=data)  # type: ignore[arg-type]
+        BarIntervalData(derived=False, data=data)
 
 
 def test_what_build_makes_is_the_same() -> None:
@@ -154,7 +154,7 @@ def test_a_symbol_is_any_printable_text_in_upper_case(given: str, kept: str) -> 
 @pytest.mark.parametrize("given", ["", "  ", "\t", "A\tB", "A\nB", "A\x00", "\u200b", None, 5])
 def test_no_symbol(given: object) -> None:
     with pytest.raises(InputError, match="not usable"):
-        canonical_symbol(given)  # type: ignore[arg-type]
+        canonical_symbol(given)
 
 
 def test_reports_cannot_be_changed() -> None:
@@ -172,7 +172,7 @@ def test_reports_cannot_be_changed() -> None:
         deleted=0,
     )
     with pytest.raises(pydantic.ValidationError):
-        report.rows = 2  # type: ignore[misc]
+        report.rows = 2
 
 
 def test_input_errors_are_value_errors_and_ours() -> None:
