@@ -88,7 +88,7 @@ symbol = Table(
     Column("removed_at", _Instant),
     CheckConstraint("closing_bar in ('outside', 'include')"),
 )
-Index("symbol_active", symbol.c.symbol, sa.text("coalesce(removed_at, 'infinity'::TIMESTAMPTZ)"), unique=True)
+Index("symbol_active", symbol.c.symbol, sa.text("coalesce(epoch_us(removed_at), 9223372036854775807)"), unique=True)
 
 # No foreign key to symbol: removed_at is indexed, DuckDB carries out its update as delete and insert, and would
 # refuse it for as long as a definition refers to the row.

@@ -168,7 +168,7 @@ def upgrade() -> None:
     op.create_index(
         "symbol_active",
         "symbol",
-        ["symbol", sa.literal_column("coalesce(removed_at, 'infinity'::TIMESTAMPTZ)")],
+        ["symbol", sa.literal_column("coalesce(epoch_us(removed_at), 9223372036854775807)")],
         unique=True,
     )
     op.create_table(
