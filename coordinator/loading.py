@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 
 import pyarrow as pa
@@ -81,6 +81,7 @@ def load(
     batch.rejected = rejected
     batch.unchanged = rows - rejected - changes.inserted - changes.revised
     batch.write(transaction)
+    _note_files(transaction, source, options.request(symbol and canonical_symbol(symbol), str(interval)), batch)
     if rejected:
         transaction.run("load.keep_rejects", {"batch_id": batch.batch_id})
     return LoadReport(
@@ -97,6 +98,13 @@ def load(
         deleted=batch.deleted,
         rejects=tuple(rejects),
     )
+
+
+def _note_files(transaction: Transaction, source: Source, request: str, batch: Batch) -> None:
+    """Record which files were loaded, so that they are known again."""
+    if source.files:
+        transaction.register("loaded_file", pa.Table.from_pylist([asdict(one) for one in source.files]))
+        transaction.run("load.note_files", {"request": request, "batch_id": batch.batch_id})
 
 
 def _map_symbols(

@@ -7,7 +7,7 @@ from typing import Literal
 
 from store.engine import Transaction
 
-Kind = Literal["load", "process", "delete", "remove", "calendar", "repair"]
+Kind = Literal["load", "process", "delete", "remove", "calendar", "repair", "retention"]
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -40,11 +41,15 @@ class Transaction:
         SQLAlchemy's connection, for the small tables.
     clock
         The store's clock, in UTC; ``now`` is what it showed when the transaction began.
+    owner, pid
+        The opening of the store it belongs to, and its process.
     """
 
-    def __init__(self, connection: sa.Connection, clock: Clock) -> None:
+    def __init__(self, connection: sa.Connection, clock: Clock, owner: str, pid: int) -> None:
         self.connection = connection
         self.clock = clock
+        self.owner = owner
+        self.pid = pid
         self.now = clock()
         self.failure: BaseException | None = None
         self._raw: duckdb.DuckDBPyConnection = connection.connection.driver_connection  # type: ignore[assignment]
@@ -86,6 +91,8 @@ class Database:
         The file's device and inode: the same under whatever name it was opened.
     pid
         The process that opened it.
+    owner
+        Names this opening; no two are alike.
     closed
         Whether close() was called.
     """
@@ -94,6 +101,7 @@ class Database:
         self.path = path
         self.identity = identity_of(path) if path else None
         self.pid = os.getpid()
+        self.owner = uuid.uuid4().hex
         self.read_only = read_only
         self.clock = clock
         self._root = root
@@ -149,7 +157,7 @@ class Database:
             with self.engine.connect() as connection:
                 try:
                     connection.begin()
-                    transaction = self._current = Transaction(connection, self.clock)
+                    transaction = self._current = Transaction(connection, self.clock, self.owner, self.pid)
                     yield transaction
                     if transaction.failure is not None:
                         raise StoreError(
@@ -176,7 +184,7 @@ class Database:
         """Give one consistent view for several statements, which may make temporary tables; nothing is written."""
         with self._reader(), self.engine.connect() as connection:
             connection.begin()
-            yield Transaction(connection, self.clock)
+            yield Transaction(connection, self.clock, self.owner, self.pid)
 
     def query(self, text: str, parameters: dict[str, Any] | list[Any] | None = None) -> pa.Table:
         """Read with one SQL statement, in a read-only transaction of a connection of its own.

@@ -15,6 +15,7 @@
         ├── StoreHeldError        another process, or this one, already has the file open for writing
         ├── StoreVersionError     written by a newer Barhouse, or not a Barhouse store at all
         ├── StoreClosedError      used after ``close()``
+        ├── RunActiveError        another run is going on in this store
         └── MigrationError        an upgrade failed; the file is as it was
 
 A message says what was given, what is allowed and what to do next.
@@ -73,6 +74,10 @@ class StoreVersionError(StoreError):
 
 class StoreClosedError(StoreError):
     """The store was closed."""
+
+
+class RunActiveError(StoreError):
+    """Another run is going on in this store."""
 
 
 class MigrationError(StoreError):

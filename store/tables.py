@@ -50,7 +50,7 @@ batch = Table(
     Column("unchanged", sa.BigInteger, nullable=False),
     Column("rejected", sa.BigInteger, nullable=False),
     Column("deleted", sa.BigInteger, nullable=False),
-    CheckConstraint("kind in ('load', 'process', 'delete', 'remove', 'calendar', 'repair')"),
+    CheckConstraint("kind in ('load', 'process', 'delete', 'remove', 'calendar', 'repair', 'retention')"),
 )
 
 trading_calendar = Table(
@@ -160,15 +160,34 @@ rejected_bar = Table(
     Column("reason", sa.String, nullable=False),
 )
 
+source_file = Table(
+    "source_file",
+    metadata,
+    Column("path", sa.String, nullable=False),  # absolute
+    Column("size_bytes", sa.BigInteger, nullable=False),
+    Column("modified_at", _Instant, nullable=False),
+    Column("fingerprint", sa.String, nullable=False),  # of the file's bytes
+    Column("request", sa.String, nullable=False),  # JSON: the symbol, the interval and the options it was loaded with
+    Column("batch_id", sa.BigInteger, nullable=False),  # the load; of several with one path the newest counts
+)
+
 session_run = Table(
     "session_run",
     metadata,
     Column("run_id", sa.BigInteger, primary_key=True, autoincrement=False),
     Column("mode", sa.String, nullable=False),
-    Column("config", sa.String, nullable=False),
+    Column("name", sa.String, nullable=False),
+    Column("config", sa.String, nullable=False),  # JSON
     Column("state", sa.String, nullable=False),
-    Column("cursor", _Instant),
+    Column("cursor", _Instant),  # how far it has come, in the time of the bars
+    Column("position", sa.String),  # JSON: where its sources go on
+    Column("pinned_batch", sa.BigInteger),  # the newest batch a backtest may see
+    Column("owner", sa.String, nullable=False),  # the opening of the store that carries it out
+    Column("pid", sa.BigInteger, nullable=False),
     Column("started_at", _Instant, nullable=False),
+    Column("updated_at", _Instant, nullable=False),
     Column("ended_at", _Instant),
+    Column("error", sa.String),
     CheckConstraint("mode in ('backtest', 'live', 'nightly')"),
+    CheckConstraint("state in ('running', 'stopped', 'done', 'failed', 'crashed')"),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from coordinator.sources.source import Format, LoadOptions, Source
+from coordinator.sources.source import Format, LoadOptions, Source, SourceFile
 from store.errors import SourceError
 
 _FORMATS: dict[str, Format] = {
@@ -41,7 +41,13 @@ def open_file(data: object, options: LoadOptions) -> Source | None:
     if kind == "parquet" and options.skip_rows:
         raise SourceError("skip_rows is for text files; a Parquet file has no lines before its header")
     name = str(given[0]) if len(given) == 1 else f"{given[0]} and {len(given) - 1} more"
-    return Source(name=name, format=kind, paths=tuple(str(path) for path in paths), skip_rows=options.skip_rows)
+    return Source(
+        name=name,
+        format=kind,
+        paths=tuple(str(path) for path in paths),
+        files=tuple(SourceFile.of(path) for path in paths),
+        skip_rows=options.skip_rows,
+    )
 
 
 def _expand(path: Path) -> list[Path]:

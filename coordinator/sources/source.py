@@ -2,15 +2,58 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
 
-from store.errors import InputError
+from store.errors import InputError, SourceError
 
 Format = Literal["csv", "parquet", "arrow"]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file as it was just before it was read.
+
+    Attributes
+    ----------
+    path
+        Absolute.
+    modified_at
+        In UTC.
+    fingerprint
+        A digest of its bytes.
+    """
+
+    path: str
+    size_bytes: int
+    modified_at: datetime
+    fingerprint: str
+
+    @classmethod
+    def of(cls, path: Path) -> SourceFile:
+        """Look at a file, reading all of it.
+
+        Raises
+        ------
+        SourceError
+            When it cannot be read.
+        """
+        try:
+            with path.open("rb") as opened:
+                found = os.fstat(opened.fileno())
+                digest = hashlib.file_digest(opened, "blake2b").hexdigest()[:32]
+        except OSError as error:
+            raise SourceError(f"{path} cannot be read: {error.strerror}") from error
+        modified_at = datetime.fromtimestamp(found.st_mtime, UTC)
+        return cls(str(path.resolve()), found.st_size, modified_at, digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +68,8 @@ class Source:
         How the rows are stored; ``arrow`` means ``table`` holds them.
     paths
         The files, in the order they are read; ``mixed`` when they do not name the same columns.
+    files
+        The same files, as they were just before they are read.
     table
         The rows themselves, for frames.
     zones
@@ -34,6 +79,7 @@ class Source:
     name: str
     format: Format
     paths: tuple[str, ...] = ()
+    files: tuple[SourceFile, ...] = ()
     skip_rows: int = 0
     mixed: bool = False
     table: pa.Table | None = None
@@ -60,6 +106,10 @@ class LoadOptions:
         _one_of("replace", self.replace, (None, "sessions"))
         if not isinstance(self.skip_rows, int) or self.skip_rows < 0:
             raise InputError(f"skip_rows={self.skip_rows!r} is not usable; give how many lines stand before the header")
+
+    def request(self, symbol: str | None, interval: str) -> str:
+        """What was asked of a file, as JSON: equal texts ask for the same."""
+        return json.dumps({"symbol": symbol, "interval": interval, **asdict(self)}, sort_keys=True)
 
 
 def _one_of(name: str, given: Any, allowed: tuple[Any, ...]) -> None:

@@ -72,7 +72,7 @@ def upgrade() -> None:
         sa.Column("unchanged", sa.BigInteger(), nullable=False),
         sa.Column("rejected", sa.BigInteger(), nullable=False),
         sa.Column("deleted", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("kind in ('load', 'process', 'delete', 'remove', 'calendar', 'repair')"),
+        sa.CheckConstraint("kind in ('load', 'process', 'delete', 'remove', 'calendar', 'repair', 'retention')"),
         sa.PrimaryKeyConstraint("batch_id"),
     )
     op.create_table(
@@ -119,15 +119,32 @@ def upgrade() -> None:
         sa.Column("present_count", sa.Integer(), nullable=False),
     )
     op.create_table(
+        "source_file",
+        sa.Column("path", sa.String(), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("modified_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("fingerprint", sa.String(), nullable=False),
+        sa.Column("request", sa.String(), nullable=False),
+        sa.Column("batch_id", sa.BigInteger(), nullable=False),
+    )
+    op.create_table(
         "session_run",
         sa.Column("run_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("mode", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
         sa.Column("config", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("cursor", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("position", sa.String(), nullable=True),
+        sa.Column("pinned_batch", sa.BigInteger(), nullable=True),
+        sa.Column("owner", sa.String(), nullable=False),
+        sa.Column("pid", sa.BigInteger(), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("error", sa.String(), nullable=True),
         sa.CheckConstraint("mode in ('backtest', 'live', 'nightly')"),
+        sa.CheckConstraint("state in ('running', 'stopped', 'done', 'failed', 'crashed')"),
         sa.PrimaryKeyConstraint("run_id"),
     )
     op.create_table(
@@ -201,6 +218,7 @@ def downgrade() -> None:
     op.drop_table("rejected_bar")
     op.drop_table("trading_calendar")
     op.drop_table("session_run")
+    op.drop_table("source_file")
     op.drop_table("session_coverage")
     op.drop_table("invalidation")
     op.drop_index("interval_definition_name", table_name="interval_definition")

@@ -446,3 +446,8 @@ FROM definition AS d
 JOIN calendar_session AS s ON s.calendar = d.calendar AND s.session_date = $session_date::DATE
 WHERE NOT d.derived AND ($symbols IS NULL OR list_contains($symbols::VARCHAR[], d.symbol))
   AND d.complete_through < later(s.session_close, d.closing_seconds);
+
+-- name: note_files
+-- The files that were loaded, and what was asked of them.
+INSERT INTO source_file (path, size_bytes, modified_at, fingerprint, request, batch_id)
+SELECT path, size_bytes, modified_at, fingerprint, $request, $batch_id FROM loaded_file;

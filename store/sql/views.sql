@@ -1,5 +1,5 @@
 -- Macros and views of a store, in the order they are made.
--- What analysts rely on: bars, bars_live, intervals, coverage, gaps, batches, revisions, rejected, bars_as_of().
+-- What analysts rely on: bars, bars_live, intervals, coverage, gaps, batches, revisions, rejected, runs, bars_as_of().
 -- The others are shared with the data processor and may change. A change here needs a migration that makes it.
 
 -- macro: instant
@@ -324,6 +324,12 @@ CREATE VIEW rejected AS
 SELECT r.batch_id, b.source, b.committed_at, r.file_row, r.given, r.reason
 FROM rejected_bar AS r
 JOIN batch AS b USING (batch_id);
+
+-- view: runs
+-- Every run of a coordinator (backtest, live, nightly): how far it has come, and how it ended.
+CREATE VIEW runs AS
+SELECT run_id, mode, name, state, cursor, pid, started_at, updated_at, ended_at, error
+FROM session_run;
 
 -- macro: bars_as_of
 -- bars as the store knew them at a moment of its own clock.

@@ -99,7 +99,8 @@ def note(database: Database, number: int) -> None:
 def add_run(execute: Callable[..., Any], number: int) -> None:
     """A row of a table that nothing else in these tests needs."""
     execute(
-        "INSERT INTO session_run VALUES ($run_id, 'live', '{}', 'ended', NULL, '2024-01-02 00:00:00+00', NULL)",
+        "INSERT INTO session_run (run_id, mode, name, config, state, owner, pid, started_at, updated_at) VALUES"
+        " ($run_id, 'live', '', '{}', 'done', '', 0, '2024-01-02 00:00:00+00', '2024-01-02 00:00:00+00')",
         {"run_id": number},
     )
 
@@ -585,8 +586,8 @@ def test_a_query_that_looks_like_reading_does_not_write(database: Database, quer
         ("WITH a AS (SELECT 1) SELECT * FROM a", 1),
         ("FROM session_run", 1),
         ("VALUES (1), (2)", 2),
-        ("DESCRIBE session_run", 7),
-        ("SUMMARIZE session_run", 7),
+        ("DESCRIBE session_run", 14),
+        ("SUMMARIZE session_run", 14),
         ("PIVOT session_run ON mode USING count(*)", 1),
         ("SELECT * FROM (PIVOT session_run ON mode USING count(*))", 1),
         ("EXPLAIN SELECT 1", 1),
@@ -749,14 +750,14 @@ def test_a_copy_waits_for_a_reader_of_an_old_state_and_gives_up_in_time(database
         cursor.execute("BEGIN TRANSACTION READ ONLY")
         cursor.execute("SELECT count(*) FROM session_run").fetchall()
         with database.transaction() as transaction:
-            transaction.execute("UPDATE session_run SET state = 'other'")
+            transaction.execute("UPDATE session_run SET state = 'stopped'")
         with pytest.raises(StoreError, match=r"was busy for 0\.2 seconds: a query .* copy again when it has ended"):
             copy_file(database, target, patience_seconds=0.2)
         assert not target.exists()
         threading.Timer(0.3, cursor.close).start()
         copy_file(database, target)
     with open_store(target, read_only=True) as copy:
-        assert copy.sql("SELECT state FROM session_run")["state"].to_pylist() == ["other"]
+        assert copy.sql("SELECT state FROM session_run")["state"].to_pylist() == ["stopped"]
 
 
 def test_a_copy_that_cannot_be_made_says_why(database: Database, path: Path) -> None:

@@ -66,7 +66,7 @@ def test_the_readme_names_every_column(tmp_path: Path) -> None:
     rows = re.findall(
         r"^\| `(\w+)(\([a-z]+\))?` \| [^|]+ \| ([^|]+) \|$", README.read_text(encoding="utf-8"), re.MULTILINE
     )
-    assert len(rows) == 9
+    assert len(rows) == 10
     with open_store(tmp_path / "bars.duckdb") as store:
         named = {view: columns.strip() for view, _, columns in rows}
         for view, _, columns in rows:

@@ -157,7 +157,11 @@ DOCUMENTED = {
         *("calendar", "session_date", "ordinal", "segment"),
         *("segment_open", "segment_close", "batch_id", "replaced_by"),
     ],
-    "session_run": ["run_id", "mode", "config", "state", "cursor", "started_at", "ended_at"],
+    "source_file": ["path", "size_bytes", "modified_at", "fingerprint", "request", "batch_id"],
+    "session_run": [
+        *("run_id", "mode", "name", "config", "state", "cursor", "position", "pinned_batch"),
+        *("owner", "pid", "started_at", "updated_at", "ended_at", "error"),
+    ],
 }
 
 
@@ -256,7 +260,8 @@ def used(path: Path) -> Path:
     database = open_database(path)
     with database.transaction() as transaction:
         transaction.execute(
-            "INSERT INTO session_run VALUES (1, 'live', '{}', 'ended', NULL, '2024-01-02 00:00:00+00', NULL)"
+            "INSERT INTO session_run (run_id, mode, name, config, state, owner, pid, started_at, updated_at) VALUES"
+            " (1, 'live', '', '{}', 'done', '', 0, '2024-01-02 00:00:00+00', '2024-01-02 00:00:00+00')"
         )
     database.close()
     return path

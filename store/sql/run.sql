@@ -1,0 +1,39 @@
+-- Runs: what a coordinator was asked to carry out, how far it has come and how it ended.
+
+-- name: next
+-- The id of the run that begins.
+SELECT coalesce(max(run_id), 0) + 1 FROM session_run;
+
+-- name: recover
+-- Runs that another opening of the store left: whoever carried them out no longer holds the file.
+UPDATE session_run SET state = 'crashed', ended_at = updated_at, error = 'its process ended without ending the run'
+WHERE state = 'running' AND owner <> $owner;
+
+-- name: add
+-- A run that begins.
+INSERT INTO session_run (run_id, mode, name, config, state, cursor, position, pinned_batch, owner, pid, started_at,
+                         updated_at)
+VALUES ($run_id, $mode, $name, $config, 'running', $cursor, $position, $pinned_batch, $owner, $pid, $now, $now);
+
+-- name: take_up
+-- A run that was stopped, failed or crashed goes on.
+UPDATE session_run
+SET state = 'running', owner = $owner, pid = $pid, updated_at = $now, ended_at = NULL, error = NULL
+WHERE run_id = $run_id;
+
+-- name: advance
+-- How far a run has come.
+UPDATE session_run SET cursor = $cursor, position = $position, updated_at = $now
+WHERE run_id = $run_id AND state = 'running' AND owner = $owner RETURNING run_id;
+
+-- name: end_run
+-- A run that ends.
+UPDATE session_run SET state = $state, updated_at = $now, ended_at = $now, error = $error WHERE run_id = $run_id;
+
+-- name: list
+-- The runs, newest first; of one id, one mode or one name.
+SELECT run_id, mode, name, config, state, cursor, position, pinned_batch, owner, pid, started_at, updated_at, ended_at,
+       error
+FROM session_run
+WHERE ($run_id IS NULL OR run_id = $run_id) AND ($mode IS NULL OR mode = $mode) AND ($name IS NULL OR name = $name)
+ORDER BY run_id DESC;
