@@ -143,7 +143,8 @@ def advance(
     if not moved:
         run = find(transaction, run_id)
         raise RunActiveError(
-            f"run {run_id} ({run.mode} {run.name!r}) is {run.state}, held by process {run.pid}; take it up again to go on"
+            f"run {run_id} ({run.mode} {run.name!r}) is {run.state}, held by process {run.pid}; take it up again to "
+            f"go on"
         )
 
 
