@@ -177,7 +177,13 @@ def runs(
 ) -> list[Run]:
     """The runs on record, newest first: all, or those of an id, a mode, a name."""
     rows = transaction.run("run.list", {"run_id": run_id, "mode": mode, "name": name})
-    return [Run(*row[:3], json.loads(row[3]), *row[4:6], row[6] and json.loads(row[6]), *row[7:]) for row in rows]
+    return [_run(*row) for row in rows]
+
+
+def _run(
+    run_id: int, mode: Mode, name: str, config: str, state: Any, cursor: Any, position: str | None, *rest: Any
+) -> Run:
+    return Run(run_id, mode, name, json.loads(config), state, cursor, position and json.loads(position), *rest)
 
 
 def _refuse_second(transaction: Transaction, mode: Mode, name: str) -> None:
