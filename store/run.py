@@ -183,7 +183,8 @@ def runs(
 def _run(
     run_id: int, mode: Mode, name: str, config: str, state: Any, cursor: Any, position: str | None, *rest: Any
 ) -> Run:
-    return Run(run_id, mode, name, json.loads(config), state, cursor, position and json.loads(position), *rest)
+    where = None if position is None else json.loads(position)
+    return Run(run_id, mode, name, json.loads(config), state, cursor, where, *rest)
 
 
 def _refuse_second(transaction: Transaction, mode: Mode, name: str) -> None:
