@@ -62,6 +62,7 @@ _PHRASES = (
     (re.compile(r"without strict=True"), "without --strict"),
     (re.compile(r"\bstrict=True"), "--strict"),
     (re.compile(r"open it once without read_only=True to upgrade it"), "`barhouse init` upgrades it"),
+    (re.compile(r"\bwith check=False"), "with --no-check"),
     (re.compile(r"\bremove_symbol\('([^']*)'\)"), r"`barhouse remove \1`"),
     (re.compile(r"\buse remove_symbol\b"), "use `barhouse remove`"),
     (re.compile(r"\bdelete_bars needs start, end or both"), "say --from, --to or both"),

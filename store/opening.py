@@ -79,6 +79,14 @@ def _check_not_open(file: Path, *, read_only: bool) -> None:
             )
 
 
+def check_not_written(file: Path) -> None:
+    """Refuse a file that this process has open as a store it may write to."""
+    identity = identity_of(file)
+    for other in _open:
+        if not other.closed and not other.read_only and other.identity == identity:
+            raise StoreHeldError(f"{file} is a store that is open in this process; name another file")
+
+
 def _check_place(file: Path, *, read_only: bool) -> None:
     if file.is_dir():
         raise StoreError(f"{file} is a folder; name a file, such as {file / 'bars.duckdb'}")
@@ -110,13 +118,14 @@ def connect(
     except duckdb.InvalidInputException as error:
         raise InputError(f"settings={settings!r} cannot be used: {error}") from error
     except duckdb.Error as error:
-        raise _explained(place, str(error)) from error
+        raise explained(place, str(error)) from error
     # Global, so that every cursor has it too.
     root.execute("SET GLOBAL TimeZone = 'UTC'")
     return root
 
 
-def _explained(place: str, text: str) -> StoreError:
+def explained(place: str, text: str) -> StoreError:
+    """Make an error of the store of what DuckDB says when it cannot open a file."""
     if "Could not set lock" in text:
         found = _HOLDER.search(text)
         holder = f"process {found[1]}" if found else "another process"
@@ -129,6 +138,11 @@ def _explained(place: str, text: str) -> StoreError:
         )
     if "not a valid DuckDB database file" in text:
         return StoreVersionError(f"{place} is not a Barhouse store, nor any DuckDB file; name another file")
+    if "Permission denied" in text:
+        return StoreError(
+            f"{place} may not be written to, as a published snapshot may not; open it with read_only=True, or change "
+            f"who may use it"
+        )
     if "version number" in text:
         return StoreVersionError(
             f"the file {place} was written by another DuckDB than {duckdb.__version__}, which cannot read it; "

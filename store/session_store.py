@@ -11,7 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from store import registration, verification
+from store import publishing, registration, verification
+from store.care_reports import CopyReport
 from store.engine import Clock, Database, Transaction, wall_clock
 from store.errors import InputError, UnknownSymbolError
 from store.interval import Interval
@@ -253,6 +254,58 @@ class SessionStore:
                 raise InputError(f"no symbol to be verified has interval {text!r}; there are {listed}")
         with self._database.reading() as transaction:
             return verification.verify(transaction, names, texts, start, end, progress)
+
+    def publish(self, target: str | Path, *, keep: int = 1) -> CopyReport:
+        """Publish a snapshot for analysts: a whole store in a file that any DuckDB client may read at any time.
+
+        ``target`` always names the newest; it is replaced by a rename, so that opening it never fails, and whoever
+        has the one before open goes on with that. The file is read-only. When bars, symbols, intervals and
+        calendars are those that ``target`` has already, nothing is written.
+
+        Parameters
+        ----------
+        target
+            A file in an existing folder: a new one, or an earlier copy of this store.
+        keep
+            How many snapshots to have at most, the newest included. Older ones lie beside it, named by when they
+            were published and by their newest batch.
+
+        Raises
+        ------
+        InputError
+            ``target`` is the store itself, or another store.
+        StoreError
+            The snapshot could not be written; ``target`` is as it was.
+        """
+        return publishing.publish(self._database, target, keep=keep)
+
+    def backup(
+        self,
+        target: str | Path,
+        *,
+        keep: int = 1,
+        check: bool = True,
+        progress: verification.Progress | None = None,
+    ) -> CopyReport:
+        """Copy the store to ``target`` as ``publish`` does, proven with ``verify`` before it is put in place.
+
+        Parameters
+        ----------
+        target, keep
+            As for ``publish``.
+        check
+            Whether to verify the copy; without it a store that does not verify is copied as it is.
+        progress
+            Called with (interval lengths verified, lengths in all).
+
+        Raises
+        ------
+        InputError
+            ``target`` is the store itself, or another store.
+        StoreError
+            The copy could not be written or does not verify; ``target`` is as it was.
+        """
+        return publishing.backup(self._database, target, keep=keep, check=check, progress=progress)
 
     def calendars(self) -> pa.Table:
         """The calendars the store has: calendar, kind, known_from, known_through, symbol_count, definition."""

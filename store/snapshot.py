@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -42,28 +44,59 @@ def copy_file(database: Database, target: Path, *, patience_seconds: float = 60)
     StoreError
         The store is in memory, was busy for too long, or the copy cannot be written; ``target`` is as it was.
     """
+    target = target.expanduser().resolve()
+    part = part_of(target)
+    try:
+        copy_whole(database, target, part, patience_seconds=patience_seconds)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    sync_folder(target.parent)
+
+
+def copy_whole(database: Database, target: Path, part: Path, *, patience_seconds: float = 60) -> None:
+    """Copy an open store into ``part``, which is to take the place of ``target``; see ``copy_file``."""
     if database.path is None:
         raise StoreError("a store in memory has no file that could be copied")
-    target = target.expanduser().resolve()
     if identity_of(target) == database.identity:
         raise InputError(f"the copy {target} would be the store itself; name another file")
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
     with database.writers_held():
         _complete(database, database.path, patience_seconds)
-        try:
-            done = subprocess.run(
-                [sys.executable, "-I", "-S", "-c", _COPY, str(database.path), str(part)],
-                check=False,
-                capture_output=True,
-                text=True,
-            )
-            if done.returncode != 0:
-                why = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-                raise StoreError(f"copying {database.path} to {target} failed: {why}")
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
-    _sync_folder(target.parent)
+        copy_synced(database.path, part, target)
+
+
+def copy_synced(source: Path, part: Path, target: Path) -> None:
+    """Copy a file and have it written to the disk; ``target`` is where it is to be, for the error to name."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", _COPY, str(source), str(part)],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        why = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise StoreError(f"copying {source} to {target} failed: {why}")
+
+
+def part_of(target: Path) -> Path:
+    """Name a file that will take the place of ``target``, and remove those that processes now gone have left."""
+    for left in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
+        pid = left.name.removeprefix(f".{target.name}.").partition("-")[0]
+        if pid.isdecimal() and not _is_running(int(pid)):
+            left.unlink(missing_ok=True)
+    return target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}.part")
+
+
+def _is_running(pid: int) -> bool:
+    if os.name == "nt":
+        return True  # os.kill would end it there
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's, or a number that no process has
+        return True
+    return True
 
 
 def _complete(database: Database, path: Path, patience_seconds: float) -> None:
@@ -85,7 +118,7 @@ def _complete(database: Database, path: Path, patience_seconds: float) -> None:
         raise StoreError(f"{log_file} holds commits that {path} lacks; open the store for writing once, then copy it")
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename in a folder last."""
     if os.name == "nt":
         return  # folders cannot be opened there

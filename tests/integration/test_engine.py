@@ -31,7 +31,7 @@ from store.errors import (
     StoreHeldError,
     StoreVersionError,
 )
-from store.opening import _explained, open_database
+from store.opening import explained, open_database
 from store.snapshot import copy_file
 
 ROOT = Path(__file__).parents[2]
@@ -132,7 +132,7 @@ def test_readers_share_a_file_and_keep_writers_out(path: Path) -> None:
 
 
 def test_a_lock_without_a_process_number_is_explained_too() -> None:
-    error = _explained("bars.duckdb", 'IO Error: Could not set lock on file "bars.duckdb": it failed')
+    error = explained("bars.duckdb", 'IO Error: Could not set lock on file "bars.duckdb": it failed')
     assert isinstance(error, StoreHeldError) and "is held by another process" in str(error)
 
 
@@ -233,7 +233,7 @@ def test_a_damaged_file_is_an_error_of_the_store(path: Path) -> None:
 
 def test_a_file_of_a_newer_duckdb_says_so() -> None:
     text = "IO Error: Trying to read a database file with version number 99, but we can only read versions up to 67."
-    error = _explained("bars.duckdb", text)
+    error = explained("bars.duckdb", text)
     assert isinstance(error, StoreVersionError) and "upgrade duckdb" in str(error)
 
 
@@ -622,7 +622,8 @@ def test_instants_are_in_utc_whatever_the_machine_says(path: Path) -> None:
         "with open_store(sys.argv[1]) as store, store.transaction() as transaction:",
         "    query = \"SELECT '2024-07-01 12:00:00+00'::TIMESTAMPTZ AS t, t::VARCHAR AS u\"",
         "    found = store.sql(query)",
-        "    print(found.schema.field('t').type.tz, found['t'][0], found['u'][0], transaction.execute(query)[0])",
+        "    ((moment, _),) = transaction.execute(query)",
+        "    print(found.schema.field('t').type.tz, found['t'][0], found['u'][0], moment.isoformat())",
     ]
     done = subprocess.run(
         [sys.executable, "-c", "\n".join(lines), str(path)],
@@ -632,8 +633,7 @@ def test_instants_are_in_utc_whatever_the_machine_says(path: Path) -> None:
         text=True,
         env={**os.environ, "TZ": "Asia/Tokyo"},
     )
-    words = "UTC 2024-07-01 12:00:00+00:00 2024-07-01 12:00:00+00 (datetime.datetime(2024, 7, 1, 12, 0, tzinfo=<UTC>)"
-    assert done.stdout.startswith(words)
+    assert done.stdout == "UTC 2024-07-01 12:00:00+00:00 2024-07-01 12:00:00+00 2024-07-01T12:00:00+00:00\n"
 
 
 # ----------------------------------------------------------------------------------------------- other processes

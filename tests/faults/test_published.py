@@ -1,0 +1,57 @@
+"""While one process writes and publishes, another opens the published snapshot again and again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+
+from store import open_store
+
+ROOT = Path(__file__).parents[2]
+ROUNDS = int(os.environ.get("BARHOUSE_PUBLISHES", "12"))
+
+
+def test_a_published_snapshot_is_whole_whenever_it_is_opened(tmp_path: Path) -> None:
+    path, target = tmp_path / "bars.duckdb", tmp_path / "published.duckdb"
+    child = subprocess.Popen(
+        [sys.executable, "-m", "tests.faults.writer", str(path), str(target), str(ROUNDS)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    try:
+        assert child.stdout is not None
+        first = child.stdout.readline()
+        assert first.strip().isdecimal()
+        seen: list[int] = []
+        opened = 0
+        while child.poll() is None or not opened:
+            # As an analyst does, with nothing of Barhouse.
+            with duckdb.connect(str(target), read_only=True) as client:
+                ((last, bars),) = client.sql(
+                    "SELECT max(batch_id), (SELECT count(*) FROM bars) FROM batches"
+                ).fetchall()
+                assert bars > 0
+            with open_store(target, read_only=True) as snapshot:
+                report = snapshot.verify()
+                assert report.sound and report.batches_checked, str(report)
+                (now,) = snapshot.sql("SELECT max(batch_id) AS last FROM batches")["last"].to_pylist()
+            assert last <= now, "a snapshot took the place of a newer one"
+            seen.append(now)
+            opened += 1
+        published = [int(line) for line in child.stdout.read().splitlines()]
+        assert child.wait() == 0
+    finally:
+        child.kill()
+        child.wait()
+    assert seen == sorted(seen)
+    assert len(published) == ROUNDS - 1
+    assert len(set(seen)) > 2, "the reader saw too little of it; the test would prove nothing"
+    with open_store(target, read_only=True) as snapshot, open_store(path, read_only=True) as store:
+        query = "FROM bars ORDER BY ALL"
+        assert snapshot.sql(query) == store.sql(query)
+    assert len(list(tmp_path.glob("published*.duckdb"))) == 2
