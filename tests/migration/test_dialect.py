@@ -58,13 +58,13 @@ def tables() -> sa.MetaData:
         sa.Column("thing_id", sa.Integer, primary_key=True),
         sa.Column("name", sa.String(32), nullable=False),
         sa.Column("order", TinyInt, nullable=False),  # a reserved word
-        sa.Column("removed_at", sa.DateTime(timezone=True)),
+        sa.Column("removed_at", sa.DateTime),  # DuckDB 2.0.1 takes no index with a cast to an instant
         sa.UniqueConstraint("name", "order", name="given_and_forgotten"),
         sa.CheckConstraint("thing_id > 0", name="positive"),
         comment="A thing.",
     )
     sa.Index("thing_active", thing.c.name, sa.func.coalesce(thing.c.removed_at, sa.text("'infinity'")), unique=True)
-    sa.Index("thing_cast", sa.text("coalesce(removed_at, 'infinity'::timestamptz)"), thing.c.order)
+    sa.Index("thing_cast", sa.text("coalesce(removed_at, 'infinity'::timestamp)"), thing.c.order)
     sa.Index("thing_order", thing.c.order, thing.c.name)
     sa.Table(
         "part",
@@ -82,6 +82,7 @@ def tables() -> sa.MetaData:
         sa.Column("number_default", sa.Integer, server_default="3"),
         sa.Column("expression_default", sa.Double, server_default=sa.text("-1.5")),
         sa.Column("false_default", sa.Boolean, server_default=sa.false()),
+        sa.Column("cast_default", sa.DateTime(timezone=True), server_default=sa.text("'infinity'::timestamptz")),
         sa.Column("now_default", sa.DateTime(timezone=True), server_default=sa.func.now()),
         sa.Column("moment_default", sa.DateTime(timezone=True), server_default=sa.func.current_timestamp()),
     )
@@ -329,7 +330,7 @@ def test_a_changed_index_is_seen(created: sa.Engine, definition: str) -> None:
 
 def test_another_spelling_of_an_index_is_no_difference(created: sa.Engine) -> None:
     run(created, "DROP INDEX thing_cast")
-    cast = "CAST('infinity' AS TIMESTAMP WITH TIME ZONE)"
+    cast = "CAST('infinity' AS TIMESTAMP)"
     run(created, f'CREATE INDEX thing_cast ON thing( (CoAlesce("removed_at",{cast})), "order")')
     assert differences(created) == []
 
