@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
 from pydantic import ValidationError
 
@@ -13,48 +15,77 @@ from store.errors import InputError, RegistrationError, StreamError
 from store.models import ClosingBar, Registration, canonical_symbol
 
 Available = Iterable[str] | Mapping[str, Iterable[str]]
+OnMissing = Literal["raise", "skip"]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a symbol is registered already."""
+
+    base: str
+    calendar: str
+    closing_bar: ClosingBar
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is wanted of some symbols.
+
+    Attributes
+    ----------
+    names
+        The symbols, each once and in its one spelling.
+    intervals
+        What each shall have.
+    calendar, closing_bar
+        For symbols that are new; None leaves those that are registered as they are.
+    refused
+        Symbols that cannot be had whatever is wanted, each with the reason.
+    """
+
+    names: list[str]
+    intervals: list[str]
+    calendar: str | None
+    closing_bar: ClosingBar | None = None
+    added_by: str = "user"
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 def register(
-    transaction: Transaction,
-    names: list[str],
-    wanted: list[str],
-    calendar: str,
-    *,
-    base: str | None,
-    available: Available | None,
-    closing_bar: ClosingBar,
-    added_by: str,
-    skip_missing: bool,
-) -> tuple[list[Registration], list[str]]:
-    """Register symbols; see ``SessionCoordinator.register``. Returns what was registered, and why the rest was not."""
-    bases = {
-        symbol: interval
-        for symbol, interval, derived, *_ in transaction.run("registration.intervals_of", {"symbols": names})
-        if not derived
-    }
-    offered = _offered(names, base, available, bases)
-    symbols, failures = [], []
-    for name in names:
+    transaction: Transaction, request: Request, offered: Mapping[str, Iterable[str] | None], on_missing: OnMissing
+) -> tuple[list[Registration], dict[str, str]]:
+    """Register each symbol with the base that is best of what is offered for it (None: the usual ones).
+
+    Returns what was registered; and each symbol that cannot be, with the reason.
+
+    Raises
+    ------
+    RegistrationError
+        Naming every symbol that cannot be registered, and why; with ``on_missing="skip"`` those are left out.
+    """
+    check_on_missing(on_missing)
+    registered = standing(transaction, request.names)
+    symbols: dict[str, SymbolSessionData] = {}
+    failures = {name: f"{name}: {why}" for name, why in request.refused.items()}
+    for name in request.names:
+        if name in failures:
+            continue
         try:
-            streams = determine_streams(wanted, offered[name])
-            symbols.append(
-                SymbolSessionData.build(
-                    name,
-                    streams.required_base_interval,
-                    streams.derivable_intervals,
-                    calendar=calendar,
-                    closing_bar=closing_bar,
-                    added_by=added_by,
-                )
-            )
+            symbols[name] = _determined(name, request, offered[name], registered.get(name))
         except StreamError as error:
-            failures.append(f"{name}: {error}" + _way_out(name, bases))
+            failures[name] = f"{name}: {error}" + _way_out(name, registered)
         except ValidationError as error:
-            failures.append(f"{name}: " + "; ".join(one["msg"] for one in error.errors()))
-    if failures and not skip_missing:
-        raise RegistrationError("nothing was registered: " + "; ".join(failures))
-    return registration.write(transaction, symbols), failures
+            failures[name] = f"{name}: " + "; ".join(one["msg"] for one in error.errors())
+    failures |= registration.conflicts(transaction, list(symbols.values()))
+    if failures and on_missing == "raise":
+        raise RegistrationError("nothing was registered: " + "; ".join(failures[name] for name in sorted(failures)))
+    taken = [data for name, data in symbols.items() if name not in failures]
+    return registration.write(transaction, taken), failures
+
+
+def standing(transaction: Transaction, names: list[str]) -> dict[str, Standing]:
+    """How those of the symbols are registered that are."""
+    return {name: Standing(*rest) for name, *rest in transaction.run("registration.bases", {"symbols": names})}
 
 
 def names_of(symbols: str | Iterable[str]) -> list[str]:
@@ -73,28 +104,58 @@ def names_of(symbols: str | Iterable[str]) -> list[str]:
     return list(dict.fromkeys(canonical_symbol(one) for one in given))
 
 
-def _offered(
-    names: list[str], base: str | None, available: Available | None, bases: Mapping[str, str]
-) -> dict[str, Iterable[str] | None]:
-    """What each symbol's base may be chosen from; None where nothing was said. A registered one has its base."""
+def listed(intervals: str | Iterable[str]) -> list[str]:
+    """One interval or many, as a list."""
+    return [intervals] if isinstance(intervals, str) else list(intervals)
+
+
+def check_on_missing(on_missing: str) -> None:
+    """Refuse what is neither raise nor skip."""
+    if on_missing not in ("raise", "skip"):
+        raise InputError(f"on_missing={on_missing!r} is not known; allowed are 'raise' and 'skip'")
+
+
+def by_symbol(names: list[str], available: Available | None, parameter: str) -> dict[str, list[str] | None]:
+    """What is offered for each symbol: the same for all, or what a mapping says; None where nothing was said.
+
+    Raises
+    ------
+    InputError
+        For a text where a list of intervals is wanted.
+    """
     if isinstance(available, str):
-        raise InputError(f"available takes a list of intervals, not the text {available!r}; write [{available!r}]")
-    stated: dict[str, Iterable[str] | None]
-    if base is not None:
-        return {name: [base] for name in names}
+        raise InputError(f"{parameter} takes a list of intervals, not the text {available!r}; write [{available!r}]")
     if isinstance(available, Mapping):
         for name, offered in available.items():
             if isinstance(offered, str):
-                raise InputError(f"available of {name} takes a list of intervals; write [{offered!r}]")
-        by_name = {canonical_symbol(name): list(offered) for name, offered in available.items()}
-        stated = {name: by_name.get(name, []) for name in names}
-    else:
-        everything = None if available is None else list(available)
-        stated = {name: everything for name in names}
-    return {name: [bases[name]] if name in bases else stated[name] for name in names}
+                raise InputError(f"{parameter} of {name} takes a list of intervals; write [{offered!r}]")
+        found = {canonical_symbol(name): list(offered) for name, offered in available.items()}
+        return {name: found.get(name, []) for name in names}
+    everything = None if available is None else list(available)
+    return {name: everything for name in names}
 
 
-def _way_out(name: str, bases: Mapping[str, str]) -> str:
-    if name not in bases:
+def _determined(
+    name: str, request: Request, offered: Iterable[str] | None, registered: Standing | None
+) -> SymbolSessionData:
+    calendar = request.calendar
+    if calendar is None and registered:
+        calendar = registered.calendar
+    if calendar is None:
+        raise StreamError("it is not registered yet, and nothing says which calendar it follows; give calendar=")
+    streams = determine_streams(request.intervals, offered)
+    return SymbolSessionData.build(
+        name,
+        streams.required_base_interval,
+        streams.derivable_intervals,
+        calendar=calendar,
+        closing_bar=request.closing_bar or (registered.closing_bar if registered else "outside"),
+        added_by=request.added_by,
+    )
+
+
+def _way_out(name: str, registered: Mapping[str, Standing]) -> str:
+    if name not in registered:
         return ""
-    return f" ({name} is registered with base {bases[name]}; remove_symbol({name!r}) first to give it another)"
+    base = registered[name].base
+    return f" ({name} is registered with base {base}; remove_symbol({name!r}) first to give it another)"

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from coordinator import calendar_changes, deleting, loading, rebuilding, registering
+from coordinator import calendar_changes, deleting, loading, rebuilding
 from coordinator.deriving import GRACE
-from coordinator.registering import Available, names_of
+from coordinator.modes import StreamRegistrar
+from coordinator.registering import names_of
 from coordinator.sources import LoadOptions, open_source
 from store import SessionStore
 from store.calendar_definition import CalendarDefinition
@@ -20,10 +21,8 @@ from store.errors import InputError
 from store.interval import Interval
 from store.models import (
     CalendarReport,
-    ClosingBar,
     DeleteReport,
     LoadReport,
-    Registration,
     RepairReport,
     canonical_symbol,
 )
@@ -32,75 +31,12 @@ from store.session_store import as_instant
 log = logging.getLogger("barhouse.coordinator")
 
 
-class SessionCoordinator:
+class SessionCoordinator(StreamRegistrar):
     """The door to change a store through: one method, one intent, one transaction."""
 
     def __init__(self, store: SessionStore, *, grace: timedelta = GRACE) -> None:
-        self._store = store
+        super().__init__(store)
         self._grace = grace
-
-    def register(
-        self,
-        symbols: str | Iterable[str],
-        intervals: Iterable[str],
-        calendar: str,
-        *,
-        base: str | None = None,
-        available: Available | None = None,
-        closing_bar: ClosingBar = "outside",
-        added_by: str = "user",
-        on_missing: Literal["raise", "skip"] = "raise",
-    ) -> list[Registration]:
-        """Register symbols for the intervals wanted: all of them, or none.
-
-        Idempotent and additive: registering again never loses a bar, and an interval that is new is derived back
-        to the first base bar.
-
-        Parameters
-        ----------
-        symbols
-            One symbol or many; case does not matter.
-        intervals
-            What is wanted; the base interval to load is determined from it (see ``determine_streams``).
-        calendar
-            An exchange's name such as ``XNYS``, ``24/7``, or a calendar that was added.
-        base
-            The base interval, when the source is known to offer just this one.
-        available
-            What the source offers: intervals for all symbols, or a mapping from symbol to intervals. A symbol
-            registered before has its base; nothing else is available to it.
-        closing_bar
-            What becomes of the bar that starts exactly at a session's last close: ``outside`` keeps it aside,
-            ``include`` adds it to the last bucket of every derived interval (base of 1m or finer).
-        on_missing
-            ``skip`` registers the symbols that can be had and leaves out the rest.
-
-        Raises
-        ------
-        RegistrationError
-            Naming each symbol that cannot be registered, and why.
-        """
-        names = names_of(symbols)
-        if on_missing not in ("raise", "skip"):
-            raise InputError(f"on_missing={on_missing!r} is not known; allowed are 'raise' and 'skip'")
-        if base is not None and available is not None:
-            raise InputError("base and available exclude each other; base='1m' means that 1m is all there is")
-        wanted = list(intervals) if not isinstance(intervals, str) else [intervals]
-        with self._store.transaction() as transaction:
-            registered, failures = registering.register(
-                transaction,
-                names,
-                wanted,
-                calendar,
-                base=base,
-                available=available,
-                closing_bar=closing_bar,
-                added_by=added_by,
-                skip_missing=on_missing == "skip",
-            )
-        for failure in failures:
-            log.warning("skipped %s", failure)
-        return registered
 
     def load(
         self,

@@ -171,6 +171,13 @@ class Registration(_Report):
     added: tuple[str, ...] = Field(description="intervals that were new; empty when all were there already")
 
 
+class StreamReport(_Report):
+    """What was registered for a backtest or a live run, and which symbols were left out, each with the reason."""
+
+    registered: tuple[Registration, ...]
+    skipped: dict[str, str] = {}
+
+
 class Reject(_Report):
     """Rows left out for one reason, with the first of them as it was given."""
 

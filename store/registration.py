@@ -32,7 +32,9 @@ def write(transaction: Transaction, symbols: Sequence[SymbolSessionData]) -> lis
     canonical = kept_calendar.canonical(transaction, {one.calendar for one in symbols})
     kept_calendar.keep(transaction, canonical.values())
     transaction.register("registering", _as_table(symbols, canonical))
-    _refuse_conflicts(transaction)
+    refused = _conflicts(transaction)
+    if refused:
+        raise RegistrationError("nothing was registered: " + "; ".join(refused.values()))
     added: dict[str, list[str]] = {}
     for symbol, interval in transaction.run("registration.new_intervals"):
         added.setdefault(symbol, []).append(interval)
@@ -82,22 +84,36 @@ def _as_table(symbols: Sequence[SymbolSessionData], canonical: dict[str, str]) -
     return pa.Table.from_pylist(rows)
 
 
-def _refuse_conflicts(transaction: Transaction) -> None:
-    conflicts = transaction.run("registration.conflicts")
-    if not conflicts:
-        return
+def conflicts(transaction: Transaction, symbols: Sequence[SymbolSessionData]) -> dict[str, str]:
+    """The symbols that contradict what the store has, each with what is wrong and the way out.
+
+    Raises
+    ------
+    CalendarError
+        For an unknown calendar.
+    """
+    if not symbols:
+        return {}
+    canonical = kept_calendar.canonical(transaction, {one.calendar for one in symbols})
+    transaction.register("registering", _as_table(symbols, canonical))
+    return _conflicts(transaction)
+
+
+def _conflicts(transaction: Transaction) -> dict[str, str]:
+    found = transaction.run("registration.conflicts")
+    if not found:
+        return {}
     with_bars = {symbol for (symbol,) in transaction.run("registration.symbols_with_bars")}
-    lines = []
-    for symbol, what, has, wants in conflicts:
+    lines: dict[str, list[str]] = {}
+    for symbol, what, has, wants in found:
         if what == "base":
-            lines.append(
+            lines.setdefault(symbol, []).append(
                 f"{symbol} is registered with base {has}, not {wants}; derive from {has}, or remove_symbol({symbol!r}) "
                 f"first (its bars become history)"
             )
         elif symbol in with_bars:
-            lines.append(
+            lines.setdefault(symbol, []).append(
                 f"{symbol} holds bars under {what} {has!r}, not {wants!r}; keep {has!r}, or remove_symbol({symbol!r}) "
                 f"first and load it again"
             )
-    if lines:
-        raise RegistrationError("nothing was registered: " + "; ".join(lines))
+    return {symbol: "; ".join(found) for symbol, found in lines.items()}

@@ -68,6 +68,40 @@ ORDER BY d.symbol, d.derived,
          nominal_seconds(d.unit, d.length),
          d.unit;
 
+-- name: bases
+-- How the symbols named are registered: base interval, calendar, closing bar.
+SELECT d.symbol, d.interval, d.calendar, s.closing_bar
+FROM definition AS d
+JOIN symbol AS s USING (symbol_id)
+WHERE NOT d.derived AND list_contains($symbols::VARCHAR[], d.symbol);
+
+-- name: held
+-- Which of the symbols named have a base bar in a session of the range of dates.
+SELECT DISTINCT d.symbol
+FROM definition AS d
+SEMI JOIN (SELECT interval_id FROM bar
+           WHERE ($start::DATE IS NULL OR session_date >= $start::DATE)
+             AND ($end::DATE IS NULL OR session_date < $end::DATE) AND session_date IS NOT NULL) AS b
+       ON b.interval_id = d.interval_id
+WHERE NOT d.derived AND list_contains($symbols::VARCHAR[], d.symbol);
+
+-- name: held_by_source
+-- The symbols a source has rows of between two instants, as it spells them; rows as they were read. The stamps of
+-- a zone whose clock shows an hour twice may be an hour off here.
+SELECT DISTINCT symbol_given
+FROM (SELECT symbol_given, later(coalesce(instant_given, timezone($timezone, local)), -$shift_seconds) AS bar_start
+      FROM raw)
+WHERE ($from::TIMESTAMPTZ IS NULL OR bar_start >= $from::TIMESTAMPTZ)
+  AND ($through::TIMESTAMPTZ IS NULL OR bar_start < $through::TIMESTAMPTZ);
+
+-- name: session_bounds
+-- From the open of the first session to the close of the last one, of a range of dates.
+SELECT min(segment_open) FILTER (WHERE $start::DATE IS NOT NULL),
+       max(segment_close) FILTER (WHERE $end::DATE IS NOT NULL)
+FROM trading_session
+WHERE calendar = $calendar AND replaced_by IS NULL
+  AND ($start::DATE IS NULL OR session_date >= $start::DATE) AND ($end::DATE IS NULL OR session_date < $end::DATE);
+
 -- name: intervals_view
 -- The view intervals, in the order people read.
 SELECT v.*
