@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from coordinator.sources import LoadOptions, Source
+from coordinator.sources import LoadOptions, Source, compression_of
 from store.bar import NAMES, REQUIRED
 from store.engine import Transaction
 from store.errors import SourceError
@@ -33,6 +33,7 @@ _NAIVE = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}
 #: A date, or a date and time, with nothing after it that would change its meaning (AM, the name of a zone).
 _PLAIN = r"^[0-9]+[-/][0-9]+[-/][0-9]+([ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?)?$"
 _OFFSET = r"[0-9]{1,2}:[0-9]{2}.*?( ?(?:[zZ]|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?))$"
+_OFFSET_AFTER_MINUTES = r"([ T][0-9]{1,2}:[0-9]{2})( ?(?:Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?))$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +74,14 @@ def rows_of(source: Source, transaction: Transaction, *, noting_malformed: bool 
     if source.format == "parquet":
         return statement("load.parquet_rows").format(paths=together)
     text = statement("load.csv_rows_noting_malformed" if noting_malformed else "load.csv_rows")
-    if not source.mixed:
-        return text.format(paths=together, skip=source.skip_rows)
+    compressions = [compression_of(path) for path in source.paths]
+    if not source.mixed and len(set(compressions)) == 1:
+        return text.format(paths=together, compression=compressions[0], skip=source.skip_rows)
     # DuckDB puts text files together by name, or notes malformed lines, but not both.
-    each = [f"SELECT * FROM {text.format(paths=path, skip=source.skip_rows)}" for path in quoted_paths]
+    each = [
+        "SELECT * FROM " + text.format(paths=path, compression=compression, skip=source.skip_rows)
+        for path, compression in zip(quoted_paths, compressions, strict=True)
+    ]
     return "(" + " UNION ALL BY NAME ".join(each) + ")"
 
 
@@ -238,7 +243,10 @@ def _stamp(column: Column, source: Source, options: LoadOptions, *, wants_dates:
             plain = f"regexp_matches({text}, {literal(_PLAIN)})"
             offset = f"regexp_matches({text}, {literal(_OFFSET)})"
             bare = f"regexp_replace({text}, ' ?([zZ]|UTC|GMT|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$', '')"
-            instant = f"CASE WHEN {offset} THEN TRY_CAST({text} AS TIMESTAMPTZ) END"
+            # DuckDB 1.5 wants seconds before an offset.
+            spelled_out = f"regexp_replace({text}, {literal(_OFFSET_AFTER_MINUTES)}, '\\1:00\\2')"
+            cast = f"coalesce(TRY_CAST({text} AS TIMESTAMPTZ), TRY_CAST({spelled_out} AS TIMESTAMPTZ))"
+            instant = f"CASE WHEN {offset} THEN {cast} END"
             local = (
                 f"CASE WHEN {plain} THEN TRY_CAST({text} AS TIMESTAMP) "
                 f"WHEN ({instant}) IS NOT NULL THEN TRY_CAST({bare} AS TIMESTAMP) END"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow as pa
+
 from coordinator.sources.source import Format, LoadOptions, Source, SourceFile
 from store.errors import SourceError
 
@@ -15,7 +17,8 @@ _FORMATS: dict[str, Format] = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
-_COMPRESSED = {".gz", ".zst"}
+_COMPRESSED = {".gz": "gzip", ".zst": "zstd"}
+_PIECE_BYTES = 1 << 20
 
 
 def open_file(data: object, options: LoadOptions) -> Source | None:
@@ -24,7 +27,7 @@ def open_file(data: object, options: LoadOptions) -> Source | None:
     Raises
     ------
     SourceError
-        When there is no such file, or it is of no known kind.
+        When there is no such file, it is of no known kind, or it is compressed and damaged.
     """
     given: list[str | Path]
     if isinstance(data, str | Path):
@@ -40,6 +43,8 @@ def open_file(data: object, options: LoadOptions) -> Source | None:
     kind = kinds.pop()
     if kind == "parquet" and options.skip_rows:
         raise SourceError("skip_rows is for text files; a Parquet file has no lines before its header")
+    for path in paths:
+        _check_whole(path)
     name = str(given[0]) if len(given) == 1 else f"{given[0]} and {len(given) - 1} more"
     return Source(
         name=name,
@@ -48,6 +53,26 @@ def open_file(data: object, options: LoadOptions) -> Source | None:
         files=tuple(SourceFile.of(path) for path in paths),
         skip_rows=options.skip_rows,
     )
+
+
+def compression_of(path: str | Path) -> str:
+    """How a text file is compressed by its name, in the word that DuckDB and Arrow share."""
+    return _COMPRESSED.get(Path(path).suffix.lower(), "none")
+
+
+def _check_whole(path: Path) -> None:
+    """Unpack a compressed text file once: DuckDB takes a damaged or cut off one for a shorter one, Arrow does not."""
+    compression = compression_of(path)
+    if compression == "none":
+        return
+    try:
+        with pa.input_stream(str(path), compression=compression, buffer_size=_PIECE_BYTES) as stream:
+            while stream.read(_PIECE_BYTES):
+                pass
+    except OSError as error:
+        raise SourceError(
+            f"{path} cannot be read: it is no whole {compression} file ({error}); fetch or pack it again"
+        ) from error
 
 
 def _expand(path: Path) -> list[Path]:

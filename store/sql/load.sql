@@ -52,11 +52,11 @@ read_parquet({paths}, union_by_name = true)
 
 -- name: csv_rows
 -- Text files, every field as it stands; lines that are no rows are passed over.
-read_csv({paths}, all_varchar = true, header = true, skip = {skip}, ignore_errors = true)
+read_csv({paths}, all_varchar = true, header = true, compression = '{compression}', skip = {skip}, ignore_errors = true)
 
 -- name: csv_rows_noting_malformed
 -- The same, with the lines that are no rows noted.
-read_csv({paths}, all_varchar = true, header = true, skip = {skip},
+read_csv({paths}, all_varchar = true, header = true, compression = '{compression}', skip = {skip},
          store_rejects = true, rejects_table = 'malformed', rejects_scan = 'malformed_scan')
 
 -- name: in_order

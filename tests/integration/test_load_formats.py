@@ -96,6 +96,16 @@ def test_compressed_files_and_endings(bench: Bench) -> None:
     assert bench.load(path, timezone=NEW_YORK).unchanged == 5
 
 
+def test_files_packed_in_different_ways_are_one_source(bench: Bench) -> None:
+    plain = bench.write(*FIVE[:3], name="b.csv")
+    packed = bench.folder / "a.csv.gz"
+    packed.write_bytes(gzip.compress("\n".join([HEADER, line("2024-11-26 10:00", volume=7), *FIVE[3:], ""]).encode()))
+    report = bench.load([plain, packed], timezone=NEW_YORK)
+    assert (report.rows, report.inserted, report.rejected) == (6, 5, 1)
+    assert bench.starts() == FIVE_STARTS
+    assert bench.bars()[0]["volume"] == 7, "the later file's"
+
+
 def test_zstandard(bench: Bench) -> None:
     path = bench.folder / "bars.csv.zst"
     with pa.CompressedOutputStream(str(path), "zstd") as stream:
@@ -281,6 +291,18 @@ def test_no_rows_are_no_bars(bench: Bench, replace: str | None) -> None:
     assert bench.bars() == before
 
 
+def _packed(compression: str) -> bytes:
+    packed = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(packed, compression) as stream:
+        stream.write("\n".join([HEADER, *FIVE * 99]).encode())
+    return bytes(packed.getvalue())
+
+
+def _damaged(packed: bytes) -> bytes:
+    """Change what the check sum says, which a reader that looks at rows alone does not see."""
+    return packed[:-8] + bytes(4) + packed[-4:]
+
+
 UNREADABLE: dict[str, tuple[Callable[[Path], object], str]] = {
     "no such file": (lambda folder: folder / "nowhere.csv", "no file"),
     "no match": (lambda folder: folder / "nowhere-*.csv", "no file"),
@@ -293,10 +315,10 @@ UNREADABLE: dict[str, tuple[Callable[[Path], object], str]] = {
     "a web page": (lambda folder: _file(folder, "<html>\n<p>Not found</p>\n</html>\n"), "no column for"),
     "utf-16": (lambda folder: _file(folder, "\n".join([HEADER, *FIVE]).encode("utf-16")), "no column|cannot be read"),
     "not gzip": (lambda folder: _file(folder, "\n".join([HEADER, *FIVE]), "bars.csv.gz"), "cannot be read"),
-    "cut off gzip": (
-        lambda folder: _file(folder, gzip.compress(("\n".join([HEADER, *FIVE * 99])).encode())[:-9], "b.csv.gz"),
-        "cannot be read",
-    ),
+    "cut off gzip": (lambda folder: _file(folder, _packed("gzip")[:-9], "b.csv.gz"), "cannot be read"),
+    "gzip without its end": (lambda folder: _file(folder, _packed("gzip")[:-8], "b.csv.gz"), "no whole gzip file"),
+    "damaged gzip": (lambda folder: _file(folder, _damaged(_packed("gzip")), "B.CSV.GZ"), "no whole gzip file"),
+    "cut off zstd": (lambda folder: _file(folder, _packed("zstd")[:-3], "b.csv.zst"), "no whole zstd file"),
     "not parquet": (lambda folder: _file(folder, "PAR1", "bars.parquet"), "cannot be read"),
     "two kinds": (lambda folder: [_file(folder, HEADER), _file(folder, "", "b.parquet")], "different kinds"),
     "no header": (lambda folder: _file(folder, "\n".join(FIVE)), "no column for"),
