@@ -11,7 +11,7 @@ import sys
 
 import click
 
-from coordinator import cli_calendar, cli_care, cli_read, cli_verify, cli_write
+from coordinator import cli_calendar, cli_care, cli_compact, cli_read, cli_verify, cli_write
 from coordinator.cli_errors import MEANINGS, Commands, ExitCode, in_options
 from coordinator.cli_shared import DEFAULT_STORE, Settings
 
@@ -71,7 +71,14 @@ def cli(ctx: click.Context, store: str, verbose: bool) -> None:
         log.propagate = propagates
 
 
-for _one in (*cli_write.COMMANDS, *cli_read.COMMANDS, *cli_verify.COMMANDS, *cli_calendar.COMMANDS, *cli_care.COMMANDS):
+for _one in (
+    *cli_write.COMMANDS,
+    *cli_read.COMMANDS,
+    *cli_verify.COMMANDS,
+    *cli_calendar.COMMANDS,
+    *cli_care.COMMANDS,
+    *cli_compact.COMMANDS,
+):
     cli.add_command(_one)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from store.models import (
         CalendarReport,
+        CompactReport,
         DeleteReport,
         IntervalChange,
         LoadReport,
@@ -207,3 +208,15 @@ def counted(count: int, noun: str) -> str:
 
 def _listed(names: Sequence[str], noun: str) -> str:
     return ", ".join(names) if len(names) <= _LISTED_MAX else f"{len(names):,} {noun}"
+
+
+def compacted(report: CompactReport) -> str:
+    """Say what a compaction came to."""
+    return (
+        f"compacted {report.path}: {_megabytes(report.bytes_before)} before, {_megabytes(report.bytes_after)} now; "
+        f"{counted(report.row_count, 'row')} in order"
+    )
+
+
+def _megabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:,.1f} MB"

@@ -1,5 +1,6 @@
 """Barhouse's store: what is kept, and how it is read."""
 
+from store.compaction import compact
 from store.errors import BarhouseError
 from store.interval import Interval
 from store.models import BarIntervalData, Gap, SymbolSessionData
@@ -12,5 +13,6 @@ __all__ = [
     "Interval",
     "SessionStore",
     "SymbolSessionData",
+    "compact",
     "open_store",
 ]

@@ -325,3 +325,12 @@ class RepairReport(_Report):
     deleted: int = 0
     before: VerifyReport
     after: VerifyReport
+
+
+class CompactReport(_Report):
+    """What a compaction came to: the file's size before and after, and how many rows it put in order."""
+
+    path: str
+    row_count: int
+    bytes_before: int
+    bytes_after: int

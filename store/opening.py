@@ -6,6 +6,8 @@ import os
 import re
 import threading
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import duckdb
 
 from store.engine import Clock, Database, identity_of, wall_clock
 from store.errors import InputError, MigrationError, StoreError, StoreHeldError, StoreVersionError
+from store.sql import statement
 
 #: The schema this version reads and writes: Alembic's head. Known here so that opening an up-to-date store does
 #: not have to import Alembic.
@@ -51,7 +54,7 @@ def open_database(
         _check_place(file, read_only=read_only)
         with _opening:
             _check_not_open(file, read_only=read_only)
-            root = connect(str(file), read_only=read_only, settings=settings)
+            root = _connect_in_place(file, read_only=read_only, settings=settings)
             database = Database(file, root, read_only=read_only, clock=clock)
             _open.add(database)
     try:
@@ -60,6 +63,47 @@ def open_database(
         database.close()
         raise
     return database
+
+
+@contextmanager
+def attached(database: Database, file: Path, name: str) -> Iterator[None]:
+    """Have another store's file at hand as ``name``, for writing; it counts as open until it is given back.
+
+    Raises
+    ------
+    StoreHeldError
+        The file is open elsewhere.
+    """
+    with _opening:
+        _check_not_open(file, read_only=False)
+        root = database.root.cursor()
+        try:
+            root.execute(statement("compact.attach").format(file=str(file).replace("'", "''"), name=name))
+        except duckdb.Error as error:
+            raise _explained(str(file), str(error)) from error
+        other = Database(file, root, read_only=False, clock=database.clock)
+        _open.add(other)
+    try:
+        yield
+    finally:
+        with _opening:
+            root.execute(statement("compact.detach").format(name=name))
+            other.close()
+
+
+def _connect_in_place(
+    file: Path, *, read_only: bool, settings: dict[str, str | int] | None
+) -> duckdb.DuckDBPyConnection:
+    """Connect to a file that was not replaced between being found and being locked.
+
+    Without that a writer could go on, unseen, in a file that a compaction has just put another in the place of.
+    """
+    while True:
+        found = identity_of(file)
+        root = connect(str(file), read_only=read_only, settings=settings)
+        if found in (None, identity_of(file)):
+            return root
+        root.close()
 
 
 def _check_not_open(file: Path, *, read_only: bool) -> None:

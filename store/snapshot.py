@@ -15,11 +15,15 @@ import duckdb
 from store.engine import Database, identity_of
 from store.errors import InputError, StoreError
 
-# Runs in a process of its own: closing a descriptor of the store's file here would end this process's lock on it.
+# These run in a process of their own: closing a descriptor of the store's file here would end this process's lock
+# on it.
 _COPY = """
-import os, shutil, sys
+import shutil, sys
 shutil.copy(sys.argv[1], sys.argv[2])
-descriptor = os.open(sys.argv[2], os.O_RDWR)
+"""
+_SYNC = """
+import os, sys
+descriptor = os.open(sys.argv[-1], os.O_RDWR)
 os.fsync(descriptor)
 os.close(descriptor)
 """
@@ -67,15 +71,22 @@ def copy_whole(database: Database, target: Path, part: Path, *, patience_seconds
 
 def copy_synced(source: Path, part: Path, target: Path) -> None:
     """Copy a file and have it written to the disk; ``target`` is where it is to be, for the error to name."""
+    _apart(_COPY + _SYNC, source, part, task=f"copying {source} to {target}")
+
+
+def sync_file(file: Path) -> None:
+    """Make a file's content last, also one that this process holds a lock on."""
+    _apart(_SYNC, file, task=f"syncing {file}")
+
+
+def _apart(program: str, *files: Path, task: str) -> None:
+    """Run a program on files in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", _COPY, str(source), str(part)],
-        check=False,
-        capture_output=True,
-        text=True,
+        [sys.executable, "-I", "-S", "-c", program, *map(str, files)], check=False, capture_output=True, text=True
     )
     if done.returncode != 0:
         why = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise StoreError(f"copying {source} to {target} failed: {why}")
+        raise StoreError(f"{task} failed: {why}")
 
 
 def part_of(target: Path) -> Path:

@@ -1,0 +1,31 @@
+"""A child process that compacts a store over and over, to be killed at any moment.
+
+``POINT`` names a function of compaction at whose call the process ends by itself, as if killed there.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from unittest import mock
+
+from store import compact, compaction
+
+
+def end(*_: object) -> None:
+    os._exit(9)
+
+
+def main(path: str, point: str | None = None) -> None:
+    if point is not None:
+        with mock.patch.object(compaction, point, end):
+            compact(path)
+        return
+    print("ready", flush=True)
+    while True:
+        compact(path)
+        print("compacted", flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
