@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-from load_kit import NOW, Bench, line
+from load_kit import HEADER, NOW, Bench, line
 from test_cli import RUNNER
 
 from coordinator import DataProcessor, SessionCoordinator
@@ -29,20 +30,20 @@ from store.tables import metadata
 SESSIONS = ("2024-11-26", "2024-11-27", "2024-11-29")
 
 
-@pytest.fixture
-def worn(bench: Bench) -> Path:
+@pytest.fixture(scope="module")
+def worn_once(bench_of_module: Bench) -> Path:
     """A closed store with bars, revisions, gaps, rejects, a removed symbol, and much room that nothing takes."""
-    for round_ in range(12):
-        for symbol in ("SPY", "QQQ", "AUCTION"):
-            rows = [
-                line(f"{session}T{hour:02d}:{minute:02d}:00-05:00", high=11 + round_, close=9.5 + round_ / 100)
-                for session in SESSIONS
-                for hour in (10, 11)
-                for minute in range(round_ % 5, 60)
-            ]
-            if symbol == "QQQ":
-                rows.append(line("2024-11-26T12:00:00-05:00", high=1))
-            bench.load_lines(*rows, symbol=symbol)
+    bench = bench_of_module
+    for wave in range(6):
+        rows = [
+            f"{symbol},{line(f'{session}T{hour:02d}:{minute:02d}:00-05:00', high=11 + wave, close=9.5 + wave / 100)}"
+            for symbol in ("SPY", "QQQ", "AUCTION")
+            for session in SESSIONS
+            for hour in (10, 11)
+            for minute in range(wave % 5, 60)
+        ]
+        rejected = "QQQ," + line("2024-11-26T12:00:00-05:00", high=1)
+        bench.load(bench.write(*rows, rejected, header=f"symbol,{HEADER}"), symbol=None)
         bench.process()
     bench.coordinator.delete_bars("SPY", "1m", start="2024-11-27T15:10", end="2024-11-27T15:20")
     bench.coordinator.remove_symbol("AUCTION")
@@ -50,6 +51,12 @@ def worn(bench: Bench) -> Path:
     path = bench.store.path
     assert path is not None
     return path
+
+
+@pytest.fixture
+def worn(worn_once: Path, tmp_path: Path) -> Path:
+    """A copy of it, for the test alone."""
+    return Path(shutil.copy(worn_once, tmp_path))
 
 
 def contents(path: Path) -> dict[str, list[tuple[Any, ...]]]:
