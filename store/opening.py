@@ -80,7 +80,7 @@ def attached(database: Database, file: Path, name: str) -> Iterator[None]:
         try:
             root.execute(statement("compact.attach").format(file=str(file).replace("'", "''"), name=name))
         except duckdb.Error as error:
-            raise _explained(str(file), str(error)) from error
+            raise explained(str(file), str(error)) from error
         other = Database(file, root, read_only=False, clock=database.clock)
         _open.add(other)
     try:
