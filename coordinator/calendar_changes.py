@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from coordinator import retaining
 from coordinator.rebuilding import rebuild
 from store import calendar as calendars
 from store.batch import Batch
@@ -83,6 +84,7 @@ def _change(
     transaction.run("calendar.add_changed_sessions", identity)
     transaction.run("rebuild.symbols_of_calendar", {"calendar": name})
     if known:
+        retaining.move(transaction, batch)
         rebuild(transaction, batch, clock=transaction.now - grace)
     batch.write(transaction)
     return CalendarReport(

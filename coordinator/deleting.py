@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from coordinator import merging
+from coordinator import merging, retaining
 from coordinator.accounting import account, take_stock
 from coordinator.merging import Place
 from coordinator.rebuilding import rebuild
@@ -27,6 +27,7 @@ def delete_bars(
     base = next(row[1] for row in rows if not row[2])
     if text != base:
         raise InputError(f"{name} is loaded with {base} bars; delete those, {text} follows by itself")
+    retaining.refuse_purged(transaction, name, bounds)
     transaction.run("load.deleting", {"symbol": name, **bounds})
     interval_id, first_start, last_end = transaction.one("load.deleting_place")
     if interval_id is None:
@@ -65,11 +66,14 @@ def end_session(transaction: Transaction, session_date: date, names: Sequence[st
     return moved
 
 
-def remove_symbol(transaction: Transaction, name: str) -> DeleteReport:
+def remove_symbol(transaction: Transaction, name: str, *, purge: bool) -> DeleteReport:
     """Strike a symbol off; see ``SessionCoordinator.remove_symbol``."""
     rows = transaction.run("registration.symbol_row", {"symbol": name})
-    if not rows:
+    removed = [symbol_id for (symbol_id,) in transaction.run("retain.removed_before", {"symbol": name})]
+    if not rows and not (purge and removed):
         raise unknown_symbol(name, {row[0] for row in transaction.run("registration.active_symbols")})
+    if purge:
+        return _purge_symbol(transaction, name, [*removed, *(row[0] for row in rows)], active=bool(rows))
     symbol_id = rows[0][0]
     batch = Batch.begin(transaction, "remove", name)
     transaction.run("registration.leaving", {"symbol_id": symbol_id})
@@ -78,5 +82,25 @@ def remove_symbol(transaction: Transaction, name: str) -> DeleteReport:
     for table in ("bar", "invalidation", "session_coverage", "gap"):
         transaction.run("registration.forget", table=table)
     transaction.run("registration.remove", {"symbol_id": symbol_id, "now": transaction.now})
+    batch.write(transaction)
+    return DeleteReport(batch_id=batch.batch_id, deleted=batch.deleted)
+
+
+def _purge_symbol(transaction: Transaction, name: str, symbol_ids: list[int], *, active: bool) -> DeleteReport:
+    """Strike a symbol off without history, its own and that of symbols of its name before it."""
+    batch = Batch.begin(transaction, "remove", name)
+    transaction.run("retain.everything", {"symbol_ids": symbol_ids})
+    (end,) = transaction.one("retain.end_of_everything")
+    (batch.deleted, revisions) = transaction.one("retain.count_going")
+    if not active and not revisions:
+        return DeleteReport(batch_id=None, deleted=0)
+    retaining.drop(transaction, batch)
+    if end is not None:
+        transaction.run("retain.retain_nothing", {"batch_id": batch.batch_id, "end": end})
+    if active:
+        transaction.run("registration.leaving", {"symbol_id": symbol_ids[-1]})
+        for table in ("invalidation", "session_coverage", "gap"):
+            transaction.run("registration.forget", table=table)
+        transaction.run("registration.remove", {"symbol_id": symbol_ids[-1], "now": transaction.now})
     batch.write(transaction)
     return DeleteReport(batch_id=batch.batch_id, deleted=batch.deleted)

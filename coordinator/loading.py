@@ -13,7 +13,7 @@ from coordinator.accounting import account, take_stock
 from coordinator.merging import Changes, Place
 from coordinator.sources import LoadOptions, Source
 from store import kept_calendar
-from store.bar import TRADE_COUNT_LIMIT, TURNOVER_LIMIT, TURNOVER_LIMIT_SESSIONS, VOLUME_LIMIT
+from store.bar import INSTANT, TRADE_COUNT_LIMIT, TURNOVER_LIMIT, TURNOVER_LIMIT_SESSIONS, VOLUME_LIMIT
 from store.batch import Batch
 from store.engine import Transaction
 from store.errors import CalendarError, InputError, RejectedBarsError, SourceError
@@ -131,19 +131,19 @@ def _map_symbols(
     known = {row[0]: row[1:] for row in transaction.run("load.definitions", {"symbols": sorted(set(spelled.values()))})}
     mapped = []
     for text, name in spelled.items():
-        refusal, interval_id, calendar, closing = None, None, None, False
+        refusal, interval_id, calendar, closing, retained_from = None, None, None, False, None
         if name not in known:
             refusal = f"symbol {name!r} is not registered"
         else:
-            interval_id, base, calendar, _, _, closing = known[name]
+            interval_id, base, calendar, _, _, closing, retained_from = known[name]
             if base != str(interval):
                 refusal = f"{name} is loaded with {base} bars, not {interval}"
-        mapped.append((text, interval_id, calendar, closing, refusal))
+        mapped.append((text, interval_id, calendar, closing, retained_from, refusal))
     if symbol is not None:
         _refuse_symbol(transaction, canonical_symbol(symbol), mapped[0][-1], interval)
-    columns = list(zip(*mapped, strict=True)) or [(), (), (), (), ()]
-    types = (pa.string(), pa.int32(), pa.string(), pa.bool_(), pa.string())
-    names = ("symbol_given", "interval_id", "calendar", "includes_closing_bar", "refusal")
+    columns = list(zip(*mapped, strict=True)) or [(), (), (), (), (), ()]
+    types = (pa.string(), pa.int32(), pa.string(), pa.bool_(), INSTANT, pa.string())
+    names = ("symbol_given", "interval_id", "calendar", "includes_closing_bar", "retained_from", "refusal")
     arrays = [pa.array(column, type_) for column, type_ in zip(columns, types, strict=True)]
     transaction.register("symbol_map", pa.table(arrays, names=list(names)))
     return {row[2] for row in mapped if row[2] is not None}

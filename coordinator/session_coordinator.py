@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from coordinator import calendar_changes, deleting, loading, rebuilding
+from coordinator import calendar_changes, deleting, loading, rebuilding, retaining
 from coordinator.deriving import GRACE
 from coordinator.modes import StreamRegistrar
 from coordinator.registering import names_of
@@ -24,6 +24,7 @@ from store.models import (
     DeleteReport,
     LoadReport,
     RepairReport,
+    RetentionReport,
     canonical_symbol,
 )
 from store.session_store import as_instant
@@ -134,7 +135,8 @@ class SessionCoordinator(StreamRegistrar):
     ) -> DeleteReport:
         """Delete base bars with ``start <= bar_start < end``; what was derived from them is derived again.
 
-        The old bars stay in ``revisions``.
+        The old bars stay in ``revisions``. Bars before ``retained_from`` are gone already, and a range that begins
+        before it is refused.
 
         Parameters
         ----------
@@ -244,8 +246,14 @@ class SessionCoordinator(StreamRegistrar):
         with self._store.transaction() as transaction:
             return rebuilding.repair(transaction, names, self._grace)
 
-    def remove_symbol(self, symbol: str) -> DeleteReport:
+    def remove_symbol(self, symbol: str, *, purge: bool = False) -> DeleteReport:
         """Strike a symbol off. Its bars become history (``revisions``, ``bars_as_of``); its name is free again.
+
+        Parameters
+        ----------
+        purge
+            Keep no history: its bars and revisions go for good, and so do those of symbols of this name that were
+            removed before (one that is removed already will do).
 
         Raises
         ------
@@ -254,7 +262,60 @@ class SessionCoordinator(StreamRegistrar):
         """
         name = canonical_symbol(symbol)
         with self._store.transaction() as transaction:
-            return deleting.remove_symbol(transaction, name)
+            return deleting.remove_symbol(transaction, name, purge=purge)
+
+    def purge_bars(
+        self, interval: str, before: datetime | date | str, symbols: Iterable[str] | None = None
+    ) -> RetentionReport:
+        """Give up old bars of an interval for good, base or derived; they leave no revision.
+
+        What was derived from purged base bars stays and is final: neither late bars (loads of such are rejected)
+        nor calendar edits change it. Coverage, gaps, quality and ``verify`` start there. The view ``retention`` says
+        from where on. The file keeps its size: the space is used again, and ``compact`` gives it back.
+
+        Parameters
+        ----------
+        before
+            Bars that start before this instant go; of it, whole sessions and only such that every bar derived from
+            the interval loses all of its base or nothing, and no further than everything is derived.
+        symbols
+            Only these; all active ones that have the interval by default.
+        """
+        names = None if symbols is None else names_of(symbols)
+        text, instant = str(Interval.parse(interval)), as_instant(before, "before")
+        with self._store.transaction() as transaction:
+            return retaining.purge_bars(transaction, names, [retaining.Keeping(text, before=instant)])
+
+    def apply_retention(self, policy: Mapping[str, str], symbols: Iterable[str] | None = None) -> RetentionReport:
+        """Keep bars of each interval for so long before the last base bar, and purge what is older, as one batch.
+
+        Parameters
+        ----------
+        policy
+            Interval to duration, such as ``{"1m": "90d", "5m": "2y", "revisions": "1y"}``: ``d``, ``w``, ``mo`` or
+            ``y``. ``revisions`` counts from now, and is for the whole store. Intervals not named are kept.
+        symbols
+            Only these; all active ones by default.
+
+        See Also
+        --------
+        purge_bars, purge_revisions : what it means for the rest.
+        """
+        names = None if symbols is None else names_of(symbols)
+        keeping, revisions = retaining.parse(policy)
+        if revisions is not None and names is not None:
+            raise InputError("revisions are kept or purged for the whole store; leave out symbols, or revisions")
+        with self._store.transaction() as transaction:
+            return retaining.purge_bars(transaction, names, keeping, revisions)
+
+    def purge_revisions(self, before: datetime | date | str) -> RetentionReport:
+        """Give up old values that were replaced before an instant; to ask ``as_of`` an earlier one is then an error.
+
+        The file keeps its size: the space is used again, and ``compact`` gives it back.
+        """
+        instant = as_instant(before, "before")
+        with self._store.transaction() as transaction:
+            return retaining.purge_revisions(transaction, instant)
 
     def get_loaded_symbols(self) -> set[str]:
         """The symbols registered now."""

@@ -242,8 +242,36 @@ class DeleteReport(_Report):
     deleted: int
 
 
+class RetainedInterval(_Report):
+    """What a purge took of one interval length."""
+
+    interval: str
+    symbol_count: int = Field(description="the symbols that lost bars")
+    deleted: int = Field(description="the bars that went")
+    retained_from: datetime = Field(description="where bars start now; the earliest of the symbols'")
+
+
+class RetentionReport(_Report):
+    """What retention gave up; ``batch_id`` is None when there was nothing to, and then nothing was written."""
+
+    batch_id: int | None
+    intervals: tuple[RetainedInterval, ...] = ()
+    revisions: int = Field(default=0, description="old values that went, those of purged bars among them")
+    history_from: datetime | None = Field(
+        default=None, description="since when past states can be told, where that has changed"
+    )
+    held_back: tuple[str, ...] = Field(
+        default=(), description="symbols that kept bars longer than asked, because base bars wait to be derived"
+    )
+
+    @property
+    def deleted(self) -> int:
+        """Bars that went."""
+        return sum(one.deleted for one in self.intervals)
+
+
 DifferenceKind = Literal[
-    "duplicate", "impossible", "misplaced", "derived", "coverage", "gap", "quality", "watermark", "revision"
+    "duplicate", "impossible", "retained", "misplaced", "derived", "coverage", "gap", "quality", "watermark", "revision"
 ]
 
 

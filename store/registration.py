@@ -41,6 +41,7 @@ def write(transaction: Transaction, symbols: Sequence[SymbolSessionData]) -> lis
     transaction.run("registration.change_symbols")
     transaction.run("registration.add_symbols", {"now": transaction.now})
     transaction.run("registration.add_intervals")
+    _start_late(transaction)
     names = list(dict.fromkeys(one.symbol for one in symbols))
     reports: dict[str, dict[str, Any]] = {name: {"derived": []} for name in names}
     for symbol, interval, derived, _base, calendar in transaction.run("registration.intervals_of", {"symbols": names}):
@@ -60,6 +61,20 @@ def write(transaction: Transaction, symbols: Sequence[SymbolSessionData]) -> lis
         )
         for name, report in reports.items()
     ]
+
+
+def _start_late(transaction: Transaction) -> None:
+    """New intervals of symbols whose oldest base bars were purged start where base bars do."""
+    (late_count,) = transaction.one("retain.late_intervals")
+    if not late_count:
+        return
+    transaction.run("retain.starting_kinds")
+    transaction.run("retain.start_late")
+    for symbol, interval, final_before in transaction.run("retain.not_started"):
+        raise RegistrationError(
+            f"nothing was registered: base bars of {symbol} before {final_before} were purged, and its calendar is not "
+            f"known as far as the first {interval} bar that would have all of its base; leave out {interval!r}"
+        )
 
 
 def _as_table(symbols: Sequence[SymbolSessionData], canonical: dict[str, str]) -> pa.Table:

@@ -166,6 +166,9 @@ class SessionStore:
 
         Raises
         ------
+        InputError
+            When what was known at ``as_of`` was purged: all of history before an instant, or this interval's bars
+            before one.
         UnknownSymbolError
             For a symbol or interval that is not registered (unless ``as_of`` is given: it may have been).
         """
@@ -184,6 +187,7 @@ class SessionStore:
         if as_of is not None:
             parameters["as_of"] = as_instant(as_of, "as_of")
             source = "bars_as_of($as_of::TIMESTAMPTZ)"
+            self._refuse_untold(name, text, parameters["as_of"], parameters.get("start_"))
         return self.sql(f"SELECT * FROM {source} WHERE {' AND '.join(conditions)} ORDER BY bar_start", parameters)
 
     def intervals(self, symbols: Sequence[str] | None = None) -> pa.Table:
@@ -324,6 +328,22 @@ class SessionStore:
             if name not in known:
                 raise unknown_symbol(name, known)
         return names
+
+    def _refuse_untold(self, symbol: str, interval: str, as_of: datetime, start: datetime | None) -> None:
+        """Refuse a question about the past whose answer was purged."""
+        parameters = {"symbol": symbol, "interval": interval, "as_of": as_of, "start": start}
+        (purged,) = self.sql(statement("retain.untold"), parameters).to_pylist()
+        if purged["kept_from"] is not None and as_of < purged["kept_from"]:
+            raise InputError(
+                f"as_of={as_of.isoformat()!r} lies before {purged['kept_from'].isoformat()}, and earlier revisions "
+                f"were purged; give that instant or a later one"
+            )
+        if purged["purged_at"] is not None:
+            before, at = purged["purged_before"].isoformat(), purged["purged_at"].isoformat()
+            raise InputError(
+                f"bars of {symbol} {interval} before {before} were purged at {at}, and what was known of them at "
+                f"as_of={as_of.isoformat()!r} is gone; give start={before!r} or a later one"
+            )
 
     def _known(self, symbol: str, interval: str) -> None:
         intervals = [row["interval"] for row in self.interval_rows([symbol])]

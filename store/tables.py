@@ -104,7 +104,10 @@ interval_definition = Table(
     Column("base", sa.String),  # the interval it is derived from; null: loaded or streamed
     Column("complete_through", _Instant),  # base intervals only
     Column("derived_through", _Instant),  # derived intervals only
-    Column("retained_from", _Instant),
+    Column("retained_from", _Instant),  # no bar before it is kept; null: all are
+    Column("retained_date", sa.Date),  # the first session from there on
+    Column("purged_before", _Instant),  # bars before it went without a revision ...
+    Column("purged_by", sa.BigInteger),  # ... the last of them with this batch
     Column("quality_pct", sa.Double),
     CheckConstraint("unit in ('second', 'day', 'week', 'month')"),
     CheckConstraint("length > 0"),
@@ -149,6 +152,23 @@ gap = Table(
     Column("gap_start", _Instant, nullable=False),
     Column("gap_end", _Instant, nullable=False),
     Column("missing_count", sa.Integer, nullable=False),
+)
+
+# What retention took from history, by whose it was: with it, bars and revisions account for every batch.
+purge = Table(
+    "purge",
+    metadata,
+    Column("batch_id", sa.BigInteger, nullable=False),  # the batch that took it
+    Column("of_batch", sa.BigInteger, nullable=False),
+    Column("written", sa.BigInteger, nullable=False),  # bars and revisions gone that of_batch wrote
+    Column("replaced", sa.BigInteger, nullable=False),  # old values gone, or never kept, that of_batch replaced
+)
+
+history_start = Table(
+    "history_start",
+    metadata,
+    Column("batch_id", sa.BigInteger, ForeignKey("batch.batch_id"), nullable=False),
+    Column("kept_from", _Instant, nullable=False),  # revisions replaced before it are gone
 )
 
 rejected_bar = Table(

@@ -19,6 +19,7 @@ _ADVICE: dict[DifferenceKind, str] = {
     "duplicate": "repair keeps the one written last",
     "impossible": "load the bar again with right values; repair cannot know them",
     "misplaced": "repair places it where the calendar has it",
+    "retained": "repair takes it away",
     "derived": "repair derives it again",
     "coverage": "repair counts it again",
     "gap": "repair counts it again",
@@ -67,6 +68,7 @@ def verify(
     first_checks: tuple[tuple[DifferenceKind, str], ...] = (
         ("duplicate", "duplicate"),
         ("impossible", "impossible"),
+        ("retained", "unretained"),
         ("misplaced", "misplaced_intraday"),
         ("quality", "misgraded"),
         ("watermark", "stale_base"),

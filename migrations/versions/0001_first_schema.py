@@ -96,6 +96,9 @@ def upgrade() -> None:
         sa.Column("complete_through", sa.DateTime(timezone=True), nullable=True),
         sa.Column("derived_through", sa.DateTime(timezone=True), nullable=True),
         sa.Column("retained_from", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("retained_date", sa.Date(), nullable=True),
+        sa.Column("purged_before", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("purged_by", sa.BigInteger(), nullable=True),
         sa.Column("quality_pct", sa.Double(), nullable=True),
         sa.CheckConstraint("unit in ('second', 'day', 'week', 'month')"),
         sa.CheckConstraint("derived = (base is not null)"),
@@ -154,6 +157,22 @@ def upgrade() -> None:
         sa.Column("known_from", sa.Date(), nullable=False),
         sa.Column("known_through", sa.Date(), nullable=False),
         sa.PrimaryKeyConstraint("calendar"),
+    )
+    op.create_table(
+        "purge",
+        sa.Column("batch_id", sa.BigInteger(), nullable=False),
+        sa.Column("of_batch", sa.BigInteger(), nullable=False),
+        sa.Column("written", sa.BigInteger(), nullable=False),
+        sa.Column("replaced", sa.BigInteger(), nullable=False),
+    )
+    op.create_table(
+        "history_start",
+        sa.Column("batch_id", sa.BigInteger(), nullable=False),
+        sa.Column("kept_from", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["batch_id"],
+            ["batch.batch_id"],
+        ),
     )
     op.create_table(
         "rejected_bar",
@@ -216,6 +235,8 @@ def downgrade() -> None:
     op.drop_index("symbol_active", table_name="symbol")
     op.drop_table("symbol")
     op.drop_table("rejected_bar")
+    op.drop_table("history_start")
+    op.drop_table("purge")
     op.drop_table("trading_calendar")
     op.drop_table("session_run")
     op.drop_table("source_file")

@@ -36,12 +36,14 @@ WHERE calendar IN (SELECT calendar FROM defined)
 {blocks};
 
 -- name: progress_of_base
--- How far loaded intervals were accounted for, how far they are now, and where their range starts.
+-- How far loaded intervals were accounted for, how far they are now, and where their range starts: with the first
+-- session that has a bar, or with the first that is retained.
 CREATE OR REPLACE TEMP TABLE progress AS
 SELECT r.interval_id, r.complete_through AS old_through,
        greatest(r.last_end, coalesce(r.complete_through, beginning())) AS new_through, c.first_date AS old_first,
-       least(c.first_date, f.first_date) AS new_first
+       coalesce(d.account_from, least(c.first_date, f.first_date)) AS new_first
 FROM reach AS r
+JOIN defined AS d USING (interval_id)
 LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM session_coverage
            WHERE interval_id IN (SELECT interval_id FROM reach) GROUP BY interval_id) AS c USING (interval_id)
 LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM {fresh} GROUP BY interval_id) AS f
@@ -51,7 +53,7 @@ LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM {fresh} GROU
 -- The same for intervals that lost bars: their range may start later now, or be gone.
 CREATE OR REPLACE TEMP TABLE progress AS
 SELECT d.interval_id, d.through AS old_through, d.through AS new_through, c.first_date AS old_first,
-       f.first_date AS new_first
+       coalesce(d.account_from, f.first_date) AS new_first
 FROM defined AS d
 LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM session_coverage GROUP BY interval_id) AS c
        USING (interval_id)
@@ -66,7 +68,8 @@ WITH first_session AS (
     SELECT interval_id, min(session_date) AS first_date FROM session_coverage
     WHERE interval_id IN (SELECT interval_id FROM worked UNION ALL SELECT base_id FROM worked) GROUP BY interval_id
 )
-SELECT w.interval_id, w.old_through, w.new_through, c.first_date AS old_first, p.first_date AS new_first
+SELECT w.interval_id, w.old_through, w.new_through, c.first_date AS old_first,
+       coalesce(d.account_from, p.first_date) AS new_first
 FROM worked AS w
 JOIN defined AS d USING (interval_id)
 LEFT JOIN first_session AS c USING (interval_id)

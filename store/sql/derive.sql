@@ -13,7 +13,8 @@ UNION ALL
 SELECT d.interval_id, d.symbol_id, NULL
 FROM definition AS d
 WHERE d.derived AND EXISTS (SELECT 1 FROM invalidation AS i
-                            WHERE i.interval_id = d.base_id AND i.range_start < d.derived_through);
+                            WHERE i.interval_id = d.base_id AND i.range_start < d.derived_through
+                              AND i.range_end > coalesce(d.final_before, beginning()));
 
 -- name: waiting_count
 -- How many symbols have work.
@@ -35,7 +36,7 @@ WHERE w.new_through IS NOT NULL;
 
 -- name: again
 -- Buckets below derived_through that an invalidation touches: its range is widened to whole buckets, and ends where
--- the forward pass begins.
+-- the forward pass begins. Final bars are left alone.
 CREATE OR REPLACE TEMP TABLE target AS
 WITH hit AS (
     SELECT d.*, i.session_date, i.range_start, i.range_end
@@ -62,7 +63,7 @@ widened AS (
 SELECT DISTINCT interval_id, base_id, calendar, kind, unit, length, base_unit, base_length, from_,
        least(to_, derived_through) AS to_
 FROM widened
-WHERE from_ < derived_through;
+WHERE from_ < derived_through AND from_ >= coalesce(final_before, beginning());
 
 -- name: target_bounds
 -- The stretch of time the targets lie in, and the intervals they belong to.

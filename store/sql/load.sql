@@ -14,7 +14,7 @@ SELECT DISTINCT {symbol}::VARCHAR FROM {rows} WHERE {symbol} IS NOT NULL;
 
 -- name: definitions
 -- The base intervals of the symbols named.
-SELECT symbol, interval_id, interval, calendar, unit, length, closing_seconds > 0
+SELECT symbol, interval_id, interval, calendar, unit, length, closing_seconds > 0, retained_from
 FROM definition
 WHERE NOT derived AND list_contains($symbols::VARCHAR[], symbol);
 
@@ -156,7 +156,7 @@ WHERE unit = $unit AND length = $length AND base_unit = $unit AND base_length = 
 -- Every row as a bar: where it lies, and why it cannot be taken, if it cannot. The first reason that holds counts.
 CREATE OR REPLACE TEMP TABLE staged AS
 WITH timed AS (
-    SELECT r.*, m.interval_id, m.calendar, m.includes_closing_bar, m.refusal,
+    SELECT r.*, m.interval_id, m.calendar, m.includes_closing_bar, m.retained_from, m.refusal,
            CASE WHEN r.local = date_trunc('day', r.local) THEN r.local::DATE END AS named_date,
            {stamp} AS stamp, {ambiguous} AS ambiguous
     FROM {raw} AS r
@@ -189,6 +189,8 @@ SELECT file_row, interval_id, bar_start, span_seconds, session_date, segment,
             THEN 'price times volume is too large to be summed exactly'
             WHEN misplaced THEN $misplaced_reason
             WHEN later(bar_start, span_seconds) > $latest_end::TIMESTAMPTZ THEN 'the bar has not ended yet'
+            WHEN bar_start < retained_from
+            THEN 'before retained_from: bars of that time were purged, and what was derived from them is final'
        END AS reason
 FROM placed;
 
@@ -414,7 +416,8 @@ SELECT c.interval_id, c.session_date,
        min(CASE WHEN c.base_count = 0 THEN later(c.bar_start, -c.span_seconds) ELSE c.bar_start END),
        max(later(c.bar_start, c.span_seconds)), $batch_id
 FROM {changed} AS c
-JOIN (SELECT base_id, max(derived_through) AS derived_through FROM definition WHERE derived GROUP BY base_id) AS d
+JOIN (SELECT base_id, max(derived_through) AS derived_through FROM definition
+      WHERE derived AND derived_through IS DISTINCT FROM final_before GROUP BY base_id) AS d
   ON d.base_id = c.interval_id
 WHERE c.session_date IS NOT NULL AND effective_start(c.bar_start, c.base_count) < d.derived_through
 GROUP BY c.interval_id, c.session_date;
@@ -432,9 +435,10 @@ SELECT any_value(b.interval_id), min(b.bar_start), max(later(b.bar_start, b.span
 FROM bar AS b JOIN deleting AS d ON d.interval_id = b.interval_id AND b.bar_start >= d.from_ AND b.bar_start < d.to_;
 
 -- name: rewind
--- A base interval is complete through the last bar it has left, and no further.
+-- A base interval is complete through the last bar it has left, and no further; but not back into what was purged.
 UPDATE interval_definition SET complete_through = (
-    SELECT max(later(b.bar_start, b.span_seconds)) FROM bar AS b WHERE b.interval_id = $interval_id)
+    SELECT greatest(max(later(b.bar_start, b.span_seconds)), retained_from) FROM bar AS b
+    WHERE b.interval_id = $interval_id)
 WHERE interval_id = $interval_id;
 
 -- name: ending

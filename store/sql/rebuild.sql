@@ -84,11 +84,12 @@ LEFT JOIN calendar_block AS k
 -- How many base bars have no place, and the first of them.
 SELECT count(*), any_value(d.symbol), any_value(d.interval), min(p.bar_start)
 FROM placed AS p JOIN defined AS d USING (interval_id)
-WHERE p.misplaced;
+WHERE p.misplaced AND p.bar_start >= coalesce(d.retained_from, beginning());
 
 -- name: placed_bars
--- The base bars as they are placed now.
-(SELECT * EXCLUDE (misplaced) FROM placed)
+-- The base bars as they are placed now, but for those that would lie in what was purged.
+(SELECT p.* EXCLUDE (misplaced) FROM placed AS p JOIN defined AS d USING (interval_id)
+ WHERE p.bar_start >= coalesce(d.retained_from, beginning()))
 
 -- name: base_place
 -- All that the base intervals hold.
@@ -96,9 +97,12 @@ CREATE OR REPLACE TEMP TABLE base_place AS
 SELECT interval_id, beginning() AS from_, 'infinity'::TIMESTAMPTZ AS to_ FROM defined WHERE NOT derived;
 
 -- name: derived_place
--- All that the derived intervals hold.
+-- All that the derived intervals hold but for final bars; what lies before retained_from should not be there.
 CREATE OR REPLACE TEMP TABLE derived_place AS
-SELECT interval_id, beginning() AS from_, 'infinity'::TIMESTAMPTZ AS to_ FROM defined WHERE derived;
+SELECT interval_id, coalesce(final_before, beginning()) AS from_, 'infinity'::TIMESTAMPTZ AS to_
+FROM defined WHERE derived
+UNION ALL
+SELECT interval_id, beginning(), retained_from FROM defined WHERE derived AND retained_from IS NOT NULL;
 
 -- name: raise_watermarks
 -- A base interval is complete through its last bar, at least.
@@ -108,9 +112,9 @@ FROM (SELECT interval_id, max(later(bar_start, span_seconds)) AS last_end FROM b
 WHERE d.interval_id = b.interval_id AND b.last_end > coalesce(d.complete_through, beginning());
 
 -- name: rewind
--- Derived intervals start over.
-UPDATE interval_definition SET derived_through = NULL
-WHERE interval_id IN (SELECT interval_id FROM defined WHERE derived);
+-- Derived intervals start over, after what is final.
+UPDATE interval_definition AS i SET derived_through = d.final_before
+FROM defined AS d WHERE d.interval_id = i.interval_id AND d.derived;
 
 -- name: forget_invalidations
 -- Everything is computed again, so nothing waits for it any more.
@@ -124,7 +128,7 @@ DELETE FROM {table} WHERE interval_id IN (SELECT interval_id FROM defined);
 -- The whole range of the base intervals.
 CREATE OR REPLACE TEMP TABLE progress AS
 SELECT d.interval_id, NULL::TIMESTAMPTZ AS old_through, d.through AS new_through, NULL::DATE AS old_first,
-       f.first_date AS new_first
+       coalesce(d.account_from, f.first_date) AS new_first
 FROM defined AS d
 LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM bar
            WHERE interval_id IN (SELECT interval_id FROM defined) GROUP BY interval_id) AS f USING (interval_id)
@@ -133,7 +137,7 @@ WHERE NOT d.derived;
 -- name: worked
 -- The whole range of the derived intervals.
 CREATE OR REPLACE TEMP TABLE worked AS
-SELECT d.interval_id, d.base_id, NULL::TIMESTAMPTZ AS old_through, t.to_ AS new_through
+SELECT d.interval_id, d.base_id, NULL::TIMESTAMPTZ AS old_through, coalesce(t.to_, d.derived_through) AS new_through
 FROM defined AS d LEFT JOIN target AS t USING (interval_id)
 WHERE d.derived;
 

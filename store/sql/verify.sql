@@ -17,7 +17,7 @@ wanted AS (
     WHERE ($symbols IS NULL OR list_contains($symbols::VARCHAR[], d.symbol))
       AND ($intervals IS NULL OR list_contains($intervals::VARCHAR[], d.interval))
 )
-SELECT w.*, CASE WHEN w.waiting THEN c.first_date ELSE b.first_date END AS first_date
+SELECT w.*, coalesce(w.account_from, CASE WHEN w.waiting THEN c.first_date ELSE b.first_date END) AS first_date
 FROM wanted AS w
 LEFT JOIN first_bar AS b ON b.interval_id = w.base_id
 LEFT JOIN first_covered AS c ON c.interval_id = w.interval_id;
@@ -49,6 +49,12 @@ FROM bar AS b
 WHERE b.interval_id IN (SELECT interval_id FROM checked) AND {within_bars}
   AND NOT (b.low <= least(b.open, b.close) AND b.high >= greatest(b.open, b.close) AND b.volume >= 0
            AND isfinite(b.low) AND isfinite(b.high) AND isfinite(b.volume));
+
+-- name: unretained
+-- No bar lies before retained_from.
+SELECT b.interval_id, b.bar_start AS at, 'a bar' AS stored, 'no bar before ' || d.retained_from AS expected
+FROM bar AS b JOIN checked AS d USING (interval_id)
+WHERE b.bar_start < d.retained_from AND {within_bars};
 
 -- name: misplaced_intraday
 -- Every intraday base bar lies on the grid of the segment the calendar has at its start, or in no session.
@@ -162,7 +168,7 @@ GROUP BY d.interval_id, k.first_date, k.block_open, k.block_close
 
 -- name: underived
 -- Derived bars below derived_through equal the recomputation, bit for bit; none is missing, none too many. Buckets
--- that an invalidation waits for are left out: they will be derived again.
+-- that an invalidation waits for are left out: they will be derived again; and so are final bars, whose base is gone.
 WITH recomputed AS ({recomputed}),
 finished AS (
     SELECT r.*, volume_exact::DOUBLE AS volume,
@@ -170,11 +176,11 @@ finished AS (
                 THEN greatest(low, least(high, turnover::DOUBLE / volume_exact::DOUBLE)) END AS vwap
     FROM recomputed AS r
     JOIN checked AS d USING (interval_id)
-    WHERE r.bar_start < d.derived_through
+    WHERE r.bar_start < d.derived_through AND r.bar_start >= coalesce(d.final_before, beginning())
 ),
 kept AS (
     SELECT b.* FROM bar AS b JOIN checked AS d USING (interval_id)
-    WHERE d.derived AND d.unit = '{unit}' AND d.length = {length}
+    WHERE d.derived AND d.unit = '{unit}' AND d.length = {length} AND b.bar_start >= coalesce(d.final_before, beginning())
       AND d.base_unit = '{base_unit}' AND d.base_length = {base_length} AND {within_bars}
 ),
 wrong AS (
@@ -313,12 +319,13 @@ GROUP BY d.interval_id, d.derived_through
 HAVING max(later(b.bar_start, b.span_seconds)) > coalesce(d.derived_through, beginning());
 
 -- name: unaligned_intraday
--- A derived interval is derived through the end of one of its buckets, one that base bars have reached.
+-- A derived interval is derived through the end of one of its buckets, one that base bars have reached; or through
+-- what is final.
 WITH segment AS (
     SELECT calendar, segment_open, segment_close FROM trading_session WHERE replaced_by IS NULL
 ),
 at_ AS (
-    SELECT d.interval_id, d.derived_through, d.length, d.complete_through, s.segment_open AS open_,
+    SELECT d.interval_id, d.derived_through, d.final_before, d.length, d.complete_through, s.segment_open AS open_,
            s.segment_close AS close_
     FROM checked AS d
     ASOF LEFT JOIN segment AS s ON s.calendar = d.calendar AND s.segment_open < d.derived_through
@@ -327,9 +334,10 @@ at_ AS (
 SELECT interval_id, derived_through AS at, 'derived_through ' || derived_through AS stored,
        'the end of a bucket that base bars have reached' AS expected
 FROM at_
-WHERE open_ IS NULL OR derived_through > close_
-   OR (derived_through < close_ AND date_diff('second', open_, derived_through) % length <> 0)
-   OR greatest(open_, derived_through - to_seconds(length)) >= coalesce(complete_through, beginning());
+WHERE derived_through IS DISTINCT FROM final_before
+  AND (open_ IS NULL OR derived_through > close_
+       OR (derived_through < close_ AND date_diff('second', open_, derived_through) % length <> 0)
+       OR greatest(open_, derived_through - to_seconds(length)) >= coalesce(complete_through, beginning()));
 
 -- name: unaligned_blocks
 -- The same for intervals of 1d and more.
@@ -340,16 +348,23 @@ LEFT JOIN (SELECT DISTINCT calendar, block_open, block_close FROM ({blocks})) AS
        ON k.calendar = d.calendar AND k.block_close = d.derived_through
 WHERE d.derived AND d.unit = '{unit}' AND d.length = {length} AND d.derived_through IS NOT NULL
   AND d.base_unit = '{base_unit}' AND d.base_length = {base_length}
+  AND d.derived_through IS DISTINCT FROM d.final_before
   AND (k.block_open IS NULL OR k.block_open >= coalesce(d.complete_through, beginning()));
 
 -- name: unrevised
--- What every batch says it wrote and replaced is there, as bars or as revisions.
+-- What every batch says it wrote and replaced is there, as bars or as revisions, or was purged.
 WITH written AS (
-    SELECT batch_id, count(*) AS count_ FROM (SELECT batch_id FROM bar UNION ALL SELECT batch_id FROM bar_revision)
+    SELECT batch_id, sum(count_) AS count_
+    FROM (SELECT batch_id, count(*) AS count_ FROM bar GROUP BY ALL
+          UNION ALL SELECT batch_id, count(*) FROM bar_revision GROUP BY ALL
+          UNION ALL SELECT of_batch, sum(written) FROM purge GROUP BY ALL)
     GROUP BY batch_id
 ),
 replaced AS (
-    SELECT replaced_by AS batch_id, count(*) AS count_ FROM bar_revision GROUP BY replaced_by
+    SELECT batch_id, sum(count_) AS count_
+    FROM (SELECT replaced_by AS batch_id, count(*) AS count_ FROM bar_revision GROUP BY ALL
+          UNION ALL SELECT of_batch, sum(replaced) FROM purge GROUP BY ALL)
+    GROUP BY batch_id
 )
 SELECT NULL::INTEGER AS interval_id, b.committed_at AS at,
        'batch ' || b.batch_id || ' (' || b.kind || '): ' || coalesce(w.count_, 0) || ' bars written, '

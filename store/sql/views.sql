@@ -1,5 +1,6 @@
 -- Macros and views of a store, in the order they are made.
--- What analysts rely on: bars, bars_live, intervals, coverage, gaps, batches, revisions, rejected, runs, bars_as_of().
+-- What analysts rely on: bars, bars_live, intervals, coverage, gaps, batches, revisions, rejected, runs, retention,
+-- history, bars_as_of().
 -- The others are shared with the data processor and may change. A change here needs a migration that makes it.
 
 -- macro: instant
@@ -79,7 +80,8 @@ GROUP BY calendar, session_date, ordinal;
 
 -- view: definition
 -- Every interval of every active symbol, with what its base is and how far that has come. kind says which pieces of
--- time its sessions are accounted by: sessions, or blocks of them for one length and base.
+-- time its sessions are accounted by: sessions, or blocks of them for one length and base. Bars before final_before
+-- never change, for their base bars are gone (or they are); accounts start with the session of account_from.
 CREATE VIEW definition AS
 SELECT d.interval_id, d.symbol_id, s.symbol, s.calendar, d.interval, d.unit, d.length, d.derived, d.base,
        coalesce(b.interval_id, d.interval_id) AS base_id,
@@ -91,7 +93,8 @@ SELECT d.interval_id, d.symbol_id, s.symbol, s.calendar, d.interval, d.unit, d.l
        CASE WHEN d.derived THEN d.derived_through ELSE d.complete_through END AS through,
        CASE WHEN d.unit = 'second' THEN 'session'
             ELSE concat(d.length, d.unit, '/', coalesce(b.length, d.length), coalesce(b.unit, d.unit)) END AS kind,
-       d.retained_from, d.quality_pct
+       d.retained_from, greatest(b.retained_from, d.retained_from) AS final_before,
+       greatest(b.retained_date, d.retained_date) AS account_from, d.quality_pct
 FROM interval_definition AS d
 JOIN symbol AS s ON s.symbol_id = d.symbol_id AND s.removed_at IS NULL
 LEFT JOIN interval_definition AS b ON b.symbol_id = d.symbol_id AND b.interval = d.base;
@@ -272,7 +275,8 @@ SELECT d.symbol, d.interval, d.derived, d.base, d.calendar, b.first_bar, b.last_
        CASE WHEN NOT d.derived THEN d.complete_through END AS complete_through, d.derived_through,
        d.interval_id IN (SELECT interval_id FROM pending(beginning()))
        OR EXISTS (SELECT 1 FROM invalidation AS i
-                  WHERE d.derived AND i.interval_id = d.base_id AND i.range_start < d.derived_through) AS updated,
+                  WHERE d.derived AND i.interval_id = d.base_id AND i.range_start < d.derived_through
+                    AND i.range_end > coalesce(d.final_before, beginning())) AS updated,
        d.quality_pct, coalesce(g.gap_count, 0) AS gap_count
 FROM definition AS d
 LEFT JOIN (SELECT interval_id, min(bar_start) AS first_bar, max(bar_start) AS last_bar, count(*) AS bar_count
@@ -331,11 +335,32 @@ CREATE VIEW runs AS
 SELECT run_id, mode, name, state, cursor, pid, started_at, updated_at, ended_at, error
 FROM session_run;
 
+-- view: retention
+-- The intervals whose oldest bars are gone or final: bars before retained_from were purged (null: none), the last of
+-- them at purged_at, and bars_as_of() of an earlier moment lacks them; bars before final_before never change.
+CREATE VIEW retention AS
+SELECT s.symbol, d.interval, d.retained_from,
+       CASE WHEN s.removed_at IS NULL THEN greatest(base.retained_from, d.retained_from) END AS final_before,
+       d.purged_before, b.committed_at AS purged_at
+FROM interval_definition AS d
+JOIN symbol AS s USING (symbol_id)
+LEFT JOIN interval_definition AS base ON base.symbol_id = d.symbol_id AND base.interval = d.base
+LEFT JOIN batch AS b ON b.batch_id = d.purged_by
+WHERE greatest(base.retained_from, d.retained_from) IS NOT NULL;
+
+-- view: history
+-- Since when revisions are kept: bars_as_of() of an earlier moment is an error. Null: since ever.
+CREATE VIEW history AS
+SELECT max(kept_from) AS kept_from FROM history_start;
+
 -- macro: bars_as_of
--- bars as the store knew them at a moment of its own clock.
+-- bars as the store knew them at a moment of its own clock; an error for a moment before history is kept.
 CREATE MACRO bars_as_of(moment_) AS TABLE
 WITH known AS (
-    SELECT coalesce(max(batch_id), 0) AS batch_id FROM batch WHERE committed_at <= moment_
+    SELECT CASE WHEN moment_ < h.kept_from
+                THEN error('history is kept from ' || h.kept_from || ' on; ask for that moment or a later one')
+                ELSE (SELECT coalesce(max(batch_id), 0) FROM batch WHERE committed_at <= moment_) END AS batch_id
+    FROM history AS h
 ),
 then_ AS (
     SELECT b.* FROM bar AS b, known WHERE b.batch_id <= known.batch_id

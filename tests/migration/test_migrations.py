@@ -140,7 +140,8 @@ DOCUMENTED = {
     "symbol": ["symbol_id", "symbol", "calendar", "closing_bar", "added_by", "registered_at", "removed_at"],
     "interval_definition": [
         *("interval_id", "symbol_id", "interval", "unit", "length", "derived", "base"),
-        *("complete_through", "derived_through", "retained_from", "quality_pct"),
+        *("complete_through", "derived_through", "retained_from", "retained_date"),
+        *("purged_before", "purged_by", "quality_pct"),
     ],
     "bar": BAR_COLUMNS,
     "bar_revision": [*BAR_COLUMNS, "replaced_by"],
@@ -151,6 +152,8 @@ DOCUMENTED = {
         *("batch_id", "kind", "source", "started_at", "committed_at"),
         *("inserted", "revised", "unchanged", "rejected", "deleted"),
     ],
+    "purge": ["batch_id", "of_batch", "written", "replaced"],
+    "history_start": ["batch_id", "kept_from"],
     "rejected_bar": ["batch_id", "file_row", "given", "reason"],
     "trading_calendar": ["calendar", "definition", "known_from", "known_through"],
     "trading_session": [
