@@ -11,7 +11,7 @@ import sys
 
 import click
 
-from coordinator import cli_calendar, cli_care, cli_compact, cli_read, cli_verify, cli_write
+from coordinator import cli_calendar, cli_care, cli_compact, cli_read, cli_retention, cli_verify, cli_write
 from coordinator.cli_errors import MEANINGS, Commands, ExitCode, in_options
 from coordinator.cli_shared import DEFAULT_STORE, Settings
 
@@ -73,6 +73,7 @@ def cli(ctx: click.Context, store: str, verbose: bool) -> None:
 
 for _one in (
     *cli_write.COMMANDS,
+    *cli_retention.COMMANDS,
     *cli_read.COMMANDS,
     *cli_verify.COMMANDS,
     *cli_calendar.COMMANDS,

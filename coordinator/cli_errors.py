@@ -42,6 +42,7 @@ _OPTIONS = {
     "available": "--available",
     "ambiguous": "--ambiguous",
     "base": "--base",
+    "before": "--before",
     "closing_bar": "--closing-bar",
     "columns": "--column",
     "end": "--to",

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
         ProcessReport,
         Registration,
         RepairReport,
+        RetainedInterval,
+        RetentionReport,
         VerifyReport,
     )
 
@@ -103,14 +105,37 @@ def processed(report: ProcessReport) -> str:
     return "; ".join(parts) or "what was waiting changed no bar"
 
 
-def _by_interval(changes: Sequence[IntervalChange], field: str) -> str:
+def _by_interval(changes: Sequence[IntervalChange | RetainedInterval], field: str) -> str:
     counts = [(one.interval, getattr(one, field)) for one in changes]
     return ", ".join(f"{interval} {count:,}" for interval, count in counts if count)
 
 
-def removed(symbol: str, report: DeleteReport) -> str:
+def removed(symbol: str, report: DeleteReport, *, purged: bool = False) -> str:
     """Say what a removal took away."""
-    return f"removed {symbol} with {counted(report.deleted, 'bar')}; they are kept in the view revisions"
+    if report.batch_id is None:
+        return f"nothing is kept of {symbol} any more, nothing was purged"
+    what = f"removed {symbol} with {counted(report.deleted, 'bar')}"
+    return f"{what}, its history included" if purged else f"{what}; they are kept in the view revisions"
+
+
+def purged(report: RetentionReport) -> str:
+    """Say what retention gave up, and where what is kept starts."""
+    lines = ["nothing was old enough to be purged"]
+    if report.batch_id is not None:
+        parts = [f"{counted(report.deleted, 'bar')}: {_by_interval(report.intervals, 'deleted')}"] * bool(
+            report.deleted
+        )
+        parts += [counted(report.revisions, "revision")] * bool(report.revisions)
+        lines = [f"purged {' and '.join(parts)}"]
+    for one in report.intervals:
+        whose = f"; the first of {one.symbol_count:,} symbols" if one.symbol_count > 1 else ""
+        lines.append(f"  {one.interval} is kept from {one.retained_from:%Y-%m-%d %H:%MZ} on{whose}")
+    if report.history_from is not None:
+        lines.append(f"  past states can be asked for from {report.history_from:%Y-%m-%d %H:%MZ} on")
+    if report.held_back:
+        whose = _listed(report.held_back, "symbols")
+        lines.append(f"  {whose}: kept longer than asked, for base bars wait to be derived; see `barhouse status`")
+    return "\n".join(lines)
 
 
 def deleted(symbol: str, interval: str, report: DeleteReport, *, rewound: bool) -> str:

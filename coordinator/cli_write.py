@@ -253,20 +253,21 @@ def delete(
 
 @command("remove", example="barhouse remove SPY --yes")
 @click.argument("symbol")
+@click.option("--purge", is_flag=True, help="Keep no history of it; also of a symbol that was removed before.")
 @yes_option
 @report_option
 @click.pass_obj
-def remove(settings: Settings, symbol: str, yes: bool, form: str) -> None:
+def remove(settings: Settings, symbol: str, purge: bool, yes: bool, form: str) -> None:
     """Strike a symbol off.
 
     Its bars become history (views revisions and bars_as_of), its name is free again.
     """
     from coordinator import SessionCoordinator
 
-    confirm(f"Remove {symbol} with all its bars?", yes=yes)
+    confirm(f"Remove {symbol} with all its bars{', for good' if purge else ''}?", yes=yes)
     with opened(settings) as store:
-        report = SessionCoordinator(store).remove_symbol(symbol)
-    cli_reports.put(report, cli_reports.removed(symbol.strip().upper(), report), form)
+        report = SessionCoordinator(store).remove_symbol(symbol, purge=purge)
+    cli_reports.put(report, cli_reports.removed(symbol.strip().upper(), report, purged=purge), form)
 
 
 def _process(store: SessionStore, settings: Settings, form: str, now: str | None = None) -> None:
