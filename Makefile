@@ -9,7 +9,7 @@ CODE := store coordinator migrations tests .ci
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format format-check types imports check clean
+.PHONY: help demo test lint format format-check types imports check bench bench-report clean
 
 help: ## show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,12 @@ imports: $(INSTALLED) ## check that imports point down
 
 check: format-check lint types imports ## all checks but the tests
 
+bench: $(VENV)/.bench-installed ## measure it beside its peers, a quarter of an hour; ARGS="--help" says what else
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+bench-report: $(VENV)/.bench-installed ## the same with ten times the history too, into docs/benchmarks.md
+	$(BIN)/python -m tests.benchmarks --scale 10 --report $(ARGS)
+
 clean: ## remove what make made, the demo's store included
 	rm -rf $(VENV) .venv-lowest build dist demo.duckdb* .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	rm -rf .import_linter_cache .grimp_cache
@@ -50,4 +56,13 @@ $(INSTALLED): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 	@echo "Installing Barhouse and what it needs into $(VENV); this takes a minute or two." >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+# A peer that cannot be had on this machine is reported in the table; the others are measured.
+PEERS := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"])
+$(VENV)/.bench-installed: $(INSTALLED)
+	@for peer in `$(BIN)/python -c '$(PEERS)'`; do \
+	    $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$peer" || \
+	        echo "$$peer cannot be installed here" >&2; \
+	done
 	@touch $@

@@ -1,0 +1,1 @@
+"""What Barhouse costs beside its peers: ``make bench``, or ``python -m tests.benchmarks --help``."""
