@@ -79,7 +79,7 @@ def remove_symbol(transaction: Transaction, name: str, *, purge: bool) -> Delete
     transaction.run("registration.leaving", {"symbol_id": symbol_id})
     (batch.deleted,) = transaction.one("registration.count_leaving")
     transaction.run("registration.remove_bars", {"batch_id": batch.batch_id})
-    for table in ("bar", "invalidation", "session_coverage", "gap"):
+    for table in ("bar", "invalidation", "session_coverage", "gap", "trade", "trade_bucket"):
         transaction.run("registration.forget", table=table)
     transaction.run("registration.remove", {"symbol_id": symbol_id, "now": transaction.now})
     batch.write(transaction)

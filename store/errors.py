@@ -11,6 +11,7 @@
     │   ├── StreamError           no available interval tiles what was requested
     │   ├── SourceError           a file or frame that cannot be read as bars
     │   └── RejectedBarsError     every row was rejected, or ``strict`` met a bad one
+    ├── FeedError                 a live feed cannot be reached, or broke off
     └── StoreError                the store itself cannot serve
         ├── StoreHeldError        another process, or this one, already has the file open for writing
         ├── StoreVersionError     written by a newer Barhouse, or not a Barhouse store at all
@@ -58,6 +59,10 @@ class SourceError(InputError):
 
 class RejectedBarsError(InputError):
     """Rows were rejected and the load was not allowed to go on without them."""
+
+
+class FeedError(BarhouseError):
+    """A live feed cannot be reached, or broke off."""
 
 
 class StoreError(BarhouseError):

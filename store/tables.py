@@ -191,6 +191,28 @@ source_file = Table(
     Column("batch_id", sa.BigInteger, nullable=False),  # the load; of several with one path the newest counts
 )
 
+trade = Table(
+    "trade",
+    metadata,
+    Column("interval_id", sa.Integer, nullable=False),  # of the base interval it is built into
+    Column("trade_id", sa.String, nullable=False),  # as the feed names it; one per symbol
+    Column("bar_start", _Instant),  # of the base bar it belongs to; null: cancelled before it was known
+    Column("traded_at", _Instant),
+    Column("sequence", sa.BigInteger, nullable=False),  # order among trades of one instant
+    Column("revision", sa.BigInteger, nullable=False),  # 0, counted up by corrections
+    Column("price", sa.Double),
+    Column("size", sa.Double),
+    Column("cancelled", sa.Boolean, nullable=False),
+    Column("seen_at", _Instant, nullable=False),  # when it was written last
+)
+
+trade_bucket = Table(
+    "trade_bucket",
+    metadata,
+    Column("interval_id", sa.Integer, nullable=False),
+    Column("bar_start", _Instant, nullable=False),  # a base bar whose trades changed since it was built
+)
+
 session_run = Table(
     "session_run",
     metadata,

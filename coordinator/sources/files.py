@@ -87,9 +87,18 @@ def _expand(path: Path) -> list[Path]:
     return found
 
 
-def _format(path: Path) -> Format:
+def is_readable(path: Path) -> bool:
+    """Whether it is a file of a known kind, by its name."""
+    return _known_format(path) is not None and path.is_file()
+
+
+def _known_format(path: Path) -> Format | None:
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in _COMPRESSED]
-    kind = _FORMATS.get(suffixes[-1]) if suffixes else None
+    return _FORMATS.get(suffixes[-1]) if suffixes else None
+
+
+def _format(path: Path) -> Format:
+    kind = _known_format(path)
     if kind is None:
         raise SourceError(
             f"{path.name} is of no known kind; allowed are .csv, .tsv, .txt (plain, .gz or .zst) and .parquet"

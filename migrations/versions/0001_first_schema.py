@@ -151,6 +151,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run_id"),
     )
     op.create_table(
+        "trade",
+        sa.Column("interval_id", sa.Integer(), nullable=False),
+        sa.Column("trade_id", sa.String(), nullable=False),
+        sa.Column("bar_start", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("traded_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("price", sa.Double(), nullable=True),
+        sa.Column("size", sa.Double(), nullable=True),
+        sa.Column("cancelled", sa.Boolean(), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+    )
+    op.create_table(
+        "trade_bucket",
+        sa.Column("interval_id", sa.Integer(), nullable=False),
+        sa.Column("bar_start", sa.DateTime(timezone=True), nullable=False),
+    )
+    op.create_table(
         "trading_calendar",
         sa.Column("calendar", sa.String(), nullable=False),
         sa.Column("definition", sa.String(), nullable=True),
@@ -238,6 +256,8 @@ def downgrade() -> None:
     op.drop_table("history_start")
     op.drop_table("purge")
     op.drop_table("trading_calendar")
+    op.drop_table("trade_bucket")
+    op.drop_table("trade")
     op.drop_table("session_run")
     op.drop_table("source_file")
     op.drop_table("session_coverage")

@@ -161,6 +161,11 @@ DOCUMENTED = {
         *("segment_open", "segment_close", "batch_id", "replaced_by"),
     ],
     "source_file": ["path", "size_bytes", "modified_at", "fingerprint", "request", "batch_id"],
+    "trade": [
+        *("interval_id", "trade_id", "bar_start", "traded_at", "sequence", "revision"),
+        *("price", "size", "cancelled", "seen_at"),
+    ],
+    "trade_bucket": ["interval_id", "bar_start"],
     "session_run": [
         *("run_id", "mode", "name", "config", "state", "cursor", "position", "pinned_batch"),
         *("owner", "pid", "started_at", "updated_at", "ended_at", "error"),

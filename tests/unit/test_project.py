@@ -30,6 +30,8 @@ PROMISED_VIEWS = {
 }
 #: Needed at run time by others, never imported here.
 NOT_IMPORTED = {"pytz", "tzdata"}
+#: Extras whose packages are imported where they are used.
+OPTIONAL = ("redis", "websocket")
 
 
 @cache
@@ -191,7 +193,8 @@ def test_only_the_command_line_prints() -> None:
 
 def lower_bounds() -> dict[str, str]:
     bounds = {}
-    for text in project()["project"]["dependencies"]:
+    extras = project()["project"]["optional-dependencies"]
+    for text in [*project()["project"]["dependencies"], *(one for name in OPTIONAL for one in extras[name])]:
         found = re.fullmatch(r"([a-z-]+)>=([0-9.]+)(?:,<[0-9.]+)?", text)
         assert found, f"{text} is not NAME>=LOWEST,<FIRST_NOT_SUPPORTED"
         bounds[found[1]] = found[2]

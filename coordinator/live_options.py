@@ -1,0 +1,68 @@
+"""How a live session goes about its work: the numbers one may turn."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class LiveOptions(BaseModel):
+    """The numbers of a live session; all times in seconds.
+
+    Attributes
+    ----------
+    flush_seconds, flush_rows
+        Deliveries are put together for so long, or up to so many rows, and written in one transaction.
+    backlog_rows
+        So many rows may wait to be written; then the feed waits.
+    heartbeat_seconds
+        How often the clock is asked what has closed.
+    grace_seconds
+        How long after its end a bar, or a session, counts as over by the clock alone.
+    settle_seconds
+        How long after its end a base bar is built from trades.
+    trades_kept_seconds
+        How long trades are kept: later ones, and later cancellations, are refused.
+    heal_seconds
+        How often gaps are looked for that a history could fill.
+    heal_days
+        How far back they are looked for.
+    asks_at_once
+        How many questions to a history may be open.
+    reconnect_seconds, reconnect_seconds_max
+        The first pause before connecting again, and the longest; they grow in between.
+    chunk_symbols
+        How many symbols are derived in one step; more are quicker and take more memory.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    flush_seconds: float = Field(default=0.25, ge=0)
+    flush_rows: int = Field(default=20_000, ge=1)
+    backlog_rows: int = Field(default=100_000, ge=1)
+    heartbeat_seconds: float = Field(default=1.0, gt=0)
+    grace_seconds: float = Field(default=60.0, ge=0)
+    settle_seconds: float = Field(default=1.0, ge=0)
+    trades_kept_seconds: float = Field(default=900.0, gt=0)
+    heal_seconds: float = Field(default=30.0, gt=0)
+    heal_days: int = Field(default=5, ge=0)
+    asks_at_once: int = Field(default=8, ge=1)
+    reconnect_seconds: float = Field(default=0.5, gt=0)
+    reconnect_seconds_max: float = Field(default=30.0, gt=0)
+    chunk_symbols: int = Field(default=5_000, ge=1)
+
+    @property
+    def grace(self) -> timedelta:
+        """``grace_seconds`` as a span of time."""
+        return timedelta(seconds=self.grace_seconds)
+
+    @property
+    def settle(self) -> timedelta:
+        """``settle_seconds`` as a span of time."""
+        return timedelta(seconds=self.settle_seconds)
+
+    @property
+    def trades_kept(self) -> timedelta:
+        """``trades_kept_seconds`` as a span of time."""
+        return timedelta(seconds=self.trades_kept_seconds)

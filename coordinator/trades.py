@@ -1,0 +1,120 @@
+"""Trades into base bars: kept for a while, so that late, corrected and cancelled ones change just the bars they touch.
+
+What is kept of a trade is the greatest of what was sent: a cancellation before everything, then the highest revision.
+So bars come out the same in whatever order trades arrive, and however often. A base bar is built when it has ended,
+and again when one of its trades changes; it goes when its last trade is cancelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+
+from store import kept_calendar
+from store.bar import INSTANT, TURNOVER_LIMIT, VOLUME_LIMIT
+from store.engine import Transaction
+from store.sql import statement
+
+#: A trade this far ahead of the clock is a mistake, which must not be kept until its day comes.
+_AHEAD = timedelta(days=1)
+_FIELDS = {
+    "symbol": pa.string(),
+    "bar_start": INSTANT,
+    **dict.fromkeys(("open", "high", "low", "close", "volume"), pa.float64()),
+    "trade_count": pa.int64(),
+    "vwap": pa.float64(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """Base bars whose trades changed: those to load, by interval, and those that have no trade left."""
+
+    bars: Mapping[str, pa.Table]
+    emptied: tuple[tuple[str, str, datetime], ...]
+
+
+def take(transaction: Transaction, given: pa.Table, kept_from: datetime, now: datetime) -> list[tuple[int, str]]:
+    """Keep trades and cancellations, and note which base bars they touch.
+
+    Parameters
+    ----------
+    given
+        In the columns of ``sources.events.trade_table``.
+    kept_from
+        Base bars that start before this are final; what belongs to them is refused.
+
+    Returns
+    -------
+    list of (int, str)
+        The ``given_row`` of each that is not taken, and why.
+    """
+    transaction.register("trade_given", given)
+    calendars = [name for (name,) in transaction.run("trade.spelled")]
+    times = [one for one in given["traded_at"].to_pylist() if one is not None and one <= now + _AHEAD]
+    if calendars and times:
+        kept_calendar.reach(transaction, calendars, max(min(times), kept_from).date(), max(times).date())
+    transaction.run(
+        "trade.judge",
+        {
+            "latest": now + _AHEAD,
+            "kept_from": kept_from,
+            "turnover_limit": TURNOVER_LIMIT,
+            "volume_limit": VOLUME_LIMIT,
+        },
+    )
+    refused = [(row, reason) for row, reason in transaction.run("trade.refused")]
+    transaction.run("trade.fresh")
+    transaction.run("trade.change")
+    transaction.run("trade.touch")
+    transaction.run("trade.apply", {"now": now})
+    return refused
+
+
+def build(transaction: Transaction, through: datetime) -> Built | None:
+    """Build the base bars that wait and have ended by ``through``; None when there are none."""
+    transaction.run("trade.due", {"through": through})
+    if not transaction.one("trade.due_count")[0]:
+        return None
+    rows = transaction.run("trade.built", buckets="trade_due")
+    emptied = tuple((symbol, interval, start) for symbol, interval, start in transaction.run("trade.emptied"))
+    transaction.run("trade.consume")
+    return Built(_tables(rows), emptied)
+
+
+def forming(transaction: Transaction, symbol: str) -> pa.Table:
+    """The base bars of a symbol that are not built yet, as the trades at hand make them."""
+    rows = transaction.run("trade.built", {"symbol": symbol}, buckets=statement("trade.forming"))
+    return next(iter(_tables(rows).values()), _table([]))
+
+
+def held(transaction: Transaction, symbol: str) -> list[datetime]:
+    """The starts of a symbol's base bars that are built from trades at hand."""
+    return [start for (start,) in transaction.run("trade.held", {"symbol": symbol})]
+
+
+def prune(transaction: Transaction, kept_from: datetime) -> None:
+    """Forget the trades of base bars that start before ``kept_from``: those bars are final."""
+    transaction.run("trade.prune", {"kept_from": kept_from})
+
+
+def kept_from(through: datetime, kept: timedelta, before: datetime | None) -> datetime:
+    """From when trades are kept, in whole minutes, at an instant; it never goes back."""
+    limit = datetime.fromtimestamp((through - kept).timestamp() // 60 * 60, UTC)
+    return limit if before is None else max(limit, before)
+
+
+def _tables(rows: list[tuple[object, ...]]) -> dict[str, pa.Table]:
+    found: dict[str, list[tuple[object, ...]]] = {}
+    for interval, *values in rows:
+        found.setdefault(str(interval), []).append(tuple(values))
+    return {interval: _table(values) for interval, values in found.items()}
+
+
+def _table(rows: list[tuple[object, ...]]) -> pa.Table:
+    columns = list(zip(*rows, strict=True)) or [()] * len(_FIELDS)
+    arrays = [pa.array(column, kind) for column, kind in zip(columns, _FIELDS.values(), strict=True)]
+    return pa.table(arrays, names=list(_FIELDS))
