@@ -7,21 +7,24 @@ import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
-from datetime import datetime, timedelta
+from datetime import datetime
+from pathlib import Path
 from time import monotonic
 from typing import Any, Literal, TypeVar
 
 import pyarrow as pa
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from coordinator.backlog import Backlog
+from coordinator.live_healing import Healer
 from coordinator.live_options import LiveOptions
 from coordinator.live_status import LiveStatus
 from coordinator.live_writer import LiveWriter
 from coordinator.session_coordinator import SessionCoordinator
-from coordinator.sources.feed import Feed, History, Offer, Position, ask
+from coordinator.sources.feed import Feed, History, Offer, Position
 from store import SessionStore
-from store.errors import BarhouseError, FeedError, InputError
+from store.care_reports import CopyReport
+from store.errors import BarhouseError, FeedError, StoreError
 from store.models import ClosingBar, canonical_symbol
 from store.session_store import as_instant
 
@@ -52,6 +55,10 @@ class LiveSession:
         How far back a symbol without any bars is asked for; not at all by default.
     name
         Names the run: one that ended early under this name is taken up again.
+    options
+        The numbers one may turn.
+    publish
+        A snapshot for other processes is written there every ``publish_seconds``; see ``SessionStore.publish``.
     """
 
     def __init__(
@@ -60,35 +67,34 @@ class LiveSession:
         feed: Feed,
         symbols: str | Iterable[str],
         intervals: Iterable[str] = (),
-        calendar: str = "24/7",
+        calendar: str | None = None,
         *,
         history: History | None = None,
         history_from: datetime | None = None,
-        closing_bar: ClosingBar = "outside",
+        closing_bar: ClosingBar | None = None,
         on_missing: Literal["raise", "skip"] = "raise",
         name: str = "live",
         options: LiveOptions | None = None,
+        publish: str | Path | None = None,
     ) -> None:
         self._store = store
         self._feed = feed
-        self._history: History = history or feed
-        self._history_from = None if history_from is None else as_instant(history_from, "history_from")
         given = [symbols] if isinstance(symbols, str) else list(symbols)
         self._wanted = [canonical_symbol(one) for one in given]
         self._intervals = list(intervals)
         self._calendar = calendar
-        self._closing_bar: ClosingBar = closing_bar
+        self._closing_bar = closing_bar
         self._on_missing: Literal["raise", "skip"] = on_missing
         self._name = name
         self._options = options or LiveOptions()
+        self._publish_to = publish
         self._coordinator = SessionCoordinator(store, grace=self._options.grace)
         self._writer = LiveWriter(store, feed.name, self._options)
         self._backlog = Backlog(self._options.backlog_rows)
         self._executor = ThreadPoolExecutor(1, "barhouse-live")
         self._stopping = asyncio.Event()
-        self._healing = asyncio.Event()
-        self._heals_to_now = False
-        self._asked: dict[tuple[str, datetime, datetime], float] = {}
+        since = None if history_from is None else as_instant(history_from, "history_from")
+        self._healer = Healer(self._writer, history or feed, since, self._options, store.now, self._do)
         self._handed: Position | None = None
         self._offer = Offer()
         self._last_arrival = monotonic()
@@ -142,10 +148,10 @@ class LiveSession:
         """Take in a symbol: its history is loaded and derived before it goes live."""
         name = canonical_symbol(symbol)
         await self._do(self._register, [name], list(intervals), calendar, False)
-        await self._heal([name], to_now=True)
+        await self._healer.heal([name], to_now=True)
         self._writer.symbols.add(name)
         await self._feed.subscribe([name])
-        await self._heal([name], to_now=True)  # what was sent in between
+        await self._healer.heal([name], to_now=True)  # what was sent in between
 
     async def add_interval(self, interval: str, symbols: Iterable[str] | None = None) -> None:
         """Add an interval to symbols (all by default), derived back to their first base bar."""
@@ -174,11 +180,14 @@ class LiveSession:
         """The base bars of a symbol that trades are still making, in the columns of a load."""
         return await self._do(self._writer.forming, canonical_symbol(symbol))
 
-    # ------------------------------------------------------------------------------------------------ the work
+    async def publish(self, target: str | Path) -> CopyReport:
+        """Write a snapshot for other processes between two transactions; see ``SessionStore.publish``."""
+        return await self._do(lambda: self._store.publish(target, keep=self._options.publish_keep))
 
     async def _work(self) -> None:
         async with asyncio.TaskGroup() as group:
-            beside = [group.create_task(self._read()), group.create_task(self._heal_always())]
+            beside = [group.create_task(self._read()), group.create_task(self._healer.run())]
+            beside.append(group.create_task(self._publish_always()))
             stopper = group.create_task(self._stop_when_asked(beside[0]))
             await self._write_always()
             for task in (*beside, stopper):
@@ -203,7 +212,6 @@ class LiveSession:
     async def _read(self) -> None:
         """Put what the feed delivers into the backlog; connects again whenever it breaks off."""
         self._handed = self._writer.position
-        self._heals_to_now = self._handed is None
         while not await self._persistently(self._follow):
             continue
         await self._backlog.close()
@@ -215,21 +223,18 @@ class LiveSession:
             deliveries = self._feed.deliveries(sorted(self._writer.symbols), self._handed)
             async with aclosing(deliveries) as stream:  # type: ignore[type-var]
                 async for delivery in stream:
-                    if not self._status.connected:
-                        self._status.connected = True
-                        self._healing.set()
-                    if delivery.missed:
-                        self._heals_to_now = True
-                        self._healing.set()
+                    if delivery.missed or not self._status.connected:
+                        self._healer.wake(to_now=delivery.missed or self._handed is None)
+                    self._status.connected = True
                     if delivery.row_count or delivery.position is not None:
                         self._last_arrival = monotonic()
                         await self._backlog.put(delivery)
                         delivered = True
                         self._handed = delivery.position or self._handed
         except FeedError as error:
-            self._broke_off(error)
             if not delivered:
                 raise
+            self._broke_off(error)
             return False
         finally:
             self._status.connected = False
@@ -240,7 +245,7 @@ class LiveSession:
         first, longest = self._options.reconnect_seconds, self._options.reconnect_seconds_max
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(FeedError),
-            wait=wait_exponential_jitter(initial=first, max=longest, jitter=first),
+            wait=wait_random_exponential(multiplier=first, max=longest),
             before_sleep=self._before_pause,
         )
         return await retrying(call)
@@ -277,7 +282,7 @@ class LiveSession:
         """What counts as now for closing by the clock: only when the feed has nothing more to say about the past."""
         quiet = monotonic() - self._last_arrival >= self._options.heartbeat_seconds
         now = self._store.now()
-        if self._status.connected and quiet and not self._healing.is_set():
+        if self._status.connected and quiet and not self._healer.is_awake:
             return now
         return min(now, (self._writer.cursor or now) + self._options.grace)
 
@@ -287,54 +292,19 @@ class LiveSession:
         except FeedError as error:
             log.warning("%s; it is acknowledged with the next", error)
 
+    async def _publish_always(self) -> None:
+        """Write a snapshot every now and then; one that fails is tried again the next time."""
+        while self._publish_to is not None:
+            await asyncio.sleep(self._options.publish_seconds)
+            try:
+                await self.publish(self._publish_to)
+            except StoreError as error:
+                self._status.last_error = str(error)
+                log.warning("no snapshot was published: %s", error)
+
     def _note_lag(self) -> None:
         cursor = self._writer.cursor
         self._status.lag_seconds = None if cursor is None else (self._store.now() - cursor).total_seconds()
-
-    # --------------------------------------------------------------------------------------------- what is missing
-
-    async def _heal_always(self) -> None:
-        """Ask for what is missing: after connecting, and for gaps every now and then."""
-        while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._healing.wait(), self._options.heal_seconds)
-            to_now, self._heals_to_now = self._heals_to_now, False
-            if self._status.connected or to_now:
-                await self._heal(sorted(self._writer.symbols), to_now=to_now)
-            self._healing.clear()
-
-    async def _heal(self, symbols: list[str], *, to_now: bool) -> None:
-        now = self._store.now()
-        since = (now - timedelta(days=self._options.heal_days)).date()
-        ranges = await self._do(self._writer.ranges_missing, symbols, since)
-        ranges = [one for one in ranges if self._may_ask((one[0], *one[2:]))]
-        if to_now:
-            ranges += await self._do(self._writer.ranges_to_now, symbols, self._history_from, now)
-        at_once = asyncio.Semaphore(self._options.asks_at_once)
-
-        async def heal(symbol: str, interval: str, start: datetime, end: datetime) -> None:
-            async with at_once:
-                try:
-                    bars = await ask(self._history, symbol, interval, start, end)
-                    if bars is not None:
-                        await self._do(self._writer.load_history, symbol, interval, bars)
-                except (FeedError, InputError) as error:
-                    log.warning("%s %s from %s to %s stays missing: %s", symbol, interval, start, end, error)
-
-        async with asyncio.TaskGroup() as group:
-            for one in ranges:
-                group.create_task(heal(*one))
-
-    def _may_ask(self, gap: tuple[str, datetime, datetime]) -> bool:
-        """Whether a gap was not asked for lately; the pause doubles each time, for it may be a quiet market."""
-        now = monotonic()
-        due = self._asked.get(gap, 0.0)
-        if now < due:
-            return False
-        self._asked[gap] = now + self._options.heal_seconds * 10
-        return True
-
-    # ------------------------------------------------------------------------------------------------------ helpers
 
     def _register(
         self, names: list[str], intervals: list[str] | None = None, calendar: str | None = None, live: bool = True
@@ -342,21 +312,29 @@ class LiveSession:
         """Register symbols with what the feed offers; ``live`` ones are taken from the feed at once."""
         wanted = intervals or self._intervals
         if wanted:
-            offered = self._offer.intervals
-            registered = self._coordinator.register(
-                names,
-                wanted,
-                calendar or self._calendar,
-                available=offered,
-                closing_bar=self._closing_bar,
-                on_missing=self._on_missing,
-                added_by="live",
-            )
-            names = [one.symbol for one in registered]
+            names = self._registered(names, wanted, calendar or self._calendar)
         else:
             self._store.intervals(names)  # says which symbol is unknown
         if live:
             self._writer.symbols.update(names)
+
+    def _registered(self, names: list[str], wanted: list[str], calendar: str | None) -> list[str]:
+        """Register symbols by what the feed declares, or where it says nothing, as if it had whatever is needed."""
+        offered = self._offer.intervals
+        if offered is not None:
+            report = self._coordinator.register_for_live(
+                names, wanted, offered, calendar=calendar, closing_bar=self._closing_bar, on_missing=self._on_missing
+            )
+            return [one.symbol for one in report.registered]
+        registered = self._coordinator.register(
+            names,
+            wanted,
+            calendar or "24/7",
+            closing_bar=self._closing_bar or "outside",
+            added_by="live",
+            on_missing=self._on_missing,
+        )
+        return [one.symbol for one in registered]
 
     async def _do(self, call: Callable[..., _Result], *given: Any) -> _Result:
         """Do something in the thread that writes, after what it does already; it is done to the end."""

@@ -32,6 +32,8 @@ class LiveOptions(BaseModel):
         How many questions to a history may be open.
     reconnect_seconds, reconnect_seconds_max
         The first pause before connecting again, and the longest; they grow in between.
+    publish_seconds, publish_keep
+        How often a snapshot is published, where one is wanted, and how many are kept.
     chunk_symbols
         How many symbols are derived in one step; more are quicker and take more memory.
     """
@@ -50,6 +52,8 @@ class LiveOptions(BaseModel):
     asks_at_once: int = Field(default=8, ge=1)
     reconnect_seconds: float = Field(default=0.5, gt=0)
     reconnect_seconds_max: float = Field(default=30.0, gt=0)
+    publish_seconds: float = Field(default=60.0, gt=0)
+    publish_keep: int = Field(default=1, ge=1)
     chunk_symbols: int = Field(default=5_000, ge=1)
 
     @property

@@ -1,0 +1,323 @@
+"""A live session: what is delivered, missed, refused, added and ended while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from live_kit import MINUTE, OPEN, Clock, Scripted, bar, cancel, trade
+
+from coordinator.live import LiveSession
+from coordinator.live_options import LiveOptions
+from coordinator.sources.events import Refused, bar_tables
+from coordinator.sources.feed import Delivery, Offer
+from store import SessionStore, open_store
+from store.errors import FeedError, RegistrationError, StoreError
+
+FAST = {"flush_seconds": 0.0, "heartbeat_seconds": 0.02, "reconnect_seconds": 0.01, "reconnect_seconds_max": 0.02}
+
+
+class World:
+    def __init__(self, path: Path) -> None:
+        self.clock = Clock(OPEN + 30 * MINUTE)
+        self.store: SessionStore = open_store(path, clock=self.clock, settings={"threads": 1})
+
+    def session(
+        self, feed: Scripted, *symbols: str, intervals: tuple[str, ...] = ("1m", "5m"), **given: Any
+    ) -> LiveSession:
+        options = LiveOptions(**{**FAST, **given.pop("options", {})})
+        return LiveSession(self.store, feed, symbols or ("SPY",), intervals, "XNYS", options=options, **given)
+
+    def ask(self, query: str) -> list[dict[str, Any]]:
+        return self.store.sql(query).to_pylist()
+
+    def closes(self, interval: str = "1m", symbol: str = "SPY") -> dict[int, float]:
+        rows = self.ask(f"SELECT * FROM bars WHERE symbol = '{symbol}' AND interval = '{interval}' ORDER BY bar_start")
+        return {int((row["bar_start"] - OPEN) / MINUTE): row["close"] for row in rows}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("live") / "made.duckdb"
+    open_store(path).close()
+    return path
+
+
+@pytest.fixture
+def world(made: Path, tmp_path: Path) -> Any:
+    path = tmp_path / "bars.duckdb"
+    path.write_bytes(made.read_bytes())
+    one = World(path)
+    yield one
+    one.store.close()
+
+
+def run(session: LiveSession, beside: Callable[[], Coroutine[Any, Any, None]] | None = None) -> Any:
+    """Run a session, and something beside it; then it is stopped, unless it ended by itself."""
+
+    async def main() -> Any:
+        async with asyncio.timeout(30):
+            if beside is None:
+                return await session.run()
+            task = asyncio.create_task(session.run())
+            try:
+                await beside()
+            finally:
+                session.stop()
+            return await task
+
+    return asyncio.run(main())
+
+
+async def until(so: Callable[[], object]) -> None:
+    async with asyncio.timeout(15):
+        while not so():
+            await asyncio.sleep(0.005)
+
+
+def test_bars_are_loaded_and_derived_and_acknowledged_after_the_commit(world: World) -> None:
+    feed = Scripted([bar(0), bar(1)], [bar(2), bar(3), bar(4)], [bar(1, close=101.5)])
+    status = run(world.session(feed))
+    assert status.state == "done"
+    assert world.closes() == {0: 100.5, 1: 101.5, 2: 100.5, 3: 100.5, 4: 100.5}
+    assert world.closes("5m") == {0: 100.5}
+    assert feed.acknowledged[-1] == {"n": 3}
+    (row,) = world.ask("FROM runs")
+    assert (row["mode"], row["state"], row["cursor"]) == ("live", "done", OPEN + 5 * MINUTE)
+    assert world.store.verify().sound
+
+
+def test_it_goes_on_after_what_is_committed(world: World) -> None:
+    first = Scripted([bar(0)], [bar(1)])
+    first.keeps_open = True
+    session = world.session(first)
+    status = run(session, lambda: until(lambda: first.acknowledged[-1:] == [{"n": 2}]))
+    assert status.state == "stopped"
+    second = Scripted([bar(2)])
+    run(world.session(second))
+    assert (first.began_after, second.began_after) == ([None], [{"n": 2}])
+    assert sorted(world.closes()) == [0, 1, 2]
+    assert [row["state"] for row in world.ask("FROM runs")] == ["done"]
+
+
+def test_another_feed_does_not_get_this_ones_position(world: World) -> None:
+    run(world.session(Scripted([bar(0)])))
+    other = Scripted([bar(1)])
+    other.name = "other"
+    run(world.session(other))
+    assert other.began_after == [None]
+
+
+def test_it_connects_again_when_the_feed_breaks_off(world: World) -> None:
+    feed = Scripted([bar(0)], FeedError("cable cut"), FeedError("still cut"), [bar(1)])
+    status = run(world.session(feed))
+    assert feed.began_after == [None, {"n": 1}, {"n": 1}]
+    assert sorted(world.closes()) == [0, 1]
+    assert (status.broken_count, status.last_error) == (2, "still cut")
+
+
+def test_a_failure_of_the_store_ends_the_run_and_acknowledges_nothing(world: World) -> None:
+    feed = Scripted([bar(0)])
+    session = world.session(feed)
+
+    def fail(*_: object) -> None:
+        raise StoreError("disk full")
+
+    session._writer._write = fail  # type: ignore[method-assign,assignment]
+    with pytest.raises(StoreError, match="disk full"):
+        run(session)
+    assert feed.acknowledged == []
+    (row,) = world.ask("FROM runs")
+    assert (row["state"], row["error"]) == ("failed", "disk full")
+
+
+def test_what_cannot_be_taken_is_kept_with_the_reason_and_comes_no_more(world: World) -> None:
+    feed = Scripted(
+        [bar(0), bar(1, high=90.0)],
+        [bar(40)],  # has not ended
+        Delivery({"n": 9}, events=[bar(2)], refused=[Refused("{", "no JSON")]),
+        [bar(3, symbol="QQQ")],  # not asked for
+    )
+    status = run(world.session(feed, options={"flush_rows": 1}))
+    assert sorted(world.closes()) == [0, 2]
+    reasons = " | ".join(row["reason"] for row in world.ask("FROM rejected ORDER BY batch_id"))
+    assert "high" in reasons and "ended" in reasons and "no JSON" in reasons
+    assert (status.refused_count, status.ignored_count) == (3, 1)
+    assert feed.acknowledged[-1] == {"n": 5} or len(feed.acknowledged) == 4
+
+
+def test_quiet_symbols_close_by_the_clock(world: World) -> None:
+    feed = Scripted([bar(0), bar(1)])
+    feed.keeps_open = True
+    world.clock.now = OPEN + 2 * MINUTE
+
+    async def beside() -> None:
+        await until(lambda: feed.acknowledged)
+        await asyncio.sleep(0.1)
+        assert world.closes("5m") == {}
+        world.clock.now = OPEN + 6 * MINUTE  # the bar's end and the grace
+        await until(lambda: world.closes("5m"))
+
+    run(world.session(feed), beside)
+    assert world.closes("5m") == {0: 100.5}
+
+
+def test_a_session_that_has_closed_is_declared_over(world: World) -> None:
+    """A half day: what did not come by its close at 13:00 is missing, and the day's bar closes."""
+    feed = Scripted([bar(0), bar(1)])
+    feed.keeps_open = True
+    world.clock.now = OPEN + 2 * MINUTE
+
+    async def beside() -> None:
+        await until(lambda: feed.acknowledged)
+        world.clock.now = datetime(2024, 11, 29, 18, 0, 59, tzinfo=UTC)
+        await asyncio.sleep(0.1)
+        assert world.closes("1d") == {}
+        world.clock.now = datetime(2024, 11, 29, 18, 1, tzinfo=UTC)
+        await until(lambda: world.closes("1d"))
+
+    run(world.session(feed, intervals=("1m", "1d")), beside)
+    (row,) = world.ask("FROM coverage WHERE interval = '1m'")
+    assert (row["session_date"], row["expected_count"], row["present_count"]) == (date(2024, 11, 29), 210, 2)
+
+
+def test_the_next_session_goes_on_after_a_weekend(world: World) -> None:
+    monday = datetime(2024, 12, 2, 14, 30, tzinfo=UTC)
+    feed = Scripted()
+    feed.keeps_open = True
+    feed.steps = [[bar(0)], lambda: until(lambda: world.closes("1d")), [bar(4 * 24 * 60 - 24 * 60)]]
+
+    async def beside() -> None:
+        world.clock.now = OPEN + MINUTE
+        await until(lambda: len(feed.acknowledged) == 1)
+        world.clock.now = monday + MINUTE
+        await until(lambda: len(feed.acknowledged) == 2)
+
+    run(world.session(feed, intervals=("1m", "1d")), beside)
+    assert [row["session_date"] for row in world.ask("FROM bars WHERE interval = '1m' ORDER BY ALL")] == [
+        date(2024, 11, 29),
+        date(2024, 12, 2),
+    ]
+
+
+def test_gaps_are_asked_for_and_healed(world: World) -> None:
+    history = bar_tables([bar(minute) for minute in range(10)])["1m"]
+    feed = Scripted([bar(0), bar(5)], history={"SPY": history})
+    feed.keeps_open = True
+    session = world.session(feed, options={"heal_seconds": 0.05})
+    run(session, lambda: until(lambda: len(world.closes()) == 10))
+    assert world.store.gaps("SPY", "1m").num_rows == 0
+    assert world.closes("5m") == {0: 100.5, 5: 100.5}
+    assert ("SPY", OPEN + MINUTE, OPEN + 5 * MINUTE) in feed.asked
+    assert session.status().healed_count == 8
+    assert world.store.verify().sound
+
+
+def test_what_a_feed_says_is_missed_is_asked_for_up_to_now(world: World) -> None:
+    history = bar_tables([bar(minute) for minute in range(1, 25)])["1m"]
+    feed = Scripted([bar(0)], FeedError("gone"), Delivery({"n": 7}, missed=True), history={"SPY": history})
+    feed.keeps_open = True
+    run(world.session(feed), lambda: until(lambda: len(world.closes()) == 25))
+    assert (("SPY", OPEN + MINUTE, world.clock.now)) in feed.asked
+
+
+def test_a_symbol_and_an_interval_are_added_and_one_is_removed(world: World) -> None:
+    history = bar_tables([bar(minute, "QQQ") for minute in range(20)])["1m"]
+    feed = Scripted([bar(minute) for minute in range(20)], history={"QQQ": history})
+    feed.keeps_open = True
+    session = world.session(feed, history_from=OPEN)
+
+    async def beside() -> None:
+        await until(lambda: feed.acknowledged)
+        await session.add_symbol("qqq")
+        assert len(world.closes(symbol="QQQ")) == 20 and len(world.closes("5m", "QQQ")) == 4
+        assert feed.subscribed == ["QQQ"]
+        await session.add_interval("10m", ["SPY"])
+        assert sorted(world.closes("10m")) == [0, 10]
+        with pytest.raises(RegistrationError):
+            await session.add_interval("7s")
+        await session.remove_symbol("SPY")
+        assert session.status().symbol_count == 1
+
+    run(session, beside)
+    assert world.store.get_active_symbols() == {"QQQ"}
+    assert world.store.verify().sound
+
+
+def test_trades_make_bars_that_late_and_cancelled_ones_change(world: World) -> None:
+    feed = Scripted([trade(1, 1, 100.0), trade(2, 30, 101.0, 3.0), trade(3, 61, 102.0)])
+    feed.keeps_open = True
+    world.clock.now = OPEN + timedelta(seconds=90)
+    session = world.session(feed, options={"settle_seconds": 0})
+
+    async def beside() -> None:
+        await until(lambda: world.closes() == {0: 101.0})
+        forming = (await session.forming("SPY")).to_pylist()
+        assert [(row["bar_start"], row["close"]) for row in forming] == [(OPEN + MINUTE, 102.0)]
+
+    run(session, beside)
+    (row,) = world.store.bars("SPY", "1m").to_pylist()
+    assert (row["volume"], row["trade_count"], row["vwap"]) == (4.0, 2, 100.75)
+    later = Scripted([trade(4, 59, 99.0), cancel(1)], [cancel(3)], [trade(2, 30, 105.0, 3.0, revision=1)])
+    world.clock.now = OPEN + 3 * MINUTE
+    run(world.session(later, options={"settle_seconds": 0}))
+    assert world.closes() == {0: 99.0}
+    (row,) = world.store.bars("SPY", "1m").to_pylist()
+    assert (row["open"], row["high"], row["low"], row["trade_count"]) == (105.0, 105.0, 99.0, 2)
+    gone = Scripted([cancel(2), cancel(4)])
+    run(world.session(gone, options={"settle_seconds": 0}))
+    assert world.closes() == {}
+    assert world.store.verify().sound
+
+
+def test_trades_are_kept_for_a_while_and_later_ones_refused(world: World) -> None:
+    world.clock.now = OPEN + 2 * MINUTE
+    options = {"settle_seconds": 0, "trades_kept_seconds": 300}
+    run(world.session(Scripted([trade(1, 1, 100.0)]), options=options))
+    world.clock.now = OPEN + 20 * MINUTE
+    late = Scripted([trade(2, 2, 50.0), trade(3, 19 * 60, 101.0)])
+    late.keeps_open = True
+    run(world.session(late, options=options), lambda: until(lambda: len(world.closes()) == 2))
+    assert world.closes() == {0: 100.0, 19: 101.0}
+    assert [json.loads(row["given"])["id"] for row in world.ask("FROM rejected")] == ["2"]
+    world.clock.now = OPEN + 10 * MINUTE  # a clock that goes back does not open what is final
+    again = Scripted([trade(5, 6 * 60, 50.0)])
+    run(world.session(again, options=options))
+    assert len(world.closes()) == 2
+    assert [row["trade_id"] for row in world.ask("FROM trade")] == ["3"]
+
+
+def test_a_feed_that_lacks_a_base_registers_nothing(world: World) -> None:
+    with pytest.raises(RegistrationError):
+        run(world.session(Scripted(offer=Offer(intervals=("1d",)))))
+    assert world.store.get_active_symbols() == set()
+
+
+def test_a_snapshot_is_published(world: World, tmp_path: Path) -> None:
+    feed = Scripted([bar(0), bar(1)])
+    feed.keeps_open = True
+    target = tmp_path / "public" / "snapshot.duckdb"
+    target.parent.mkdir()
+    session = world.session(feed, publish=target, options={"publish_seconds": 0.05})
+    run(session, lambda: until(target.exists))
+    with open_store(target, read_only=True) as copy:
+        assert copy.get_active_symbols() == {"SPY"}
+
+
+def test_tables_in_a_feeds_own_columns(world: World) -> None:
+    table = pa.table(
+        {
+            "ticker": ["SPY"],
+            "t": pa.array([OPEN], pa.timestamp("us", "UTC")),
+            **{name: [1.0] for name in "ohlc"},
+            "v": [2.0],
+        }
+    )
+    run(world.session(Scripted(Delivery({"n": 1}, bars={"1m": table}))))
+    assert world.closes() == {0: 1.0}
