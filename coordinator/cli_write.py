@@ -135,6 +135,20 @@ def register(
     metavar="N",
     help="Lines before a text file's header.",
 )
+@click.option(
+    "--header",
+    multiple=True,
+    callback=split,
+    metavar="LIST",
+    help="The names of the columns, for a text file that does not name them.",
+)
+@click.option(
+    "--symbols",
+    multiple=True,
+    callback=split,
+    metavar="LIST",
+    help="Of a file with many symbols only these; * and ? stand for other characters.",
+)
 @click.option("--strict", is_flag=True, help="Load nothing when one row cannot be taken.")
 @click.option(
     "--ambiguous",
@@ -158,6 +172,8 @@ def load(
     interval: str,
     *,
     columns: dict[str, str | None],
+    header: list[str],
+    symbols: list[str],
     no_volume: bool,
     then_process: bool,
     form: str,
@@ -176,7 +192,9 @@ def load(
     data = paths[0] if len(paths) == 1 else list(paths)
     with opened(settings) as store:
         with progress_bar(settings, f"loading {paths[0]}"):
-            report = SessionCoordinator(store).load(data, interval, columns=columns, **options)
+            report = SessionCoordinator(store).load(
+                data, interval, columns=columns, header=header or None, symbols=symbols or None, **options
+            )
         cli_reports.put(report, cli_reports.loaded(report), form)
         if then_process:
             _process(store, settings, form)

@@ -62,6 +62,7 @@ def load(
     source = reading.with_headers_compared(source, transaction)
     columns = reading.columns_of(source, transaction)
     parts = reading.map_columns(columns, source, options)
+    source = reading.narrowed(source, parts, options)
     calendar_names = _map_symbols(transaction, source, parts, interval, symbol)
     reading.read(source, parts, options, transaction, wants_dates=not interval.intraday, by_symbol=symbol is None)
     _stage(transaction, source, interval, options, calendar_names, by_symbol=symbol is None)
@@ -84,6 +85,7 @@ def load(
     _note_files(transaction, source, options.request(symbol and canonical_symbol(symbol), str(interval)), batch)
     if rejected:
         transaction.run("load.keep_rejects", {"batch_id": batch.batch_id})
+    first_session, last_session, first_bar, last_bar_end = transaction.one("load.sessions_reached")
     return LoadReport(
         batch_id=batch.batch_id,
         source=source.name,
@@ -96,6 +98,11 @@ def load(
         rejected=rejected,
         outside=outside - fresh.refused_outside,
         deleted=batch.deleted,
+        repeated=fresh.same_repeats,
+        first_session=first_session,
+        last_session=last_session,
+        first_bar=first_bar,
+        last_bar_end=last_bar_end,
         rejects=tuple(rejects),
     )
 

@@ -66,20 +66,36 @@ def literal(text: str) -> str:
 
 def rows_of(source: Source, transaction: Transaction, *, noting_malformed: bool = False) -> str:
     """The source as a table expression."""
+    rows = _all_rows(source, transaction, noting_malformed=noting_malformed)
+    if source.path_symbol is not None:
+        rows = statement("load.rows_with_path_symbol").format(rows=rows, pattern=literal(source.path_symbol))
+    if source.taking is not None:
+        rows = statement("load.rows_wanted").format(rows=rows, wanted=source.taking)
+    return rows
+
+
+def _all_rows(source: Source, transaction: Transaction, *, noting_malformed: bool) -> str:
     if source.format == "arrow":
         transaction.register("source_frame", source.table)
         return statement("load.arrow_rows")
     quoted_paths = [literal(_taken_literally(path)) for path in source.paths]
     together = "[" + ", ".join(quoted_paths) + "]"
+    more = "" if source.partitions else ", hive_partitioning = false"
+    if source.path_symbol is not None:
+        more += ", filename = 'source_path'"
     if source.format == "parquet":
-        return statement("load.parquet_rows").format(paths=together)
+        return statement("load.parquet_rows").format(paths=together, more=more)
     text = statement("load.csv_rows_noting_malformed" if noting_malformed else "load.csv_rows")
+    header = "header = true"
+    if source.header is not None:
+        header = f"header = false, names = [{', '.join(map(literal, source.header))}]"
+    places = {"skip": source.skip_rows, "header": header, "more": more}
     compressions = [compression_of(path) for path in source.paths]
     if not source.mixed and len(set(compressions)) == 1:
-        return text.format(paths=together, compression=compressions[0], skip=source.skip_rows)
+        return text.format(paths=together, compression=compressions[0], **places)
     # DuckDB puts text files together by name, or notes malformed lines, but not both.
     each = [
-        "SELECT * FROM " + text.format(paths=path, compression=compression, skip=source.skip_rows)
+        "SELECT * FROM " + text.format(paths=path, compression=compression, **places)
         for path, compression in zip(quoted_paths, compressions, strict=True)
     ]
     return "(" + " UNION ALL BY NAME ".join(each) + ")"
@@ -153,6 +169,34 @@ def map_columns(columns: Mapping[str, Column], source: Source, options: LoadOpti
     if missing:
         raise SourceError(_missing(missing, columns, source))
     return found
+
+
+def narrowed(source: Source, parts: Mapping[str, Column | None], options: LoadOptions) -> Source:
+    """The source without the rows of symbols that ``options.symbols`` leaves out.
+
+    Raises
+    ------
+    SourceError
+        When no column names the symbol.
+    """
+    if options.symbols is None:
+        return source
+    column = parts["symbol"]
+    if column is None:
+        raise SourceError(
+            f"{source.name} has no column that names the symbol, so symbols= cannot choose among its rows"
+        )
+    patterns = [text.strip().upper() for text in options.symbols]
+    plain = ", ".join(literal(text) for text in patterns if not is_pattern(text))
+    spelled = f"upper(trim({column.sql}::VARCHAR))"
+    wanted = [f"{spelled} IN ({plain})"] if plain else []
+    wanted += [f"{spelled} GLOB {literal(text.replace('[', '[[]'))}" for text in patterns if is_pattern(text)]
+    return replace(source, taking=f"({' OR '.join(wanted)})")
+
+
+def is_pattern(text: str) -> bool:
+    """Whether a text that names symbols has ``*`` or ``?`` in it, and names many."""
+    return "*" in text or "?" in text
 
 
 def _part(given: str) -> str:

@@ -6,7 +6,7 @@ It holds no copy of anything: what is loaded, streamed and generated is asked of
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Literal
 
@@ -54,6 +54,8 @@ class SessionCoordinator(StreamRegistrar):
         strict: bool = False,
         ambiguous: Literal["reject", "first", "second", "infer"] = "reject",
         replace: Literal["sessions"] | None = None,
+        header: Sequence[str] | None = None,
+        symbols: Sequence[str] | None = None,
     ) -> LoadReport:
         """Load base bars: new ones are added, changed ones replace the old (kept as revisions), equal ones stay.
 
@@ -87,6 +89,10 @@ class SessionCoordinator(StreamRegistrar):
             pass, or ``infer`` it from the order of the rows.
         replace
             ``"sessions"``: each session the rows belong to is replaced whole, so that bars it no longer has go.
+        header
+            The names of the columns, for a text file that does not name them.
+        symbols
+            Of a source with many symbols only these; ``*`` and ``?`` stand for other characters.
 
         Raises
         ------
@@ -109,6 +115,8 @@ class SessionCoordinator(StreamRegistrar):
             strict=strict,
             ambiguous=ambiguous,
             replace=replace,
+            header=header,
+            symbols=symbols,
         )
         length = Interval.parse(interval)
         source = open_source(data, options)

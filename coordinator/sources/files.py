@@ -43,6 +43,8 @@ def open_file(data: object, options: LoadOptions) -> Source | None:
     kind = kinds.pop()
     if kind == "parquet" and options.skip_rows:
         raise SourceError("skip_rows is for text files; a Parquet file has no lines before its header")
+    if kind == "parquet" and options.header:
+        raise SourceError("header is for text files; a Parquet file names its columns itself")
     for path in paths:
         _check_whole(path)
     name = str(given[0]) if len(given) == 1 else f"{given[0]} and {len(given) - 1} more"
@@ -52,6 +54,7 @@ def open_file(data: object, options: LoadOptions) -> Source | None:
         paths=tuple(str(path) for path in paths),
         files=tuple(SourceFile.of(path) for path in paths),
         skip_rows=options.skip_rows,
+        header=None if options.header is None else tuple(options.header),
     )
 
 

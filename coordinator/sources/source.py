@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,6 +70,15 @@ class Source:
         The files, in the order they are read; ``mixed`` when they do not name the same columns.
     files
         The same files, as they were just before they are read.
+    header
+        The names of the columns, for text files that do not name them.
+    partitions
+        Whether folders named ``column=value`` are columns of the files inside.
+    path_symbol
+        A pattern (RE2) whose group is the symbol in a file's path, percent-encoded or not; the rows then have it as
+        the column ``path_symbol``.
+    taking
+        A condition in SQL on the rows that are wanted; None takes all.
     table
         The rows themselves, for frames.
     zones
@@ -82,6 +91,10 @@ class Source:
     files: tuple[SourceFile, ...] = ()
     skip_rows: int = 0
     mixed: bool = False
+    header: tuple[str, ...] | None = None
+    partitions: bool = True
+    path_symbol: str | None = None
+    taking: str | None = None
     table: pa.Table | None = None
     zones: Mapping[str, str] = field(default_factory=dict)
 
@@ -99,6 +112,8 @@ class LoadOptions:
     strict: bool = False
     ambiguous: Literal["reject", "first", "second", "infer"] = "reject"
     replace: Literal["sessions"] | None = None
+    header: Sequence[str] | None = None
+    symbols: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         _one_of("label", self.label, ("start", "end"))
@@ -106,6 +121,10 @@ class LoadOptions:
         _one_of("replace", self.replace, (None, "sessions"))
         if not isinstance(self.skip_rows, int) or self.skip_rows < 0:
             raise InputError(f"skip_rows={self.skip_rows!r} is not usable; give how many lines stand before the header")
+        for name, given in (("header", self.header), ("symbols", self.symbols)):
+            if isinstance(given, str) or (given is not None and not given):
+                raise InputError(f"{name}={given!r} is not usable; give a list of texts, one at least")
+            object.__setattr__(self, name, None if given is None else tuple(given))
 
     def request(self, symbol: str | None, interval: str) -> str:
         """What was asked of a file, as JSON: equal texts ask for the same."""

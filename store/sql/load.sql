@@ -48,16 +48,24 @@ source_frame
 
 -- name: parquet_rows
 -- Parquet files, one after the other; columns are matched by name.
-read_parquet({paths}, union_by_name = true)
+read_parquet({paths}, union_by_name = true{more})
 
 -- name: csv_rows
 -- Text files, every field as it stands; lines that are no rows are passed over.
-read_csv({paths}, all_varchar = true, header = true, compression = '{compression}', skip = {skip}, ignore_errors = true)
+read_csv({paths}, all_varchar = true, {header}, compression = '{compression}', skip = {skip}, ignore_errors = true{more})
+
+-- name: rows_with_path_symbol
+-- Rows of files whose path says whose they are.
+(SELECT * EXCLUDE (source_path), url_decode(regexp_extract(source_path, {pattern}, 1)) AS path_symbol FROM {rows})
+
+-- name: rows_wanted
+-- The rows of some symbols.
+(SELECT * FROM {rows} WHERE {wanted})
 
 -- name: csv_rows_noting_malformed
 -- The same, with the lines that are no rows noted.
-read_csv({paths}, all_varchar = true, header = true, compression = '{compression}', skip = {skip},
-         store_rejects = true, rejects_table = 'malformed', rejects_scan = 'malformed_scan')
+read_csv({paths}, all_varchar = true, {header}, compression = '{compression}', skip = {skip},
+         store_rejects = true, rejects_table = 'malformed', rejects_scan = 'malformed_scan'{more})
 
 -- name: in_order
 -- The rows with their place in the source, from 1. Row ids would not do: inside a transaction DuckDB counts them
@@ -270,6 +278,11 @@ SELECT count(*) FILTER (WHERE reason IS NULL), count(*) FILTER (WHERE reason IS 
        count(*) FILTER (WHERE reason IS NULL AND session_date IS NULL),
        count(*) FILTER (WHERE reason IS NULL AND NOT known)
 FROM staged;
+
+-- name: sessions_reached
+-- The first and the last session, and the first and the last bar, of the rows taken.
+SELECT min(session_date), max(session_date), min(bar_start), max(later(bar_start, span_seconds))
+FROM staged WHERE reason IS NULL;
 
 -- name: unknown_range
 -- The first row beyond what its calendar knows.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -470,3 +470,38 @@ def test_the_caller_knows_better_than_the_column(bench: Bench) -> None:
     """A vendor's own name for the symbol (BTCUSD) gives way to symbol=."""
     path = bench.write(f"SPDR S&P,{FIVE[0]}", header=MULTI)
     assert bench.load(path, symbol="spy", timezone=NEW_YORK).symbols == ("SPY",)
+
+
+# Part of a source, and columns that are named elsewhere
+
+
+def test_only_the_symbols_asked_for(bench: Bench) -> None:
+    rows = [f"{symbol},{line('2024-11-26 09:30')}" for symbol in ("SPY", " qqq", "XYZ", "SPYX", "Q[Q")]
+    path = bench.write(*rows, header=f"symbol,{HEADER}")
+    report = bench.load(path, symbol=None, symbols=["spy", "Q?Q"], timezone=NEW_YORK)
+    assert (report.symbols, report.rows, report.rejected) == (("QQQ", "SPY"), 3, 1)  # Q[Q is not registered
+    again = bench.load(path, symbol=None, symbols=["spy", "qqq"], timezone=NEW_YORK)
+    assert (again.rows, again.unchanged) == (2, 2)
+
+
+def test_symbols_can_only_be_chosen_where_a_column_names_them(bench: Bench) -> None:
+    path = bench.write(line("2024-11-26 09:30"))
+    with pytest.raises(SourceError, match="no column that names the symbol"):
+        bench.load(path, symbol=None, symbols=["SPY"], timezone=NEW_YORK)
+    with pytest.raises(InputError, match="symbols='SPY' is not usable; give a list"):
+        bench.load(path, symbols="SPY", timezone=NEW_YORK)
+
+
+def test_a_file_without_a_header(bench: Bench) -> None:
+    path = bench.write(line("2024-11-26 09:31"), header=line("2024-11-26 09:30"))
+    report = bench.load(path, header=HEADER.split(","), timezone=NEW_YORK)
+    assert (report.rows, report.inserted) == (2, 2)
+
+
+def test_a_report_says_what_the_rows_reach(bench: Bench) -> None:
+    rows = [line(f"2024-11-{day} {time}") for day, time in ((26, "09:30"), (26, "09:30"), (27, "15:59"), (29, "17:00"))]
+    report = bench.load_lines(*rows, timezone=NEW_YORK)
+    assert (report.repeated, report.unchanged, report.inserted, report.outside) == (1, 1, 3, 1)
+    assert (report.first_session, report.last_session) == (date(2024, 11, 26), date(2024, 11, 27))
+    assert report.first_bar == datetime(2024, 11, 26, 14, 30, tzinfo=UTC)
+    assert report.last_bar_end == datetime(2024, 11, 29, 22, 1, tzinfo=UTC)
