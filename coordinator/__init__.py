@@ -9,16 +9,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from coordinator.config import JobConfig
     from coordinator.data_processor import DataProcessor
+    from coordinator.job import check_job, run_job
+    from coordinator.job_report import JobReport
     from coordinator.session_coordinator import SessionCoordinator
     from coordinator.stream_determination import StreamDetermination, determine_streams
 
-__all__ = ["DataProcessor", "SessionCoordinator", "StreamDetermination", "determine_streams"]
+__all__ = [
+    "DataProcessor",
+    "JobConfig",
+    "JobReport",
+    "SessionCoordinator",
+    "StreamDetermination",
+    "check_job",
+    "determine_streams",
+    "run_job",
+]
 
 _MODULES = {
     "DataProcessor": "coordinator.data_processor",
+    "JobConfig": "coordinator.config",
+    "JobReport": "coordinator.job_report",
     "SessionCoordinator": "coordinator.session_coordinator",
     "StreamDetermination": "coordinator.stream_determination",
+    "check_job": "coordinator.job",
+    "run_job": "coordinator.job",
     "determine_streams": "coordinator.stream_determination",
 }
 

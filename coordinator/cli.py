@@ -11,7 +11,7 @@ import sys
 
 import click
 
-from coordinator import cli_calendar, cli_care, cli_compact, cli_read, cli_retention, cli_verify, cli_write
+from coordinator import cli_calendar, cli_care, cli_compact, cli_job, cli_read, cli_retention, cli_verify, cli_write
 from coordinator.cli_errors import MEANINGS, Commands, ExitCode, in_options
 from coordinator.cli_shared import DEFAULT_STORE, Settings
 
@@ -22,8 +22,9 @@ class _InOptions(logging.Formatter):
     """Spells what the library logs as its errors are spelled: with options."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Spell one record."""
-        return in_options(super().format(record))
+        """Spell one record; a job's are spelled as its file is."""
+        text = super().format(record)
+        return text if record.name == "barhouse.job" else in_options(text)
 
 
 _CODES = "\n".join(f"  {code.value}  {meaning}" for code, meaning in MEANINGS.items())
@@ -73,6 +74,7 @@ def cli(ctx: click.Context, store: str, verbose: bool) -> None:
 
 for _one in (
     *cli_write.COMMANDS,
+    *cli_job.COMMANDS,
     *cli_retention.COMMANDS,
     *cli_read.COMMANDS,
     *cli_verify.COMMANDS,

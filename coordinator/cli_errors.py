@@ -24,6 +24,8 @@ class ExitCode(enum.IntEnum):
     STORE = 4
     REJECTS = 5
     DIFFERENCES = 6
+    THRESHOLDS = 7
+    FILES = 8
 
 
 #: What each code means, for ``--help``.
@@ -35,6 +37,8 @@ MEANINGS = {
     ExitCode.STORE: "the store cannot be opened, or is held by another process",
     ExitCode.REJECTS: "loaded, but some rows were rejected",
     ExitCode.DIFFERENCES: "verify found differences, or some are left after its repair",
+    ExitCode.THRESHOLDS: "the job is done, but rejects, gaps or quality are past its thresholds",
+    ExitCode.FILES: "the job is done, but for files that failed or symbols without files",
 }
 
 #: Parameters of the library, as the options that set them.

@@ -64,6 +64,16 @@ def register(
         Naming every symbol that cannot be registered, and why; with ``on_missing="skip"`` those are left out.
     """
     check_on_missing(on_missing)
+    symbols, failures = determine(transaction, request, offered)
+    if failures and on_missing == "raise":
+        raise RegistrationError("nothing was registered: " + "; ".join(failures[name] for name in sorted(failures)))
+    return registration.write(transaction, symbols), failures
+
+
+def determine(
+    transaction: Transaction, request: Request, offered: Mapping[str, Iterable[str] | None]
+) -> tuple[list[SymbolSessionData], dict[str, str]]:
+    """What ``register`` would write, and the reason for each symbol that cannot be had; writes nothing."""
     registered = standing(transaction, request.names)
     symbols: dict[str, SymbolSessionData] = {}
     failures = {name: f"{name}: {why}" for name, why in request.refused.items()}
@@ -77,10 +87,7 @@ def register(
         except ValidationError as error:
             failures[name] = f"{name}: " + "; ".join(one["msg"] for one in error.errors())
     failures |= registration.conflicts(transaction, list(symbols.values()))
-    if failures and on_missing == "raise":
-        raise RegistrationError("nothing was registered: " + "; ".join(failures[name] for name in sorted(failures)))
-    taken = [data for name, data in symbols.items() if name not in failures]
-    return registration.write(transaction, taken), failures
+    return [data for name, data in symbols.items() if name not in failures], failures
 
 
 def standing(transaction: Transaction, names: list[str]) -> dict[str, Standing]:

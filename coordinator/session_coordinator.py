@@ -8,14 +8,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
-from coordinator import calendar_changes, deleting, loading, rebuilding, retaining
+from coordinator import calendar_changes, deleting, loading, nightly, rebuilding, retaining
+from coordinator.config import JobConfig, read_config
 from coordinator.deriving import GRACE
+from coordinator.job_report import JobReport
 from coordinator.modes import StreamRegistrar
+from coordinator.planning import Progress
 from coordinator.registering import names_of
 from coordinator.sources import LoadOptions, open_source
-from store import SessionStore
+from store import SessionStore, run
 from store.calendar_definition import CalendarDefinition
 from store.errors import InputError
 from store.interval import Interval
@@ -27,6 +31,7 @@ from store.models import (
     RetentionReport,
     canonical_symbol,
 )
+from store.run import Run
 from store.session_store import as_instant
 
 log = logging.getLogger("barhouse.coordinator")
@@ -324,6 +329,36 @@ class SessionCoordinator(StreamRegistrar):
         instant = as_instant(before, "before")
         with self._store.transaction() as transaction:
             return retaining.purge_revisions(transaction, instant)
+
+    def run(self, config: str | Path | Mapping[str, Any] | JobConfig, *, progress: Progress | None = None) -> JobReport:
+        """Run a nightly job in this store: load what is new, derive, verify, look after it.
+
+        Parameters
+        ----------
+        config
+            The job: a TOML file, a mapping like one, or a ``JobConfig``. The store it names, if any, is passed over
+            for this one.
+        progress
+            Called with (what is being done, how many are done, how many in all).
+
+        See Also
+        --------
+        coordinator.run_job : opens the store too, and says more.
+        """
+        return nightly.run_nightly(self, self._store, read_config(config), progress)
+
+    def close_run(self, run_id: int) -> Run:
+        """Close a run that ended early, so that nobody goes on with it.
+
+        Raises
+        ------
+        InputError
+            When there is no such run, or it is done.
+        RunActiveError
+            When it is going on.
+        """
+        with self._store.transaction() as transaction:
+            return run.close(transaction, run_id)
 
     def get_loaded_symbols(self) -> set[str]:
         """The symbols registered now."""

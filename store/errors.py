@@ -9,9 +9,11 @@
     │   ├── UnknownSymbolError    not registered (or removed)
     │   ├── RegistrationError     symbols that cannot be registered, each with its reason
     │   ├── StreamError           no available interval tiles what was requested
+    │   ├── ConfigError           a job file that cannot be used
     │   ├── SourceError           a file or frame that cannot be read as bars
     │   └── RejectedBarsError     every row was rejected, or ``strict`` met a bad one
     ├── FeedError                 a live feed cannot be reached, or broke off
+    ├── JobError                  a job is done, but not all of it; its report says what
     └── StoreError                the store itself cannot serve
         ├── StoreHeldError        another process, or this one, already has the file open for writing
         ├── StoreVersionError     written by a newer Barhouse, or not a Barhouse store at all
@@ -53,6 +55,10 @@ class StreamError(InputError):
     """No available interval tiles everything requested."""
 
 
+class ConfigError(InputError):
+    """The job file cannot be used."""
+
+
 class SourceError(InputError):
     """The file or frame cannot be read as bars."""
 
@@ -63,6 +69,17 @@ class RejectedBarsError(InputError):
 
 class FeedError(BarhouseError):
     """A live feed cannot be reached, or broke off."""
+
+
+class JobError(BarhouseError):
+    """A job is done, but files failed, its thresholds were passed or bars differ.
+
+    ``report``, the ``JobReport``, says which.
+    """
+
+    def __init__(self, message: str, report: object) -> None:
+        super().__init__(message)
+        self.report = report
 
 
 class StoreError(BarhouseError):

@@ -17,7 +17,7 @@ from store.engine import Transaction
 from store.errors import InputError, RunActiveError
 
 Mode = Literal["backtest", "live", "nightly"]
-End = Literal["stopped", "done", "failed", "crashed"]
+End = Literal["stopped", "done", "failed", "crashed", "closed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,8 @@ class Run:
     config
         What it was asked for, as it was given.
     state
-        ``running``; or ended as ``stopped`` (on request), ``done``, ``failed`` (see ``error``), ``crashed``.
+        ``running``; or ended as ``stopped`` (on request), ``done``, ``failed`` (see ``error``), ``crashed``; or
+        ``closed`` after one of these, so that nobody goes on with it.
     cursor
         How far it has come in the time of its bars, UTC; None before the first.
     position
@@ -110,8 +111,8 @@ def take_up(transaction: Transaction, run_id: int) -> Run:
     """
     recover(transaction)
     run = find(transaction, run_id)
-    if run.state == "done":
-        raise InputError(f"run {run_id} ({run.mode} {run.name!r}) is done; begin another")
+    if run.state in ("done", "closed"):
+        raise InputError(f"run {run_id} ({run.mode} {run.name!r}) is {run.state}; begin another")
     _refuse_second(transaction, run.mode, run.name)
     transaction.run(
         "run.take_up",
@@ -151,6 +152,26 @@ def advance(
 def end(transaction: Transaction, run_id: int, state: End, error: str | None = None) -> None:
     """Record that a run ended, and why if it failed."""
     transaction.run("run.end_run", {"run_id": run_id, "state": state, "error": error, "now": transaction.now})
+
+
+def close(transaction: Transaction, run_id: int) -> Run:
+    """Mark a run that ended early as ``closed``, so that nobody goes on with it.
+
+    Raises
+    ------
+    RunActiveError
+        When it is going on.
+    InputError
+        When there is no such run, or it is done.
+    """
+    recover(transaction)
+    run = find(transaction, run_id)
+    if run.state == "running":
+        raise RunActiveError(f"run {run_id} ({run.mode} {run.name!r}) is going on in this store; stop it first")
+    if run.state == "done":
+        raise InputError(f"run {run_id} ({run.mode} {run.name!r}) is done; there is nothing to close")
+    transaction.run("run.close", {"run_id": run_id})
+    return find(transaction, run_id)
 
 
 def recover(transaction: Transaction) -> None:

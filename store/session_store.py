@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from store import publishing, registration, verification
+from store import publishing, registration, run, verification
 from store.care_reports import CopyReport
 from store.engine import Clock, Database, Transaction, wall_clock
 from store.errors import InputError, UnknownSymbolError
@@ -75,6 +75,15 @@ class SessionStore:
     def transaction(self) -> AbstractContextManager[Transaction]:
         """A write transaction: what runs inside is committed together, or not at all."""
         return self._database.transaction()
+
+    def reading(self) -> AbstractContextManager[Transaction]:
+        """One consistent view for several statements; nothing is written."""
+        return self._database.reading()
+
+    def runs(self) -> list[run.Run]:
+        """The runs of coordinators on record, newest first."""
+        with self.reading() as transaction:
+            return run.runs(transaction)
 
     def register_symbol_data(self, symbol_data: SymbolSessionData) -> Registration:
         """Register one symbol with its intervals; idempotent and additive.

@@ -231,5 +231,5 @@ session_run = Table(
     Column("ended_at", _Instant),
     Column("error", sa.String),
     CheckConstraint("mode in ('backtest', 'live', 'nightly')"),
-    CheckConstraint("state in ('running', 'stopped', 'done', 'failed', 'crashed')"),
+    CheckConstraint("state in ('running', 'stopped', 'done', 'failed', 'crashed', 'closed')"),
 )

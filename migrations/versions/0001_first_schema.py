@@ -147,7 +147,7 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("error", sa.String(), nullable=True),
         sa.CheckConstraint("mode in ('backtest', 'live', 'nightly')"),
-        sa.CheckConstraint("state in ('running', 'stopped', 'done', 'failed', 'crashed')"),
+        sa.CheckConstraint("state in ('running', 'stopped', 'done', 'failed', 'crashed', 'closed')"),
         sa.PrimaryKeyConstraint("run_id"),
     )
     op.create_table(

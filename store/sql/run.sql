@@ -30,6 +30,10 @@ WHERE run_id = $run_id AND state = 'running' AND owner = $owner RETURNING run_id
 -- A run that ends.
 UPDATE session_run SET state = $state, updated_at = $now, ended_at = $now, error = $error WHERE run_id = $run_id;
 
+-- name: close
+-- A run that ended early, and that nobody shall go on with.
+UPDATE session_run SET state = 'closed', ended_at = coalesce(ended_at, updated_at) WHERE run_id = $run_id;
+
 -- name: list
 -- The runs, newest first; of one id, one mode or one name.
 SELECT run_id, mode, name, config, state, cursor, position, pinned_batch, owner, pid, started_at, updated_at, ended_at,

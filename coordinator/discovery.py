@@ -1,0 +1,193 @@
+"""Which files there are, what their paths say, and which of them are new or changed since they were loaded."""
+
+from __future__ import annotations
+
+import glob
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from coordinator.sources import LoadOptions
+from coordinator.sources.source import SourceFile
+from store.engine import Transaction
+from store.errors import BarhouseError, ConfigError, InputError
+from store.interval import Interval
+from store.models import canonical_symbol
+
+#: What each named part of a pattern may be, in expressions that Python and RE2 both know.
+_PARTS = {
+    "symbol": r"[^/]+?",
+    "interval": r"[0-9]+[A-Za-z]+",
+    "date": r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}",
+    "month": r"[0-9]{4}-?[0-9]{2}",
+}
+_TOKEN = re.compile(r"(\{\w*\}|\*\*/|\*\*|\*|\?)")
+_WILD = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file of a source.
+
+    Attributes
+    ----------
+    path
+        Absolute.
+    symbol, interval
+        What its path says of it, in their one spelling; None where it says nothing.
+    first_date, last_date
+        The dates its path names: a day, or a month from its first day through its last.
+    """
+
+    path: Path
+    symbol: str | None
+    interval: str | None
+    first_date: date | None
+    last_date: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class PathPattern:
+    """A pattern of paths with named parts, ready to match; see ``SourceConfig.files``."""
+
+    text: str
+    glob: str
+    expression: re.Pattern[str]
+    symbol_expression: str | None = field(default=None)
+
+    @classmethod
+    def parse(cls, text: str, folder: Path) -> PathPattern:
+        """Read a pattern, relative to a folder.
+
+        Raises
+        ------
+        ConfigError
+            For a named part that there is none of.
+        """
+        whole = str(folder / Path(text).expanduser())
+        globbed, named, symbol_only = "", "", ""
+        seen: set[str] = set()
+        for token in _TOKEN.split(whole):
+            if token in _WILD:
+                globbed += token
+                named += _WILD[token]
+                symbol_only += _WILD[token]
+            elif token.startswith("{"):
+                part = token[1:-1]
+                if part not in _PARTS:
+                    raise ConfigError(
+                        f"files = {text!r}: {token} is no part of a path; allowed are "
+                        f"{', '.join('{' + one + '}' for one in _PARTS)}"
+                    )
+                globbed += "*"
+                named += f"(?P={part})" if part in seen else f"(?P<{part}>{_PARTS[part]})"
+                captured = part == "symbol" and part not in seen
+                symbol_only += f"({_PARTS[part]})" if captured else f"(?:{_PARTS[part]})"
+                seen.add(part)
+            else:
+                globbed += glob.escape(token)
+                named += re.escape(token)
+                symbol_only += re.escape(token)
+        return cls(text, globbed, re.compile(named), f"^{symbol_only}$" if "symbol" in seen else None)
+
+    def files(self) -> Iterator[FoundFile]:
+        """The files that match, in no particular order."""
+        for name in glob.iglob(self.glob, recursive=True):  # noqa: PTH207 - Path.glob takes no escaped names
+            path = Path(name)
+            matched = self.expression.fullmatch(name)
+            if matched is None or not path.is_file():
+                continue
+            parts = {part: unquote(value) for part, value in matched.groupdict().items()}
+            days = _days(parts)
+            interval = _interval(parts)
+            if days is not None and interval is not _NO_INTERVAL:
+                yield FoundFile(path, _symbol(parts), interval, *days)
+
+
+_NO_INTERVAL = "?"
+
+
+def _symbol(parts: dict[str, str]) -> str | None:
+    return canonical_symbol(parts["symbol"]) if "symbol" in parts else None
+
+
+def _interval(parts: dict[str, str]) -> str | None:
+    if "interval" not in parts:
+        return None
+    try:
+        return str(Interval.parse(parts["interval"]))
+    except InputError:
+        return _NO_INTERVAL  # then the text is something else, and the pattern does not match
+
+
+def _days(parts: dict[str, str]) -> tuple[date | None, date | None] | None:
+    """The first and the last day named; None when what looks like a date is none."""
+    try:
+        if "date" in parts:
+            day = date.fromisoformat(parts["date"])
+            return day, day
+        if "month" in parts:
+            digits = parts["month"].replace("-", "")
+            first = date(int(digits[:4]), int(digits[4:]), 1)
+            return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    except ValueError:
+        return None
+    return None, None
+
+
+def find(patterns: Iterable[PathPattern]) -> list[FoundFile]:
+    """The files of several patterns, each once, the oldest first: by the dates named, then by path."""
+    found = {one.path: one for pattern in patterns for one in pattern.files()}
+    return sorted(found.values(), key=lambda one: (one.first_date or date.min, str(one.path)))
+
+
+class LoadedFiles:
+    """What the store knows of the files it has loaded: the newest load of each path and symbol."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._rows: dict[tuple[str, str | None], tuple[Any, ...]] = {}
+        for path, *row, request in transaction.run("nightly.loaded_files"):
+            asked = _request(request)
+            self._rows[path, asked["symbol"]] = (*row, asked)
+
+    def has(self, file: FoundFile, options: LoadOptions, symbol: str | None, interval: str | None) -> bool:
+        """Whether a file was loaded as it is now, and as it is to be loaded now.
+
+        Size and time of change decide where they are the same; where only the time differs, the bytes do.
+
+        Raises
+        ------
+        SourceError
+            When the file cannot be read.
+        """
+        known = self._rows.get((str(file.path.resolve()), symbol))
+        if known is None:
+            return False
+        size_bytes, modified_at, fingerprint, asked = known
+        wanted = json.loads(options.request(symbol, interval or asked["interval"]))
+        if wanted != asked:
+            return False
+        try:
+            found = file.path.stat()
+        except OSError:
+            return False  # gone in the meantime; loading it says so
+        if found.st_size != size_bytes:
+            return False
+        if datetime.fromtimestamp(found.st_mtime, UTC) == modified_at:
+            return True
+        try:
+            return bool(SourceFile.of(file.path).fingerprint == fingerprint)
+        except BarhouseError:
+            return False  # cannot be read; loading it says so
+
+
+@lru_cache(maxsize=256)
+def _request(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(text)
+    return found

@@ -1,0 +1,113 @@
+"""What a job did, for whoever scheduled it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from store.errors import JobError
+from store.models import ProcessReport, Registration, VerifyReport
+
+Outcome = Literal["done", "past thresholds", "files failed", "differences"]
+
+
+class _Report(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class FileProblem(_Report):
+    """Something about a file that somebody should look at."""
+
+    path: str = Field(description="seen from the job file's folder; where no file matches, the pattern")
+    kind: Literal["failed", "missing", "repeated rows", "unknown symbol"] = Field(
+        description="failed: nothing of it was loaded; of the others the rest was"
+    )
+    what: str
+
+
+class LoadedRows(_Report):
+    """What the loads of a run came to, in rows; see ``LoadReport``."""
+
+    inserted: int = 0
+    revised: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    deleted: int = 0
+
+
+class RejectedRows(_Report):
+    """Rows that were left out for one reason, with the first of them as it was given."""
+
+    source: str
+    reason: str
+    count: int
+    first_given: str
+
+
+class Touched(_Report):
+    """The sessions whose base bars the run wrote, and those right before them of which nothing came."""
+
+    expected: int = 0
+    present: int = 0
+    gaps: int = 0
+    worst_symbol: str | None = None
+    worst_quality_pct: float | None = None
+
+    @property
+    def missing(self) -> int:
+        """Bars that are not there."""
+        return self.expected - self.present
+
+
+class JobReport(_Report):
+    """What a run of a job did.
+
+    ``outcome`` is the worst that holds: ``differences`` (verify found some), ``files failed``, ``past thresholds``,
+    or ``done``.
+    """
+
+    job: str
+    run_id: int
+    outcome: Outcome
+    continued: bool = Field(description="whether it finished a run that was cut short; counts are of both together")
+    files_found: int
+    files_known: int = Field(description="files loaded before and not changed since")
+    files_loaded: int
+    files_passed_over: int = Field(description="files of other intervals than those that are loaded")
+    registered: tuple[Registration, ...] = Field(description="symbols that were new, or got new intervals")
+    not_registered: tuple[str, ...] = Field(description="why symbols that are wanted could not be registered")
+    rows: LoadedRows
+    rejects: tuple[RejectedRows, ...] = Field(description="the first 20 kinds")
+    problems: tuple[FileProblem, ...]
+    processed: ProcessReport
+    touched: Touched
+    behind: dict[str, date | None] = Field(description="symbols whose bars end before others', and in which session")
+    verified: VerifyReport | None = Field(description="None when nothing was touched, or the job does not ask for it")
+    breaches: tuple[str, ...] = Field(default=(), description="thresholds that were passed, in words")
+    started_at: datetime
+    ended_at: datetime
+
+    @property
+    def changed(self) -> bool:
+        """Whether the run wrote anything about bars."""
+        return bool(self.files_loaded or self.registered or self.processed.batches)
+
+    def check(self) -> JobReport:
+        """Return the report when everything is done.
+
+        Raises
+        ------
+        JobError
+            When files failed, a threshold was passed or bars differ; its ``report`` is this one.
+        """
+        if self.outcome == "done":
+            return self
+        raise JobError(f"job {self.job}: {self.outcome}: {'; '.join(self.reasons()[:5])}", self)
+
+    def reasons(self) -> list[str]:
+        """Why the outcome is not ``done``, in words."""
+        found = [str(one) for one in (self.verified.differences if self.verified else ())]
+        found += [f"{one.path}: {one.what}" for one in self.problems]
+        return [*found, *self.not_registered, *self.breaches]
