@@ -31,10 +31,16 @@ def determine(transaction: Transaction, config: JobConfig, plan: Plan) -> list[E
         group = group_of(name, config.symbols)
         if group is not None:
             members.setdefault(id(group), []).append(name)
-    return [_determined(transaction, group, members.get(id(group), []), plan, added_by) for group in config.symbols]
+    kept = {name for (name,) in transaction.run("calendar.names")}
+    coming = {one.name for one in config.definitions()} - kept
+    return [
+        _determined(transaction, group, members.get(id(group), []), plan, added_by, coming) for group in config.symbols
+    ]
 
 
-def _determined(transaction: Transaction, group: SymbolGroup, names: list[str], plan: Plan, added_by: str) -> Enrolled:
+def _determined(
+    transaction: Transaction, group: SymbolGroup, names: list[str], plan: Plan, added_by: str, coming: set[str]
+) -> Enrolled:
     """The base is the one stated, the one a symbol has, or the best of those that files hold."""
     registered = registering.standing(transaction, names)
     offered: dict[str, list[str]] = {}
@@ -46,5 +52,5 @@ def _determined(transaction: Transaction, group: SymbolGroup, names: list[str], 
         else:
             offered[name] = sorted(plan.available.get(name, ()))
     request = registering.Request(names, group.intervals, group.calendar, group.closing_bar, added_by)
-    symbols, failures = registering.determine(transaction, request, offered)
+    symbols, failures = registering.determine(transaction, request, offered, coming & {group.calendar})
     return Enrolled(group, symbols, list(failures.values()))

@@ -128,7 +128,8 @@ def _checked(store: SessionStore, job: JobConfig, place: Path, exists: bool, pro
         kept_calendar.canonical(
             transaction, {one.calendar for one in job.symbols if one.calendar.strip().casefold() not in own}
         )
-        todo = plan(transaction, job, progress)
+    todo = plan(store, job, progress)
+    with store.reading() as transaction:
         enrolled = enrolling.determine(transaction, job, todo)
     alike: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
     bases: dict[str, str] = {}

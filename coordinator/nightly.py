@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -117,8 +117,7 @@ def _carry_out(job: _Job, coordinator: SessionCoordinator, progress: Progress, s
     store, config = job.store, job.config
     for definition in config.definitions():
         coordinator.define_calendar(definition)
-    with store.reading() as transaction:
-        todo = plan(transaction, config, progress)
+    todo = plan(store, config, progress)
     log.info("%d files: %d known, %d to load", todo.found, todo.known, len(todo.waiting))
     registered, missing = _register(store, config, todo)
     _load(job, todo, progress)
@@ -262,10 +261,15 @@ def _check_dates(transaction: Transaction, group: list[Waiting]) -> None:
     """A path that names a day or a month must have bars of it."""
     if all(one.file.first_date is None for one in group):
         return
-    held = sorted(day for (day,) in transaction.run("nightly.dates_held") if day is not None)
+    rows = transaction.run("nightly.dates_held")
+    by_symbol: dict[str, set[date]] = {}
+    for symbol, day in rows:
+        if day is not None:
+            by_symbol.setdefault(symbol, set()).add(day)
     for one in group:
         first, last = one.file.first_date, one.file.last_date
-        if first is None or last is None or any(first <= day <= last for day in held):
+        held = sorted(set().union(*(by_symbol.get(symbol, ()) for symbol in one.symbols)))
+        if first is None or last is None or not held or any(first <= day <= last for day in held):
             continue
         named = f"{first}" if first == last else f"{first:%Y-%m}"
         span = f"{held[0]}" if held[0] == held[-1] else f"{held[0]} to {held[-1]}"

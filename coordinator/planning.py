@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from urllib.parse import unquote
 
 from coordinator import inspecting, reading
 from coordinator.config import JobConfig, SourceConfig, SymbolGroup
@@ -13,6 +14,7 @@ from coordinator.discovery import FoundFile, LoadedFiles, PathPattern, find
 from coordinator.inspecting import Held
 from coordinator.job_report import FileProblem
 from coordinator.sources import LoadOptions, Source, open_source
+from store import SessionStore
 from store.engine import Transaction
 from store.errors import InputError, SourceError
 from store.interval import Interval
@@ -91,10 +93,11 @@ class Plan:
     problems: list[FileProblem] = field(default_factory=list)
 
 
-def plan(transaction: Transaction, config: JobConfig, progress: Progress) -> Plan:
+def plan(store: SessionStore, config: JobConfig, progress: Progress) -> Plan:
     """Look for files that are new or changed, and into those whose paths do not say it all."""
     made = Plan()
-    loaded = LoadedFiles(transaction)
+    with store.reading() as transaction:
+        loaded = LoadedFiles(transaction)
     for number, source in enumerate(config.sources):
         readers = _readers(config, source)
         new: list[tuple[Reader, FoundFile]] = []
@@ -111,7 +114,7 @@ def plan(transaction: Transaction, config: JobConfig, progress: Progress) -> Pla
                 FileProblem(path=", ".join(source.files), kind="missing", what=f"sources[{number}] matches no file")
             )
         for done, (reader, files) in enumerate(_together(new)):
-            _look_into(transaction, reader, files, config.symbols, made)
+            _look_into(store, reader, files, config.symbols, made)
             progress("reading", done + 1, len(new))
     return made
 
@@ -156,16 +159,18 @@ def _together(files: Sequence[tuple[Reader, FoundFile]]) -> list[tuple[Reader, l
 
 
 def _look_into(
-    transaction: Transaction, reader: Reader, files: Sequence[FoundFile], groups: Sequence[SymbolGroup], made: Plan
+    store: SessionStore, reader: Reader, files: Sequence[FoundFile], groups: Sequence[SymbolGroup], made: Plan
 ) -> None:
     """Add files to the plan, or what is wrong with them; a group that cannot be read is looked into by halves."""
     try:
-        held = _held(transaction, reader, files)
+        # One transaction for each try: a failed read leaves nothing to go on with.
+        with store.reading() as transaction:
+            held = _held(transaction, reader, files)
     except InputError as error:
         if len(files) > 1:
             middle = len(files) // 2
             for half in (files[:middle], files[middle:]):
-                _look_into(transaction, reader, half, groups, made)
+                _look_into(store, reader, half, groups, made)
         else:
             _fail(made, reader, files[0], str(error))
         return
@@ -198,7 +203,7 @@ def _held(transaction: Transaction, reader: Reader, files: Sequence[FoundFile]) 
         source = replace(reader.open(list(to_read.values())), path_symbol="(.*)")
         rows = inspecting.holdings(transaction, source, reader.options, None)
         for path, file in to_read.items():
-            found[file] = {str(file.symbol): rows.get(path, Held(None, regular=False))}
+            found[file] = {str(file.symbol): rows.get(unquote(path), Held(None, regular=False))}
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -71,9 +71,15 @@ def register(
 
 
 def determine(
-    transaction: Transaction, request: Request, offered: Mapping[str, Iterable[str] | None]
+    transaction: Transaction,
+    request: Request,
+    offered: Mapping[str, Iterable[str] | None],
+    coming: Collection[str] = (),
 ) -> tuple[list[SymbolSessionData], dict[str, str]]:
-    """What ``register`` would write, and the reason for each symbol that cannot be had; writes nothing."""
+    """What ``register`` would write, and the reason for each symbol that cannot be had; writes nothing.
+
+    ``coming`` are calendars that the store will have by then.
+    """
     registered = standing(transaction, request.names)
     symbols: dict[str, SymbolSessionData] = {}
     failures = {name: f"{name}: {why}" for name, why in request.refused.items()}
@@ -86,7 +92,7 @@ def determine(
             failures[name] = f"{name}: {error}" + _way_out(name, registered)
         except ValidationError as error:
             failures[name] = f"{name}: " + "; ".join(one["msg"] for one in error.errors())
-    failures |= registration.conflicts(transaction, list(symbols.values()))
+    failures |= registration.conflicts(transaction, list(symbols.values()), coming)
     return [data for name, data in symbols.items() if name not in failures], failures
 
 

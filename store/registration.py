@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -99,8 +99,12 @@ def _as_table(symbols: Sequence[SymbolSessionData], canonical: dict[str, str]) -
     return pa.Table.from_pylist(rows)
 
 
-def conflicts(transaction: Transaction, symbols: Sequence[SymbolSessionData]) -> dict[str, str]:
+def conflicts(
+    transaction: Transaction, symbols: Sequence[SymbolSessionData], coming: Collection[str] = ()
+) -> dict[str, str]:
     """The symbols that contradict what the store has, each with what is wrong and the way out.
+
+    ``coming`` are calendars that will be there when the symbols are written.
 
     Raises
     ------
@@ -109,7 +113,8 @@ def conflicts(transaction: Transaction, symbols: Sequence[SymbolSessionData]) ->
     """
     if not symbols:
         return {}
-    canonical = kept_calendar.canonical(transaction, {one.calendar for one in symbols})
+    canonical = kept_calendar.canonical(transaction, {one.calendar for one in symbols} - {*coming})
+    canonical |= {name: canonical.get(name, name) for name in coming}
     transaction.register("registering", _as_table(symbols, canonical))
     return _conflicts(transaction)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from store.engine import Database
 
 log = logging.getLogger("barhouse.store")
+
+# Alembic keeps the migration that is running in globals: one at a time in a process, whatever the file.
+_upgrading = threading.Lock()
 
 
 def migrations_folder() -> Path:
@@ -54,5 +58,6 @@ def upgrade(database: Database, version: str | None, target: str = "head") -> No
         log.info("copied %s to %s before changing its data", database.path, aside)
     with database.transaction() as transaction:
         config.attributes["connection"] = transaction.connection
-        command.upgrade(config, target)
+        with _upgrading:
+            command.upgrade(config, target)
     log.info("upgraded %s from schema %s to %s", database.path, version, script.get_current_head())

@@ -35,8 +35,9 @@ SELECT coalesce(max(batch_id), 0) FROM batch;
 SELECT d.symbol, d.interval, s.added_by FROM definition AS d JOIN symbol AS s USING (symbol_id) WHERE NOT d.derived;
 
 -- name: dates_held
--- The days the rows taken belong to: those of their sessions, and those of UTC they start on.
-SELECT DISTINCT unnest([session_date, bar_start::DATE]) FROM staged WHERE reason IS NULL;
+-- The days the rows taken belong to, by symbol: those of their sessions, and those of UTC they start on.
+SELECT DISTINCT d.symbol, unnest([s.session_date, s.bar_start::DATE]) AS day
+FROM staged AS s JOIN definition AS d USING (interval_id) WHERE s.reason IS NULL;
 
 -- name: load_counts
 -- What the loads since a batch came to.
