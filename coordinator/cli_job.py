@@ -33,7 +33,7 @@ _CODES = {
 }
 
 
-@command("run", example="barhouse run nightly.toml --report report.json")
+@command("run", example="barhouse run sample/demo.toml --report report.json")
 @_JOB
 @click.option(
     "--report",
@@ -59,25 +59,25 @@ def run(ctx: click.Context, job: Path, *, report_file: Path | None, form: str) -
     ctx.exit(_CODES[report.outcome])
 
 
-@command("check", example="barhouse check nightly.toml")
+@command("check", example="barhouse check sample/demo.toml")
 @_JOB
 @report_option
 @click.pass_context
 def check(ctx: click.Context, job: Path, *, form: str) -> None:
     """Say what a job would register and load; nothing is written.
 
-    The store need not be there yet.
+    The store need not be there yet, nor any file.
     """
     from coordinator import check_job
 
     with progress_bar(ctx.obj, "reading", "files") as progress:
         report = check_job(job, store=_store(ctx), progress=progress and (lambda _, done, total: progress(done, total)))
     cli_reports.put(report, cli_job_reports.checked(report), form)
-    if report.problems or report.not_registered:
+    if report.not_registered or any(one.kind != "missing" for one in report.problems):
         ctx.exit(ExitCode.FILES)
 
 
-@command("sessions", example="barhouse sessions --close 12")
+@command("sessions", example="barhouse sessions")
 @click.option(
     "--close", "run_id", type=int, metavar="RUN", help="Close a run that ended early: nobody goes on with it."
 )

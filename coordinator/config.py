@@ -24,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 
+from coordinator import retaining
 from coordinator.config_errors import explained
 from coordinator.sources import LoadOptions
 from store.bar import NAMES
@@ -65,6 +66,11 @@ def _duration(given: str) -> str:
     if interval.unit == "month":
         raise ValueError("months are of different lengths; give hours, days or weeks, such as 6h, 1d or 1w")
     return str(interval)
+
+
+def _policy(given: dict[str, str]) -> dict[str, str]:
+    retaining.parse(given)
+    return given
 
 
 Names = Annotated[list[str], BeforeValidator(_as_list), AfterValidator(_spelled), Field(min_length=1)]
@@ -233,6 +239,10 @@ class JobConfig(_Table):
     sources: list[SourceConfig] = Field(min_length=1, description="where bars come from")
     process: ProcessConfig = Field(default_factory=ProcessConfig, description="how bars are derived")
     thresholds: Thresholds = Field(default_factory=Thresholds, description="what still counts as done")
+    retention: Annotated[dict[str, str], AfterValidator(_policy)] = Field(
+        default_factory=dict,
+        description="how long bars of an interval are kept, before the last base bar; and revisions, before now",
+    )
     publish: PublishConfig | None = Field(default=None, description="a snapshot for analysts")
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)

@@ -7,8 +7,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from store.care_reports import CopyReport
 from store.errors import JobError
-from store.models import ProcessReport, Registration, VerifyReport
+from store.models import ProcessReport, Registration, RetentionReport, VerifyReport
 
 Outcome = Literal["done", "past thresholds", "files failed", "differences"]
 
@@ -85,6 +86,8 @@ class JobReport(_Report):
     touched: Touched
     behind: dict[str, date | None] = Field(description="symbols whose bars end before others', and in which session")
     verified: VerifyReport | None = Field(description="None when nothing was touched, or the job does not ask for it")
+    retention: RetentionReport | None = Field(description="None when the job keeps everything")
+    published: CopyReport | None = Field(description="None when the job publishes nothing, or not yet again")
     breaches: tuple[str, ...] = Field(default=(), description="thresholds that were passed, in words")
     started_at: datetime
     ended_at: datetime

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from coordinator import enrolling, loading
 from coordinator.config import JobConfig
 from coordinator.data_processor import DataProcessor
+from coordinator.job_care import looked_after
 from coordinator.job_report import FileProblem, JobReport
 from coordinator.judging import judged, touched, verified
 from coordinator.planning import GROUP_BYTES, GROUP_FILES, Plan, Progress, Waiting, plan, resolved
@@ -123,6 +124,7 @@ def _carry_out(job: _Job, coordinator: SessionCoordinator, progress: Progress, s
     _load(job, todo, progress)
     processor = DataProcessor(store, grace=config.grace(), chunk_symbols=config.process.chunk_symbols)
     processed = processor.process(progress=lambda done, total: progress("deriving", done, total))
+    proof = verified(store, config, job.after, progress)
     report = JobReport(
         job=config.name,
         run_id=job.run_id,
@@ -136,9 +138,10 @@ def _carry_out(job: _Job, coordinator: SessionCoordinator, progress: Progress, s
         not_registered=tuple(missing),
         problems=(*todo.problems, *job.problems),
         processed=processed,
-        verified=verified(store, config, job.after, progress),
+        verified=proof,
         started_at=started_at,
         **touched(store, config, job.after),
+        **looked_after(coordinator, store, config, sound=proof is None or proof.sound),
         ended_at=store.now(),
     )
     return judged(report, config.thresholds)

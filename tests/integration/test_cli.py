@@ -109,7 +109,7 @@ def test_help_lists_the_commands_in_the_order_of_use_and_the_exit_codes() -> Non
     listed = re.findall(r"^  ([\w-]+) {2,}\w", result.stdout.split("Commands:")[1], re.MULTILINE)
     assert listed == [
         *("init", "register", "load", "process", "end-session", "delete", "remove"),
-        *("retain", "purge"),
+        *("run", "check", "sessions", "retain", "purge"),
         *("status", "gaps", "sql", "verify", "calendar", "publish", "backup", "compact"),
     ]
     for code in ExitCode:
@@ -135,6 +135,7 @@ def test_the_examples_work_one_after_the_other(monkeypatch: pytest.MonkeyPatch, 
     for folder in ("published", "backups"):
         (tmp_path / folder).mkdir()
     order = ["init", "register", "load", "process", "end-session", "status", "gaps", "sql", "verify", "delete"]
+    order += ["check", "run", "sessions"]
     order += ["purge", "retain", "calendar add", "calendar list", "calendar show", "calendar refresh"]
     order += ["publish", "backup", "compact", "remove"]
     assert sorted(order) == sorted(COMMANDS)

@@ -528,3 +528,36 @@ def test_every_preset_is_tested_and_says_what_it_is() -> None:
         assert preset["about"], name
         known = {*read_config.__globals__["SourceConfig"].model_fields, "about"}
         assert set(preset) <= known, name
+
+
+# Looking after the store
+
+
+def test_retention_and_a_published_snapshot(tmp_path: Path) -> None:
+    days = job_kit.sessions(20)
+    fill(tmp_path / "bars", ["AAA"], days)
+    care = '[retention]\n5m = "7d"\n[publish]\npath = "out/bars.duckdb"\nkeep = 2'
+    job = job_file(tmp_path, source=care)
+    report = run_job(job)
+    assert report.outcome == "done" and report.retention is not None and report.retention.deleted > 0
+    assert report.published is not None and report.published.written
+    with open_store(tmp_path / "out" / "bars.duckdb", read_only=True) as snapshot:
+        assert snapshot.verify().sound
+        (row,) = snapshot.sql("SELECT min(session_date) AS first FROM bars WHERE interval = '5m'").to_pylist()
+        assert row["first"] >= days[-1] - timedelta(days=8)
+        assert snapshot.bars("AAA", "1d").num_rows == 20
+    again = run_job(job)
+    assert not again.changed and again.published is not None and not again.published.written
+    assert again.retention is not None and again.retention.batch_id is None
+    assert again.files_loaded == 0, "files of purged bars are not loaded again"
+
+
+def test_publishing_not_too_often(tmp_path: Path) -> None:
+    fill(tmp_path / "bars", ["AAA"], [MONDAY])
+    job = job_file(tmp_path, source='[publish]\npath = "out.duckdb"\nevery = "1h"')
+    assert run_job(job).published is not None
+    fill(tmp_path / "bars", ["AAA"], [TUESDAY])
+    assert run_job(job).published is None
+    os.utime(tmp_path / "out.duckdb", (1_700_000_000, 1_700_000_000))
+    published = run_job(job).published
+    assert published is not None and published.written

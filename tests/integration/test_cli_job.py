@@ -1,0 +1,128 @@
+"""The commands about jobs: their exit codes, what they print, and where."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from inspect import signature
+from pathlib import Path
+
+import job_kit
+import pytest
+from click.testing import CliRunner, Result
+from job_kit import day_of, fill, job_file, write
+
+from coordinator.cli import ExitCode, cli
+
+ROOT = Path(__file__).parents[2]
+MONDAY, TUESDAY = job_kit.sessions(2)
+RUNNER = CliRunner(**{name: False for name in signature(CliRunner).parameters if name == "mix_stderr"})
+
+
+def barhouse(*arguments: object, expected: ExitCode = ExitCode.OK) -> Result:
+    result = RUNNER.invoke(cli, list(map(str, arguments)), prog_name="barhouse")
+    assert result.exit_code == expected, result.output + result.stderr
+    return result
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Path:
+    """Two symbols, two days."""
+    fill(tmp_path / "bars", ["AAA", "BBB"], [MONDAY, TUESDAY])
+    return job_file(tmp_path)
+
+
+def test_run_says_what_it_did_and_again_that_nothing_was_new(job: Path) -> None:
+    first = barhouse("run", job)
+    assert first.stdout == ""
+    lines = first.stderr.splitlines()
+    assert lines[:2] == ["barhouse: 4 files: 0 known, 4 to load", "barhouse: registered AAA: 5m 15m 1h 1d"]
+    assert "job test: 4 files, none known, 4 loaded" in lines and lines[-1] == "done"
+    again = barhouse("run", job).stderr.splitlines()
+    assert again[-3:] == ["job test: 4 files, 4 known, 0 loaded", "nothing was waiting", "done, nothing was new"]
+
+
+def test_the_report_as_json(job: Path, tmp_path: Path) -> None:
+    printed = json.loads(barhouse("run", job, "--format", "json", "--report", tmp_path / "report.json").stdout)
+    assert printed == json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert (printed["outcome"], printed["files_loaded"], printed["rows"]["rejected"]) == ("done", 4, 0)
+
+
+def test_exit_codes(job: Path, tmp_path: Path) -> None:
+    table = day_of("AAA", TUESDAY)
+    high = [1.0, *table["high"].to_pylist()[1:]]
+    write(table.set_column(2, "high", [high]), tmp_path / "bars" / f"AAA_{TUESDAY}.parquet")
+    rejects = barhouse("run", job, expected=ExitCode.THRESHOLDS)
+    assert f"  bars/AAA_{TUESDAY}.parquet: 1 rejected: high is below low; first: " in rejects.stderr
+    assert rejects.stderr.splitlines()[-2:] == [
+        "  1 rows were rejected; max_rejected is 0",
+        "done, but: past thresholds",
+    ]
+    (tmp_path / "bars" / f"CCC_{TUESDAY}.parquet").write_bytes(b"no")
+    failed = barhouse("run", job, expected=ExitCode.FILES)
+    assert f"  bars/CCC_{TUESDAY}.parquet: failed: bars/CCC_{TUESDAY}.parquet cannot be read" in failed.stderr
+    job.write_text("stor = 1", encoding="utf-8")
+    assert "stor is unknown, did you mean store?" in barhouse("run", job, expected=ExitCode.BAD_INPUT).stderr
+
+
+def test_check(job: Path, tmp_path: Path) -> None:
+    said = barhouse("check", job).stderr.splitlines()
+    assert said == [
+        f"job test is valid; its store is {tmp_path / 'bars.duckdb'}, which is not there yet",
+        "4 files, 0 known",
+        "would have AAA, BBB: XNYS, 5m loaded, 15m 1h 1d derived",
+        "would load 4 files of bars/{symbol}_{date}.parquet: 5m bars of AAA, BBB",
+    ]
+    assert not (tmp_path / "bars.duckdb").exists()
+    assert json.loads(barhouse("check", job, "--format", "json").stdout)["loads"][0]["file_count"] == 4
+
+
+def test_init_writes_a_job_that_passes_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert barhouse("init", "--job").stderr == "wrote job.toml; edit it, then: barhouse check job.toml\n"
+    assert "job nightly is valid" in barhouse("check", "job.toml").stderr
+    assert "job.toml is there already" in barhouse("init", "--job", "job.toml", expected=ExitCode.USAGE).stderr
+    assert not (tmp_path / "barhouse.duckdb").exists()
+    barhouse("init", "--job", "other.toml")
+    assert (tmp_path / "other.toml").exists()
+
+
+def test_sessions_lists_runs_and_closes_one(job: Path, tmp_path: Path) -> None:
+    store = ("--store", tmp_path / "bars.duckdb")
+    barhouse(*store, "init")
+    assert barhouse(*store, "sessions").stderr == "no run is on record yet\n"
+    barhouse("run", job)
+    (run,) = json.loads(barhouse(*store, "sessions", "--format", "json").stdout)
+    assert (run["run_id"], run["mode"], run["name"], run["state"]) == (1, "nightly", "test", "done")
+    assert "nightly  test  done" in barhouse(*store, "sessions").stdout
+    refused = barhouse(*store, "sessions", "--close", 1, expected=ExitCode.BAD_INPUT)
+    assert "run 1 (nightly 'test') is done; there is nothing to close" in refused.stderr
+
+
+def test_a_run_whose_process_died_is_crashed_and_can_be_closed(job: Path, tmp_path: Path) -> None:
+    code = f"""
+import os, sys
+from coordinator import run_job
+run_job({str(job)!r}, progress=lambda stage, done, total: stage == "loading" and os._exit(9))
+"""
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 9
+    store = ("--store", tmp_path / "bars.duckdb")
+    assert barhouse(*store, "sessions", "--close", 1).stderr == "closed run 1 (nightly test)\n"
+    (run,) = json.loads(barhouse(*store, "sessions", "--format", "json").stdout)
+    assert run["state"] == "closed" and run["error"] == "its process ended without ending the run"
+    assert "job test: 4 files, 4 known, 0 loaded" in barhouse("run", job).stderr
+
+
+def test_another_process_has_the_store(job: Path, tmp_path: Path) -> None:
+    code = f"""
+import subprocess, sys
+from store import open_store
+with open_store({str(tmp_path / "bars.duckdb")!r}):
+    command = [sys.executable, "-m", "coordinator.cli", "run", {str(job)!r}]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+print(done.returncode, done.stderr)
+"""
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert answer.stdout.startswith(f"{ExitCode.STORE.value} barhouse: the store ")
+    assert "is held by process" in answer.stdout
