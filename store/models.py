@@ -201,11 +201,11 @@ class LoadReport(_Report):
     rejected: int
     outside: int = Field(description="rows in no session, kept and left out of derived bars and quality")
     deleted: int = Field(description='bars that a re-sent session no longer has; only with replace="sessions"')
-    repeated: int = Field(description="rows that say again what a later row says; a subset of the unchanged")
-    first_session: date | None = Field(description="the first session the rows taken lie in")
-    last_session: date | None
-    first_bar: datetime | None = Field(description="where the first row taken starts, in UTC")
-    last_bar_end: datetime | None
+    repeated: int = Field(default=0, description="rows that say again what a later row says; a subset of the unchanged")
+    first_session: date | None = Field(default=None, description="the first session the rows taken lie in")
+    last_session: date | None = None
+    first_bar: datetime | None = Field(default=None, description="where the first row taken starts, in UTC")
+    last_bar_end: datetime | None = None
     rejects: tuple[Reject, ...] = ()
 
 
