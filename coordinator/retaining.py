@@ -104,7 +104,8 @@ def purge_bars(
 
 def purge_revisions(transaction: Transaction, before: datetime) -> RetentionReport:
     """Purge the old values replaced before an instant; see ``SessionCoordinator.purge_revisions``."""
-    if before > transaction.now:
+    (latest,) = transaction.one("retain.latest", {"now": transaction.now})
+    if before > latest:
         raise InputError(f"before={before.isoformat()!r} lies in the future; history can be given up until now")
     batch = Batch.begin(transaction, "retention", f"revisions from {before.isoformat()}")
     dropped = _drop_revisions(transaction, batch, before)

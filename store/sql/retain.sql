@@ -143,6 +143,10 @@ WHERE interval_id IN (SELECT interval_id FROM going);
 -- Symbols of a name that were struck off.
 SELECT symbol_id FROM symbol WHERE symbol = $symbol AND removed_at IS NOT NULL;
 
+-- name: latest
+-- Now, or the moment of the last batch where that is ahead of the clock.
+SELECT greatest($now::TIMESTAMPTZ, max(committed_at)) FROM batch;
+
 -- name: last_batch_before
 -- The last batch committed before an instant, and how many old values batches until then replaced.
 SELECT coalesce(b.batch_id, 0), (SELECT count(*) FROM bar_revision WHERE replaced_by <= b.batch_id)

@@ -17,6 +17,9 @@ Instants are whole microseconds since 1970, UTC. Where the design leaves a choic
   present, an ``edge`` where it touches the session's open or close, else ``inside``.
 - A bar whose row in a re-sent session is rejected stays.
 - Of rows that repeat a bar in one load the last one wins; those equal to it are unchanged, the others rejected.
+- A purge ends at the open of a session that begins a bar of every interval made of the purged one, and changes
+  nothing where no bar lies before. From then on accounts start with that session, bars or not. An interval that
+  is new after its base was purged starts with its first bar that has all of its base.
 """
 
 from __future__ import annotations
@@ -176,6 +179,10 @@ class Calendar:
     def since(self, instant: int) -> Iterator[Session]:
         """The sessions from the one an instant lies in, or else the one before it."""
         yield from self.sessions[max(bisect_right(self._opens, instant) - 1, 0) :]
+
+    def until(self, instant: int) -> list[Session]:
+        """The sessions that open by an instant."""
+        return self.sessions[: bisect_right(self._opens, instant)]
 
     def block_key(self, session: Session, length: Length) -> int:
         if length.unit == "d":
@@ -406,6 +413,7 @@ class Derived:
     coverage: list[Coverage] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     stale: bool = False
+    retained: Session | None = None
 
 
 class AllRejected(Exception):
@@ -423,11 +431,60 @@ class Symbol:
         self.bars: dict[int, Bar] = {}
         self.complete_through: int | None = None
         self.derived: dict[str, Derived] = {}
+        self.retained: Session | None = None
+        self.changed_from: int | None = None  # the first change below what is derived that waits for it
 
     # -- writing
 
     def add_interval(self, text: str) -> None:
-        self.derived.setdefault(text, Derived(Length.of(text)))
+        if text == self.base_text or text in self.derived:
+            return
+        added = self.derived[text] = Derived(Length.of(text))
+        if self.retained is not None:
+            since = self.calendar.since(self.retained.open)
+            added.retained = next(one for one in since if self._begins(one, [added.length]))
+            added.through = added.retained.open
+
+    def purge(self, text: str, before: int) -> tuple[int, int | None]:
+        """Give up old bars; returns how many, and where they start now (None: nothing changed)."""
+        one = self.derived.get(text)
+        held = self.bars if one is None else one.bars
+        lengths = [Length.of(text)] + [each.length for each in self.derived.values() if one is None]
+        limits = [before, self.complete_through if one is None and not self.derived else before]
+        limits += [each.through for each in ([one] if one else self.derived.values())]
+        if one is None and self.changed_from is not None:
+            limits.append(self.changed_from)
+        if None in limits or not held:
+            return 0, None
+        ends = [
+            session
+            for session in self.calendar.until(min(limits))
+            if session.open > min(held) and self._begins(session, lengths)
+        ]
+        if not ends:
+            return 0, None
+        gone = [start for start in held if start < ends[-1].open]
+        for start in gone:
+            del held[start]
+        if one is None:
+            self.retained = ends[-1]
+        else:
+            one.retained = ends[-1]
+        for each in self.derived.values():
+            first = self._final(each)
+            if first is not None:
+                each.coverage = [row for row in each.coverage if row.day >= first.date]
+                each.gaps = [gap for gap in each.gaps if gap.day >= first.date]
+        return len(gone), ends[-1].open
+
+    def _begins(self, session: Session, lengths: list[Length]) -> bool:
+        """Whether a session begins a bar of each length."""
+        return all(length.intraday or self.calendar.block(session, length)[0] == session for length in lengths)
+
+    def _final(self, derived: Derived) -> Session | None:
+        """The first session whose bars of an interval can still change; None: all."""
+        held = [one for one in (self.retained, derived.retained) if one is not None]
+        return max(held, key=lambda one: one.open, default=None)
 
     def judge(self, rows: list[Row], now: int) -> list[tuple[Bar | None, bool]]:
         """The bar each row stands for, where it stands for one, and whether it is taken."""
@@ -491,7 +548,13 @@ class Symbol:
             if through == derived.through and not derived.stale:
                 continue
             derived.through, derived.stale = through, False
-            fresh = {start: bar for start, bar in self.computed(derived.length).items() if bar.end <= (through or -1)}
+            floor = self._floor(derived)
+            fresh = {start: bar for start, bar in derived.bars.items() if start < floor}
+            fresh |= {
+                start: bar
+                for start, bar in self.computed(derived.length).items()
+                if bar.end <= (through or -1) and start >= floor
+            }
             old, derived.bars = derived.bars, fresh
             done[text] = (
                 len(fresh.keys() - old.keys()),
@@ -502,8 +565,16 @@ class Symbol:
                 derived.length,
                 through,
                 lambda slot, bars=fresh: slot.start in bars and bars[slot.start].complete is True,
+                self._final(derived),
             )
+        if done:
+            self.changed_from = None
         return done or None
+
+    def _floor(self, derived: Derived) -> int:
+        """Where the bars of an interval that can still change start."""
+        first = self._final(derived)
+        return -(2**62) if first is None else first.open
 
     def stamp(self, start: int) -> int | date:
         """How a file would name the bar that starts there."""
@@ -534,14 +605,15 @@ class Symbol:
 
     def base_coverage(self) -> tuple[list[Coverage], list[Gap]]:
         within = {start for start, bar in self.bars.items() if bar.within}
-        return self._account(self.base, self.complete_through, lambda slot: slot.start in within)
+        return self._account(self.base, self.complete_through, lambda slot: slot.start in within, self.retained)
 
     # -- inside
 
     def _judged(self, row: Row, now: int) -> tuple[Bar | None, bool]:
         bar = self._placed_by_date(row) if isinstance(row.start, date) else self._placed_by_instant(row)
         sound = row.low <= min(row.open, row.close) and row.high >= max(row.open, row.close) and row.volume >= 0
-        return bar, bar is not None and sound and bar.end <= now + LATE_CLOCK
+        kept = bar is not None and (self.retained is None or bar.start >= self.retained.open)
+        return bar, bar is not None and kept and sound and bar.end <= now + LATE_CLOCK
 
     def _placed_by_date(self, row: Row) -> Bar | None:
         slot = self.calendar.named(row.start, self.base)
@@ -575,10 +647,15 @@ class Symbol:
                 if bar.session is None:
                     continue
                 slot = self.calendar.slot_of(bar.session, start, derived.length)
-                derived.stale = derived.stale or slot.end <= derived.through
+                if slot.end <= derived.through and slot.start >= self._floor(derived):
+                    derived.stale = True
+                    first = bar.session.open
+                    self.changed_from = first if self.changed_from is None else min(first, self.changed_from)
 
     def _first(self) -> Session | None:
-        """The first session with a base bar; a closing bar alone does not count."""
+        """The first session that is retained, or else has a base bar; a closing bar alone does not count."""
+        if self.retained is not None:
+            return self.retained
         start = min((start for start, bar in self.bars.items() if bar.within), default=None)
         return None if start is None else self.bars[start].session
 
@@ -607,10 +684,10 @@ class Symbol:
         return through
 
     def _account(
-        self, length: Length, through: int | None, present: Callable[[Slot], bool]
+        self, length: Length, through: int | None, present: Callable[[Slot], bool], retained: Session | None
     ) -> tuple[list[Coverage], list[Gap]]:
         """Coverage and gaps of an interval up to an instant."""
-        first = self._first()
+        first = retained or self._first()
         if first is None or through is None:
             return [], []
         days: dict[Session, list[Slot]] = {}

@@ -34,6 +34,10 @@ SELDOM = (
     "reopen",
     "look back",
     "remove",
+    "retain",
+    "retain",
+    "purge revisions",
+    "purge symbol",
 )
 EXTRAS = ("", "strange", "repeated", "contradicted", "strange", "broken", "unknown symbol")
 
@@ -85,6 +89,8 @@ class Histories(RuleBasedStateMachine):
                 if self.world.sound:
                     self.world.process(LONG_AFTER + 90 * DAY)
                     self.world.check_past()
+                    report = self.world.store.verify()
+                    assert report.sound, str(report)
             finally:
                 self.world.close()
                 self.world.path.unlink()
@@ -261,9 +267,15 @@ class Histories(RuleBasedStateMachine):
             self.world.reopen()
         elif what == "look back" and self.world.past:
             self.world.check_past(pick)
-        elif what == "remove" and name:
+        elif what in ("remove", "purge symbol") and name:
             del self.windows[name]
-            self.world.remove(name)
+            self.world.remove(name, purge=what == "purge symbol")
+        elif what == "retain" and name:
+            symbol = self.world.model.symbols[name]
+            text = data.draw(st.sampled_from([symbol.base_text, symbol.base_text, *symbol.derived]), label="interval")
+            self.world.purge(name, text, self._instant(data.draw(places, label="before")) + offset)
+        elif what == "purge revisions" and self.world.past:
+            self.world.purge_revisions(self.world.past[pick % len(self.world.past)][0])
 
     # -- picking
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import oracle
 import pyarrow as pa
 import pytest
@@ -17,7 +18,7 @@ from oracle import SECOND, Length, Row, Symbol
 
 from coordinator import DataProcessor, SessionCoordinator
 from store import open_store
-from store.errors import RejectedBarsError
+from store.errors import InputError, RejectedBarsError
 
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2025, 12, 31)
 
@@ -82,6 +83,7 @@ class World:
         self.hasty = False
         self.model = oracle.Model()
         self.past: list[tuple[datetime, set[tuple[object, ...]]]] = []
+        self.born: dict[str, int] = {}  # how long the past was when a symbol was registered
         self._open()
 
     def _open(self) -> None:
@@ -106,6 +108,8 @@ class World:
         self.coordinator.register(
             name, intervals=[base, *derived], calendar=calendar_name, base=base, closing_bar=closing_bar
         )
+        if name not in self.model.symbols:
+            self.born[name] = len(self.past)
         symbol = self.model.symbols.setdefault(name, Symbol(calendar(calendar_name), base, closing_bar))
         for text in derived:
             symbol.add_interval(text)
@@ -157,6 +161,12 @@ class World:
         symbol = self.model.symbols[name]
         batches = self._batches()
         bounds = [None if at is None else oracle.moment(at) for at in (start, end)]
+        floor = symbol.retained.open if symbol.retained else None
+        if floor is not None and (start < floor if start is not None else end <= floor):
+            with pytest.raises(InputError, match="were purged"):
+                self.coordinator.delete_bars(name, symbol.base_text, *bounds)
+            self.check()
+            return 0
         report = self.coordinator.delete_bars(name, symbol.base_text, *bounds)
         deleted = symbol.delete(start, end)
         assert report.deleted == deleted
@@ -168,12 +178,49 @@ class World:
         self.check()
         return deleted
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, *, purge: bool = False) -> None:
         self.sound = False
         symbol = self.model.symbols.pop(name)
         kept = len(symbol.bars) + sum(len(one.bars) for one in symbol.derived.values())
-        assert self.coordinator.remove_symbol(name).deleted == kept
+        assert self.coordinator.remove_symbol(name, purge=purge).deleted == kept
+        if purge:
+            self._forget(0, lambda row: row[0] == name)
         self.check()
+
+    def purge(self, name: str, text: str, before: int) -> int:
+        """Purge bars of one interval; no bar that is kept changes, bit for bit."""
+        self.sound = False
+        symbol = self.model.symbols[name]
+        batches = self._batches()
+        report = self.coordinator.purge_bars(text, oracle.moment(before), name)
+        purged, start = symbol.purge(text, before)
+        assert report.deleted == purged, f"purged {report}, expected {purged}"
+        if start is None:
+            assert self._batches() == batches
+        else:
+            self._check_batch(report.batch_id, 0, 0, 0, 0, purged)
+            assert oracle.micros(report.intervals[0].retained_from) == start
+            self._forget(self.born[name], lambda row: row[0] == name and row[1] == text and row[2] < start)
+        self.check()
+        return purged
+
+    def purge_revisions(self, instant: datetime) -> None:
+        """Give up what was replaced before an instant: earlier ones can no longer be asked for."""
+        self.sound = False
+        report = self.coordinator.purge_revisions(instant)
+        if report.batch_id is not None:
+            assert report.revisions
+            earlier = [one for one, _ in self.past if one < instant]
+            for one in earlier[-1:]:
+                with pytest.raises(duckdb.Error, match="history is kept from"):
+                    self.store.sql("FROM bars_as_of($instant::TIMESTAMPTZ)", {"instant": one})
+            self.past = self.past[len(earlier) :]
+            self.born = {name: max(at - len(earlier), 0) for name, at in self.born.items()}
+        self.check()
+
+    def _forget(self, since: int, gone: Callable[[tuple[object, ...]], bool]) -> None:
+        """What was purged is missing from the past, too."""
+        self.past[since:] = [(at, {row for row in rows if not gone(row)}) for at, rows in self.past[since:]]
 
     def process(self, now: int | None = None, *, grace: int = oracle.GRACE, chunk: int = 500) -> None:
         """Process, twice: the second time there is nothing to do."""
