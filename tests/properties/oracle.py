@@ -412,7 +412,7 @@ class Derived:
     bars: dict[int, Bar] = field(default_factory=dict)
     coverage: list[Coverage] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
-    stale: bool = False
+    stale: set[int] = field(default_factory=set)  # the handled slots whose base bars have changed since
     retained: Session | None = None
 
 
@@ -545,9 +545,9 @@ class Symbol:
         done = {}
         for text, derived in self.derived.items():
             through = self._closed_through(derived, clock)
-            if through == derived.through and not derived.stale:
+            if through == derived.through and not self._stale(derived):
                 continue
-            derived.through, derived.stale = through, False
+            derived.through, derived.stale = through, set()
             floor = self._floor(derived)
             fresh = {start: bar for start, bar in derived.bars.items() if start < floor}
             fresh |= {
@@ -570,6 +570,9 @@ class Symbol:
         if done:
             self.changed_from = None
         return done or None
+
+    def _stale(self, derived: Derived) -> bool:
+        return any(start >= self._floor(derived) for start in derived.stale)
 
     def _floor(self, derived: Derived) -> int:
         """Where the bars of an interval that can still change start."""
@@ -601,7 +604,7 @@ class Symbol:
 
     def waiting(self, derived: Derived) -> bool:
         """The column ``updated``: work is waiting, the clock aside."""
-        return derived.stale or self._closed_through(derived, None) != derived.through
+        return self._stale(derived) or self._closed_through(derived, None) != derived.through
 
     def base_coverage(self) -> tuple[list[Coverage], list[Gap]]:
         within = {start for start, bar in self.bars.items() if bar.within}
@@ -648,7 +651,7 @@ class Symbol:
                     continue
                 slot = self.calendar.slot_of(bar.session, start, derived.length)
                 if slot.end <= derived.through and slot.start >= self._floor(derived):
-                    derived.stale = True
+                    derived.stale.add(slot.start)
                     first = bar.session.open
                     self.changed_from = first if self.changed_from is None else min(first, self.changed_from)
 
