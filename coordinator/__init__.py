@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from coordinator.backtest import Backtest
     from coordinator.config import JobConfig
     from coordinator.data_processor import DataProcessor
     from coordinator.job import check_job, run_job
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from coordinator.stream_determination import StreamDetermination, determine_streams
 
 __all__ = [
+    "Backtest",
     "DataProcessor",
     "JobConfig",
     "JobReport",
@@ -28,6 +30,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "Backtest": "coordinator.backtest",
     "DataProcessor": "coordinator.data_processor",
     "JobConfig": "coordinator.config",
     "JobReport": "coordinator.job_report",

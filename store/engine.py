@@ -75,6 +75,11 @@ class Transaction:
         (row,) = self.run(name, parameters, **places)
         return row
 
+    def table(self, name: str, parameters: dict[str, Any] | None = None, /, **places: object) -> pa.Table:
+        """Run the statement ``subject.name`` that reads; returns its rows as Arrow."""
+        text = statement(name).format(**places) if places else statement(name)
+        return self._raw.sql(text, params=parameters or {}).to_arrow_table()
+
     def register(self, name: str, table: object) -> None:
         """Make an Arrow table or reader readable as ``name`` until the transaction ends."""
         self._raw.register(name, table)

@@ -68,6 +68,11 @@ class SessionStore:
         """The file, or None for a store in memory."""
         return self._database.path
 
+    @property
+    def read_only(self) -> bool:
+        """Whether it was opened only to be read."""
+        return self._database.read_only
+
     def now(self) -> datetime:
         """The time by the store's clock, in UTC."""
         return self._database.clock()
