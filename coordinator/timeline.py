@@ -190,7 +190,7 @@ class Timeline:
             parameters["since_long"] = after - max(one.reach for one in self._streams if one.unit != "second")
         parts = {}
         for name, intraday in (("short", "true"), ("long", "false")):
-            which = statement("backtest.which_of_streams").format(intraday=intraday, span=name)
+            which = statement("backtest.which_of_streams").format(intraday=intraday, since=f"since_{name}")
             parts[name] = statement("backtest.pinned_bars").format(which=which)
         union = f"{parts['short']} UNION ALL BY NAME {parts['long']}" if long else parts["short"]
         with self._store.reading() as transaction:

@@ -81,7 +81,7 @@ SELECT * FROM bar WHERE batch_id <= $pinned AND {which}
 -- name: which_of_streams
 -- Bars of the streams of one span that can close after one instant and through another.
 interval_id IN (SELECT interval_id FROM stream WHERE intraday = {intraday}) AND session_date IS NOT NULL
-AND bar_start >= $since_{span}::TIMESTAMPTZ AND bar_start < $through::TIMESTAMPTZ
+AND bar_start >= ${since}::TIMESTAMPTZ AND bar_start < $through::TIMESTAMPTZ
 
 -- name: which_of_one
 -- Bars of one interval.
