@@ -152,6 +152,7 @@ gap = Table(
     Column("gap_start", _Instant, nullable=False),
     Column("gap_end", _Instant, nullable=False),
     Column("missing_count", sa.Integer, nullable=False),
+    Column("incomplete_count", sa.Integer, nullable=False),  # of those missing, how many are there but lack base bars
 )
 
 # What retention took from history, by whose it was: with it, bars and revisions account for every batch.

@@ -83,6 +83,7 @@ def upgrade() -> None:
         sa.Column("gap_start", sa.DateTime(timezone=True), nullable=False),
         sa.Column("gap_end", sa.DateTime(timezone=True), nullable=False),
         sa.Column("missing_count", sa.Integer(), nullable=False),
+        sa.Column("incomplete_count", sa.Integer(), nullable=False),
     )
     op.create_table(
         "interval_definition",

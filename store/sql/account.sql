@@ -151,27 +151,36 @@ FROM account GROUP BY interval_id, session_date ORDER BY interval_id, session_da
 DELETE FROM gap WHERE (interval_id, session_date) IN (SELECT (interval_id, session_date) FROM touched);
 
 -- name: add_gaps
--- The gaps they have now: what lies between one complete bar and the next, before the first and after the last.
-INSERT INTO gap (interval_id, session_date, segment, gap_start, gap_end, missing_count)
+-- The gaps they have now: what lies between one complete bar and the next, before the first and after the last; and how
+-- many bars in it are there, but incomplete.
+INSERT INTO gap (interval_id, session_date, segment, gap_start, gap_end, missing_count, incomplete_count)
 WITH lacking AS (
     SELECT * FROM account WHERE present_count < expected_count
 ),
 edge AS (
-    SELECT l.interval_id, l.session_date, l.segment, b.bar_start AS start_, later(b.bar_start, b.span_seconds) AS end_
+    SELECT l.interval_id, l.session_date, l.segment, b.bar_start AS start_, later(b.bar_start, b.span_seconds) AS end_,
+           b.base_count = b.expected_count AS complete
     FROM lacking AS l
     JOIN bar AS b USING (interval_id, session_date, segment)
-    WHERE b.bar_start >= $first_start::TIMESTAMPTZ AND b.bar_start < $last_end::TIMESTAMPTZ
-      AND b.base_count = b.expected_count AND b.base_count > 0
+    WHERE b.bar_start >= $first_start::TIMESTAMPTZ AND b.bar_start < $last_end::TIMESTAMPTZ AND b.expected_count > 0
+      AND b.bar_start < l.end_
     UNION ALL
-    SELECT interval_id, session_date, segment, end_, end_ FROM lacking
+    SELECT interval_id, session_date, segment, end_, end_, true FROM lacking
+),
+counted AS (
+    SELECT *, count(*) FILTER (WHERE NOT complete) OVER (
+        PARTITION BY interval_id, session_date, segment ORDER BY start_) AS incomplete_before
+    FROM edge
 ),
 between_ AS (
     SELECT e.interval_id, e.session_date, e.segment, e.start_ AS gap_end, l.width_seconds,
-           coalesce(lag(e.end_) OVER (PARTITION BY e.interval_id, e.session_date, e.segment ORDER BY e.start_), l.open_)
-               AS gap_start
-    FROM edge AS e JOIN lacking AS l USING (interval_id, session_date, segment)
+           coalesce(lag(e.end_) OVER one_segment, l.open_) AS gap_start,
+           e.incomplete_before - coalesce(lag(e.incomplete_before) OVER one_segment, 0) AS incomplete_count
+    FROM counted AS e JOIN lacking AS l USING (interval_id, session_date, segment)
+    WHERE e.complete
+    WINDOW one_segment AS (PARTITION BY e.interval_id, e.session_date, e.segment ORDER BY e.start_)
 )
-SELECT interval_id, session_date, segment, gap_start, gap_end, slots(gap_start, gap_end, width_seconds)
+SELECT interval_id, session_date, segment, gap_start, gap_end, slots(gap_start, gap_end, width_seconds), incomplete_count
 FROM between_
 WHERE gap_start < gap_end
 ORDER BY interval_id, gap_start;

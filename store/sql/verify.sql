@@ -237,10 +237,9 @@ timed AS (
            least(close_, make_timestamptz(epoch_us(open_) + (number + 1) * {width}::BIGINT * 1000000)) AS slot_end
     FROM slot
 )
-SELECT t.*, b.interval_id IS NOT NULL AS present
+SELECT t.*, b.interval_id IS NOT NULL AS there, coalesce(b.base_count = b.expected_count, false) AS present
 FROM timed AS t
-LEFT JOIN bar AS b ON b.interval_id = t.interval_id AND b.bar_start = t.slot_start
-                  AND b.base_count = b.expected_count AND b.base_count > 0
+LEFT JOIN bar AS b ON b.interval_id = t.interval_id AND b.bar_start = t.slot_start AND b.expected_count > 0
 WHERE t.slot_end <= t.through;
 
 -- name: uncovered
@@ -265,13 +264,13 @@ WHERE stored <> expected;
 -- name: ungapped
 -- Every maximal run of missing bars is a gap, and nothing else is.
 WITH run AS (
-    SELECT interval_id, session_date, segment, slot_start, slot_end,
+    SELECT interval_id, session_date, segment, slot_start, slot_end, there,
            number - row_number() OVER (PARTITION BY interval_id, session_date, segment ORDER BY number) AS run
     FROM slot WHERE NOT present
 ),
 missing AS (
     SELECT interval_id, session_date, segment, min(slot_start) AS gap_start, max(slot_end) AS gap_end,
-           count(*) AS missing_count
+           count(*) AS missing_count, count_if(there) AS incomplete_count
     FROM run GROUP BY interval_id, session_date, segment, run
 ),
 kept AS (
@@ -280,8 +279,10 @@ kept AS (
       AND d.base_unit = '{base_unit}' AND d.base_length = {base_length} AND {within_sessions}
 )
 SELECT coalesce(m.interval_id, k.interval_id) AS interval_id, coalesce(m.gap_start, k.gap_start) AS at,
-       coalesce('until ' || k.gap_end || ', ' || k.missing_count || ' missing', 'no gap') AS stored,
-       coalesce('until ' || m.gap_end || ', ' || m.missing_count || ' missing', 'no gap') AS expected
+       coalesce('until ' || k.gap_end || ', ' || k.missing_count || ' missing, ' || k.incomplete_count
+                || ' of them there', 'no gap') AS stored,
+       coalesce('until ' || m.gap_end || ', ' || m.missing_count || ' missing, ' || m.incomplete_count
+                || ' of them there', 'no gap') AS expected
 FROM missing AS m
 FULL JOIN kept AS k ON k.interval_id = m.interval_id AND k.session_date = m.session_date
                    AND k.segment = m.segment AND k.gap_start = m.gap_start

@@ -292,10 +292,14 @@ FROM session_coverage AS c
 JOIN definition AS d USING (interval_id);
 
 -- view: gaps
--- Every maximal run of expected bars that are missing (for derived intervals: missing or incomplete).
+-- Every maximal run of expected bars that are missing (for derived intervals: missing or incomplete), and what it is: the
+-- whole session (no bar of it is there), incomplete (some are, but none complete), an edge of the session (it touches
+-- the open or close) or its inside.
 CREATE VIEW gaps AS
 SELECT d.symbol, d.interval, g.session_date, g.gap_start, g.gap_end, g.missing_count,
-       CASE WHEN c.present_count = 0 THEN 'whole session'
+       CASE WHEN c.present_count = 0
+            THEN CASE WHEN sum(g.incomplete_count) OVER (PARTITION BY g.interval_id, g.session_date) = 0
+                      THEN 'whole session' ELSE 'incomplete' END
             WHEN g.gap_start = s.session_open OR g.gap_end = s.session_close THEN 'edge'
             ELSE 'inside' END AS kind
 FROM gap AS g

@@ -81,7 +81,11 @@ PLANTS = {
     ),
     "a gap that is none": (
         "INSERT INTO gap SELECT interval_id, session_date, segment, gap_start + INTERVAL 1 HOUR, "
-        f"gap_end + INTERVAL 1 HOUR, missing_count FROM gap WHERE {OF.format('1m')}",
+        f"gap_end + INTERVAL 1 HOUR, missing_count, 0 FROM gap WHERE {OF.format('1m')}",
+        {"gap"},
+    ),
+    "a bar called missing that is there": (
+        f"UPDATE gap SET incomplete_count = 0 WHERE {OF.format('1d')}",
         {"gap"},
     ),
     "a stale watermark of a base": (

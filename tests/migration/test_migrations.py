@@ -147,7 +147,7 @@ DOCUMENTED = {
     "bar_revision": [*BAR_COLUMNS, "replaced_by"],
     "invalidation": ["interval_id", "session_date", "range_start", "range_end", "batch_id"],
     "session_coverage": ["interval_id", "session_date", "expected_count", "present_count"],
-    "gap": ["interval_id", "session_date", "segment", "gap_start", "gap_end", "missing_count"],
+    "gap": ["interval_id", "session_date", "segment", "gap_start", "gap_end", "missing_count", "incomplete_count"],
     "batch": [
         *("batch_id", "kind", "source", "started_at", "committed_at"),
         *("inserted", "revised", "unchanged", "rejected", "deleted"),
@@ -389,7 +389,7 @@ def test_a_store_of_a_past_schema_opens_with_all_it_held(made: Path, path: Path)
             ("process", 0, 2, 0),
         ]
         assert tuples(store.sql("SELECT interval, gap_start, gap_end, missing_count, kind FROM gaps ORDER BY ALL")) == [
-            ("1d", at("14:30"), at("18:00"), 1, "whole session"),
+            ("1d", at("14:30"), at("18:00"), 1, "incomplete"),
             ("1m", at("14:35"), at("14:36"), 1, "inside"),
             ("1m", at("14:42"), at("18:00"), 198, "edge"),
             ("5m", at("14:35"), at("18:00"), 41, "edge"),

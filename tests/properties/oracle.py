@@ -13,8 +13,9 @@ Instants are whole microseconds since 1970, UTC. Where the design leaves a choic
   or derived_through. expected_count counts the slots that end by then; sessions without such a slot have no row.
 - Where nothing is derived yet, derived_through starts at the open of that first session, not at its first bar: the
   empty buckets before the bar count as handled, and as missing.
-- A gap of an interval of 1d and longer is one block. A gap is a ``whole session`` where nothing of the session is
-  present, an ``edge`` where it touches the session's open or close, else ``inside``.
+- A gap of an interval of 1d and longer is one block. A gap is a ``whole session`` where no bar of the session is there,
+  ``incomplete`` where some are but none is complete, an ``edge`` where it touches the session's open or close, else
+  ``inside``.
 - A bar whose row in a re-sent session is rejected stays.
 - Of rows that repeat a bar in one load the last one wins; those equal to it are unchanged, the others rejected.
 - A purge ends at the open of a session that begins a bar of every interval made of the purged one, and changes
@@ -27,13 +28,14 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import duckdb
 
@@ -278,6 +280,38 @@ def around_the_clock(first: date, last: date) -> Calendar:
     return Calendar("24/7", [(day, ((at, at + 86_400 * SECOND),)) for day, at in midnights])
 
 
+def own(name: str, first: date, last: date, definition: Mapping[str, Any]) -> Calendar:
+    """A calendar that a user describes, with at most one break; no time of it may fall into a change of the clock."""
+    zone = ZoneInfo(definition["timezone"])
+    weekdays = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    begins, _, ends = definition.get("weekdays", "mon-fri").partition("-")
+    trading = range(weekdays.index(begins), weekdays.index(ends) + 1)
+    days = []
+    for number in range((last - first).days + 1):
+        day = first + timedelta(days=number)
+        if day.weekday() not in trading or day.isoformat() in definition.get("holidays", ()):
+            continue
+        close = definition.get("early_closes", {}).get(day.isoformat(), definition["close"])
+        spans_midnight = definition["close"] <= definition["open"]
+
+        def at(clock: str, day: date = day, spans_midnight: bool = spans_midnight) -> int:
+            eve = spans_midnight and clock >= definition["open"]
+            wall = datetime.combine(day - timedelta(days=eve), time.fromisoformat(clock), zone)
+            return micros(wall.astimezone(UTC))
+
+        closed = at(close)
+        if close == definition["open"]:  # the next day's
+            closed = micros(datetime.combine(day, time.fromisoformat(close), zone).astimezone(UTC))
+        edges = [at(definition["open"]), closed]
+        if "break_" in definition:
+            edges[1:1] = [at(clock) for clock in definition["break_"].split("-")]
+        parts = [
+            (start, min(end, closed)) for start, end in zip(edges[::2], edges[1::2], strict=True) if start < closed
+        ]
+        days.append((day, tuple(parts)))
+    return Calendar(name, days)
+
+
 def exchange(name: str, first: date, last: date) -> Calendar:
     """A calendar of exchange_calendars, asked session by session."""
     import exchange_calendars
@@ -323,6 +357,7 @@ class Bar:
     row: Row
     base_count: int
     expected_count: int
+    segment: int | None
 
     @property
     def within(self) -> bool:
@@ -345,6 +380,10 @@ class Bar:
             self.expected_count,
             self.complete,
         )
+
+    def kept(self) -> tuple[object, ...]:
+        """All that is written down for it; where this differs the bar is revised."""
+        return (*self.shown(), self.segment)
 
 
 def aggregate(calendar: Calendar, slot: Slot, bars: list[Bar], base: Length) -> Bar:
@@ -369,7 +408,7 @@ def aggregate(calendar: Calendar, slot: Slot, bars: list[Bar], base: Length) -> 
         vwap,
     )
     present = sum(bar.base_count for bar in bars)
-    return Bar(slot.start, slot.end, slot.sessions[0], row, present, calendar.room(slot, base))
+    return Bar(slot.start, slot.end, slot.sessions[0], row, present, calendar.room(slot, base), slot.segment)
 
 
 # ------------------------------------------------------------------------------------------------- model
@@ -418,6 +457,10 @@ class Derived:
 
 class AllRejected(Exception):
     """No row of a load can be taken."""
+
+
+class Misplaced(Exception):
+    """A changed calendar has no place for a bar that is there."""
 
 
 class Symbol:
@@ -534,8 +577,48 @@ class Symbol:
         self._touched(before, gone)
         return len(gone)
 
-    def process(self, clock: int) -> dict[str, tuple[int, int, int]] | None:
-        """Derive all that waits; ``clock`` is now less the grace.
+    def rewind(self) -> tuple[int, int, int]:
+        """Go back to the last bar that is left; what is derived follows by event time alone."""
+        self.complete_through = max((bar.end for bar in self.bars.values()), default=None)
+        return self.rebuild(None)
+
+    def end_session(self, session: Session) -> bool:
+        """Whether this moves the symbol on."""
+        close = session.close + (self.base.width if self.includes_closing else 0)
+        moves = self.complete_through is not None and self.complete_through < close
+        if moves:
+            self.complete_through = close
+        return moves
+
+    def placed_on(self, calendar: Calendar) -> dict[int, Bar]:
+        """The base bars where another calendar has them."""
+        before, self.calendar = self.calendar, calendar
+        try:
+            placed = [self._placed_anew(bar) for bar in self.bars.values()]
+        finally:
+            self.calendar = before
+        if None in placed:
+            raise Misplaced
+        return {bar.start: bar for bar in placed if bar is not None}
+
+    def move_to(self, calendar: Calendar, placed: dict[int, Bar], clock: int) -> tuple[int, int, int]:
+        """Take over a changed calendar, and the base bars as it has them."""
+        changes = differences(self.bars, placed)
+        self.calendar, self.bars = calendar, placed
+        reached = [bar.end for bar in placed.values()] + [self.complete_through] * (self.complete_through is not None)
+        self.complete_through = max(reached, default=None)
+        return added([changes, self.rebuild(clock)])
+
+    def rebuild(self, clock: int | None) -> tuple[int, int, int]:
+        """Derive everything from nothing; how many bars were inserted, revised and deleted by that."""
+        for derived in self.derived.values():
+            first = self._final(derived)
+            derived.through = None if first is None else first.open
+        self.changed_from = None
+        return added((self.process(clock, anew=True) or {}).values())
+
+    def process(self, clock: int | None, *, anew: bool = False) -> dict[str, tuple[int, int, int]] | None:
+        """Derive all that waits; ``clock`` is now less the grace, None where only event time counts.
 
         Returns
         -------
@@ -545,7 +628,7 @@ class Symbol:
         done = {}
         for text, derived in self.derived.items():
             through = self._closed_through(derived, clock)
-            if through == derived.through and not self._stale(derived):
+            if through == derived.through and not self._stale(derived) and not anew:
                 continue
             derived.through, derived.stale = through, set()
             floor = self._floor(derived)
@@ -556,15 +639,12 @@ class Symbol:
                 if bar.end <= (through or -1) and start >= floor
             }
             old, derived.bars = derived.bars, fresh
-            done[text] = (
-                len(fresh.keys() - old.keys()),
-                sum(fresh[start] != old[start] for start in fresh.keys() & old.keys()),
-                len(old.keys() - fresh.keys()),
-            )
+            done[text] = differences(old, fresh)
             derived.coverage, derived.gaps = self._account(
                 derived.length,
                 through,
-                lambda slot, bars=fresh: slot.start in bars and bars[slot.start].complete is True,
+                {start for start, bar in fresh.items() if bar.complete},
+                fresh.keys(),
                 self._final(derived),
             )
         if done:
@@ -608,9 +688,23 @@ class Symbol:
 
     def base_coverage(self) -> tuple[list[Coverage], list[Gap]]:
         within = {start for start, bar in self.bars.items() if bar.within}
-        return self._account(self.base, self.complete_through, lambda slot: slot.start in within, self.retained)
+        return self._account(self.base, self.complete_through, within, within, self.retained)
 
     # -- inside
+
+    def _placed_anew(self, bar: Bar) -> Bar | None:
+        if self.base.intraday:
+            return self._placed_by_instant(bar.row)
+        key = self.calendar.block_key(bar.session, self.base)
+        for session in self.calendar.sessions:
+            slot = block_slot(self.calendar.block(session, self.base))
+            if self.base.unit == "d":
+                found = slot.date == bar.session.date
+            else:
+                found = self.calendar.block_key(session, self.base) == key
+            if found:
+                return Bar(slot.start, slot.end, slot.sessions[0], replace(bar.row, start=slot.start), 1, 1, 0)
+        return None
 
     def _judged(self, row: Row, now: int) -> tuple[Bar | None, bool]:
         bar = self._placed_by_date(row) if isinstance(row.start, date) else self._placed_by_instant(row)
@@ -622,7 +716,7 @@ class Symbol:
         slot = self.calendar.named(row.start, self.base)
         if slot is None:
             return None
-        return Bar(slot.start, slot.end, slot.sessions[0], replace(row, start=slot.start), 1, 1)
+        return Bar(slot.start, slot.end, slot.sessions[0], replace(row, start=slot.start), 1, 1, 0)
 
     def _placed_by_instant(self, row: Row) -> Bar | None:
         width = self.base.width
@@ -632,13 +726,13 @@ class Symbol:
             opened, closed = session.segments[number]
             if (row.start - opened) % width:
                 return None
-            return Bar(row.start, min(row.start + width, closed), session, row, 1, 1)
+            return Bar(row.start, min(row.start + width, closed), session, row, 1, 1, number)
         if self.calendar.overlaps(row.start, row.start + width):
             return None
         closing = self.calendar.closing_at(row.start) if self.includes_closing else None
         if closing is not None:
-            return Bar(row.start, row.start + width, closing, row, 0, 0)
-        return Bar(row.start, row.start + width, None, row, 1, 0)
+            return Bar(row.start, row.start + width, closing, row, 0, 0, len(closing.segments) - 1)
+        return Bar(row.start, row.start + width, None, row, 1, 0, None)
 
     def _touched(self, before: dict[int, Bar], starts: list[int]) -> None:
         """Note for each derived interval whether bars it has handled have changed."""
@@ -687,7 +781,12 @@ class Symbol:
         return through
 
     def _account(
-        self, length: Length, through: int | None, present: Callable[[Slot], bool], retained: Session | None
+        self,
+        length: Length,
+        through: int | None,
+        complete: Collection[int],
+        there: Collection[int],
+        retained: Session | None,
     ) -> tuple[list[Coverage], list[Gap]]:
         """Coverage and gaps of an interval up to an instant."""
         first = retained or self._first()
@@ -701,14 +800,31 @@ class Symbol:
                 days.setdefault(slot.sessions[0], []).append(slot)
         coverage, gaps = [], []
         for session, slots in days.items():
-            found = [present(slot) for slot in slots]
+            found = [slot.start in complete for slot in slots]
+            nothing = not any(slot.start in there for slot in slots)
             coverage.append(Coverage(session.date, len(slots), sum(found)))
             for run in _runs(slots, found):
                 begin, end = run[0].start, run[-1].end
                 touches = begin == session.open or end == run[-1].close
-                kind = "whole session" if not any(found) else "edge" if touches else "inside"
+                kind = "edge" if touches else "inside"
+                if not any(found):
+                    kind = "whole session" if nothing else "incomplete"
                 gaps.append(Gap(session.date, begin, end, len(run), kind))
         return coverage, gaps
+
+
+def differences(old: dict[int, Bar], new: dict[int, Bar]) -> tuple[int, int, int]:
+    """How many bars are inserted, revised and deleted when one set of them becomes another."""
+    return (
+        len(new.keys() - old.keys()),
+        sum(new[start].kept() != old[start].kept() for start in new.keys() & old.keys()),
+        len(old.keys() - new.keys()),
+    )
+
+
+def added(counts: Iterable[tuple[int, int, int]]) -> tuple[int, int, int]:
+    inserted, revised, deleted = (sum(column) for column in zip((0, 0, 0), *counts, strict=True))
+    return inserted, revised, deleted
 
 
 def _runs(slots: list[Slot], found: list[bool]) -> list[list[Slot]]:
@@ -751,6 +867,12 @@ class Model:
             for text, counts in (done or {}).items():
                 total[text] = [sum(pair) for pair in zip(total.get(text, (0, 0, 0)), counts, strict=True)]
         return {text: tuple(counts) for text, counts in total.items() if any(counts)} if worked else None
+
+    def edit(self, calendar: Calendar, clock: int) -> tuple[int, int, int]:
+        """Change a calendar; bars inserted, revised and deleted over all symbols of it. All move, or (raising) none."""
+        symbols = [symbol for symbol in self.symbols.values() if symbol.calendar.name == calendar.name]
+        placed = [symbol.placed_on(calendar) for symbol in symbols]
+        return added(symbol.move_to(calendar, bars, clock) for symbol, bars in zip(symbols, placed, strict=True))
 
     def bars(self) -> set[tuple[object, ...]]:
         """The view ``bars`` but for batch_id."""

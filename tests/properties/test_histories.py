@@ -1,7 +1,8 @@
 """Random histories: after every step the store shows what a plain Python model of the design shows.
 
-``HYPOTHESIS_PROFILE=long`` or ``BARHOUSE_HISTORIES=500`` runs more of them, each time others; the default ones are the
-same every time. A failing history prints its steps; keep it as a named test in ``test_regressions.py``.
+``BARHOUSE_HISTORIES=500`` runs that many, ``BARHOUSE_SEED=7`` others than those of seed 0. They are run in parts, each
+with a seed that is in the test's name, so that one part can be run again by itself. A failing history prints its
+steps; keep it as a named test in ``test_regressions.py``.
 """
 
 from __future__ import annotations
@@ -9,16 +10,16 @@ from __future__ import annotations
 import itertools
 import os
 import random
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import hypothesis.strategies as st
 import oracle
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, seed, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from oracle import SECOND, Length, Row
-from world import BASES, LONG_WINDOWS, STYLES, WINDOWS, Window, World, calendar, priced
+from world import BASES, LONG_WINDOWS, OWN_CALENDARS, STYLES, WINDOWS, Window, World, calendar, priced
 
 MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
 NAMES = ("A", "B", "C")
@@ -209,15 +210,17 @@ class Histories(RuleBasedStateMachine):
         count=counts,
         sides=st.sampled_from(["both", "start", "end"]),
         shift=st.sampled_from([0, -1, 1]),
+        rewind=st.sampled_from([False, False, True]),
         then=afterwards,
     )
-    def delete(self, pick: int, place: int, count: int, sides: str, shift: int, then: str) -> None:
+    def delete(self, pick: int, place: int, count: int, sides: str, shift: int, rewind: bool, then: str) -> None:
         self.world.hasty = then != ""
         name, starts = self._bars(pick)
         first = place % len(starts)
         last = min(first + count, len(starts)) - 1
         begin, end = starts[first] + shift * SECOND, starts[last] + SECOND
-        self.world.delete(name, begin if sides != "end" else None, end if sides != "start" else None)
+        bounds = (begin if sides != "end" else None, end if sides != "start" else None)
+        self.world.delete(name, *bounds, rewind=rewind)
         self._then(then, place)
 
     def _then(self, what: str, place: int) -> None:
@@ -277,6 +280,22 @@ class Histories(RuleBasedStateMachine):
         elif what == "purge revisions" and self.world.past:
             self.world.purge_revisions(self.world.past[pick % len(self.world.past)][0])
 
+    @precondition(lambda self: self.windows)
+    @rule(what=st.sampled_from(["edit", "end session", "edit", "end session of one", "refresh"]), pick=places)
+    def sessions_change(self, what: str, pick: int) -> None:
+        used = [window.calendar for window in self.windows.values() if window.calendar in OWN_CALENDARS]
+        if what == "refresh":
+            self.world.refresh_calendar(sorted(WINDOWS)[pick % len(WINDOWS)])
+        elif what == "edit" and used:
+            edited = used[pick % len(used)]
+            if not self.world.has_purged(edited):
+                self.world.edit_calendar(edited, pick % len(OWN_CALENDARS[edited]))
+        else:
+            name = self._name(pick)
+            window = self.windows[name]
+            day = window.first + timedelta(days=pick % ((window.last - window.first).days + 1))
+            self.world.end_session(day, [name] if what == "end session of one" else None)
+
     # -- picking
 
     def _name(self, pick: int) -> str:
@@ -298,27 +317,22 @@ class Histories(RuleBasedStateMachine):
         return ends[place % len(ends)]
 
 
-#: Histories are run in parts, so that several processes can share them.
-PARTS = 4
+#: How many histories a part has: parts are shared by several processes.
+PART = 25
+HISTORIES = int(os.environ.get("BARHOUSE_HISTORIES", "50"))
+SEED = int(os.environ.get("BARHOUSE_SEED", "0"))
 
 
-def profile() -> settings:
-    long = os.environ.get("HYPOTHESIS_PROFILE") == "long"
-    asked = os.environ.get("BARHOUSE_HISTORIES")
-    return settings(
-        max_examples=-(-int(asked or (500 if long else 60)) // PARTS),
-        stateful_step_count=20 if long else 8,
-        derandomize=not (long or asked),
+@pytest.mark.parametrize("part", range(-(-HISTORIES // PART)), ids=lambda part: f"seed{SEED}-part{part}")
+def test_any_history_shows_what_the_model_shows(blank_store: Path, tmp_path: Path, part: int) -> None:
+    machine = type("Part", (Histories,), {"folder": tmp_path, "blank": blank_store})
+    several = settings(
+        max_examples=min(PART, HISTORIES - part * PART),
+        stateful_step_count=8,
         database=None,
         deadline=None,
         print_blob=True,
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )
-
-
-@pytest.mark.parametrize("part", range(PARTS))
-def test_any_history_shows_what_the_model_shows(blank_store: Path, tmp_path: Path, part: int) -> None:
-    # Without randomness the steps follow from the name of the class.
-    machine = type(f"Histories{part}", (Histories,), {"folder": tmp_path, "blank": blank_store})
-    run_state_machine_as_test(machine, settings=profile())
+    run_state_machine_as_test(seed(SEED * 10_000 + part)(machine), settings=several)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import oracle
@@ -18,19 +19,51 @@ from oracle import SECOND, Length, Row, Symbol
 
 from coordinator import DataProcessor, SessionCoordinator
 from store import open_store
-from store.errors import InputError, RejectedBarsError
+from store.errors import CalendarError, InputError, RejectedBarsError
 
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2025, 12, 31)
 
-#: Calendars of the random walk. A calendar of one's own is added here, with its sessions in `oracle.Calendar` and
-#: its definition in ``OWN_CALENDARS``, for `template` to add it to the store.
+#: Calendars of one's own: LUNCH has a break, holidays and an early close; NIGHT spans midnight, also when the clock
+#: changes. The first definition of each is the one it has at first, the others are what it is changed to.
+OWN_CALENDARS: dict[str, list[dict[str, Any]]] = {
+    "LUNCH": [
+        lunch := {
+            "timezone": "Europe/Berlin",
+            "open": "09:00",
+            "close": "17:30",
+            "break_": "12:00-13:00",
+            "holidays": ["2024-03-29", "2024-04-01"],
+            "early_closes": {"2024-03-28": "14:00"},
+        },
+        lunch | {"holidays": ["2024-03-29"]},
+        lunch | {"break_": "11:30-12:30"},
+        {key: value for key, value in lunch.items() if key != "break_"},
+        lunch | {"close": "17:00"},
+        lunch | {"open": "08:00"},
+        lunch | {"weekdays": "mon-sat"},
+        lunch | {"early_closes": {"2024-03-28": "12:00", "2024-04-03": "11:00"}},
+        lunch | {"holidays": ["2024-01-02", "2024-02-29", "2024-03-29", "2024-04-01", "2024-04-03"]},
+    ],
+    "NIGHT": [
+        night := {"timezone": "America/New_York", "open": "17:00", "close": "17:00"},
+        night | {"close": "16:00"},
+        night | {"open": "18:00"},
+        night | {"break_": "22:00-23:00"},
+        night | {"weekdays": "mon-thu"},
+        night | {"holidays": ["2024-01-01", "2024-03-12"]},
+        night | {"early_closes": {"2024-03-11": "12:00", "2024-03-12": "23:30"}},
+    ],
+}
+
+#: Calendars of the random walk.
 CALENDARS: dict[str, Callable[[], oracle.Calendar]] = {
     "XNYS": lambda: oracle.exchange("XNYS", FIRST_DAY, LAST_DAY),
     "XHKG": lambda: oracle.exchange("XHKG", FIRST_DAY, LAST_DAY),
     "CMES": lambda: oracle.exchange("CMES", FIRST_DAY, LAST_DAY),
     "24/7": lambda: oracle.around_the_clock(FIRST_DAY, LAST_DAY),
+    "LUNCH": lambda: own_calendar("LUNCH", 0),
+    "NIGHT": lambda: own_calendar("NIGHT", 0),
 }
-OWN_CALENDARS: dict[str, dict[str, object]] = {}
 
 _BAR_TEXT = (
     "bar_start, bar_end, session_date, open, high, low, close, volume, trade_count, vwap, "
@@ -61,12 +94,18 @@ def calendar(name: str) -> oracle.Calendar:
     return CALENDARS[name]()
 
 
+@functools.cache
+def own_calendar(name: str, number: int) -> oracle.Calendar:
+    """A calendar of one's own by one of its definitions."""
+    return oracle.own(name, FIRST_DAY, LAST_DAY, OWN_CALENDARS[name][number])
+
+
 def template(path: Path) -> Path:
     """Make a store that knows every calendar already; histories start from copies of it."""
     with open_store(path, clock=lambda: datetime(2023, 1, 1, tzinfo=oracle.UTC)) as store:
         coordinator = SessionCoordinator(store)
-        for name, definition in OWN_CALENDARS.items():
-            coordinator.add_calendar(name, **definition)
+        for name, definitions in OWN_CALENDARS.items():
+            coordinator.add_calendar(name, **definitions[0])
         for number, name in enumerate(CALENDARS):
             coordinator.register(f"T{number}", intervals=["1d"], calendar=name, base="1d")
             coordinator.remove_symbol(f"T{number}")
@@ -82,6 +121,7 @@ class World:
         self.sound = True  # no step has failed
         self.hasty = False
         self.model = oracle.Model()
+        self.calendars = {name: calendar(name) for name in CALENDARS}
         self.past: list[tuple[datetime, set[tuple[object, ...]]]] = []
         self.born: dict[str, int] = {}  # how long the past was when a symbol was registered
         self._open()
@@ -110,7 +150,7 @@ class World:
         )
         if name not in self.model.symbols:
             self.born[name] = len(self.past)
-        symbol = self.model.symbols.setdefault(name, Symbol(calendar(calendar_name), base, closing_bar))
+        symbol = self.model.symbols.setdefault(name, Symbol(self.calendars[calendar_name], base, closing_bar))
         for text in derived:
             symbol.add_interval(text)
         self.check()
@@ -156,7 +196,7 @@ class World:
         self.check()
         return expected
 
-    def delete(self, name: str, start: int | None, end: int | None) -> int:
+    def delete(self, name: str, start: int | None, end: int | None, *, rewind: bool = False) -> int:
         self.sound = False
         symbol = self.model.symbols[name]
         batches = self._batches()
@@ -167,16 +207,73 @@ class World:
                 self.coordinator.delete_bars(name, symbol.base_text, *bounds)
             self.check()
             return 0
-        report = self.coordinator.delete_bars(name, symbol.base_text, *bounds)
+        report = self.coordinator.delete_bars(name, symbol.base_text, *bounds, rewind=rewind)
         deleted = symbol.delete(start, end)
         assert report.deleted == deleted
         if deleted:
-            self._check_batch(report.batch_id, 0, 0, 0, 0, deleted)
+            inserted, revised, gone = symbol.rewind() if rewind else (0, 0, 0)
+            self._check_batch(report.batch_id, inserted, revised, 0, 0, deleted + gone)
         else:
             assert report.batch_id is None
             assert self._batches() == batches
         self.check()
         return deleted
+
+    def end_session(self, day: date, names: Sequence[str] | None = None) -> None:
+        self.sound = False
+        batches = self._batches()
+        chosen = sorted(self.model.symbols) if names is None else names
+        moved = [
+            name
+            for name in chosen
+            if (session := self.model.symbols[name].calendar.by_date.get(day)) is not None
+            and self.model.symbols[name].end_session(session)
+        ]
+        assert self.coordinator.end_session(day, names) == moved
+        assert self._batches() == batches
+        self.check()
+
+    def has_purged(self, calendar_name: str) -> bool:
+        """Whether bars of a calendar were purged: then what a change of it means for final bars is open."""
+        return any(
+            one.retained is not None
+            for symbol in self.model.symbols.values()
+            if symbol.calendar.name == calendar_name
+            for one in (symbol, *symbol.derived.values())
+        )
+
+    def edit_calendar(self, name: str, number: int) -> None:
+        """Give a calendar of one's own another of its definitions; it is refused where a bar would lose its place."""
+        self.sound = False
+        batches = self._batches()
+        changed = own_calendar(name, number)
+        if changed is self.calendars[name]:
+            assert self.coordinator.add_calendar(name, **OWN_CALENDARS[name][number]).batch_id is None
+            assert self._batches() == batches
+            self.check()
+            return
+        try:
+            expected = self.model.edit(changed, self.now - oracle.GRACE)
+        except oracle.Misplaced:
+            with pytest.raises(CalendarError, match="without a place"):
+                self.coordinator.add_calendar(name, **OWN_CALENDARS[name][number])
+            assert self._batches() == batches
+            self.check()
+            return
+        self.calendars[name] = changed
+        report = self.coordinator.add_calendar(name, **OWN_CALENDARS[name][number])
+        inserted, revised, deleted = expected
+        self._check_batch(report.batch_id, inserted, revised, 0, 0, deleted)
+        self.check()
+
+    def refresh_calendar(self, name: str) -> None:
+        """Compare a calendar with the one it was computed from: nothing differs."""
+        self.sound = False
+        batches = self._batches()
+        report = self.coordinator.refresh_calendar(name)
+        assert (report.batch_id, report.changes) == (None, ())
+        assert self._batches() == batches
+        self.check()
 
     def remove(self, name: str, *, purge: bool = False) -> None:
         self.sound = False
@@ -411,6 +508,8 @@ WINDOWS = {
     "XHKG": [(date(2024, 2, 7), date(2024, 2, 15)), (date(2024, 12, 23), date(2025, 1, 3))],
     "CMES": [(date(2024, 3, 8), date(2024, 3, 12)), (date(2024, 11, 27), date(2024, 12, 3))],
     "24/7": [(date(2024, 2, 27), date(2024, 3, 4)), (date(2024, 3, 30), date(2024, 4, 2))],
+    "LUNCH": [(date(2024, 3, 27), date(2024, 4, 4)), (date(2023, 12, 29), date(2024, 1, 4))],
+    "NIGHT": [(date(2024, 3, 7), date(2024, 3, 13)), (date(2023, 12, 28), date(2024, 1, 3))],
 }
 LONG_WINDOWS = {name: [(date(2023, 12, 20), date(2024, 3, 20))] for name in WINDOWS}
 BASES = {
@@ -418,4 +517,6 @@ BASES = {
     "XHKG": ["30m", "15m", "1h", "1m", "1d", "1w"],
     "CMES": ["30m", "1h", "4h", "50m", "1d", "1mo"],
     "24/7": ["1h", "30m", "4h", "50m", "1d", "3d"],
+    "LUNCH": ["30m", "15m", "1h", "45m", "1d", "2d", "1w"],
+    "NIGHT": ["1h", "30m", "2h", "90m", "1d", "1w", "1mo"],
 }
