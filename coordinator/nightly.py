@@ -87,6 +87,7 @@ def _begin(store: SessionStore, config: JobConfig) -> _Job:
     with store.transaction() as transaction:
         run.recover(transaction)
         before = next(iter(run.runs(transaction, mode="nightly", name=config.name)), None)
+        cursor = before and before.cursor
         if before is not None and before.state not in ("done", "closed", "running") and before.position is not None:
             same = before.config == asked
             log.warning(
@@ -109,9 +110,10 @@ def _begin(store: SessionStore, config: JobConfig) -> _Job:
             "nightly",
             config.name,
             asked,
+            cursor=cursor,
             position={"after": newest, "files_loaded": 0, "problems": []},
         )
-        return _Job(store, config, begun.run_id, False, newest, None)
+        return _Job(store, config, begun.run_id, False, newest, cursor)
 
 
 def _carry_out(job: _Job, coordinator: SessionCoordinator, progress: Progress, started_at: datetime) -> JobReport:

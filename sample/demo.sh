@@ -1,24 +1,14 @@
-# The main job, on real data: one file of minute bars in, longer bars out in SQL.
+# The main job, on real data: vendors' files in, longer bars out in SQL.
 # Run by `make demo`; each command is shown before what it says.
 set -ev
 
 export BARHOUSE_STORE=demo.duckdb
 
-barhouse init
+# What the job would do.
+barhouse check sample/demo.toml
 
-# What is wanted. What must be loaded for it follows, unless the source has only one interval.
-barhouse register SPY --calendar XNYS --intervals 1m,5m,15m,1h,1d
-
-barhouse register BTC-USD --calendar 24/7 --intervals 1h,4h,1d,1w --base 1h
-
-# Vendors' files as they came; times without a zone are never guessed at.
-barhouse load sample/spy_1m_2020-12-15_18.csv --symbol SPY --interval 1m --timezone America/New_York
-
-barhouse load sample/btcusd_1h_2017_2019.csv --symbol BTC-USD --interval 1h --timezone UTC \
-    --skip-rows 1 --timestamp-format '%Y-%m-%d %I-%p' --volume-column volume_btc
-
-# Derive what is waiting.
-barhouse process
+# Register, load, derive, verify: what a scheduler runs every night. The exit code says how it went.
+barhouse run sample/demo.toml
 
 # What there is now, and SPY's days.
 barhouse status
