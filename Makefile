@@ -44,7 +44,7 @@ bench-report: $(VENV)/.bench-installed ## the same with ten times the history to
 	$(BIN)/python -m tests.benchmarks --scale 10 --report $(ARGS)
 
 clean: ## remove what make made, the demo's store included
-	rm -rf $(VENV) .venv-lowest build dist demo.duckdb* .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-lowest .venv-orchestrator build dist demo.duckdb* .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	rm -rf .import_linter_cache .grimp_cache
 	find store coordinator migrations tests -name __pycache__ -prune -exec rm -rf {} +
 

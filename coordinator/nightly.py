@@ -87,7 +87,7 @@ def _begin(store: SessionStore, config: JobConfig) -> _Job:
     with store.transaction() as transaction:
         run.recover(transaction)
         before = next(iter(run.runs(transaction, mode="nightly", name=config.name)), None)
-        cursor = before and before.cursor
+        cursor = None if before is None else before.cursor
         if before is not None and before.state not in ("done", "closed", "running") and before.position is not None:
             same = before.config == asked
             log.warning(
