@@ -69,6 +69,8 @@ class Plan:
         cls, store: SessionStore, request: Request, name: str | None, *, restart: bool
     ) -> tuple[Plan, Run | None]:
         """Plan a backtest; with a name, begin its run or take up the one that has not come to its end."""
+        if name is not None and store.read_only:
+            raise StoreError("a store that was opened only to be read cannot record a run; leave out name=")
         if name is not None and not restart:
             with store.transaction() as transaction:
                 run.recover(transaction)
@@ -77,8 +79,6 @@ class Plan:
                     _check_same(before[0], request)
                     return cls._kept(transaction, request, before[0]), run.take_up(transaction, before[0].run_id)
         if store.read_only:
-            if name is not None:
-                raise StoreError("a store that was opened only to be read cannot record a run; leave out name=")
             with store.reading() as transaction:
                 if _work_waits(transaction, store.now()):
                     raise InputError("derived bars wait to be processed; run DataProcessor(store).process() first")

@@ -11,7 +11,17 @@ import sys
 
 import click
 
-from coordinator import cli_calendar, cli_care, cli_compact, cli_job, cli_read, cli_retention, cli_verify, cli_write
+from coordinator import (
+    cli_backtest,
+    cli_calendar,
+    cli_care,
+    cli_compact,
+    cli_job,
+    cli_read,
+    cli_retention,
+    cli_verify,
+    cli_write,
+)
 from coordinator.cli_errors import MEANINGS, Commands, ExitCode, in_options
 from coordinator.cli_shared import DEFAULT_STORE, Settings
 
@@ -81,6 +91,7 @@ for _one in (
     *cli_calendar.COMMANDS,
     *cli_care.COMMANDS,
     *cli_compact.COMMANDS,
+    *cli_backtest.COMMANDS,
 ):
     cli.add_command(_one)
 
