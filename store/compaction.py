@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from store.engine import Database
 from store.errors import InputError, StoreError
+from store.failures import failure_of
 from store.models import CompactReport
 from store.opening import SCHEMA_VERSION, attached, open_database
 from store.snapshot import sync_file, sync_folder
@@ -74,7 +75,8 @@ def compact(
             with attached(new, file, _OLD):
                 return _compact(_Copying(new), file, part, progress)
         except (duckdb.Error, OSError) as error:
-            raise StoreError(f"compacting {file} failed, it is as it was: {error}") from error
+            failed = StoreError(f"compacting {file} failed, it is as it was: {error}")
+            raise failure_of(error, str(file)) or failed from error
         finally:
             new.close()
     finally:

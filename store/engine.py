@@ -11,7 +11,7 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,9 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from store.dialect import ConnectionWrapper
-from store.errors import InputError, StoreClosedError, StoreError
+from store.errors import InputError, StoreClosedError, StoreError, StoreHeldError
+from store.failures import breaks, broken, failure_of
+from store.own_file import Lock, refuse_own
 from store.sql import statement
 
 Clock = Callable[[], datetime]
@@ -45,13 +47,14 @@ class Transaction:
         The opening of the store it belongs to, and its process.
     """
 
-    def __init__(self, connection: sa.Connection, clock: Clock, owner: str, pid: int) -> None:
+    def __init__(self, connection: sa.Connection, database: Database) -> None:
         self.connection = connection
-        self.clock = clock
-        self.owner = owner
-        self.pid = pid
-        self.now = clock()
+        self.clock = database.clock
+        self.owner = database.owner
+        self.pid = database.pid
+        self.now = self.clock()
         self.failure: BaseException | None = None
+        self._place = database.place
         self._raw: duckdb.DuckDBPyConnection = connection.connection.driver_connection  # type: ignore[assignment]
 
     def run(self, name: str, parameters: dict[str, Any] | None = None, /, **places: object) -> list[tuple[Any, ...]]:
@@ -68,7 +71,13 @@ class Transaction:
     def execute(self, text: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Run SQL text inside this transaction; returns its rows, read to the end."""
         # Read to the end always: DuckDB 2.0 streams, and an unfinished result blocks the connection.
-        return self._raw.execute(text, parameters or {}).fetchall()
+        try:
+            return self._raw.execute(text, parameters or {}).fetchall()
+        except duckdb.Error as error:
+            failure = failure_of(error, self._place)
+            if failure is None:
+                raise
+            raise failure from error
 
     def one(self, name: str, parameters: dict[str, Any] | None = None, /, **places: object) -> tuple[Any, ...]:
         """Run a statement that gives exactly one row."""
@@ -110,6 +119,8 @@ class Database:
         self.read_only = read_only
         self.clock = clock
         self._root = root
+        self._lock = Lock(path, read_only=read_only) if path else None
+        self._broken_by: BaseException | None = None
         self.closed = False
         self._write_lock = threading.RLock()
         self._current: Transaction | None = None
@@ -132,13 +143,48 @@ class Database:
             In a fork of the process that opened the store.
         """
         if self.closed:
-            raise StoreClosedError(f"the store {self.path or ':memory:'} was closed; open it again with open_store()")
+            raise StoreClosedError(f"the store {self.place} was closed; open it again with open_store()")
         if self.pid != os.getpid():
             raise StoreError(
-                f"the store {self.path or ':memory:'} was opened by process {self.pid}, of which this one is a fork; "
+                f"the store {self.place} was opened by process {self.pid}, of which this one is a fork; "
                 f"open stores after forking, or start processes with the method 'spawn'"
             )
+        if self._broken_by is not None:
+            raise broken(self.place, self._broken_by) from self._broken_by
         return self._root
+
+    @property
+    def place(self) -> str:
+        """The file, for a message."""
+        return str(self.path or ":memory:")
+
+    def _have_lock(self) -> None:
+        """Take the lock on the file again if something in this process has ended it."""
+        if self._lock is None:
+            return
+        try:
+            self._lock.renew()
+            if not self.read_only and identity_of(self.path) != self.identity:  # type: ignore[arg-type]
+                raise StoreHeldError(
+                    f"{self.path} is another file than the one that was opened: replaced or removed; nothing more "
+                    f"is written here: close the store and open it again"
+                )
+        except StoreHeldError as error:
+            self._broken_by = error
+            raise
+
+    @contextmanager
+    def explaining(self) -> Iterator[None]:
+        """Tell failures of the machine as errors of the store, and remember those after which nothing goes."""
+        try:
+            yield
+        except BaseException as error:
+            if breaks(error):
+                self._broken_by = self._broken_by or error
+            failure = failure_of(error, self.place)
+            if failure is None:
+                raise
+            raise failure from error
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -159,15 +205,17 @@ class Database:
                     raise
                 return
             _ = self.root  # closed in the meantime?
-            with self.engine.connect() as connection:
+            self._have_lock()
+            with self.explaining(), self.engine.connect() as connection:
                 try:
                     connection.begin()
-                    transaction = self._current = Transaction(connection, self.clock, self.owner, self.pid)
+                    transaction = self._current = Transaction(connection, self)
                     yield transaction
                     if transaction.failure is not None:
                         raise StoreError(
                             "a part of this transaction failed, so nothing of it was written"
                         ) from transaction.failure
+                    self._have_lock()
                     connection.commit()
                 except BaseException as error:
                     _roll_back(connection, error)
@@ -187,9 +235,9 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
         """Give one consistent view for several statements, which may make temporary tables; nothing is written."""
-        with self._reader(), self.engine.connect() as connection:
+        with self._reader(), self.explaining(), self.engine.connect() as connection:
             connection.begin()
-            yield Transaction(connection, self.clock, self.owner, self.pid)
+            yield Transaction(connection, self)
 
     def query(self, text: str, parameters: dict[str, Any] | list[Any] | None = None) -> pa.Table:
         """Read with one SQL statement, in a read-only transaction of a connection of its own.
@@ -197,17 +245,23 @@ class Database:
         Raises
         ------
         InputError
-            When the statement does anything but read, or there is more or less than one. A read-only transaction
-            alone would let through what ends it, and settings and attached files that outlive it.
+            When the statement does anything but read, or there is more or less than one, or it names the store's
+            own file. A read-only transaction alone would let through what ends it, and settings and attached files
+            that outlive it.
         """
-        with self._reader() as cursor:
+        with self._reader() as cursor, self.explaining():
             _check_reads(cursor.extract_statements(text))
+            if self.path is not None:
+                refuse_own(text, parameters, self.path)
             cursor.execute("BEGIN TRANSACTION READ ONLY")
-            relation = cursor.sql(text, params=parameters) if parameters else cursor.sql(text)
             try:
-                return relation.to_arrow_table() if relation is not None else pa.table({})
+                relation = cursor.sql(text, params=parameters) if parameters else cursor.sql(text)
+                try:
+                    return relation.to_arrow_table() if relation is not None else pa.table({})
+                finally:
+                    del relation  # an error's traceback would keep it, and with it the file
             finally:
-                del relation  # an error's traceback would keep it, and with it the file
+                self._have_lock()  # the query may have named the file in a way that was not seen
 
     @contextmanager
     def _reader(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -233,11 +287,26 @@ class Database:
             with self._readers_changed:
                 self.closed = True
                 self._readers_changed.wait_for(lambda: self._reader_count == 0)
+            if self._lock is not None:
+                self._leave_alone_what_is_lost()
             self._root.close()
+            if self._lock is not None:
+                self._lock.release()
+
+    def _leave_alone_what_is_lost(self) -> None:
+        """Write nothing at the end into a file that is another process's by now."""
+        try:
+            self._have_lock()
+        except StoreHeldError:
+            with suppress(duckdb.Error):
+                self._root.execute("PRAGMA disable_checkpoint_on_shutdown")
 
 
 def _roll_back(connection: sa.Connection, error: BaseException) -> None:
     """Roll back because of an error, which stays the one that is raised whatever happens here."""
+    if breaks(error):
+        connection.invalidate()  # a broken database rolls nothing back
+        return
     try:
         connection.rollback()
     except Exception as second:

@@ -18,6 +18,9 @@
         ├── StoreHeldError        another process, or this one, already has the file open for writing
         ├── StoreVersionError     written by a newer Barhouse, or not a Barhouse store at all
         ├── StoreClosedError      used after ``close()``
+        ├── StoreFullError        no room left on a disk
+        ├── StoreMemoryError      the memory allowed was not enough
+        ├── StoreBrokenError      cannot go on after a failure: has to be opened again
         ├── RunActiveError        another run is going on in this store
         └── MigrationError        an upgrade failed; the file is as it was
 
@@ -100,6 +103,18 @@ class StoreClosedError(StoreError):
 
 class RunActiveError(StoreError):
     """Another run is going on in this store."""
+
+
+class StoreFullError(StoreError):
+    """There is no room left on a disk."""
+
+
+class StoreMemoryError(StoreError):
+    """The memory allowed was not enough."""
+
+
+class StoreBrokenError(StoreError):
+    """The store cannot go on after a failure; it has to be opened again."""
 
 
 class MigrationError(StoreError):

@@ -15,6 +15,7 @@ import duckdb
 
 from store.engine import Clock, Database, identity_of, wall_clock
 from store.errors import InputError, MigrationError, StoreError, StoreHeldError, StoreVersionError
+from store.failures import failure_of
 from store.sql import statement
 
 #: The schema this version reads and writes: Alembic's head. Known here so that opening an up-to-date store does
@@ -162,7 +163,7 @@ def connect(
     except duckdb.InvalidInputException as error:
         raise InputError(f"settings={settings!r} cannot be used: {error}") from error
     except duckdb.Error as error:
-        raise explained(place, str(error)) from error
+        raise failure_of(error, place) or explained(place, str(error)) from error
     # Global, so that every cursor has it too.
     root.execute("SET GLOBAL TimeZone = 'UTC'")
     return root

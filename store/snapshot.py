@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -13,7 +14,8 @@ from pathlib import Path
 import duckdb
 
 from store.engine import Database, identity_of
-from store.errors import InputError, StoreError
+from store.errors import InputError, StoreError, StoreFullError
+from store.failures import is_full
 
 # These run in a process of their own: closing a descriptor of the store's file here would end this process's lock
 # on it.
@@ -65,8 +67,26 @@ def copy_whole(database: Database, target: Path, part: Path, *, patience_seconds
     if identity_of(target) == database.identity:
         raise InputError(f"the copy {target} would be the store itself; name another file")
     with database.writers_held():
+        _check_room(database.path, target)
         _complete(database, database.path, patience_seconds)
         copy_synced(database.path, part, target)
+
+
+def _check_room(path: Path, target: Path) -> None:
+    """Refuse to begin what a full disk would end: DuckDB does not survive a checkpoint that fails."""
+    if not target.parent.is_dir():
+        return  # copying says so
+    log_file = path.with_name(f"{path.name}.wal")
+    waiting = log_file.stat().st_size if log_file.exists() else 0
+    needed = path.stat().st_size + waiting
+    if target.parent.stat().st_dev == path.parent.stat().st_dev:
+        needed += waiting
+    free = shutil.disk_usage(target.parent).free
+    if free < needed:
+        raise StoreFullError(
+            f"{target.parent} has room for {free:,} bytes, and a copy of {path} takes up to {needed:,}; make room, "
+            f"or name a file elsewhere"
+        )
 
 
 def copy_synced(source: Path, part: Path, target: Path) -> None:
@@ -86,7 +106,8 @@ def _apart(program: str, *files: Path, task: str) -> None:
     )
     if done.returncode != 0:
         why = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise StoreError(f"{task} failed: {why}")
+        failed = f"{task} failed: {why}"
+        raise StoreFullError(f"{failed}; make room, then do it again") if is_full(why) else StoreError(failed)
 
 
 def part_of(target: Path) -> Path:
@@ -115,7 +136,8 @@ def _complete(database: Database, path: Path, patience_seconds: float) -> None:
     deadline = time.monotonic() + patience_seconds
     while not database.read_only:
         try:
-            database.root.execute("CHECKPOINT")
+            with database.explaining():
+                database.root.execute("CHECKPOINT")
             break
         except duckdb.TransactionException as error:
             if time.monotonic() >= deadline:

@@ -32,6 +32,14 @@ def load(bench: Bench, minute: int, close: float = 10) -> None:
     bench.load_lines(line(f"{DAY} 09:{30 + minute}:00", close=close), timezone="America/New_York")
 
 
+def add_run(bench: Bench) -> None:
+    columns = "(run_id, mode, name, config, state, owner, pid, started_at, updated_at)"
+    with bench.store.transaction() as transaction:
+        transaction.execute(
+            f"INSERT INTO session_run {columns} VALUES (1, 'live', '', '{{}}', 'done', '', 0, now(), now())"
+        )
+
+
 def names(target: Path) -> list[str]:
     return sorted(one.name for one in target.parent.iterdir())
 
@@ -64,8 +72,7 @@ def test_nothing_is_written_when_nothing_changed(bench: Bench, target: Path) -> 
     again = bench.store.publish(target)
     assert (again.written, again.batch_id, again.committed_at) == (False, first.batch_id, first.committed_at)
     assert target.stat() == content
-    with bench.store.transaction() as transaction:
-        transaction.execute("INSERT INTO session_run VALUES (1, 'nightly', '{}', 'ended', NULL, now(), now())")
+    add_run(bench)
     assert bench.store.publish(target).written is False, "a run alone is nothing that analysts read"
     changes = (
         lambda: bench.store.register_symbol_data(SymbolSessionData.build("DIA", "1m")),
@@ -199,8 +206,7 @@ def test_a_backup_is_proven(bench: Bench, target: Path) -> None:
     assert seen and seen[-1][0] == seen[-1][1]
     again = bench.store.backup(target)
     assert (again.written, again.verified) == (False, None)
-    with bench.store.transaction() as transaction:
-        transaction.execute("INSERT INTO session_run VALUES (1, 'nightly', '{}', 'ended', NULL, now(), now())")
+    add_run(bench)
     assert bench.store.backup(target).written, "a backup has the runs too"
 
 
