@@ -75,8 +75,8 @@ def compact(
             with attached(new, file, _OLD):
                 return _compact(_Copying(new), file, part, progress)
         except (duckdb.Error, OSError) as error:
-            failed = StoreError(f"compacting {file} failed, it is as it was: {error}")
-            raise failure_of(error, str(file)) or failed from error
+            failure = failure_of(error, str(file)) or StoreError(str(error))
+            raise type(failure)(f"compacting {file} failed, it is as it was: {failure}") from error
         finally:
             new.close()
     finally:

@@ -24,7 +24,7 @@ from coordinator import DataProcessor, SessionCoordinator
 from coordinator.cli import cli
 from coordinator.cli_errors import ExitCode
 from store import compact, compaction, open_store
-from store.errors import InputError, StoreError, StoreHeldError
+from store.errors import InputError, StoreError, StoreFullError, StoreHeldError
 from store.tables import metadata
 
 SESSIONS = ("2024-11-26", "2024-11-27", "2024-11-29")
@@ -256,7 +256,10 @@ def test_a_failure_leaves_the_store_as_it_was(worn: Path, monkeypatch: pytest.Mo
         raise OSError(28, "No space left on device", str(file))
 
     monkeypatch.setattr(compaction, "sync_file", no_room)
-    with as_it_was(worn), pytest.raises(StoreError, match=r"compacting .* failed, it is as it was: .*No space left"):
+    with (
+        as_it_was(worn),
+        pytest.raises(StoreFullError, match=r"compacting .* failed, it is as it was: .*No space left.*make room"),
+    ):
         compact(worn)
 
 
