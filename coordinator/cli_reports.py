@@ -203,7 +203,11 @@ def repaired(report: RepairReport) -> str:
     if report.batch_id is None:
         return f"{verified(report.after, repaired=True)}; nothing was written"
     found = ", ".join(f"{count:,} {kind}" for kind, count in report.before.totals.items())
-    return f"found {found}\nrepaired: {_bars_changed(report)}\n{verified(report.after, repaired=True)}"
+    lines = [f"found {found}", f"repaired: {_bars_changed(report)}"]
+    if report.accepted:
+        batches = "1 batch" if report.accepted == 1 else f"{report.accepted:,} batches"
+        lines.append(f"accepted that bars or old values of {batches} are lost")
+    return "\n".join([*lines, verified(report.after, repaired=True)])
 
 
 def calendar_changed(report: CalendarReport, *, added: bool = True, dry_run: bool = False) -> str:

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 @click.option("-i", "--interval", "intervals", multiple=True, callback=split, metavar="LIST", help="Only these.")
 @session_range
 @click.option("--repair", is_flag=True, help="Derive again what differs, as one batch; for whole symbols.")
+@click.option(
+    "--accept-lost-history", is_flag=True, help="With --repair: write down which old values are lost for good."
+)
 @data_options
 @click.pass_context
 def verify(
@@ -42,6 +45,7 @@ def verify(
     start: date | None,
     end: date | None,
     repair: bool,
+    accept_lost_history: bool,
     form: str,
     output: Path | None,
 ) -> None:
@@ -51,10 +55,12 @@ def verify(
     """
     cli_output.check(form, output)
     settings: Settings = ctx.obj
+    if accept_lost_history and (symbols or not repair):
+        raise click.UsageError("--accept-lost-history goes with --repair, and for the whole store: leave out symbols")
     if repair:
         if intervals or start or end:
             raise click.UsageError("--repair goes for whole symbols; leave out --interval, --from and --to")
-        report = _repaired(settings, symbols)
+        report = _repaired(settings, symbols, accept_lost_history=accept_lost_history)
     else:
         with (
             opened(settings, read_only=True) as store,
@@ -68,12 +74,12 @@ def verify(
         ctx.exit(ExitCode.DIFFERENCES)
 
 
-def _repaired(settings: Settings, symbols: tuple[str, ...]) -> VerifyReport:
+def _repaired(settings: Settings, symbols: tuple[str, ...], *, accept_lost_history: bool) -> VerifyReport:
     from coordinator import SessionCoordinator
 
     with opened(settings) as store, progress_bar(settings, "repairing"):
         check_registered(store, symbols)
-        report = SessionCoordinator(store).repair(symbols or None)
+        report = SessionCoordinator(store).repair(symbols or None, accept_lost_history=accept_lost_history)
     cli_reports.say(cli_reports.repaired(report))
     return report.after
 

@@ -69,25 +69,45 @@ def drop_doubles(transaction: Transaction) -> None:
     transaction.run("rebuild.keep_singles")
 
 
-def repair(transaction: Transaction, names: Sequence[str] | None, grace: timedelta) -> RepairReport:
+def repair(
+    transaction: Transaction, names: Sequence[str] | None, grace: timedelta, *, accept_lost_history: bool
+) -> RepairReport:
     """Mend what can be derived again; see ``SessionCoordinator.repair``."""
     before = verification.verify(transaction, names, None, None, None)
-    if set(before.totals) <= {"impossible", "revision"}:
+    mendable = not set(before.totals) <= {"impossible", "revision"}
+    accepting = accept_lost_history and "revision" in before.totals
+    if not (mendable or accepting):
         return RepairReport(batch_id=None, before=before, after=before)
     batch = Batch.begin(transaction, "repair")
-    transaction.run("rebuild.symbols_named", {"symbols": names})
-    drop_doubles(transaction)
-    rebuild(transaction, batch, clock=transaction.now - grace)
-    batch.write(transaction)
+    if mendable:
+        transaction.run("rebuild.symbols_named", {"symbols": names})
+        drop_doubles(transaction)
+        rebuild(transaction, batch, clock=transaction.now - grace)
+    accepted = _accept_losses(transaction, batch) if accepting else 0
+    if not accepting:
+        batch.write(transaction)
     after = verification.verify(transaction, names, None, None, None)
     return RepairReport(
         batch_id=batch.batch_id,
         inserted=batch.inserted,
         revised=batch.revised,
         deleted=batch.deleted,
+        accepted=accepted,
         before=before,
         after=after,
     )
+
+
+def _accept_losses(transaction: Transaction, batch: Batch) -> int:
+    """Write the batch, and with it what history lacks; returns of how many batches."""
+    identity = {"batch_id": batch.batch_id}
+    transaction.run("accept.contradicting")
+    transaction.run("accept.drop_contradicting")
+    transaction.run("accept.restore_batches", {**identity, "now": transaction.now})
+    batch.write(transaction)
+    transaction.run("accept.note_losses", identity)
+    (count,) = transaction.one("accept.count_losses", identity)
+    return int(count)
 
 
 def _refuse_misplaced(transaction: Transaction) -> None:

@@ -247,17 +247,26 @@ class SessionCoordinator(StreamRegistrar):
         with self._store.transaction() as transaction:
             return calendar_changes.refresh(transaction, name, self._grace, apply=apply)
 
-    def repair(self, symbols: Iterable[str] | None = None) -> RepairReport:
+    def repair(self, symbols: Iterable[str] | None = None, *, accept_lost_history: bool = False) -> RepairReport:
         """Mend what ``verify`` finds and can be derived again, as one batch.
 
         Bars that are there twice become one, base bars go where the calendar has them, watermarks move to the last
         bar, and everything derived is computed again. What cannot be derived again (a base bar with wrong prices,
         a lost revision) is in the report's ``after``.
+
+        Parameters
+        ----------
+        accept_lost_history
+            Also write down, with the same batch, which bars and revisions of the past are lost for good, so that
+            ``verify`` misses them no longer: from then on it proves what is left. Old values that contradict each
+            other are given up. For the whole store.
         """
         names = None if symbols is None else names_of(symbols)
+        if accept_lost_history and names is not None:
+            raise InputError("accept_lost_history is for the whole store; leave out symbols")
         self._store.intervals(names)  # says which symbol is unknown
         with self._store.transaction() as transaction:
-            return rebuilding.repair(transaction, names, self._grace)
+            return rebuilding.repair(transaction, names, self._grace, accept_lost_history=accept_lost_history)
 
     def remove_symbol(self, symbol: str, *, purge: bool = False) -> DeleteReport:
         """Strike a symbol off. Its bars become history (``revisions``, ``bars_as_of``); its name is free again.

@@ -356,6 +356,7 @@ class RepairReport(_Report):
     inserted: int = 0
     revised: int = 0
     deleted: int = 0
+    accepted: int = Field(default=0, description="batches of which bars or revisions were accepted as lost")
     before: VerifyReport
     after: VerifyReport
 

@@ -155,7 +155,8 @@ gap = Table(
     Column("incomplete_count", sa.Integer, nullable=False),  # of those missing, how many are there but lack base bars
 )
 
-# What retention took from history, by whose it was: with it, bars and revisions account for every batch.
+# What retention took from history, or was accepted as lost, by whose it was: with it, bars and revisions account for
+# every batch.
 purge = Table(
     "purge",
     metadata,

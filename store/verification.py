@@ -25,7 +25,7 @@ _ADVICE: dict[DifferenceKind, str] = {
     "gap": "repair counts it again",
     "quality": "repair computes it again",
     "watermark": "repair moves it to the last bar",
-    "revision": "what was lost cannot be derived again; restore a backup if history matters",
+    "revision": "what was lost cannot be derived again; restore a backup, or let repair accept the loss",
 }
 
 

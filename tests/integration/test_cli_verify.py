@@ -96,6 +96,17 @@ def test_repair_says_what_it_cannot_mend(planted: Line, tmp_path: Path) -> None:
     assert "--repair" not in result.stderr
 
 
+def test_lost_history_is_accepted_when_asked_for(filled: Line, tmp_path: Path) -> None:
+    own = copied(filled, tmp_path)
+    behind_its_back(own, "UPDATE batch SET deleted = deleted + 1 WHERE kind = 'process'")
+    assert "revision" in own("verify", "--repair", expected=ExitCode.DIFFERENCES).stderr
+    result = own("verify", "--repair", "--accept-lost-history")
+    assert "\naccepted that bars or old values of 1 batch are lost\n" in result.stderr
+    assert own("verify").stderr.endswith(": all as recomputed\n")
+    for wrong in (["--accept-lost-history"], ["--repair", "--accept-lost-history", "SPY"]):
+        assert "goes with --repair" in own("verify", *wrong, expected=ExitCode.USAGE).stderr
+
+
 def test_repair_goes_for_whole_symbols_that_are_there(filled: Line) -> None:
     assert "leave out --interval" in filled("verify", "--repair", "-i", "1m", expected=ExitCode.USAGE).stderr
     assert "'SPX' is not registered" in filled("verify", "--repair", "SPX", expected=ExitCode.BAD_INPUT).stderr

@@ -144,6 +144,51 @@ def test_what_cannot_be_derived_again_is_found_and_said(planted: Path, name: str
         assert all(one.advice for one in mended.after.differences)
 
 
+LOST = {
+    "a missing revision": BEYOND["a missing revision"][0],
+    "all revisions": "DELETE FROM bar_revision",
+    "a missing derived bar": PLANTS["a missing derived bar"][0],
+    "a duplicated base bar": PLANTS["a duplicated base bar"][0],
+    "a bar that nothing gives": PLANTS["a bar that nothing gives"][0],
+    "revisions replaced too early": "UPDATE bar_revision SET replaced_by = 1",
+    "a revision replaced too late": "UPDATE bar_revision SET replaced_by = replaced_by + 1",
+    "a revision from the future": "UPDATE bar_revision SET batch_id = 4, replaced_by = 5",
+    "a revision twice": "INSERT INTO bar_revision SELECT * FROM bar_revision",
+    "a batch": "DELETE FROM batch WHERE batch_id = 3",
+    "the first batches": "DELETE FROM batch WHERE batch_id < 3",
+    "the last batch": "DELETE FROM batch WHERE batch_id = (SELECT max(batch_id) FROM batch)",
+}
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_lost_history_can_be_accepted_once_and_then_what_is_left_is_proven(
+    sound: Path, planted: Path, name: str
+) -> None:
+    plant(planted, LOST[name])
+    with open_store(planted) as store, open_store(sound, read_only=True) as right:
+        assert "revision" in store.verify().totals
+        coordinator = SessionCoordinator(store)
+        report = coordinator.repair(accept_lost_history=True)
+        assert report.after.sound, str(report.after)
+        assert report.accepted or "batch" in name or "duplicated" in name
+        assert store.sql(BARS).equals(right.sql(BARS))
+        assert coordinator.repair(accept_lost_history=True).batch_id is None
+        (batch,) = store.sql(f"FROM batches WHERE batch_id = {report.batch_id}").to_pylist()
+        assert batch["kind"] == "repair"
+        for moment in store.sql("SELECT committed_at FROM batches")["committed_at"].to_pylist():
+            starts = store.sql("SELECT symbol, interval, bar_start FROM bars_as_of($moment)", {"moment": moment})
+            assert len(set(map(str, starts.to_pylist()))) == len(starts)
+        left = len(store.sql("FROM revisions"))
+    plant(planted, "DELETE FROM bar_revision WHERE batch_id = (SELECT min(batch_id) FROM bar_revision)")
+    with open_store(planted) as store:
+        assert store.verify().sound == (left == 0), "what is lost after that is missed"
+
+
+def test_history_is_accepted_as_lost_for_the_whole_store(planted: Path) -> None:
+    with open_store(planted) as store, pytest.raises(InputError, match="whole store"):
+        SessionCoordinator(store).repair(["SPY"], accept_lost_history=True)
+
+
 def test_a_sound_store_says_what_was_checked(planted: Path) -> None:
     with open_store(planted) as store:
         report = store.verify()
