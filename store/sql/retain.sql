@@ -189,15 +189,20 @@ SELECT count(*) FROM defined WHERE retained_from IS NOT NULL;
 -- apart: the same instant, where it lies between sessions and blocks, or the open of a session that was none before.
 -- For a derived interval, whose base is there, any later one will do.
 CREATE OR REPLACE TEMP TABLE moved AS
-WITH wanted AS (
+WITH closed AS (
+    SELECT d.interval_id, max(t.segment_close) AS last_close
+    FROM defined AS d
+    JOIN trading_session AS t ON t.calendar = d.calendar AND t.segment_close <= d.retained_from
+     AND (t.replaced_by = $batch_id OR (t.replaced_by IS NULL AND t.batch_id <> $batch_id))
+    GROUP BY d.interval_id
+),
+wanted AS (
     SELECT d.*, s.kinds, s.kind_count,
-           least(d.retained_from, later(max(t.segment_close), d.closing_seconds)) AS gap_from
+           least(d.retained_from, later(c.last_close, d.closing_seconds)) AS gap_from
     FROM defined AS d
     JOIN starting_kinds AS s USING (interval_id)
-    LEFT JOIN trading_session AS t ON t.calendar = d.calendar AND t.segment_close <= d.retained_from
-         AND (t.replaced_by = $batch_id OR (t.replaced_by IS NULL AND t.batch_id <> $batch_id))
+    LEFT JOIN closed AS c USING (interval_id)
     WHERE d.retained_from IS NOT NULL
-    GROUP BY ALL
 ),
 start_ AS ({starts}),
 next_ AS (
