@@ -356,6 +356,8 @@ def own(bench: Bench) -> Bench:
     bench.process()
     bench.coordinator.purge_bars("1h", "2025-11-26", "OWN")
     assert bench.starts("OWN", "1h")[0] == "2025-11-24 09:00"
+    bench.coordinator.purge_bars("2h", "2025-11-25T10:00Z", "OWN")
+    assert bench.starts("OWN", "2h")[0] == "2025-11-25 09:00"
     return bench
 
 
@@ -401,6 +403,24 @@ def test_a_calendar_that_would_tear_bars_apart_is_refused(own: Bench) -> None:
     said = "have a session, or a longer bar, lie across 2025-11-19T17:00:00.* remove_symbol\\('FX'\\) first"
     with unchanged(own), pytest.raises(CalendarError, match=said):
         own.coordinator.add_calendar("ROUND", timezone="UTC", open="16:00", close="16:00", weekdays="daily")
+
+
+def test_blocks_of_days_that_a_calendar_would_shift_are_refused(bench: Bench) -> None:
+    hours = {"timezone": "UTC", "open": "09:00", "close": "17:00"}
+    bench.coordinator.add_calendar("TWO", **hours)
+    bench.coordinator.register("TWO", ["1d", "2d"], "TWO", base="1d")
+    days = [date(2025, 11, 3) + timedelta(days=number) for number in range(21)]
+    bench.load_lines(*lines(day for day in days if day.weekday() < 5), interval="1d", symbol="TWO")
+    bench.process()
+    bench.coordinator.purge_bars("1d", "2025-11-18", "TWO")
+    before = derived(bench, "TWO")
+    with unchanged(bench), pytest.raises(CalendarError, match="longer bar, lie across 2025-11-1"):
+        bench.coordinator.add_calendar("TWO", **hours, holidays=["2025-11-05"])
+    bench.coordinator.add_calendar("TWO", **hours, holidays=["2025-11-05", "2025-11-06"])
+    assert [one for one in derived(bench, "TWO") if one["interval"] == "2d"] == [
+        one for one in before if one["interval"] == "2d"
+    ]
+    assert sound(bench)
 
 
 # The file
