@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,9 @@ TOTALS = """
 
 
 def opened(path: Path, clock: Callable[[], datetime] = lambda: NOW) -> SessionStore:
-    """Open a store with the default settings."""
+    """Open a store with the default settings; what is imported late is here before any time is taken."""
+    import_module("coordinator.session_coordinator")
+    import_module("coordinator.data_processor")
     from store import open_store
 
     return open_store(path, clock=clock)

@@ -48,12 +48,15 @@ def show(saved: dict[str, Any], console: Console) -> None:
     table = Table(title=described(saved), show_lines=False, title_justify="left", header_style="bold")
     columns = ("path", "by", "median", "CPU s", "bars/s", "peak MB", "turns", "barhouse takes", "at most", "reached")
     for number, name in enumerate(columns):
-        table.add_column(name, justify="left" if number < 2 else "right", no_wrap=number != 0)
+        left, width = ("left", 34 if number == 0 else None) if number < 2 else ("right", None)
+        table.add_column(name, justify=left, no_wrap=number != 0, width=width)
     for line in saved["lines"]:
         for cells in _cells(line):
             table.add_row(*cells)
         table.add_section()
     console.print(table)
+    for note in _notes(saved):
+        console.print(note, markup=False, highlight=False)
 
 
 def described(saved: dict[str, Any]) -> str:
@@ -69,7 +72,7 @@ def described(saved: dict[str, Any]) -> str:
 def _cells(line: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     """Lay a line out: a row for each contender, ours first."""
     if line["skipped"]:
-        yield (line["title"], line["skipped"], *[""] * 8)
+        yield (line["title"], line["ours"], "not taken", *[""] * 7)
         return
     for number, (name, one) in enumerate(line["contenders"].items()):
         mine = name == line["ours"]
@@ -77,11 +80,11 @@ def _cells(line: dict[str, Any]) -> Iterator[tuple[str, ...]]:
         at_most = f"{bound:g} x" if bound is not None else ""
         if mine and line["limit"] is not None:
             at_most = _amount(line["limit"], line["unit"])
-        said = one["error"] or ("" if one["same_result"] else "another result than barhouse")
+        said = "failed" if one["error"] else "" if one["same_result"] else "differs"
         yield (
             line["title"] if number == 0 else "",
             name,
-            said[:60] if said else _amount(one["value"], line["unit"]),
+            said or _amount(one["value"], line["unit"]),
             "" if one["cpu_seconds"] is None else f"{one['cpu_seconds']:.2f}",
             "" if one["bars_per_second"] is None else f"{one['bars_per_second']:,.0f}",
             f"{one['peak_mb']:,.0f}" if one["peak_mb"] else "",
@@ -90,6 +93,18 @@ def _cells(line: dict[str, Any]) -> Iterator[tuple[str, ...]]:
             at_most,
             _MARKS[line["reached"]] if mine else _kept(one["ratio"], bound),
         )
+
+
+def _notes(saved: dict[str, Any]) -> Iterator[str]:
+    """Say why there is no figure where there is none."""
+    for line in saved["lines"]:
+        if line["skipped"]:
+            yield f"{line['title']}: not taken: {line['skipped']}"
+        for name, one in line["contenders"].items():
+            if one["error"]:
+                yield f"{line['title']}: {name} failed: {one['error']}"
+            elif not one["same_result"]:
+                yield f"{line['title']}: {name} differs: another result than barhouse's, so its time does not count"
 
 
 def _kept(ratio: float | None, bound: float | None) -> str:
@@ -142,3 +157,5 @@ def _markdown(saved: dict[str, Any]) -> Iterable[str]:
     for line in saved["lines"]:
         for cells in _cells(line):
             yield "| " + " | ".join(cells) + " |"
+    yield ""
+    yield from (f"- {note}" for note in _notes(saved))

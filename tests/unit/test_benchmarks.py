@@ -147,7 +147,7 @@ def test_the_table_says_it_all() -> None:
     console = Console(width=200, record=True, file=io.StringIO())
     report.show(saved(line([3.0], [2.0]), late), console)
     text = console.export_text()
-    assert "1.50 x" in text and "2 x" in text and "not installed: peer" in text and "333" in text
+    assert "1.50 x" in text and "2 x" in text and "a toy: peer failed: not installed: peer" in text and "333" in text
 
 
 def test_the_page_is_filled_between_its_marks() -> None:
