@@ -192,7 +192,10 @@ def _real_store(run: Run, *, with_bars: bool = True) -> Path:
 
 _REAL_FILES = (
     ("SPY", "1m", "XNYS", "spy_1m_2020-12-15_18.csv", {"timezone": "America/New_York"}),
-    ("SPX", "1m", "XNYS", "sp500_index_1m_2019-11.csv", {"timezone": "America/New_York"}),
+    (
+        *("SPX", "1m", "XNYS", "sp500_index_1m_2019-11.csv"),
+        {"timezone": "America/New_York", "timestamp_format": "%m/%d/%Y %H:%M"},
+    ),
     ("BTC-PERP", "1m", "24/7", "btc_perp_1m_2022-01.csv.gz", {"timezone": "UTC"}),
     ("6EH4", "1m", "CMES", "6eh4_1m_2024-01.csv.gz", {"timezone": "UTC", "label": "end"}),
     (
