@@ -137,7 +137,7 @@ def _derive_again(transaction: Transaction, batch: Batch) -> None:
     derive(transaction, "fresh_again", first_start, last_end, ranges="derive.ranges")
     place = Place(first_id, last_id, first_start, last_end)
     changes = merging.merge(transaction, "fresh_again", place, batch.batch_id, anew="target")
-    (fresh_count,) = transaction.one("load.count_fresh", fresh="fresh_again")
+    (fresh_count,) = transaction.one("merge.count_fresh", fresh="fresh_again")
     batch.revised, batch.deleted, batch.inserted = changes.revised, changes.deleted, changes.inserted
     batch.unchanged = fresh_count - changes.inserted - changes.revised
 
@@ -148,7 +148,5 @@ def _derive_forward(transaction: Transaction, batch: Batch) -> None:
     targets, first_start, last_end, *_ = transaction.one("derive.target_bounds")
     derive(transaction, "fresh", first_start, last_end, ranges="derive.ranges_joined")
     if targets:
-        merging.append(transaction, "fresh", batch.batch_id, in_order=True)
-        (fresh_count,) = transaction.one("load.count_fresh", fresh="fresh")
-        batch.inserted += fresh_count
+        batch.inserted += merging.append(transaction, "fresh", batch.batch_id)
         transaction.run("derive.advance")

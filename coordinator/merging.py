@@ -33,10 +33,10 @@ IN_RANGE = "p.interval_id = b.interval_id AND b.bar_start >= p.from_ AND b.bar_s
 IN_SESSION = "p.interval_id = b.interval_id AND b.session_date = p.session_date"
 
 
-def append(transaction: Transaction, fresh: str, batch_id: int, *, in_order: bool) -> None:
-    """Add the bars of the table ``fresh``, none of which can be there yet."""
-    order = "" if in_order else "ORDER BY interval_id, bar_start"
-    transaction.run("merge.append", {"batch_id": batch_id}, fresh=fresh, order=order)
+def append(transaction: Transaction, fresh: str, batch_id: int) -> int:
+    """Add the bars of the table ``fresh``, none of which can be there yet; returns how many they are."""
+    (count,) = transaction.one("merge.append", {"batch_id": batch_id}, fresh=fresh)
+    return int(count)
 
 
 def merge(

@@ -7,7 +7,8 @@ stamps without a time zone are errors that say which option settles them.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from coordinator.sources import LoadOptions, Source, compression_of
@@ -78,11 +79,7 @@ def _all_rows(source: Source, transaction: Transaction, *, noting_malformed: boo
     if source.format == "arrow":
         transaction.register("source_frame", source.table)
         return statement("load.arrow_rows")
-    quoted_paths = [literal(_taken_literally(path)) for path in source.paths]
-    together = "[" + ", ".join(quoted_paths) + "]"
-    more = "" if source.partitions else ", hive_partitioning = false"
-    if source.path_symbol is not None:
-        more += ", filename = 'source_path'"
+    together, more = _listed(source.paths), _more(source)
     if source.format == "parquet":
         return statement("load.parquet_rows").format(paths=together, more=more)
     text = statement("load.csv_rows_noting_malformed" if noting_malformed else "load.csv_rows")
@@ -96,9 +93,22 @@ def _all_rows(source: Source, transaction: Transaction, *, noting_malformed: boo
     # DuckDB puts text files together by name, or notes malformed lines, but not both.
     each = [
         "SELECT * FROM " + text.format(paths=path, compression=compression, **places)
-        for path, compression in zip(quoted_paths, compressions, strict=True)
+        for path, compression in zip(_quoted(source.paths), compressions, strict=True)
     ]
     return "(" + " UNION ALL BY NAME ".join(each) + ")"
+
+
+def _more(source: Source) -> str:
+    more = "" if source.partitions else ", hive_partitioning = false"
+    return more if source.path_symbol is None else more + ", filename = 'source_path'"
+
+
+def _listed(paths: Sequence[str]) -> str:
+    return "[" + ", ".join(_quoted(paths)) + "]"
+
+
+def _quoted(paths: Sequence[str]) -> list[str]:
+    return [literal(_taken_literally(path)) for path in paths]
 
 
 def _taken_literally(path: str) -> str:
@@ -122,17 +132,13 @@ def columns_of(source: Source, transaction: Transaction) -> dict[str, Column]:
     SourceError
         When the source cannot be read at all.
     """
-    import duckdb
-
     if source.table is not None:
         names = [name.casefold() for name in source.table.column_names]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise SourceError(f"{source.name} has several columns of one name: {', '.join(twice)}; rename them")
-    try:
+    with read_errors(source):
         described = transaction.run("load.describe", rows=rows_of(source, transaction))
-    except duckdb.Error as error:
-        raise SourceError(f"{source.name} cannot be read: {str(error).splitlines()[0]}") from error
     return {name: Column(name, type_) for name, type_, *_ in described}
 
 
@@ -239,29 +245,80 @@ def read(
 
     ``wants_dates``: bars are of 1d or longer, so that a stamp's own local date matters.
     """
-    import duckdb
-
     if source.format == "csv":
         for table in ("malformed", "malformed_scan"):
             transaction.run("load.forget_malformed", table=table)
-    stamp = parts["bar_start"]
+    rows = rows_of(source, transaction, noting_malformed=True)
+    text = _parsed(source, parts, options, rows, "load.counted_row", wants_dates=wants_dates, by_symbol=by_symbol)
+    with read_errors(source):
+        transaction.run("load.keep_parsed", parsed=text)
+
+
+def parsed(
+    source: Source,
+    columns: Mapping[str, Column],
+    parts: Mapping[str, Column | None],
+    options: LoadOptions,
+    transaction: Transaction,
+    *,
+    wants_dates: bool,
+    by_symbol: bool,
+) -> str:
+    """The source as a table expression of rows that are parsed but not judged, numbered in their order.
+
+    Text is parsed once; other sources are read anew by whoever asks.
+    """
+    if source.format == "csv":
+        read(source, parts, options, transaction, wants_dates=wants_dates, by_symbol=by_symbol)
+        return statement("load.raw_in_order")
+    rows, numbered = rows_of(source, transaction), "load.counted_row"
+    if _is_numbered(source, columns):
+        rows = statement("load.parquet_rows_numbered").format(paths=_listed(source.paths), more=_more(source))
+        numbered = "load.parquet_row"
+    return _parsed(source, parts, options, rows, numbered, wants_dates=wants_dates, by_symbol=by_symbol)
+
+
+def _parsed(
+    source: Source,
+    parts: Mapping[str, Column | None],
+    options: LoadOptions,
+    rows: str,
+    numbered: str,
+    *,
+    wants_dates: bool,
+    by_symbol: bool,
+) -> str:
+    stamp, symbol = parts["bar_start"], parts["symbol"]
     assert stamp is not None
     local, instant = _stamp(stamp, source, options, wants_dates=wants_dates)
     numbers = {part: _number(parts[part], part) for part in ("open", "high", "low", "close", "volume", "vwap")}
     if parts["volume"] is None:
         numbers["volume"] = "0.0::DOUBLE"
-    symbol = parts["symbol"]
+    return statement("load.parsed").format(
+        file_row=statement(numbered),
+        symbol=f"{symbol.sql}::VARCHAR" if by_symbol and symbol else "NULL::VARCHAR",
+        local=local,
+        instant=instant,
+        trade_count=_count(parts["trade_count"]),
+        misread=_misread(parts),
+        rows=rows,
+        **numbers,
+    )
+
+
+def _is_numbered(source: Source, columns: Mapping[str, Column]) -> bool:
+    """Whether DuckDB can say the place of each row."""
+    whole = source.format == "parquet" and source.path_symbol is None and source.taking is None
+    return whole and len(source.paths) == 1 and "file_row_number" not in map(str.casefold, columns)
+
+
+@contextmanager
+def read_errors(source: Source) -> Iterator[None]:
+    """Say of which source it is what DuckDB cannot read."""
+    import duckdb
+
     try:
-        transaction.run(
-            "load.read",
-            symbol=f"{symbol.sql}::VARCHAR" if by_symbol and symbol else "NULL::VARCHAR",
-            local=local,
-            instant=instant,
-            trade_count=_count(parts["trade_count"]),
-            misread=_misread(parts),
-            rows=rows_of(source, transaction, noting_malformed=True),
-            **numbers,
-        )
+        yield
     except duckdb.Error as error:
         raise SourceError(f"{source.name} cannot be read: {str(error).splitlines()[0]}") from error
 

@@ -18,19 +18,31 @@ SELECT symbol, interval_id, interval, calendar, unit, length, closing_seconds > 
 FROM definition
 WHERE NOT derived AND list_contains($symbols::VARCHAR[], symbol);
 
--- name: read
--- The rows as given, parsed but not judged. The order of the table is the order of the source.
+-- name: parsed
+-- The rows as given, parsed but not judged, with their place in the source, from 1.
 -- Stamps outside the years 1 to 9999 are none: nothing but a database could hold them.
-CREATE OR REPLACE TEMP TABLE raw AS
-SELECT * REPLACE (
+(SELECT * REPLACE (
     CASE WHEN local BETWEEN TIMESTAMP '0001-01-02' AND TIMESTAMP '9999-12-30' THEN local END AS local,
     CASE WHEN instant_given BETWEEN beginning() AND make_timestamptz(253402214400000000) THEN instant_given END
         AS instant_given)
 FROM (
-SELECT {symbol} AS symbol_given, {local} AS local, {instant} AS instant_given,
+SELECT {file_row} AS file_row, {symbol} AS symbol_given, {local} AS local, {instant} AS instant_given,
        {open} AS open, {high} AS high, {low} AS low, {close} AS close, {volume} AS volume,
        {trade_count} AS trade_count, {vwap} AS vwap, {misread} AS misread
-FROM {rows});
+FROM {rows}))
+
+-- name: counted_row
+-- The place of a row in a source, counted as it is read. Row ids would not do: inside a transaction DuckDB counts
+-- them from elsewhere.
+row_number() OVER ()
+
+-- name: parquet_row
+-- The place of a row in a Parquet file, which several threads may read.
+file_row_number + 1
+
+-- name: keep_parsed
+-- Text is parsed once; what it comes to is asked several times.
+CREATE OR REPLACE TEMP TABLE raw AS SELECT * EXCLUDE (file_row) FROM {parsed};
 
 -- name: bounds
 -- How many rows there are, the time they span, and how many stamps need a time zone to mean an instant.
@@ -40,7 +52,7 @@ SELECT count(*),
        greatest(max(instant_given), max(local::TIMESTAMPTZ)),
        count(*) FILTER (WHERE instant_given IS NULL AND local IS NOT NULL),
        count(*) FILTER (WHERE instant_given IS NULL AND local <> date_trunc('day', local))
-FROM raw;
+FROM {raw};
 
 -- name: arrow_rows
 -- A frame, registered by this name.
@@ -49,6 +61,10 @@ source_frame
 -- name: parquet_rows
 -- Parquet files, one after the other; columns are matched by name.
 read_parquet({paths}, union_by_name = true{more})
+
+-- name: parquet_rows_numbered
+-- One Parquet file, with the place of each row in it.
+read_parquet({paths}, file_row_number = true{more})
 
 -- name: csv_rows
 -- Text files, every field as it stands; lines that are no rows are passed over.
@@ -67,15 +83,13 @@ read_csv({paths}, all_varchar = true, {header}, compression = '{compression}', s
 read_csv({paths}, all_varchar = true, {header}, compression = '{compression}', skip = {skip},
          store_rejects = true, rejects_table = 'malformed', rejects_scan = 'malformed_scan'{more})
 
--- name: in_order
--- The rows with their place in the source, from 1. Row ids would not do: inside a transaction DuckDB counts them
--- from elsewhere.
+-- name: raw_in_order
+-- The rows that were kept, with their place in the source.
 (SELECT row_number() OVER () AS file_row, * FROM raw)
 
--- name: in_order_inferred
--- The same, with what was inferred about repeated hours.
-(SELECT r.*, i.occurrence AS inferred_occurrence
- FROM (SELECT row_number() OVER () AS file_row, * FROM raw) AS r LEFT JOIN inferred AS i USING (file_row))
+-- name: with_inferred
+-- Rows with what was inferred about repeated hours.
+(SELECT r.*, i.occurrence AS inferred_occurrence FROM {raw} AS r LEFT JOIN inferred AS i USING (file_row))
 
 -- name: zone_join
 -- Local stamps find how far their zone is from UTC.
@@ -87,7 +101,7 @@ LEFT JOIN zone_piece AS z ON z.local_day = r.local::DATE - DATE '1970-01-01'
 -- The instant of a stamp: as given, or by its zone. Local times so far off that no zone was asked for are decided as
 -- if they were UTC: they are refused in any case, for lying in the future or before every calendar.
 coalesce(r.instant_given, instant(epoch_us(r.local) - z.offset_seconds * 1000000),
-         CASE WHEN r.local < $first_local::DATE OR r.local >= $last_local::DATE + 1
+         CASE WHEN r.local < DATE '{first_local}' OR r.local >= DATE '{last_local}' + 1
               THEN instant(epoch_us(r.local)) END)
 
 -- name: infer_occurrence
@@ -95,7 +109,7 @@ coalesce(r.instant_given, instant(epoch_us(r.local) - z.offset_seconds * 1000000
 -- between one row of the symbol and the next. In a source that runs backwards the passes come the other way round.
 CREATE OR REPLACE TEMP TABLE inferred AS
 WITH ordered AS (
-    SELECT row_number() OVER () AS file_row, upper(trim(symbol_given)) AS symbol_given, local, instant_given FROM raw
+    SELECT file_row, upper(trim(symbol_given)) AS symbol_given, local, instant_given FROM {raw}
 ),
 direction AS (
     SELECT symbol_given, arg_min(local, file_row) > arg_max(local, file_row) AS backwards
@@ -128,10 +142,13 @@ SELECT file_row, 1 + passed_count AS occurrence FROM passed WHERE step_count = 1
 -- segment by an equality. Pieces between segments have no session; they know what they lie between.
 CREATE OR REPLACE TEMP TABLE calendar_piece AS
 WITH segment AS (
-    SELECT *, lead(segment_open) OVER (PARTITION BY calendar ORDER BY segment_open) AS next_open
-    FROM calendar_segment
-    WHERE calendar IN (SELECT calendar FROM symbol_map)
+    SELECT calendar, session_date, segment, segment_open, segment_close,
+           lead(segment_open) OVER one_calendar AS next_open,
+           lead(session_date) OVER one_calendar IS DISTINCT FROM session_date AS closes_session
+    FROM trading_session
+    WHERE replaced_by IS NULL AND calendar IN (SELECT calendar FROM symbol_map)
       AND session_date BETWEEN $first::DATE - 200 AND $last::DATE + 200
+    WINDOW one_calendar AS (PARTITION BY calendar ORDER BY segment_open)
 ),
 piece AS (
     SELECT calendar, session_date, segment, segment_open AS piece_from, segment_close AS piece_to,
@@ -148,6 +165,34 @@ SELECT calendar, session_date, segment, closed_date, closed_segment,
        unnest(generate_series(day_number(epoch_us(piece_from)), day_number(epoch_us(piece_to) - 1))) AS day
 FROM piece;
 
+-- name: numbered_piece
+-- The same, numbered, so that each is found by one equality: a join that tries several rows for a key gives its rows
+-- in another order than it takes them, and bars in order need no sorting.
+CREATE OR REPLACE TEMP TABLE numbered_piece AS
+SELECT row_number() OVER (ORDER BY calendar, day, from_us) AS number, * FROM calendar_piece;
+
+-- name: calendar_day
+-- For each UTC day its first piece, and where each ends.
+CREATE OR REPLACE TEMP TABLE calendar_day AS
+SELECT calendar, day, min(number) AS first_number, list(to_us ORDER BY number) AS cuts
+FROM numbered_piece GROUP BY calendar, day;
+
+-- name: day_parts
+-- Into how many pieces a day is cut at most.
+SELECT coalesce(max(len(cuts)), 1) FROM calendar_day;
+
+-- name: find_piece
+-- The piece an instant lies in, for few rows.
+LEFT JOIN calendar_piece AS p
+       ON p.calendar = t.calendar AND p.day = day_number(t.stamp_us - {end_shift})
+      AND t.stamp_us - {end_shift} >= p.from_us AND t.stamp_us - {end_shift} < p.to_us
+
+-- name: find_numbered_piece
+-- The piece an instant lies in, for many rows: the day's first, and one more for each end that is past.
+LEFT JOIN (SELECT calendar, day, first_number, {ends} FROM calendar_day) AS d
+       ON d.calendar = t.calendar AND d.day = day_number(t.stamp_us - {end_shift})
+LEFT JOIN numbered_piece AS p ON p.number = d.first_number + {past} AND t.stamp_us - {end_shift} >= p.from_us
+
 -- name: session_name
 -- What may stand for a session or a block of them in a source of bars of 1d and longer: the date of its first
 -- session, and the calendar date it starts on (a week's Monday, a month's first).
@@ -162,8 +207,7 @@ WHERE unit = $unit AND length = $length AND base_unit = $unit AND base_length = 
 
 -- name: judge
 -- Every row as a bar: where it lies, and why it cannot be taken, if it cannot. The first reason that holds counts.
-CREATE OR REPLACE TEMP TABLE staged AS
-WITH timed AS (
+(WITH timed AS (
     SELECT r.*, m.interval_id, m.calendar, m.includes_closing_bar, m.retained_from, m.refusal,
            CASE WHEN r.local = date_trunc('day', r.local) THEN r.local::DATE END AS named_date,
            {stamp} AS stamp, {ambiguous} AS ambiguous
@@ -174,7 +218,8 @@ WITH timed AS (
 {placed}
 SELECT file_row, interval_id, bar_start, span_seconds, session_date, segment,
        open, high, low, close, volume, trade_count, vwap, base_count, expected_count, known,
-       CASE WHEN refusal IS NOT NULL THEN refusal
+       CASE WHEN {sound} THEN NULL
+            WHEN refusal IS NOT NULL THEN refusal
             WHEN interval_id IS NULL THEN 'the symbol is missing'
             WHEN local IS NULL AND instant_given IS NULL THEN 'the stamp cannot be read'
             WHEN unplaceable THEN 'no such local time: the clock skips it'
@@ -192,15 +237,25 @@ SELECT file_row, interval_id, bar_start, span_seconds, session_date, segment,
             WHEN close NOT BETWEEN low AND high THEN 'close is outside [low, high]'
             WHEN volume < 0 THEN 'volume is negative'
             WHEN trade_count < 0 THEN 'trade_count is negative'
-            WHEN greatest(abs(high), abs(low), abs(coalesce(vwap, 0))) * volume >= $turnover_limit
-              OR volume >= $volume_limit OR trade_count >= $trade_count_limit
+            WHEN greatest(abs(high), abs(low), abs(coalesce(vwap, 0))) * volume >= {turnover_limit}
+              OR volume >= {volume_limit} OR trade_count >= {trade_count_limit}
             THEN 'price times volume is too large to be summed exactly'
-            WHEN misplaced THEN $misplaced_reason
-            WHEN later(bar_start, span_seconds) > $latest_end::TIMESTAMPTZ THEN 'the bar has not ended yet'
+            WHEN misplaced THEN {misplaced_reason}
+            WHEN later(bar_start, span_seconds) > {latest_end} THEN 'the bar has not ended yet'
             WHEN bar_start < retained_from
             THEN 'before retained_from: bars of that time were purged, and what was derived from them is final'
        END AS reason
-FROM placed;
+FROM placed)
+
+-- name: sound
+-- Whether nothing is wrong with a row, asked first for nearly all are so; where it is not true the reasons are gone
+-- through one by one. Turnover is below its limit only where prices and volume are finite.
+refusal IS NULL AND interval_id IS NOT NULL AND NOT unplaceable AND NOT ambiguous AND misread IS NULL
+            AND open BETWEEN low AND high AND close BETWEEN low AND high AND volume >= 0 AND volume < {volume_limit}
+            AND greatest(high, -low) * volume < {turnover_limit} AND (vwap IS NULL OR abs(vwap) * volume < {turnover_limit})
+            AND coalesce(trade_count, 0) BETWEEN 0 AND {trade_count_limit} - 1
+            AND NOT misplaced AND later(bar_start, span_seconds) <= {latest_end}
+            AND (retained_from IS NULL OR bar_start >= retained_from)
 
 -- name: placed_intraday
 -- Where bars that are parts of a segment lie: on the grid of the segment, or outside every session. A stamp that
@@ -209,9 +264,7 @@ found AS (
     SELECT t.*, p.day IS NOT NULL AS known, p.session_date AS in_date, p.segment AS in_segment,
            p.from_us, p.to_us, p.closed_date, p.closed_segment
     FROM (SELECT *, epoch_us(stamp) AS stamp_us FROM timed) AS t
-    LEFT JOIN calendar_piece AS p
-           ON p.calendar = t.calendar AND p.day = day_number(t.stamp_us - {end_shift})
-          AND t.stamp_us - {end_shift} >= p.from_us AND t.stamp_us - {end_shift} < p.to_us
+    {find}
 ),
 started AS (
     SELECT *, {start} AS start_us FROM found
@@ -222,12 +275,12 @@ closing AS (
 ),
 placed AS (
     SELECT *, instant(start_us) AS bar_start,
-           CASE WHEN in_segment IS NULL THEN $width_us ELSE least($width_us, to_us - start_us) END // 1000000 AS span_seconds,
+           CASE WHEN in_segment IS NULL THEN {width_us} ELSE least({width_us}, to_us - start_us) END // 1000000 AS span_seconds,
            CASE WHEN closing THEN closed_date ELSE in_date END AS session_date,
            CASE WHEN closing THEN closed_segment ELSE in_segment END AS segment,
            CASE WHEN closing THEN 0 ELSE 1 END AS base_count,
            CASE WHEN in_segment IS NULL THEN 0 ELSE 1 END AS expected_count,
-           CASE WHEN in_segment IS NULL THEN start_us < from_us OR start_us + $width_us > to_us
+           CASE WHEN in_segment IS NULL THEN start_us < from_us OR start_us + {width_us} > to_us
                 ELSE {off_grid} END AS misplaced,
            stamp IS NULL AS unplaceable
     FROM closing
@@ -239,16 +292,16 @@ stamp_us
 
 -- name: start_stamped_at_end
 -- Where a bar starts that is labelled by its end: inside a segment at the grid point before.
-CASE WHEN in_segment IS NULL THEN stamp_us - $width_us
-     ELSE from_us + (stamp_us - 1 - from_us) // $width_us * $width_us END
+CASE WHEN in_segment IS NULL THEN stamp_us - {width_us}
+     ELSE from_us + (stamp_us - 1 - from_us) // {width_us} * {width_us} END
 
 -- name: off_grid_stamped_at_start
 -- Whether the start is no multiple of the width from the segment's open.
-(start_us - from_us) % $width_us <> 0
+(start_us - from_us) % {width_us} <> 0
 
 -- name: off_grid_stamped_at_end
 -- Whether no bar of the grid ends at the stamp.
-stamp_us <> least(start_us + $width_us, to_us)
+stamp_us <> least(start_us + {width_us}, to_us)
 
 -- name: placed_sessions
 -- Which session, or block of them, a bar of 1d or longer is: the one its date names, or the one that begins (with
@@ -272,53 +325,110 @@ placed AS (
     FROM found
 )
 
+-- name: run_count
+-- How many runs of one symbol a source has, where each instant is later than the one before; none where any is not.
+-- Bars that come so need neither sorting nor a search for repeats.
+CREATE OR REPLACE TEMP TABLE source_run AS
+WITH compared AS (
+    SELECT file_row, symbol_given, instant_given, lag(symbol_given) OVER () AS last_symbol,
+           lag(instant_given) OVER () AS last_instant, lag(file_row) OVER () IS NULL AS first_
+    FROM {raw}
+),
+summed AS (
+    SELECT count(*) FILTER (WHERE instant_given IS NULL) AS unknown_count,
+           count(*) FILTER (WHERE NOT first_ AND symbol_given IS NOT DISTINCT FROM last_symbol
+                              AND instant_given <= last_instant) AS early_count,
+           list({{'file_row': file_row, 'symbol_given': symbol_given, 'instant': instant_given}})
+               FILTER (WHERE first_ OR symbol_given IS DISTINCT FROM last_symbol) AS runs
+    FROM compared
+)
+SELECT unnest(runs, recursive := true) FROM summed WHERE unknown_count + early_count = 0;
+
+-- name: beginning_of
+-- The first rows of a source.
+(FROM {raw} LIMIT {row_count})
+
+-- name: starts
+-- The first instant of each symbol, of a source that has them in any order; none where any instant is not known.
+CREATE OR REPLACE TEMP TABLE source_run AS
+SELECT min(file_row) AS file_row, symbol_given, min(instant_given) AS instant
+FROM {raw} GROUP BY symbol_given
+QUALIFY bool_and(count(*) = count(instant_given)) OVER ();
+
+-- name: free_place
+-- How many symbols begin there, whether in the order of the bar table, each once, whether all of them where no bars are
+-- yet, and where that is.
+SELECT count(*), coalesce(bool_and(coalesce(interval_id > coalesce(last_id, 0), false)), false),
+       coalesce(bool_and(coalesce(start_ >= coalesce(complete_through, beginning()), false)), false),
+       min(interval_id), max(interval_id), min(start_)
+FROM (SELECT later(r.instant, -{width} * {at_end}) AS start_, m.interval_id,
+             lag(m.interval_id) OVER (ORDER BY r.file_row) AS last_id, d.complete_through
+      FROM source_run AS r
+      LEFT JOIN symbol_map AS m ON {symbol_match}
+      LEFT JOIN interval_definition AS d ON d.interval_id = m.interval_id);
+
+-- name: in_order
+-- The order of the bar table.
+ORDER BY interval_id, bar_start
+
+-- name: count_disorder
+-- How many of the bars just written do not come after the one before: none when all are sorted and no two are one.
+SELECT count(*) FILTER (WHERE interval_id < last_id OR (interval_id = last_id AND bar_start <= last_start))
+FROM (SELECT interval_id, bar_start, lag(interval_id) OVER () AS last_id, lag(bar_start) OVER () AS last_start
+      FROM {written});
+
+-- name: take_back
+-- The bars a batch has just written go again, before anybody saw them.
+DELETE FROM bar WHERE batch_id = $batch_id;
+
+-- name: taken
+-- The rows taken, as they are judged.
+(SELECT * FROM {judged} WHERE reason IS NULL AND known)
+
+-- name: stage
+-- Every row as judged, in the order of the bar table; of several with one key the source's last comes last.
+CREATE OR REPLACE TEMP TABLE staged AS FROM {judged} ORDER BY interval_id, bar_start, file_row;
+
+-- name: staged_taken
+-- The rows taken of those.
+(SELECT * FROM staged WHERE reason IS NULL)
+
 -- name: verdict
--- What the judging came to: rows taken, rows refused, rows in no session, and rows no calendar can place.
-SELECT count(*) FILTER (WHERE reason IS NULL), count(*) FILTER (WHERE reason IS NOT NULL),
-       count(*) FILTER (WHERE reason IS NULL AND session_date IS NULL),
-       count(*) FILTER (WHERE reason IS NULL AND NOT known)
-FROM staged;
+-- What the judging came to: rows taken, rows in no session, rows that repeat a key, and rows no calendar can place.
+SELECT count(*), count(*) FILTER (WHERE session_date IS NULL),
+       count(*) FILTER (WHERE interval_id = last_id AND bar_start = last_start), count(*) FILTER (WHERE NOT known)
+FROM (SELECT interval_id, bar_start, session_date, known, lag(interval_id) OVER () AS last_id, lag(bar_start) OVER () AS last_start
+      FROM staged WHERE reason IS NULL);
 
 -- name: sessions_reached
 -- The first and the last session, and the first and the last bar, of the rows taken.
-SELECT min(session_date), max(session_date), min(bar_start), max(later(bar_start, span_seconds))
-FROM staged WHERE reason IS NULL;
+SELECT min(session_date), max(session_date), min(first_start), max(last_end) FROM tally;
 
 -- name: unknown_range
--- The first row beyond what its calendar knows.
+-- The first row beyond what its calendar knows; none when each is known.
 SELECT m.calendar, c.known_from, c.known_through, s.file_row
-FROM staged AS s
+FROM {judged} AS s
 JOIN symbol_map AS m USING (interval_id)
 JOIN trading_calendar AS c USING (calendar)
 WHERE s.reason IS NULL AND NOT s.known
 ORDER BY s.file_row
 LIMIT 1;
 
--- name: order
--- Whether the rows taken come in the order of the bar table, and whether a key repeats: each row is compared with
--- the one before it, in the order they were read.
-SELECT count(*) FILTER (WHERE interval_id < last_id OR (interval_id = last_id AND bar_start <= last_start))
-FROM (SELECT interval_id, bar_start, lag(interval_id) OVER () AS last_id, lag(bar_start) OVER () AS last_start
-      FROM staged WHERE reason IS NULL);
-
--- name: sort
--- The rows taken, in the order of the bar table; of several with one key the source's last comes last.
-CREATE OR REPLACE TEMP TABLE fresh AS
-SELECT * EXCLUDE (known, reason) FROM staged WHERE reason IS NULL ORDER BY interval_id, bar_start, file_row;
-
 -- name: repeats
 -- Rows whose key comes again later in the source, and whether the last of them says the same.
 CREATE OR REPLACE TEMP TABLE repeated AS
 WITH marked AS (
     SELECT interval_id, bar_start FROM (
-        SELECT interval_id, bar_start, lag(interval_id) OVER () AS last_id, lag(bar_start) OVER () AS last_start FROM fresh)
+        SELECT interval_id, bar_start, lag(interval_id) OVER () AS last_id, lag(bar_start) OVER () AS last_start
+        FROM staged WHERE reason IS NULL)
     WHERE interval_id = last_id AND bar_start = last_start
 ),
 rows_ AS (
     SELECT f.*, last_value(file_row) OVER one_bar AS kept_row,
            (open, high, low, close, volume, trade_count, vwap) IS NOT DISTINCT FROM last_value(
                (open, high, low, close, volume, trade_count, vwap)) OVER one_bar AS same
-    FROM fresh AS f SEMI JOIN marked USING (interval_id, bar_start)
+    FROM staged AS f SEMI JOIN marked USING (interval_id, bar_start)
+    WHERE f.reason IS NULL
     WINDOW one_bar AS (PARTITION BY interval_id, bar_start ORDER BY file_row
                        ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
 )
@@ -326,7 +436,7 @@ SELECT file_row, same, session_date IS NULL AS outside FROM rows_ WHERE file_row
 
 -- name: drop_repeats
 -- Of several rows with one key only the last stays.
-DELETE FROM fresh WHERE file_row IN (SELECT file_row FROM repeated);
+DELETE FROM staged WHERE file_row IN (SELECT file_row FROM repeated);
 
 -- name: count_repeats
 -- How many rows came again later: with the same values, with others, and of those with others in no session.
@@ -337,15 +447,11 @@ FROM repeated;
 -- Every row left out, with its reason.
 CREATE OR REPLACE TEMP TABLE refused AS
 {repeats}
-SELECT file_row, reason FROM staged WHERE reason IS NOT NULL;
+SELECT file_row, reason FROM {judged} WHERE reason IS NOT NULL;
 
 -- name: count_refused
 -- How many rows that is.
 SELECT count(*) FROM refused;
-
--- name: count_fresh
--- How many rows are to be written.
-SELECT count(*) FROM {fresh};
 
 -- name: refused_repeats
 -- Rows that a later row contradicts.
@@ -380,23 +486,43 @@ SELECT count(DISTINCT (scan_id, file_id, line)) FROM malformed;
 INSERT INTO rejected_bar (batch_id, file_row, given, reason)
 SELECT $batch_id, file_row, given, reason FROM refused_given ORDER BY file_row;
 
+-- name: tally
+-- The rows taken, counted by interval, session and segment.
+CREATE OR REPLACE TEMP TABLE tally AS
+SELECT interval_id, session_date, segment, count(*) AS bar_count, min(bar_start) AS first_start,
+       max(later(bar_start, span_seconds)) AS last_end
+FROM {taken}
+GROUP BY ALL;
+
+-- name: written
+-- The bars a batch has just written.
+(FROM bar WHERE batch_id = {batch_id} AND interval_id BETWEEN {first_id} AND {last_id} AND bar_start >= {first_start})
+
 -- name: reach
--- How far each interval's rows reach, and how far the interval had come before.
+-- How far each interval's rows reach, and how far it had come and was derived before.
 CREATE OR REPLACE TEMP TABLE reach AS
-SELECT f.interval_id, min(f.bar_start) AS first_start, max(later(f.bar_start, f.span_seconds)) AS last_end,
-       any_value(d.complete_through) AS complete_through
-FROM {fresh} AS f JOIN interval_definition AS d USING (interval_id)
-GROUP BY f.interval_id;
+SELECT f.interval_id, f.first_start, f.last_end, d.complete_through, v.derived_through
+FROM (SELECT interval_id, min(first_start) AS first_start, max(last_end) AS last_end FROM tally GROUP BY interval_id) AS f
+JOIN interval_definition AS d USING (interval_id)
+LEFT JOIN (SELECT symbol_id, max(derived_through) AS derived_through FROM interval_definition
+           WHERE derived GROUP BY symbol_id) AS v USING (symbol_id);
+
+-- name: count_outside
+-- How many of the rows taken lie in no session.
+SELECT coalesce(sum(bar_count) FILTER (WHERE session_date IS NULL), 0)::BIGINT FROM tally;
 
 -- name: overlap
--- Whether rows lie where bars may be already, and which part of the bar table those are in.
-SELECT count(*), min(interval_id), max(interval_id), min(first_start), max(last_end)
-FROM reach WHERE first_start < complete_through;
+-- Whether rows lie where bars may be already, or are derived already, and which part of the bar table the former
+-- are in.
+SELECT count(*) FILTER (WHERE below_), count(*) FILTER (WHERE first_start <= derived_through),
+       min(interval_id) FILTER (WHERE below_), max(interval_id) FILTER (WHERE below_),
+       min(first_start) FILTER (WHERE below_), max(last_end) FILTER (WHERE below_)
+FROM (SELECT *, first_start < complete_through AS below_ FROM reach);
 
 -- name: resent
 -- The sessions the rows belong to, each to be replaced whole.
 CREATE OR REPLACE TEMP TABLE resent AS
-SELECT DISTINCT interval_id, session_date FROM {fresh} WHERE session_date IS NOT NULL;
+SELECT DISTINCT interval_id, session_date FROM tally WHERE session_date IS NOT NULL;
 
 -- name: spared
 -- Bars that a refused row stood for: a re-sent session does not take them away.

@@ -1,12 +1,15 @@
 -- Writing bars: what is new is added, what differs is replaced and its old values kept, what is equal is left alone.
 
 -- name: append
--- Bars that cannot be there yet, in the order of the table.
+-- Bars that cannot be there yet, in the order they come in; says how many they are.
 INSERT INTO bar
 SELECT interval_id, bar_start, span_seconds, session_date, segment, open, high, low, close, volume, trade_count, vwap,
        base_count, expected_count, $batch_id
-FROM {fresh}
-{order};
+FROM {fresh};
+
+-- name: count_fresh
+-- How many rows are to be written.
+SELECT count(*) FROM {fresh};
 
 -- name: compare
 -- How the fresh bars differ from those that are there.
