@@ -19,6 +19,7 @@ from coordinator import (
     cli_job,
     cli_read,
     cli_retention,
+    cli_status,
     cli_verify,
     cli_write,
 )
@@ -86,6 +87,7 @@ for _one in (
     *cli_write.COMMANDS,
     *cli_job.COMMANDS,
     *cli_retention.COMMANDS,
+    *cli_status.COMMANDS,
     *cli_read.COMMANDS,
     *cli_verify.COMMANDS,
     *cli_calendar.COMMANDS,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from store import publishing, registration, run, verification
+from store import health, publishing, registration, run, verification
 from store.care_reports import CopyReport
 from store.engine import Clock, Database, Transaction, wall_clock
 from store.errors import InputError, UnknownSymbolError
@@ -203,6 +203,17 @@ class SessionStore:
             source = "bars_as_of($as_of::TIMESTAMPTZ)"
             self._refuse_untold(name, text, parameters["as_of"], parameters.get("start_"))
         return self.sql(f"SELECT * FROM {source} WHERE {' AND '.join(conditions)} ORDER BY bar_start", parameters)
+
+    def health(self, symbols: Sequence[str] | None = None) -> pa.Table:
+        """The view ``health`` by the store's clock, of all symbols or some, those furthest behind first."""
+        names = self._registered(symbols)
+        with self.reading() as transaction:
+            return health.health(transaction, self.now(), names)
+
+    def metrics(self) -> str:
+        """How the store stands as OpenMetrics text, which Prometheus reads; needs the extra ``metrics``."""
+        with self.reading() as transaction:
+            return health.openmetrics(transaction, self.now())
 
     def intervals(self, symbols: Sequence[str] | None = None) -> pa.Table:
         """The view ``intervals``, of all symbols or of some, finest interval first."""

@@ -1,5 +1,5 @@
 -- Macros and views of a store, in the order they are made.
--- What analysts rely on: bars, bars_live, intervals, coverage, gaps, batches, revisions, rejected, runs, retention,
+-- What analysts rely on: bars, bars_live, intervals, coverage, gaps, health, batches, revisions, rejected, runs, retention,
 -- history, bars_as_of().
 -- The others are shared with the data processor and may change. A change here needs a migration that makes it.
 
@@ -306,6 +306,52 @@ FROM gap AS g
 JOIN definition AS d USING (interval_id)
 JOIN session_coverage AS c USING (interval_id, session_date)
 JOIN calendar_session AS s ON s.calendar = d.calendar AND s.session_date = g.session_date;
+
+-- macro: health_at
+-- How each active symbol stands at a moment: how far behind its sessions its base bars are, how many derived bars
+-- were written in the minute before, how good its base bars are, and how many of its intervals have work waiting.
+CREATE MACRO health_at(moment_) AS TABLE
+WITH due AS (
+    SELECT calendar, max(least(moment_, segment_close)) AS due_through
+    FROM trading_session WHERE replaced_by IS NULL AND segment_open <= moment_
+    GROUP BY calendar
+),
+gap_ AS (
+    SELECT interval_id, count(*) AS gap_count, sum(missing_count)::BIGINT AS missing_count FROM gap GROUP BY interval_id
+),
+waiting_ AS (
+    SELECT d.symbol_id, count(*) AS waiting_count
+    FROM definition AS d
+    WHERE d.derived AND (d.interval_id IN (SELECT interval_id FROM pending(later(moment_, -60)))
+                         OR EXISTS (SELECT 1 FROM invalidation AS i
+                                    WHERE i.interval_id = d.base_id AND i.range_start < d.derived_through))
+    GROUP BY d.symbol_id
+),
+closed_ AS (
+    SELECT d.symbol_id, count(*) AS closed_count
+    FROM batch AS t
+    JOIN bar AS b ON b.batch_id = t.batch_id
+    JOIN interval_definition AS d ON d.interval_id = b.interval_id AND d.derived
+    WHERE t.kind <> 'calendar' AND t.committed_at > later(moment_, -60) AND t.committed_at <= moment_
+    GROUP BY d.symbol_id
+)
+SELECT b.symbol, b.calendar, b.interval AS base, n.interval_count, b.complete_through, due.due_through,
+       CASE WHEN b.complete_through IS NOT NULL
+            THEN greatest(epoch_us(due.due_through) - epoch_us(b.complete_through), 0) / 1000000.0::DOUBLE END AS lag_seconds,
+       coalesce(c.closed_count, 0) AS closed_per_minute, b.quality_pct, coalesce(g.gap_count, 0) AS gap_count,
+       coalesce(g.missing_count, 0) AS missing_count, coalesce(w.waiting_count, 0) AS waiting_count
+FROM definition AS b
+JOIN (SELECT symbol_id, count(*) AS interval_count FROM definition GROUP BY symbol_id) AS n USING (symbol_id)
+LEFT JOIN due USING (calendar)
+LEFT JOIN gap_ AS g USING (interval_id)
+LEFT JOIN waiting_ AS w USING (symbol_id)
+LEFT JOIN closed_ AS c USING (symbol_id)
+WHERE NOT b.derived;
+
+-- view: health
+-- How each active symbol stands now, by the machine's clock.
+CREATE VIEW health AS
+FROM health_at(now());
 
 -- view: batches
 -- Every committed write.

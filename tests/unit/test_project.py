@@ -25,13 +25,13 @@ SUBJECTS = sorted((ROOT / "store" / "sql").glob("*.sql"))
 
 #: What analysts were promised; every other view and macro must serve one of these, or a statement.
 PROMISED_VIEWS = {
-    *("bars", "bars_live", "intervals", "coverage", "gaps"),
+    *("bars", "bars_live", "intervals", "coverage", "gaps", "health"),
     *("batches", "revisions", "rejected", "runs", "retention", "history", "bars_as_of"),
 }
 #: Needed at run time by others, never imported here.
 NOT_IMPORTED = {"pytz", "tzdata"}
 #: Extras whose packages are imported where they are used.
-OPTIONAL = ("redis", "websocket")
+OPTIONAL = ("metrics", "redis", "websocket")
 
 
 @cache
