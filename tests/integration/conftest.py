@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from load_kit import Bench, copy_template, make_template, make_template_of_every_kind
 
+from store import kept_calendar, open_store
+
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -20,6 +22,15 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def template_of_every_kind(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("template") / "bars.duckdb"
     make_template_of_every_kind(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def knowing_xnys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that has nothing but the calendar XNYS, which takes longer to compute than most jobs take."""
+    path = tmp_path_factory.mktemp("calendar") / "bars.duckdb"
+    with open_store(path) as store, store.transaction() as transaction:
+        kept_calendar.keep(transaction, ["XNYS"])
     return path
 
 

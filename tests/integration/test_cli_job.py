@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from inspect import signature
@@ -27,8 +28,9 @@ def barhouse(*arguments: object, expected: ExitCode = ExitCode.OK) -> Result:
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Path:
+def job(tmp_path: Path, knowing_xnys: Path) -> Path:
     """Two symbols, two days."""
+    shutil.copy(knowing_xnys, tmp_path)
     fill(tmp_path / "bars", ["AAA", "BBB"], [MONDAY, TUESDAY])
     return job_file(tmp_path)
 
@@ -67,6 +69,7 @@ def test_exit_codes(job: Path, tmp_path: Path) -> None:
 
 
 def test_check(job: Path, tmp_path: Path) -> None:
+    (tmp_path / "bars.duckdb").unlink()
     said = barhouse("check", job).stderr.splitlines()
     assert said == [
         f"job test is valid; its store is {tmp_path / 'bars.duckdb'}, which is not there yet",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -23,6 +24,12 @@ from store.errors import ConfigError, JobError, RegistrationError, RunActiveErro
 
 MONDAY, TUESDAY, WEDNESDAY = job_kit.sessions(3)
 DAYS = [MONDAY, TUESDAY, WEDNESDAY]
+
+
+@pytest.fixture(autouse=True)
+def store(knowing_xnys: Path, tmp_path: Path) -> Path:
+    """The store of the test's job."""
+    return Path(shutil.copy(knowing_xnys, tmp_path))
 
 
 def ask(folder: Path, query: str) -> list[dict[str, Any]]:
@@ -428,7 +435,8 @@ def test_calendars_of_ones_own(tmp_path: Path) -> None:
 # Checking
 
 
-def test_check_says_what_would_be_done_and_writes_nothing(tmp_path: Path) -> None:
+def test_check_says_what_would_be_done_and_writes_nothing(tmp_path: Path, store: Path) -> None:
+    store.unlink()
     fill(tmp_path / "bars", ["AAA", "BBB"], [MONDAY, TUESDAY])
     (tmp_path / "bars" / f"CCC_{MONDAY}.parquet").write_bytes(b"no")
     job = job_file(tmp_path)
