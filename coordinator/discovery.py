@@ -148,13 +148,13 @@ def find(patterns: Iterable[PathPattern]) -> list[FoundFile]:
 
 
 class LoadedFiles:
-    """What the store knows of the files it has loaded: the newest load of each path and symbol."""
+    """What the store knows of the files it has loaded: the newest load of each path for the same symbols."""
 
     def __init__(self, transaction: Transaction) -> None:
-        self._rows: dict[tuple[str, str | None], tuple[Any, ...]] = {}
+        self._rows: dict[tuple[str, str], tuple[Any, ...]] = {}
         for path, *row, request in transaction.run("nightly.loaded_files"):
             asked = _request(request)
-            self._rows[path, asked["symbol"]] = (*row, asked)
+            self._rows[path, _whose(asked)] = (*row, asked)
 
     def has(self, file: FoundFile, options: LoadOptions, symbol: str | None, interval: str | None) -> bool:
         """Whether a file was loaded as it is now, and as it is to be loaded now.
@@ -166,12 +166,12 @@ class LoadedFiles:
         SourceError
             When the file cannot be read.
         """
-        known = self._rows.get((str(file.path.resolve()), symbol))
+        wanted = _request(options.request(symbol, interval or ""))
+        known = self._rows.get((str(file.path.resolve()), _whose(wanted)))
         if known is None:
             return False
         size_bytes, modified_at, fingerprint, asked = known
-        wanted = json.loads(options.request(symbol, interval or asked["interval"]))
-        if wanted != asked:
+        if wanted != (asked if interval else {**asked, "interval": ""}):
             return False
         try:
             found = file.path.stat()
@@ -185,6 +185,11 @@ class LoadedFiles:
             return bool(SourceFile.of(file.path).fingerprint == fingerprint)
         except BarhouseError:
             return False  # cannot be read; loading it says so
+
+
+def _whose(request: dict[str, Any]) -> str:
+    """What a request says about the symbols of a file: loads that differ in it stand beside each other."""
+    return json.dumps([request["symbol"], request["symbols"], request["columns"].get("symbol")])
 
 
 @lru_cache(maxsize=256)

@@ -14,6 +14,7 @@ from store.interval import Interval
 #: Lengths that bars commonly have, longest first: where steps are irregular, the longest that divides them all.
 _USUAL = [Interval.parse(text) for text in ("6h", "4h", "2h", "1h", "30m", "15m", "10m", "5m", "3m", "2m", "1m")]
 _USUAL += [Interval.parse(text) for text in ("30s", "15s", "10s", "5s", "1s")]
+_FEW_STEPS = 12
 _DAY = 86_400
 #: From here on steps count days: a day is 23 hours long when clocks go forward.
 _DAYS_FROM = 20 * 3_600
@@ -33,6 +34,13 @@ class Held:
 
     interval: str | None
     regular: bool
+
+    def bases(self) -> set[str]:
+        """The intervals that the bars could be loaded with: irregular ones may be of any that is finer."""
+        found = {str(self.interval)}
+        if not self.regular:
+            found.add("1m" if Interval.parse(str(self.interval)).length % 60 == 0 else "1s")
+        return found
 
 
 def holdings(transaction: Transaction, source: Source, options: LoadOptions, interval: str | None) -> dict[str, Held]:
@@ -55,8 +63,15 @@ def holdings(transaction: Transaction, source: Source, options: LoadOptions, int
         return {name: Held(interval, regular=True) for name in names}
     found = dict.fromkeys(names, Held(None, regular=False))
     for name, shortest, count, common, divisor in transaction.run("nightly.steps"):
-        found[name] = _told(int(shortest), int(common) * 3 >= int(count), divisor)
+        found[name] = _told(int(shortest), _is_regular(int(common), int(count)), divisor)
     return found
+
+
+def _is_regular(common: int, count: int) -> bool:
+    """Whether bars mostly follow each other by their shortest step; of few, nearly all must, to mean anything."""
+    if count < _FEW_STEPS:
+        return count >= 3 and common * 5 >= count * 3
+    return common * 3 >= count
 
 
 def _told(shortest: int, regular: bool, divisor: int | None) -> Held:

@@ -72,14 +72,14 @@ def judged(report: JobReport, thresholds: Thresholds) -> JobReport:
 def _breaches(report: JobReport, thresholds: Thresholds) -> list[str]:
     found = []
     for what, count, name in (
-        ("rows were rejected", report.rows.rejected, "max_rejected"),
-        ("gaps are in the sessions touched", report.touched.gaps, "max_gaps"),
-        ("base bars are missing from the sessions touched", report.touched.missing, "max_missing"),
-        ("symbols are behind others", len(report.behind), "max_behind"),
+        ("rows rejected", report.rows.rejected, "max_rejected"),
+        ("gaps in the sessions touched", report.touched.gaps, "max_gaps"),
+        ("base bars missing from the sessions touched", report.touched.missing, "max_missing"),
+        ("symbols behind others", len(report.behind), "max_behind"),
     ):
         most = getattr(thresholds, name)
         if most is not None and count > most:
-            found.append(f"{count:,} {what}; {name} is {most:,}")
+            found.append(f"{what}: {count:,}; {name} is {most:,}")
     worst, least = report.touched.worst_quality_pct, thresholds.min_quality_pct
     if worst is not None and least is not None and worst < least:
         found.append(f"quality of {report.touched.worst_symbol} is {worst:.4g}; min_quality_pct is {least:g}")

@@ -55,7 +55,8 @@ class _Job:
         return {
             "after": self.after,
             "files_loaded": self.files_loaded,
-            "problems": [one.model_dump() for one in self.problems[:_KEPT_PROBLEMS]],
+            # Files that failed are tried again, and told again if they fail again.
+            "problems": [one.model_dump() for one in self.problems if one.kind != "failed"][:_KEPT_PROBLEMS],
         }
 
 
@@ -120,6 +121,7 @@ def _carry_out(job: _Job, coordinator: SessionCoordinator, progress: Progress, s
     store, config = job.store, job.config
     for definition in config.definitions():
         coordinator.define_calendar(definition)
+    loaded_before = job.files_loaded  # by the part of the run that was cut short
     todo = plan(store, config, progress)
     log.info("%d files: %d known, %d to load", todo.found, todo.known, len(todo.waiting))
     registered, missing = _register(store, config, todo)
@@ -133,7 +135,7 @@ def _carry_out(job: _Job, coordinator: SessionCoordinator, progress: Progress, s
         outcome="done",
         continued=job.continued,
         files_found=todo.found,
-        files_known=todo.known,
+        files_known=todo.known - loaded_before,
         files_loaded=job.files_loaded,
         files_passed_over=job.files_passed_over,
         registered=tuple(registered),
@@ -182,7 +184,7 @@ def _interval_for(job: _Job, waiting: Waiting, bases: dict[str, str]) -> str | N
     interval = resolved(waiting, next(iter(own)) if len(own) == 1 else None)
     if interval in own:
         return interval
-    if own and waiting.file.interval is None and waiting.reader.config.interval is None:
+    if own and waiting.reader.stated(waiting.file) is None:
         names = ", ".join(waiting.symbols[:3])
         _note(
             job, waiting, "failed", f"holds {interval} bars of {names}, which are loaded with {', '.join(sorted(own))}"

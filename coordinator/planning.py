@@ -57,6 +57,10 @@ class Reader:
             path_symbol=self.expression,
         )
 
+    def stated(self, file: FoundFile) -> str | None:
+        """The interval of a file's bars, where its path or the job says so."""
+        return file.interval or self.config.interval
+
     def shown(self, path: Path) -> str:
         """A path as reports have it."""
         return str(path.relative_to(self.folder)) if path.is_relative_to(self.folder) else str(path)
@@ -106,16 +110,18 @@ def plan(store: SessionStore, config: JobConfig, progress: Progress) -> Plan:
             files = [one for one in matching if one.path not in seen]
             seen.update(one.path for one in files)
             made.found += len(files)
-            fresh = [one for one in files if not loaded.has(one, reader.options, reader.symbol, source.interval)]
+            fresh = [one for one in files if not loaded.has(one, reader.options, reader.symbol, reader.stated(one))]
             made.known += len(files) - len(fresh)
             new += [(reader, one) for one in fresh]
         if not seen:
             made.problems.append(
                 FileProblem(path=", ".join(source.files), kind="missing", what=f"sources[{number}] matches no file")
             )
-        for done, (reader, files) in enumerate(_together(new)):
+        done = 0
+        for reader, files in _together(new):
             _look_into(store, reader, files, config.symbols, made)
-            progress("reading", done + 1, len(new))
+            done += len(files)
+            progress("reading", done, len(new))
     return made
 
 
@@ -188,12 +194,12 @@ def _held(transaction: Transaction, reader: Reader, files: Sequence[FoundFile]) 
         options = replace(reader.options, symbols=None)
         if reader.symbol is not None:
             options = replace(options, columns={**options.columns, "symbol": None})
-        interval = file.interval or reader.config.interval
+        interval = reader.stated(file)
         return {file: inspecting.holdings(transaction, reader.open(files), options, interval)}
     found: dict[FoundFile, dict[str, Held]] = {}
     to_read: dict[str, FoundFile] = {}
     for file in files:
-        interval = file.interval or reader.config.interval
+        interval = reader.stated(file)
         if interval is None:
             to_read[str(file.path)] = file
         else:
@@ -222,7 +228,7 @@ def _add(reader: Reader, file: FoundFile, held: dict[str, Held], groups: Sequenc
         by_name.setdefault(text.strip().upper(), one)
     wanted = {name: one for name, one in by_name.items() if _is_wanted(name, reader, groups)}
     strangers = sorted(by_name.keys() - wanted.keys())
-    if strangers and reader.config.unknown == "report":
+    if strangers and reader.config.unknown == "report" and reader.config.symbols is None:
         listed = ", ".join(strangers[:5]) + (f" and {len(strangers) - 5} more" if len(strangers) > 5 else "")
         made.problems.append(
             FileProblem(
@@ -234,10 +240,10 @@ def _add(reader: Reader, file: FoundFile, held: dict[str, Held], groups: Sequenc
         )
     if not wanted:
         return
-    interval = inspecting.one_interval(wanted, reader.shown(file.path))
-    made.waiting.append(Waiting(reader, file, tuple(sorted(wanted)), interval))
+    shared = inspecting.one_interval(wanted, reader.shown(file.path))
+    made.waiting.append(Waiting(reader, file, tuple(sorted(wanted)), shared))
     for name in wanted:
-        made.available.setdefault(name, set()).add(str(interval.interval))
+        made.available.setdefault(name, set()).update(shared.bases())
 
 
 def _is_wanted(name: str, reader: Reader, groups: Sequence[SymbolGroup]) -> bool:

@@ -58,7 +58,7 @@ def test_exit_codes(job: Path, tmp_path: Path) -> None:
     rejects = barhouse("run", job, expected=ExitCode.THRESHOLDS)
     assert f"  bars/AAA_{TUESDAY}.parquet: 1 rejected: high is below low; first: " in rejects.stderr
     assert rejects.stderr.splitlines()[-2:] == [
-        "  1 rows were rejected; max_rejected is 0",
+        "  rows rejected: 1; max_rejected is 0",
         "done, but: past thresholds",
     ]
     (tmp_path / "bars" / f"CCC_{TUESDAY}.parquet").write_bytes(b"no")

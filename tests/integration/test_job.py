@@ -177,6 +177,33 @@ def test_a_symbol_named_without_files(tmp_path: Path) -> None:
     assert ask(tmp_path, "SELECT state FROM runs ORDER BY run_id") == [{"state": "done"}, {"state": "failed"}]
 
 
+def test_one_file_read_twice_for_symbols_of_different_intervals(tmp_path: Path) -> None:
+    """AAA has minutes and BBB five minutes, in one file: each is a source of its own, and known the next time."""
+    tables = [
+        day_of(name, MONDAY, step).append_column("symbol", pa.array([name] * day_of(name, MONDAY, step).num_rows))
+        for name, step in (("AAA", 1), ("BBB", 5))
+    ]
+    write(pa.concat_tables(tables), tmp_path / "bars" / "all.parquet")
+    job = job_file(tmp_path, source='symbols = "AAA"\n[[sources]]\nfiles = "bars/all.parquet"\nsymbols = "BBB"')
+    text = job.read_text(encoding="utf-8").replace("bars/{symbol}_{date}.parquet", "bars/all.parquet")
+    job.write_text(text, encoding="utf-8")
+    report = run_job(job)
+    assert report.outcome == "done", report.reasons()
+    assert {one.symbol: one.base_interval for one in report.registered} == {"AAA": "1m", "BBB": "5m"}
+    assert run_job(job).files_known == 2
+    job.write_text(text.replace('symbols = "AAA"\n', "", 1).replace('"BBB"', '"CCC"'), encoding="utf-8")
+    mixed = run_job(job)
+    assert "holds bars of different lengths (1m of AAA, 5m of BBB)" in problems(mixed)["bars/all.parquet"]
+
+
+def test_thinly_traded_bars_are_loaded_with_the_base_they_fit(tmp_path: Path) -> None:
+    """A day with trades in three minutes, ten apart, holds minutes and not bars of ten minutes."""
+    fill(tmp_path / "bars", ["AAA"], [MONDAY], step_minutes=1)
+    write(day_of("AAA", TUESDAY, 10, missing_pct=0).slice(0, 3), tmp_path / "bars" / f"AAA_{TUESDAY}.parquet")
+    report = run_job(job_file(tmp_path))
+    assert (report.registered[0].base_interval, report.files_loaded, report.outcome) == ("1m", 2, "done")
+
+
 # Bad files
 
 
@@ -272,7 +299,7 @@ def test_rows_that_cannot_be(with_bad: Path) -> None:
     write(table.set_column(2, "high", pa.array(high)), with_bad / "bars" / name)
     report = run_job(job_file(with_bad))
     assert (report.files_loaded, report.rows.rejected, report.outcome) == (6, 1, "past thresholds")
-    assert report.breaches == ("1 rows were rejected; max_rejected is 0",)
+    assert report.breaches == ("rows rejected: 1; max_rejected is 0",)
     assert [(one.source, one.reason, one.count) for one in report.rejects] == [(f"bars/{name}", "high is below low", 1)]
 
 
@@ -294,11 +321,11 @@ def test_no_file_at_all(tmp_path: Path) -> None:
     ("thresholds", "expected"),
     [
         ("max_missing = 77", None),
-        ("max_missing = 76", "77 base bars are missing from the sessions touched; max_missing is 76"),
-        ("max_gaps = 0", "1 gaps are in the sessions touched; max_gaps is 0"),
+        ("max_missing = 76", "base bars missing from the sessions touched: 77; max_missing is 76"),
+        ("max_gaps = 0", "gaps in the sessions touched: 1; max_gaps is 0"),
         ("min_quality_pct = 1", None),
         ("min_quality_pct = 60", "quality of BBB is 50.64; min_quality_pct is 60"),
-        ("max_behind = 0", "1 symbols are behind others; max_behind is 0"),
+        ("max_behind = 0", "symbols behind others: 1; max_behind is 0"),
     ],
 )
 def test_thresholds(tmp_path: Path, thresholds: str, expected: str | None) -> None:
