@@ -42,7 +42,7 @@ def recent(minutes: Iterator[pa.Table]) -> Iterator[pa.Table]:
     chance = random.Random(1)
     before: list[pa.Table] = []
     for table in minutes:
-        count = table.num_rows // CORRECTED_ONE_IN
+        count = max(1, table.num_rows // CORRECTED_ONE_IN)
         chosen = [chance.randrange(table.num_rows) for _ in range(count)] if before else []
         parts = [chance.choice(before).slice(row, 1) for row in dict.fromkeys(chosen)]
         yield _changed(pa.concat_tables(parts) if parts else table.slice(0, 0))
@@ -55,7 +55,7 @@ def scattered(history: Path) -> Corrections:
 
     def corrections(minutes: Iterator[pa.Table]) -> Iterator[pa.Table]:
         tables = list(minutes)
-        count = tables[0].num_rows // CORRECTED_ONE_IN
+        count = max(1, tables[0].num_rows // CORRECTED_ONE_IN)
         seed = int(tables[0]["bar_start"][0].as_py().timestamp()) % 1_000_000
         with duckdb.connect() as connection:
             sample = connection.sql(
