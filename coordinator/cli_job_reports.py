@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from coordinator.cli_reports import counted, processed, registered, verified
+from coordinator.cli_care_reports import copied
+from coordinator.cli_reports import counted, processed, purged, registered, verified
 
 if TYPE_CHECKING:
     from coordinator.job import JobCheck
@@ -28,6 +29,10 @@ def ran(report: JobReport) -> str:
     if report.verified is not None:
         # That the history is checked with the whole store only goes without saying here.
         lines.append(verified(report.verified.model_copy(update={"batches_checked": True})))
+    if report.retention is not None and report.retention.batch_id is not None:
+        lines.append(purged(report.retention))
+    if report.published is not None:
+        lines.append(copied(report.published, "published"))
     lines += _problems(report.problems)
     lines += [f"  not registered: {one}" for one in report.not_registered]
     for one in report.rejects[:_SHOWN]:

@@ -95,7 +95,8 @@ class JobReport(_Report):
     @property
     def changed(self) -> bool:
         """Whether the run wrote anything about bars."""
-        return bool(self.files_loaded or self.registered or self.processed.batches)
+        purged = self.retention is not None and self.retention.batch_id is not None
+        return bool(self.files_loaded or self.registered or self.processed.batches or purged)
 
     def check(self) -> JobReport:
         """Return the report when everything is done.

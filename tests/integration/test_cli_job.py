@@ -45,6 +45,16 @@ def test_run_says_what_it_did_and_again_that_nothing_was_new(job: Path) -> None:
     assert again[-3:] == ["job test: 4 files, 4 known, 0 loaded", "nothing was waiting", "done, nothing was new"]
 
 
+def test_looking_after_the_store_is_told(tmp_path: Path, knowing_xnys: Path) -> None:
+    shutil.copy(knowing_xnys, tmp_path)
+    fill(tmp_path / "bars", ["AAA"], job_kit.sessions(20))
+    job = job_file(tmp_path, source='[retention]\n5m = "7d"\n[publish]\npath = "out/bars.duckdb"')
+    said = barhouse("run", job).stderr
+    assert "purged " in said and "  5m is kept from " in said
+    assert f"published {tmp_path / 'out' / 'bars.duckdb'}: batch " in said
+    assert f"nothing has changed since {tmp_path / 'out' / 'bars.duckdb'} was published" in barhouse("run", job).stderr
+
+
 def test_the_report_as_json(job: Path, tmp_path: Path) -> None:
     printed = json.loads(barhouse("run", job, "--format", "json", "--report", tmp_path / "report.json").stdout)
     assert printed == json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
