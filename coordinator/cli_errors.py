@@ -76,6 +76,8 @@ _PHRASES = (
     (re.compile(r"run DataProcessor\(store\)\.process\(\) first"), "run `barhouse process` first, or say --run"),
     (re.compile(r"open it once without read_only=True to upgrade it"), "`barhouse init` upgrades it"),
     (re.compile(r"\bwith check=False"), "with --no-check"),
+    (re.compile(r"\bwith anew=True"), "with --anew"),
+    (re.compile(r"\bwith force=True"), "with --force"),
     (re.compile(r"\bremove_symbol\('([^']*)'\)"), r"`barhouse remove \1`"),
     (re.compile(r"\buse remove_symbol\b"), "use `barhouse remove`"),
     (re.compile(r"\bdelete_bars needs start, end or both"), "say --from, --to or both"),

@@ -4,6 +4,7 @@ from store.compaction import compact
 from store.errors import BarhouseError
 from store.interval import Interval
 from store.models import BarIntervalData, Gap, SymbolSessionData
+from store.restoring import restore
 from store.session_store import SessionStore, open_store
 
 __all__ = [
@@ -15,4 +16,5 @@ __all__ = [
     "SymbolSessionData",
     "compact",
     "open_store",
+    "restore",
 ]

@@ -89,6 +89,17 @@ class Transaction:
         text = statement(name).format(**places) if places else statement(name)
         return self._raw.sql(text, params=parameters or {}).to_arrow_table()
 
+    @contextmanager
+    def stream(
+        self, name: str, parameters: dict[str, Any] | None = None, /, *, batch_rows: int
+    ) -> Iterator[pa.RecordBatchReader]:
+        """Run a statement whose rows are read batch by batch; nothing else may be run until they are."""
+        reader = self._raw.sql(statement(name), params=parameters).to_arrow_reader(batch_rows)
+        try:
+            yield reader
+        finally:
+            reader.close()
+
     def register(self, name: str, table: object) -> None:
         """Make an Arrow table or reader readable as ``name`` until the transaction ends."""
         self._raw.register(name, table)

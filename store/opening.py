@@ -124,6 +124,14 @@ def _check_not_open(file: Path, *, read_only: bool) -> None:
             )
 
 
+@contextmanager
+def kept_closed(file: Path) -> Iterator[None]:
+    """Keep this process from opening a file as a store; refuse one that it has open."""
+    with _opening:
+        _check_not_open(file, read_only=False)
+        yield
+
+
 def check_not_written(file: Path) -> None:
     """Refuse a file that this process has open as a store it may write to."""
     identity = identity_of(file)

@@ -7,12 +7,12 @@ from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
 from store import health, publishing, registration, run, verification
-from store.care_reports import CopyReport
+from store.care_reports import CopyReport, ExportReport
 from store.engine import Clock, Database, Transaction, wall_clock
 from store.errors import InputError, UnknownSymbolError
 from store.interval import Interval
@@ -335,6 +335,65 @@ class SessionStore:
             The copy could not be written or does not verify; ``target`` is as it was.
         """
         return publishing.backup(self._database, target, keep=keep, check=check, progress=progress)
+
+    def export(
+        self,
+        folder: str | Path,
+        *,
+        format: Literal["parquet", "csv", "arrow"] = "parquet",
+        symbols: Sequence[str] | None = None,
+        intervals: Sequence[str] | None = None,
+        start: datetime | date | str | None = None,
+        end: datetime | date | str | None = None,
+        anew: bool = False,
+        progress: verification.Progress | None = None,
+    ) -> ExportReport:
+        """Write bars to files, or bring a folder written before up to date: only what changed is written.
+
+        Each symbol, interval and month (of ``bar_start``, in UTC) has one file,
+        ``symbol=SPY/interval=1m/month=2024-11/bars.parquet``, with the columns of the view ``bars`` that the folders
+        do not name; characters of a symbol that a folder cannot have are percent-encoded. A file is replaced at once
+        or not at all; those that the store has no bars of any more are removed, but what retention gave up stays
+        exported. ``barhouse-export.json`` says what the folder holds; an export cut short is finished by the next.
+
+        Parameters
+        ----------
+        folder
+            Made when it is not there; otherwise empty, or written by an export of this store.
+        format
+            Parquet, CSV, or Arrow's IPC file format.
+        symbols, intervals
+            Only these.
+        start, end
+            Bars with ``start <= bar_start < end``, as in :meth:`bars`.
+        anew
+            Write everything, whatever the folder has: needed for another selection or format.
+        progress
+            Called with (files written, files to be written).
+
+        Raises
+        ------
+        InputError
+            The folder holds something else, another selection, or an export of another store.
+        StoreError
+            Another export is writing there, or there is no room.
+        """
+        from store import exporting  # late: it takes its time, and most have no need of it
+        from store.export_folder import Selection, prepared
+
+        asked = Selection.of(
+            format,
+            self._registered(symbols),
+            None if intervals is None else [str(Interval.parse(one)) for one in intervals],
+            None if start is None else as_instant(start, "start"),
+            None if end is None else as_instant(end, "end"),
+        )
+        with (
+            self._database.explaining(),
+            prepared(Path(folder).expanduser().resolve()) as place,
+            self._database.reading() as transaction,
+        ):
+            return exporting.export(transaction, place, asked, anew=anew, progress=progress)
 
     def calendars(self) -> pa.Table:
         """The calendars the store has: calendar, kind, known_from, known_through, symbol_count, definition."""

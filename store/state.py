@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -54,6 +56,25 @@ def state_in(file: Path) -> State:
     StoreError
         It is no store, or cannot be read.
     """
+    with _attached(file) as connection:
+        version = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+        if version == [(SCHEMA_VERSION,)]:
+            return State(*connection.execute(statement("snapshot.state")).fetchall()[0])
+        (batch,) = connection.execute(statement("snapshot.newest_batch")).fetchall() or [(None, None)]
+        return State(batch_id=batch[0], committed_at=batch[1], bars=None, runs=None)
+
+
+def has_batch_of(file: Path, other: State) -> bool:
+    """Whether a store that is not open in this process was once in another's state, as far as their batches tell."""
+    if other.batch_id is None:
+        return True
+    asked = {"batch_id": other.batch_id, "committed_at": other.committed_at}
+    with _attached(file) as connection:
+        return bool(connection.execute(statement("snapshot.has_batch"), asked).fetchall()[0][0])
+
+
+@contextmanager
+def _attached(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     # A database of its own: one that this process has open under this name may be of a file that was replaced since.
     with duckdb.connect(":memory:", config={"threads": 1}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
@@ -64,11 +85,7 @@ def state_in(file: Path) -> State:
             raise explained(str(file), str(error)) from error
         connection.execute("USE copied")
         try:
-            version = connection.execute("SELECT version_num FROM alembic_version").fetchall()
-            if version == [(SCHEMA_VERSION,)]:
-                return State(*connection.execute(statement("snapshot.state")).fetchall()[0])
-            (batch,) = connection.execute(statement("snapshot.newest_batch")).fetchall() or [(None, None)]
-            return State(batch_id=batch[0], committed_at=batch[1], bars=None, runs=None)
+            yield connection
         except duckdb.CatalogException as error:
             raise StoreVersionError(f"{file} is a DuckDB file but not a Barhouse store; name another file") from error
         except duckdb.Error as error:

@@ -52,3 +52,36 @@ def test_a_copy_over_something_else_is_refused(filled: Line, tmp_path: Path) -> 
     assert "name another file" in line("publish", notes, expected=ExitCode.STORE).stderr
     assert "would be the store itself" in line("publish", line.store, expected=ExitCode.BAD_INPUT).stderr
     assert notes.read_text() == "mine"
+
+
+def test_going_back_to_a_backup(spy: Line, tmp_path: Path) -> None:
+    target = tmp_path / "out.duckdb"
+    spy("backup", target)
+    assert spy("restore", target).stderr.startswith(f"nothing to restore: {spy.store} is as {target} is, batch ")
+    before = spy("status").stdout
+    spy("delete", "SPY", "-i", "1m", "--from", "2020-12-16T15:00Z", "--to", "2020-12-16T15:05Z", "--yes")
+    refused = spy("restore", target, expected=ExitCode.BAD_INPUT)
+    assert "has what the backup lacks" in refused.stderr and "with --force" in refused.stderr
+    said = spy("restore", target, "--force").stderr
+    found = re.fullmatch(rf"restored {spy.store} from {target}: batch \d+, verified; the store .* is (.*)\n", said)
+    assert found
+    assert spy("status").stdout == before != Line(Path(found[1]))("status").stdout
+    assert "there is no backup at" in spy("restore", tmp_path / "none", expected=ExitCode.STORE).stderr
+
+
+def test_export_and_export_again(spy: Line, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    options = ("export", folder, "-i", "1d,1h", "--as", "csv", "--from", "2020-12-16")
+    assert spy(*options).stderr == f"exported to {folder}: 2 files written with 24 bars, 0 unchanged\n"
+    assert spy(*options).stderr == f"exported to {folder}: nothing had changed, 2 unchanged\n"
+    (row,) = duckdb.sql(
+        f"SELECT count(*) FROM read_csv('{folder}/*/*/*/*.csv') WHERE bar_start < '2020-12-16'"
+    ).fetchall()
+    assert row == (0,)
+    refused = spy("export", folder, expected=ExitCode.BAD_INPUT)
+    assert "holds an export of csv, all symbols, 1h 1d, from 2020-12-16" in refused.stderr
+    assert "with --anew" in refused.stderr
+    report = json.loads(spy("export", folder, "--anew", "--format", "json").stdout)
+    assert (report["written"], report["removed"], report["rows"]) == (5, 0, 2012)
+    assert sorted({one.suffix for one in folder.rglob("bars.*")}) == [".parquet"]
+    assert "'SPX' is not registered" in spy("export", folder, "-s", "SPX", expected=ExitCode.BAD_INPUT).stderr

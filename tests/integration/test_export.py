@@ -1,0 +1,329 @@
+"""Exports: files that hold what the store holds, and of which only those are written again that changed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+from load_kit import Bench, line, lines, minutes
+
+from store import export_folder, exporting
+from store.errors import InputError, StoreError, UnknownSymbolError
+from store.export_folder import FORMATS, MANIFEST
+
+NEW_YORK = {"timezone": "America/New_York"}
+COLUMNS = "symbol, interval, bar_start, bar_end, session_date, open, high, low, close, volume, base_count, complete"
+Rows = list[tuple[Any, ...]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def filled(bench: Bench) -> Bench:
+    """Two symbols, with bars in two months and some outside sessions."""
+    for symbol in ("SPY", "QQQ"):
+        stamps = minutes("2024-11-26 09:25", "2024-11-26 11:00") + minutes("2024-12-02 09:30", "2024-12-02 10:15")
+        bench.load_lines(*lines(stamps), symbol=symbol, **NEW_YORK)
+    bench.process()
+    return bench
+
+
+def exported(folder: Path, form: str = "parquet") -> Rows:
+    """What a reader of the folder gets, in the order of the view."""
+    types = "hive_types = {'symbol': VARCHAR, 'interval': VARCHAR, 'month': VARCHAR}, hive_partitioning = true"
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        if form == "arrow":
+            tables = [arrow_file(one) for one in sorted(folder.rglob("bars.arrow"))]
+            together = pa.concat_tables(tables)
+            connection.register("together", together)
+            source = "together"
+        else:
+            source = f"read_{form}('{folder}/**/*.{form}', {types})"
+        query = f"SELECT {COLUMNS} FROM {source} ORDER BY ALL"
+        return [tuple(map(plain, row)) for row in connection.execute(query).fetchall()]
+
+
+def arrow_file(file: Path) -> pa.Table:
+    from urllib.parse import unquote
+
+    table = pa.ipc.open_file(pa.OSFile(str(file))).read_all()
+    named = dict(part.split("=", 1) for part in file.parent.parts if "=" in part)
+    for name in ("symbol", "interval"):
+        table = table.append_column(name, pa.array([unquote(named[name])] * table.num_rows))
+    return table
+
+
+def plain(value: object) -> object:
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def held(bench: Bench, condition: str = "true") -> Rows:
+    rows = bench.ask(f"SELECT {COLUMNS} FROM bars WHERE {condition} ORDER BY ALL")
+    return [tuple(map(plain, row.values())) for row in rows]
+
+
+def content(folder: Path) -> dict[str, tuple[int, int]]:
+    """Every file but the manifest, by its inode and moment: another one when it was written."""
+    found = [one for one in folder.rglob("*") if one.is_file() and one.name != MANIFEST]
+    return {str(one.relative_to(folder)): (one.stat().st_ino, one.stat().st_mtime_ns) for one in found}
+
+
+def written(folder: Path, before: dict[str, tuple[int, int]]) -> set[str]:
+    return {str(Path(name).parent) for name, mark in content(folder).items() if before.get(name) != mark}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_files_hold_what_the_store_holds(filled: Bench, folder: Path, form: Any) -> None:
+    said = filled.store.export(folder, format=form)
+    assert exported(folder, form) == held(filled)
+    assert said.rows == len(held(filled)) and said.written == len(content(folder)) == 2 * 4 * 2
+    assert (said.unchanged, said.removed, said.given_up) == (0, 0, 0)
+    assert f"symbol=SPY/interval=5m/month=2024-12/bars.{form}" in content(folder)
+    before = content(folder)
+    again = filled.store.export(folder, format=form)
+    assert (again.written, again.rows, again.unchanged) == (0, 0, 16)
+    assert content(folder) == before
+
+
+def test_each_file_is_in_order_with_the_columns_of_the_view(filled: Bench, folder: Path) -> None:
+    filled.store.export(folder)
+    for file in folder.rglob("*.parquet"):
+        starts = duckdb.sql(f"SELECT bar_start FROM read_parquet('{file}', hive_partitioning = false)").fetchall()
+        assert starts == sorted(starts)
+    columns = filled.store.sql("SELECT * EXCLUDE (symbol, interval) FROM bars LIMIT 1").schema
+    (one, *_) = folder.rglob("*.parquet")
+    assert pa.parquet.read_schema(one).names == columns.names
+    assert pa.parquet.read_schema(one).field("bar_start").type == pa.timestamp("us", "UTC")
+
+
+@pytest.mark.parametrize("symbol", ["A/B", "BRK B", "50%", "A=B", "É*?[X]", "日経", "..", "1E5", "'X'", "A\\B"])
+def test_symbols_of_any_characters(bench: Bench, folder: Path, symbol: str) -> None:
+    bench.coordinator.register(symbol, ["1m", "5m"], "XNYS")
+    bench.load_lines(*lines(minutes("2024-11-26 09:30", "2024-11-26 09:40")), symbol=symbol, **NEW_YORK)
+    bench.process()
+    for form in FORMATS:
+        bench.store.export(folder / form, format=form)  # type: ignore[arg-type]
+        assert exported(folder / form, form) == held(bench) != []
+        assert len(list((folder / form).iterdir())) == 2, "nothing beside the symbol's folder and the manifest"
+
+
+CHANGES: dict[str, tuple[Callable[[Bench], object], set[str]]] = {
+    "a bar more": (
+        lambda bench: bench.load_lines(line("2024-12-02 10:15:00"), **NEW_YORK),
+        {"symbol=SPY/interval=1m/month=2024-12"},
+    ),
+    "a correction": (
+        lambda bench: (bench.load_lines(line("2024-11-26 09:31:00", high=12), **NEW_YORK), bench.process()),
+        {f"symbol=SPY/interval={one}/month=2024-11" for one in ("1m", "5m", "1h", "1d")},
+    ),
+    "a deletion": (
+        lambda bench: bench.coordinator.delete_bars("QQQ", "1m", "2024-11-26T15:00Z", "2024-11-26T15:01Z"),
+        {"symbol=QQQ/interval=1m/month=2024-11"},
+    ),
+    "one gone and one new": (
+        lambda bench: (
+            bench.coordinator.delete_bars("QQQ", "1m", "2024-11-26T15:00Z", "2024-11-26T15:01Z"),
+            bench.load_lines(line("2024-11-26 11:00:00"), symbol="QQQ", **NEW_YORK),
+        ),
+        {"symbol=QQQ/interval=1m/month=2024-11"},
+    ),
+    "a new month": (
+        lambda bench: bench.load_lines(line("2025-01-02 09:30:00"), **NEW_YORK),
+        {"symbol=SPY/interval=1m/month=2025-01"},
+    ),
+    "a session declared over": (lambda bench: bench.coordinator.end_session(date(2024, 12, 2)), set()),
+    "a registration": (lambda bench: bench.coordinator.register("DIA", ["1m"], "XNYS"), set()),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_only_what_changed_is_written(filled: Bench, folder: Path, name: str) -> None:
+    filled.store.export(folder)
+    before = content(folder)
+    change, expected = CHANGES[name]
+    change(filled)
+    said = filled.store.export(folder)
+    assert written(folder, before) == expected
+    assert said.written == len(expected)
+    assert exported(folder) == held(filled)
+
+
+def test_what_is_gone_from_the_store_is_removed(filled: Bench, folder: Path) -> None:
+    filled.store.export(folder)
+    before = content(folder)
+    filled.coordinator.delete_bars("SPY", "1m", start="2024-12-01")
+    filled.process()
+    filled.coordinator.remove_symbol("QQQ")
+    said = filled.store.export(folder)
+    assert (said.written, said.removed) == (0, 4 + 8)
+    assert written(folder, before) == set()
+    assert [one.name for one in folder.iterdir() if one.is_dir()] == ["symbol=SPY"]
+    assert exported(folder) == held(filled)
+
+
+def test_what_retention_gave_up_stays_exported(filled: Bench, folder: Path) -> None:
+    filled.load_lines(*lines(minutes("2024-12-03 09:30", "2024-12-03 10:15")), **NEW_YORK)
+    filled.process()
+    for form in FORMATS:
+        filled.store.export(folder / form, format=form)  # type: ignore[arg-type]
+    everything = held(filled)
+    purged = filled.coordinator.purge_bars("1m", "2024-12-03T00:00Z")
+    assert purged.batch_id is not None
+    left = held(filled)
+    assert len(left) < len(everything)
+    for form in FORMATS:
+        said = filled.store.export(folder / form, format=form)  # type: ignore[arg-type]
+        assert said.given_up == 2, "November, of both symbols"
+        assert exported(folder / form, form) == everything
+    filled.load_lines(line("2024-12-03 10:15:00"), **NEW_YORK)
+    everything = sorted({*everything, *held(filled)}, key=str)
+    for form in FORMATS:
+        said = filled.store.export(folder / form, format=form)  # type: ignore[arg-type]
+        assert (said.written, said.given_up) == (1, 2)
+        assert sorted(exported(folder / form, form), key=str) == everything
+        assert filled.store.export(folder / form, format=form).written == 0  # type: ignore[arg-type]
+    filled.store.export(folder / "parquet", anew=True)
+    assert exported(folder / "parquet") == held(filled)
+
+
+def test_a_part_of_the_store(filled: Bench, folder: Path) -> None:
+    filled.store.export(
+        folder, symbols=["spy"], intervals=["1h", "60m", "5m"], start="2024-11-26T15:00Z", end="2024-12-02"
+    )
+    part = "symbol = 'SPY' AND interval IN ('5m', '1h')"
+    part += " AND bar_start >= '2024-11-26 15:00:00+00' AND bar_start < '2024-12-02 00:00:00+00'"
+    assert exported(folder) == held(filled, part) != []
+    with pytest.raises(UnknownSymbolError):
+        filled.store.export(folder, symbols=["SPX"])
+
+
+def test_another_selection_is_refused_unless_all_is_written_anew(filled: Bench, folder: Path) -> None:
+    filled.store.export(folder, symbols=["SPY"])
+    before = content(folder)
+    others: tuple[dict[str, Any], ...] = (
+        {},
+        {"symbols": ["SPY", "QQQ"]},
+        {"symbols": ["SPY"], "intervals": ["1m"]},
+        {"symbols": ["SPY"], "start": "2024-12-01"},
+        {"symbols": ["SPY"], "format": "csv"},
+    )
+    for other in others:
+        with pytest.raises(InputError, match=r"holds an export of parquet, SPY, all intervals, not of .*anew=True"):
+            filled.store.export(folder, **other)
+    assert content(folder) == before
+    filled.store.export(folder, format="csv", symbols=["QQQ"], anew=True)
+    assert exported(folder, "csv") == held(filled, "symbol = 'QQQ'")
+    assert {Path(name).suffix for name in content(folder)} == {".csv"}
+    assert filled.store.export(folder, format="csv", symbols=["QQQ"]).written == 0
+    with pytest.raises(InputError, match=r"format='xlsx' is not known; allowed are parquet, csv, arrow"):
+        filled.store.export(folder, format="xlsx")  # type: ignore[arg-type]
+
+
+def test_folders_of_others_are_left_alone(filled: Bench, folder: Path, template: Path, tmp_path: Path) -> None:
+    folder.mkdir()
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"holds notes\.txt and no barhouse-export\.json, so it is no export"):
+        filled.store.export(folder)
+    with pytest.raises(InputError, match=r"cannot be a folder .*; name another"):
+        filled.store.export(folder / "notes.txt")
+    (folder / "notes.txt").unlink()
+    filled.store.export(folder)
+    before = content(folder)
+    other_folder = tmp_path / "other"
+    other_folder.mkdir()
+    (other_folder / "bars.duckdb").write_bytes(template.read_bytes())
+    other = Bench(other_folder / "bars.duckdb", other_folder)
+    other.now = other.now.replace(day=3)
+    other.load_lines(line("2024-11-26 09:31:00"), **NEW_YORK)
+    with pytest.raises(InputError, match="holds an export of another store, or of what this one was before"):
+        other.store.export(folder)
+    assert content(folder) == before
+    other.store.export(folder, anew=True)
+    assert exported(folder) == held(other)
+    other.store.close()
+    (folder / MANIFEST).write_text("{}")
+    with pytest.raises(InputError, match="is no manifest of an export"):
+        filled.store.export(folder)
+
+
+def test_a_file_that_was_lost_or_cut_is_written_again(filled: Bench, folder: Path) -> None:
+    filled.store.export(folder)
+    first, second = sorted(folder.rglob("*.parquet"))[:2]
+    first.unlink()
+    second.write_bytes(second.read_bytes()[:-10])
+    assert filled.store.export(folder).written == 2
+    assert exported(folder) == held(filled)
+
+
+class Crash(BaseException):
+    """As sudden as a kill."""
+
+
+@pytest.mark.parametrize("moment", ["while writing", "before the renames", "between renames", "before the manifest"])
+def test_an_export_cut_short_is_finished_by_the_next(
+    filled: Bench, folder: Path, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled.store.export(folder)
+    filled.load_lines(line("2024-11-26 09:31:00", high=12), **NEW_YORK)
+    filled.process()
+    filled.coordinator.remove_symbol("QQQ")
+    calls = 0
+
+    def crash_at(count: int, real: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*given: Any, **more: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            if calls == count:
+                raise Crash
+            return real(*given, **more)
+
+        return wrapped
+
+    where, name, count = {
+        "while writing": (exporting, "_write_file", 3),
+        "before the renames": (exporting, "sync_all", 1),
+        "between renames": (exporting, "remove", 10),
+        "before the manifest": (exporting, "sync_all", 2),
+    }[moment]
+    with monkeypatch.context() as patch:
+        patch.setattr(where, name, crash_at(count, getattr(where, name)))
+        with pytest.raises(Crash):
+            filled.store.export(folder)
+    manifest = json.loads((folder / MANIFEST).read_text())
+    assert manifest["unfinished"] and not set(manifest["unfinished"]) & manifest["partitions"].keys()
+    for place, said in manifest["partitions"].items():
+        file = folder / place / "bars.parquet"
+        rows = duckdb.sql(f"SELECT count(*), max(batch_id) FROM read_parquet('{file}')").fetchall()
+        assert rows == [(said["row_count"], said["batch_id"])], "what the manifest says is so"
+    filled.store.export(folder)
+    assert exported(folder) == held(filled)
+    assert not list(folder.rglob("*.part"))
+    assert json.loads((folder / MANIFEST).read_text())["unfinished"] == []
+    assert filled.store.export(folder).written == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="folders are not locked there")
+def test_one_export_at_a_time_writes_into_a_folder(filled: Bench, folder: Path) -> None:
+    with export_folder.prepared(folder), pytest.raises(StoreError, match="another export is writing into"):
+        filled.store.export(folder)
+    assert filled.store.export(folder).written == 16
+
+
+def test_many_files_and_their_progress(filled: Bench, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export_folder, "_SYNCED_ONE_BY_ONE_MAX", 3)
+    monkeypatch.setattr(exporting, "_ROWS_AT_A_TIME", 7)
+    seen: list[tuple[int, int]] = []
+    filled.store.export(folder, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(number, 16) for number in range(1, 17)]
+    assert exported(folder) == held(filled)
