@@ -91,13 +91,22 @@ SELECT (SELECT count(*) FROM bar AS b JOIN going AS g ON g.interval_id = b.inter
 -- name: note_bars
 -- Whose bars and old values go, so that what is left still accounts for every batch.
 INSERT INTO purge (batch_id, of_batch, written, replaced)
+WITH bars_ AS MATERIALIZED (
+    SELECT b.batch_id, count(*) AS count_
+    FROM bar AS b JOIN going AS g ON g.interval_id = b.interval_id AND b.bar_start < g.retained_from
+    GROUP BY b.batch_id
+),
+revisions_ AS MATERIALIZED (
+    SELECT r.batch_id, r.replaced_by, count(*) AS count_
+    FROM bar_revision AS r JOIN going AS g ON g.interval_id = r.interval_id AND r.bar_start < g.retained_from
+    GROUP BY r.batch_id, r.replaced_by
+)
 SELECT $batch_id, of_batch, sum(written), sum(replaced)
 FROM (
-    SELECT unnest([b.batch_id, $batch_id]) AS of_batch, unnest([1, 0]) AS written, unnest([0, 1]) AS replaced
-    FROM bar AS b JOIN going AS g ON g.interval_id = b.interval_id AND b.bar_start < g.retained_from
-    UNION ALL
-    SELECT unnest([r.batch_id, r.replaced_by]), unnest([1, 0]), unnest([0, 1])
-    FROM bar_revision AS r JOIN going AS g ON g.interval_id = r.interval_id AND r.bar_start < g.retained_from
+    SELECT batch_id AS of_batch, count_ AS written, 0 AS replaced FROM bars_
+    UNION ALL SELECT $batch_id, 0, count_ FROM bars_
+    UNION ALL SELECT batch_id, count_, 0 FROM revisions_
+    UNION ALL SELECT replaced_by, 0, count_ FROM revisions_
 )
 GROUP BY of_batch
 ORDER BY of_batch;
@@ -155,10 +164,14 @@ FROM (SELECT max(batch_id) AS batch_id FROM batch WHERE committed_at < $before::
 -- name: note_revisions
 -- Whose old values go.
 INSERT INTO purge (batch_id, of_batch, written, replaced)
+WITH revisions_ AS MATERIALIZED (
+    SELECT batch_id, replaced_by, count(*) AS count_ FROM bar_revision WHERE replaced_by <= $last_batch
+    GROUP BY batch_id, replaced_by
+)
 SELECT $batch_id, of_batch, sum(written), sum(replaced)
 FROM (
-    SELECT unnest([batch_id, replaced_by]) AS of_batch, unnest([1, 0]) AS written, unnest([0, 1]) AS replaced
-    FROM bar_revision WHERE replaced_by <= $last_batch
+    SELECT batch_id AS of_batch, count_ AS written, 0 AS replaced FROM revisions_
+    UNION ALL SELECT replaced_by, 0, count_ FROM revisions_
 )
 GROUP BY of_batch
 ORDER BY of_batch;
