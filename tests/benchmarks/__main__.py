@@ -87,13 +87,13 @@ def main(
         folder.mkdir(parents=True, exist_ok=True)
         for row in rows:
             lines.append(measured(row, sizes, folder.resolve(), repeat, progress))
-    saved = {
-        "about": report.circumstances(asdict(sizes), repeat),
-        "lines": [line.as_json() for line in lines],
-    }
+            saved = {
+                "about": report.circumstances(asdict(sizes), repeat),
+                "lines": [line.as_json() for line in lines],
+            }
+            if json_file is not None:  # after every row: a run that is stopped keeps what it has
+                report.write_json(json_file, saved)
     report.show(saved, console)
-    if json_file is not None:
-        report.write_json(json_file, saved)
     if write_report:
         report.write_json(_DOCS / "benchmarks.json", saved)
         fill_page()
