@@ -15,8 +15,9 @@ import pytest
 from store import open_store
 
 #: Kills are shared out to parts, so that several processes can share them.
-PARTS = 2
-KILLS = int(os.environ.get("BARHOUSE_KILLS", "20")) // PARTS
+ALL_KILLS = int(os.environ.get("BARHOUSE_KILLS", "20"))
+PARTS = max(2, ALL_KILLS // 20)
+KILLS = -(-ALL_KILLS // PARTS)
 EVERYTHING = """
     SELECT symbol, interval, bar_start, bar_end, session_date, open, high, low, close, volume, base_count,
            expected_count, complete
@@ -69,14 +70,14 @@ def test_killed_at_random_moments(tmp_path: Path, uninterrupted: Path, part: int
         while not finished and kills < KILLS:
             child = start(path)
             assert child.stdout is not None
-            line = child.stdout.readline()
-            if line.strip() == "ready":
-                try:
-                    child.wait(timeout=chance.uniform(0.0, 1.2))
-                except subprocess.TimeoutExpired:
-                    child.send_signal(signal.SIGKILL)
-                    kills += 1
-            lines = said(child)
+            # Before the store is open, or some way into the work, however fast the machine is; then at any moment.
+            lines = [child.stdout.readline() for _ in range(chance.randint(0, 4))]
+            try:
+                child.wait(timeout=chance.uniform(0.0, 0.4) if lines else chance.uniform(0.5, 2.0))
+            except subprocess.TimeoutExpired:
+                child.send_signal(signal.SIGKILL)
+                kills += 1
+            lines = [line.strip() for line in lines] + said(child)
             child.wait()
             finished = "finished" in lines
             survived.update((word, str(last(word, lines))) for word in ("loaded", "processed"))

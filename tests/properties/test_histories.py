@@ -318,8 +318,8 @@ class Histories(RuleBasedStateMachine):
 
 
 #: How many histories a part has: parts are shared by several processes.
-PART = 25
-HISTORIES = int(os.environ.get("BARHOUSE_HISTORIES", "50"))
+PART = 10
+HISTORIES = int(os.environ.get("BARHOUSE_HISTORIES", "20"))
 SEED = int(os.environ.get("BARHOUSE_SEED", "0"))
 
 
