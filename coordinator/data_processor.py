@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from coordinator import merging
 from coordinator.accounting import account, take_stock
-from coordinator.deriving import GRACE, derive
+from coordinator.deriving import GRACE, derive, gather
 from coordinator.merging import Changes, Place
 from store import SessionStore
 from store.batch import Batch
@@ -23,6 +23,7 @@ from store.engine import Transaction
 from store.errors import InputError
 from store.interval import Interval
 from store.models import IntervalChange, ProcessReport
+from store.sql import statement
 
 log = logging.getLogger("barhouse.processor")
 
@@ -78,13 +79,7 @@ class DataProcessor:
                 if not left:
                     break
                 waiting = done + left
-                batch = _process_chunk(transaction, self._chunk_symbols)
-                batches.append(batch.batch_id)
-                for interval, *written in transaction.run("derive.changes_by_interval"):
-                    before = counts[interval]
-                    counts[interval] = Changes(
-                        before.inserted + written[0], before.revised + written[1], before.deleted + written[2]
-                    )
+                batches.append(_process_chunk(transaction, self._chunk_symbols, counts))
             done += min(left, self._chunk_symbols)
             if progress is not None:
                 progress(done, waiting)
@@ -110,43 +105,61 @@ class DataProcessor:
         return report
 
 
-def _process_chunk(transaction: Transaction, symbol_count: int) -> Batch:
-    """Work on the first symbols of the temporary table ``waiting``."""
+def _process_chunk(transaction: Transaction, symbol_count: int, counts: dict[str, Changes]) -> int:
+    """Work on the first symbols of the temporary table ``waiting``; adds to ``counts``, returns the batch's id."""
     transaction.run("derive.chunk", {"symbol_count": symbol_count})
     take_stock(transaction, "account.of_chunk")
     batch = Batch.begin(transaction, "process")
-    _derive_again(transaction, batch)
-    _derive_forward(transaction, batch)
+    revised = _derive_again(transaction, batch)
+    if revised:
+        for interval, *written in transaction.run("derive.changes_by_interval"):
+            _add(counts, interval, Changes(*written))
+    for length, inserted in _derive_forward(transaction, batch).items():
+        _add(counts, str(length), Changes(inserted=inserted))
     transaction.run("derive.consume")
     transaction.run("derive.worked")
-    transaction.run("derive.changed")
     transaction.run("account.progress_of_derived")
-    account(transaction, "changed")
+    # What was added lies where the ranges have grown, and is accounted for with those.
+    account(transaction, "delta" if revised else statement("rebuild.nothing_changed"))
     batch.write(transaction)
-    return batch
+    return batch.batch_id
 
 
-def _derive_again(transaction: Transaction, batch: Batch) -> None:
-    """Derive again what invalidations touch, and write what differs."""
+def _add(counts: dict[str, Changes], interval: str, more: Changes) -> None:
+    before = counts[interval]
+    counts[interval] = Changes(
+        before.inserted + more.inserted, before.revised + more.revised, before.deleted + more.deleted
+    )
+
+
+def _derive_again(transaction: Transaction, batch: Batch) -> bool:
+    """Derive again what invalidations touch, and write what differs; returns whether there was any."""
     transaction.run("derive.again")
     transaction.run("derive.working_again")
     targets, first_start, last_end, first_id, last_id = transaction.one("derive.target_bounds")
     if not targets:
-        transaction.run("merge.no_delta")
-        return
-    derive(transaction, "fresh_again", first_start, last_end, ranges="derive.ranges")
+        return False
+    gather(transaction, "fresh_again", derive(transaction, first_start, last_end, ranges="derive.ranges"))
     place = Place(first_id, last_id, first_start, last_end)
     changes = merging.merge(transaction, "fresh_again", place, batch.batch_id, anew="target")
     (fresh_count,) = transaction.one("merge.count_fresh", fresh="fresh_again")
     batch.revised, batch.deleted, batch.inserted = changes.revised, changes.deleted, changes.inserted
     batch.unchanged = fresh_count - changes.inserted - changes.revised
+    return True
 
 
-def _derive_forward(transaction: Transaction, batch: Batch) -> None:
-    """Derive and add what has closed since the last time."""
+def _derive_forward(transaction: Transaction, batch: Batch) -> dict[Interval, int]:
+    """Derive and add what has closed since the last time; returns how many bars of each length."""
+    added: dict[Interval, int] = {}
     transaction.run("derive.forward")
     targets, first_start, last_end, *_ = transaction.one("derive.target_bounds")
-    derive(transaction, "fresh", first_start, last_end, ranges="derive.ranges_joined")
-    if targets:
-        batch.inserted += merging.append(transaction, "fresh", batch.batch_id)
-        transaction.run("derive.advance")
+    if not targets:
+        return added
+    for interval, bars in derive(transaction, first_start, last_end, ranges="derive.ranges_joined"):
+        ordered = statement("derive.ordered").format(bars=bars)
+        count = merging.append(transaction, ordered, batch.batch_id)
+        if count:
+            added[interval] = added.get(interval, 0) + count
+            batch.inserted += count
+    transaction.run("derive.advance")
+    return added

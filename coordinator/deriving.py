@@ -13,8 +13,10 @@ from store.sql import statement
 GRACE = timedelta(seconds=60)
 
 
-def derive(transaction: Transaction, fresh: str, first_start: datetime, last_end: datetime, *, ranges: str) -> None:
-    """Compute the bars of every target from base bars into the temporary table ``fresh``."""
+def derive(
+    transaction: Transaction, first_start: datetime, last_end: datetime, *, ranges: str
+) -> list[tuple[Interval, str]]:
+    """Compute the bars of every target from base bars; returns each length with the query that gives its bars."""
     kinds: dict[Interval, list[Interval]] = defaultdict(list)
     names: dict[tuple[Interval, Interval], str] = {}
     calendars: dict[tuple[Interval, Interval], list[str]] = {}
@@ -25,7 +27,7 @@ def derive(transaction: Transaction, fresh: str, first_start: datetime, last_end
         calendars[base, interval] = on
     at_hand = set(transaction.run("derive.block_kinds"))
     bounds = {"first_start": first_start, "last_end": last_end}
-    gathered = []
+    derived_bars: list[tuple[Interval, str]] = []
     for number, (base, derived) in enumerate(sorted(kinds.items())):
         scanned = {"base_unit": base.unit, "base_length": base.length}
         transaction.run("derive.scan", scanned, ranges=statement(ranges))
@@ -42,8 +44,14 @@ def derive(transaction: Transaction, fresh: str, first_start: datetime, last_end
             _derive_level(transaction, interval, kind, usable, level, bounds)
             levels[interval] = level
             bars = statement("derive.intraday_bars" if interval.intraday else "derive.block_bars")
-            gathered.append(bars.format(level=level, length=interval.length, base_length=base.length, kind=kind))
-    union = "\nUNION ALL\n".join(f"({one})" for one in gathered or [statement("derive.no_bars")])
+            text = bars.format(level=level, length=interval.length, base_length=base.length, kind=kind)
+            derived_bars.append((interval, text))
+    return derived_bars
+
+
+def gather(transaction: Transaction, fresh: str, derived_bars: list[tuple[Interval, str]]) -> None:
+    """Put derived bars of all lengths together in the temporary table ``fresh``."""
+    union = "\nUNION ALL\n".join(f"({text})" for _, text in derived_bars) or statement("derive.no_bars")
     transaction.run("derive.gather", fresh=fresh, bars=union)
 
 

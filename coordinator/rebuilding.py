@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from coordinator import merging
 from coordinator.accounting import account, take_stock
-from coordinator.deriving import derive
+from coordinator.deriving import derive, gather
 from coordinator.merging import Changes, Place
 from store import kept_calendar, verification
 from store.batch import Batch
@@ -53,7 +53,7 @@ def rebuild(transaction: Transaction, batch: Batch, *, clock: datetime | None) -
     transaction.run("derive.waiting", {"clock": clock or _EVERYWHERE.first_start})
     transaction.run("derive.forward")
     targets, first_start, last_end, *_ = transaction.one("derive.target_bounds")
-    derive(transaction, "fresh", first_start, last_end, ranges="derive.ranges_joined")
+    gather(transaction, "fresh", derive(transaction, first_start, last_end, ranges="derive.ranges_joined"))
     transaction.run("rebuild.derived_place")
     _count(batch, merging.merge(transaction, "fresh", _EVERYWHERE, batch.batch_id, anew="derived_place"))
     if targets:

@@ -204,6 +204,10 @@ CREATE OR REPLACE TEMP TABLE {fresh} AS
 {bars}
 ORDER BY interval_id, bar_start;
 
+-- name: ordered
+-- The bars of one length, in the order of the bar table.
+({bars} ORDER BY interval_id, bar_start)
+
 -- name: no_bars
 -- What is gathered when there is nothing to derive.
 SELECT * EXCLUDE (batch_id) FROM bar WHERE false
@@ -220,13 +224,6 @@ FROM defined AS d
 LEFT JOIN target AS t USING (interval_id)
 WHERE t.interval_id IS NOT NULL OR d.interval_id IN (SELECT interval_id FROM working_again);
 
--- name: changed
--- The bars that were written, and how.
-CREATE OR REPLACE TEMP TABLE changed AS
-SELECT interval_id, session_date, action FROM delta
-UNION ALL
-SELECT interval_id, session_date, 'insert' FROM fresh;
-
 -- name: advance
 -- Every interval of the forward pass is derived through the last closed bucket, empty or not.
 UPDATE interval_definition AS d SET derived_through = t.to_
@@ -238,8 +235,8 @@ FROM target AS t WHERE d.interval_id = t.interval_id;
 DELETE FROM invalidation WHERE interval_id IN (SELECT base_id FROM defined WHERE derived);
 
 -- name: changes_by_interval
--- What was written, by interval length.
+-- What was written of bars that were derived again, by interval length.
 SELECT d.interval, count(*) FILTER (WHERE c.action = 'insert'), count(*) FILTER (WHERE c.action = 'revise'),
        count(*) FILTER (WHERE c.action = 'delete')
-FROM changed AS c JOIN interval_definition AS d USING (interval_id)
+FROM delta AS c JOIN interval_definition AS d USING (interval_id)
 GROUP BY d.interval;

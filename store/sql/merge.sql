@@ -40,11 +40,6 @@ WHERE b.bar_start >= $first_start::TIMESTAMPTZ AND b.bar_start < $last_end::TIME
   {spared}
 UNION ALL
 
--- name: no_delta
--- A comparison that found nothing.
-CREATE OR REPLACE TEMP TABLE delta AS
-SELECT * EXCLUDE (batch_id), 'insert' AS action FROM bar WHERE false;
-
 -- name: count_changes
 -- What the comparison found, and where.
 SELECT count(*) FILTER (WHERE action = 'insert'), count(*) FILTER (WHERE action = 'revise'),
