@@ -27,8 +27,9 @@ from store.sql import statement
 
 log = logging.getLogger("barhouse.processor")
 
-#: Symbols per transaction: bounds the memory a backfill takes.
+#: Symbols and base bars per transaction: they bound the memory a backfill takes.
 CHUNK_SYMBOLS = 500
+CHUNK_BARS = 10_000_000
 
 Progress = Callable[[int, int], None]
 
@@ -43,7 +44,7 @@ class DataProcessor:
     grace
         How long after its end a bucket counts as closed by the clock alone.
     chunk_symbols
-        How many symbols one transaction works on.
+        How many symbols one transaction works on; with a long backlog fewer, see ``CHUNK_BARS``.
     """
 
     def __init__(self, store: SessionStore, *, grace: timedelta = GRACE, chunk_symbols: int = CHUNK_SYMBOLS) -> None:
@@ -75,12 +76,18 @@ class DataProcessor:
         while done < waiting:
             with self._store.transaction() as transaction:
                 transaction.run("derive.waiting", {"clock": clock})
-                (left,) = transaction.one("derive.waiting_count")
+                left, long_backlog = transaction.one("derive.waiting_count")
                 if not left:
                     break
                 waiting = done + left
-                batches.append(_process_chunk(transaction, self._chunk_symbols, counts))
-            done += min(left, self._chunk_symbols)
+                if long_backlog:
+                    bounds = {"symbol_count": self._chunk_symbols, "bar_count": CHUNK_BARS}
+                    transaction.run("derive.chunk_of_backlog", bounds)
+                else:
+                    transaction.run("derive.chunk", {"symbol_count": self._chunk_symbols})
+                (taken,) = transaction.one("derive.chunk_count")
+                batches.append(_process_chunk(transaction, counts))
+            done += taken
             if progress is not None:
                 progress(done, waiting)
         report = ProcessReport(
@@ -105,9 +112,8 @@ class DataProcessor:
         return report
 
 
-def _process_chunk(transaction: Transaction, symbol_count: int, counts: dict[str, Changes]) -> int:
-    """Work on the first symbols of the temporary table ``waiting``; adds to ``counts``, returns the batch's id."""
-    transaction.run("derive.chunk", {"symbol_count": symbol_count})
+def _process_chunk(transaction: Transaction, counts: dict[str, Changes]) -> int:
+    """Work on the symbols of the temporary table ``chunk``; adds to ``counts``, returns the batch's id."""
     take_stock(transaction, "account.of_chunk")
     batch = Batch.begin(transaction, "process")
     revised = _derive_again(transaction, batch)

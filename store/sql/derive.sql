@@ -8,22 +8,43 @@
 -- The derived intervals with work: their next bucket is closed (new_through says how far they can go), or base bars
 -- changed below what is derived.
 CREATE OR REPLACE TEMP TABLE waiting AS
-SELECT interval_id, symbol_id, new_through FROM pending($clock::TIMESTAMPTZ)
+SELECT interval_id, symbol_id, derived_through, new_through FROM pending($clock::TIMESTAMPTZ)
 UNION ALL
-SELECT d.interval_id, d.symbol_id, NULL
+SELECT d.interval_id, d.symbol_id, d.derived_through, NULL
 FROM definition AS d
 WHERE d.derived AND EXISTS (SELECT 1 FROM invalidation AS i
                             WHERE i.interval_id = d.base_id AND i.range_start < d.derived_through
                               AND i.range_end > coalesce(d.final_before, beginning()));
 
 -- name: waiting_count
--- How many symbols have work.
-SELECT count(DISTINCT symbol_id) FROM waiting;
+-- How many symbols have work, and whether some have more of it than a month.
+SELECT count(DISTINCT symbol_id),
+       count(*) FILTER (WHERE new_through > later(coalesce(derived_through, beginning()), 31 * 86400)) > 0
+FROM waiting;
 
 -- name: chunk
 -- The first of those symbols: what one transaction works on.
 CREATE OR REPLACE TEMP TABLE chunk AS
 SELECT DISTINCT symbol_id FROM waiting ORDER BY symbol_id LIMIT $symbol_count;
+
+-- name: chunk_of_backlog
+-- The first of those symbols, as many as hold no more than so many base bars together, but at least one.
+CREATE OR REPLACE TEMP TABLE chunk AS
+WITH backlog AS (
+    SELECT w.symbol_id, coalesce(sum(c.present_count), 0) AS bar_count
+    FROM (SELECT symbol_id, min(coalesce(derived_through, beginning())) AS from_ FROM waiting GROUP BY symbol_id) AS w
+    JOIN interval_definition AS b ON b.symbol_id = w.symbol_id AND NOT b.derived
+    LEFT JOIN session_coverage AS c ON c.interval_id = b.interval_id AND c.session_date >= w.from_::DATE - 1
+    GROUP BY w.symbol_id
+)
+SELECT symbol_id
+FROM (SELECT symbol_id, row_number() OVER by_id AS place, sum(bar_count) OVER by_id AS so_far FROM backlog
+      WINDOW by_id AS (ORDER BY symbol_id))
+WHERE place = 1 OR (place <= $symbol_count AND so_far <= $bar_count);
+
+-- name: chunk_count
+-- How many symbols that is.
+SELECT count(*) FROM chunk;
 
 -- name: forward
 -- Buckets that have closed since the last time, one range per derived interval.
