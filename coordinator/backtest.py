@@ -9,23 +9,28 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, datetime
 from types import TracebackType
 from typing import Any
 
 import pyarrow as pa
 
+from coordinator import loading
 from coordinator.backtest_plan import Plan, Request
+from coordinator.modes import SourceBars, StreamRegistrar
 from coordinator.pace import Pace
 from coordinator.past import Past
 from coordinator.registering import listed, names_of
+from coordinator.sources import open_source
 from coordinator.tick import Bar, Tick
 from coordinator.timeline import Stream
-from store import SessionStore, run
+from store import SessionStore, open_store, run
 from store.engine import Transaction
 from store.errors import InputError, UnknownSymbolError
 from store.interval import Interval, parse_all
-from store.models import canonical_symbol
+from store.models import ClosingBar, canonical_symbol
 from store.session_store import as_instant
 
 log = logging.getLogger("barhouse.backtest")
@@ -117,6 +122,54 @@ class Backtest:
         self._horizon = self._now = after or self._timeline.begins
         self._open_count = self._timeline.open_count(self._now)
         self._done = False
+
+    @classmethod
+    @contextmanager
+    def of_source(
+        cls,
+        source: SourceBars,
+        symbols: str | Iterable[str],
+        intervals: str | Iterable[str],
+        calendar: str,
+        *,
+        closing_bar: ClosingBar = "outside",
+        **options: Any,
+    ) -> Iterator[Backtest]:
+        """Replay files or a frame, through a store in memory that is gone afterwards.
+
+        Parameters
+        ----------
+        source
+            The bars, and how to read them.
+        intervals
+            What to hand over; the source's own interval among them or not.
+        calendar, closing_bar
+            As in ``SessionCoordinator.register``.
+        options
+            As for a backtest of a store: ``start``, ``end``, ``warm_up``, ``resume_after``, ``speed``.
+
+        Raises
+        ------
+        RegistrationError
+            Naming each symbol that the source has no bars of in the range.
+        """
+        names, wanted = names_of(symbols), listed(intervals)
+        with open_store(":memory:") as store:
+            StreamRegistrar(store).register_for_backtest(
+                names,
+                wanted,
+                options.get("start"),
+                options.get("end"),
+                source=source,
+                calendar=calendar,
+                closing_bar=closing_bar,
+            )
+            how = source.options if source.symbol else replace(source.options, symbols=names)
+            opened = open_source(source.data, how)
+            with store.transaction() as transaction:
+                loading.load(transaction, opened, Interval.parse(source.interval), source.symbol, how)
+            with cls(store, names, intervals=wanted, **options) as backtest:
+                yield backtest
 
     @property
     def now(self) -> datetime:

@@ -33,10 +33,12 @@ _NOT_OF_THE_VIEW = ["tick", "segment"]
 class _Window:
     """Every bar of one interval that starts at ``floor`` or later and closes by ``through``.
 
-    ``asked_count`` and ``asked_start`` are how far back questions have reached since it was last continued.
+    ``shown`` has the same rows in the columns of the view. ``asked_count`` and ``asked_start`` are how far back
+    questions have reached since it was last continued.
     """
 
     table: pa.Table
+    shown: pa.Table
     floor: datetime
     through: datetime
     ticks: list[datetime]
@@ -46,7 +48,8 @@ class _Window:
 
     @classmethod
     def of(cls, table: pa.Table, floor: datetime, through: datetime) -> _Window:
-        return cls(table, floor, through, table["tick"].to_pylist(), table["bar_start"].to_pylist())
+        shown = table.drop_columns(_NOT_OF_THE_VIEW)
+        return cls(table, shown, floor, through, table["tick"].to_pylist(), table["bar_start"].to_pylist())
 
 
 class Past:
@@ -85,7 +88,8 @@ class Past:
         """
         if start is None and count is None:
             start = BEGINNING
-        return self._visible(stream, now, horizon, count, start).drop_columns(_NOT_OF_THE_VIEW)
+        window, first, length = self._visible(stream, now, horizon, count, start)
+        return window.shown.slice(first, length)
 
     def forming(self, stream: Stream, now: datetime, horizon: datetime) -> Bar | None:
         """The bar that is being built at ``now``; None where no bucket has begun that has not closed."""
@@ -110,9 +114,9 @@ class Past:
             dates, only, waits = (block.first_date, block.last_date), None, True
         if known and ends + timedelta(seconds=stream.wait_seconds if waits else 0) <= now:
             return None
-        visible = self._visible(base, now, horizon, None, begins)
+        window, first, length = self._visible(base, now, horizon, None, begins)
         with self._store.reading() as transaction:
-            transaction.register("visible", visible)
+            transaction.register("visible", window.table.slice(first, length))
             parameters = {"first_date": dates[0], "last_date": dates[1], "segment": only}
             values = transaction.one("backtest.form", parameters)
         complete = values[-1] == expected if expected else None
@@ -125,8 +129,9 @@ class Past:
         """The date, segment, start and base_count of the last base bar that lies in a session."""
         count = 1
         while True:
-            rows = self._visible(base, now, horizon, count, None)
-            for row in reversed(rows.select(["session_date", "segment", "bar_start", "base_count"]).to_pylist()):
+            window, first, length = self._visible(base, now, horizon, count, None)
+            rows = window.table.slice(first, length).select(["session_date", "segment", "bar_start", "base_count"])
+            for row in reversed(rows.to_pylist()):
                 if row["session_date"] is not None:
                     return row["session_date"], row["segment"], row["bar_start"], row["base_count"]
             if rows.num_rows < count:
@@ -135,7 +140,8 @@ class Past:
 
     def _visible(
         self, stream: Stream, now: datetime, horizon: datetime, count: int | None, start: datetime | None
-    ) -> pa.Table:
+    ) -> tuple[_Window, int, int]:
+        """A window and the rows of it that are asked for: the first, and how many."""
         since = self._since[stream.calendar]
         floor = None if start is None else max(start, since)
         window = self._windows.pop(stream.interval_id, None)
@@ -157,7 +163,7 @@ class Past:
         first = 0 if floor is None else bisect_left(window.starts, floor)
         if count is not None:
             first = max(first, after - count)
-        return window.table.slice(first, max(after - first, 0))
+        return window, first, max(after - first, 0)
 
     def _read(
         self, stream: Stream, now: datetime, through: datetime, count: int | None, floor: datetime | None

@@ -17,17 +17,21 @@ import pyarrow as pa
 import pytest
 
 from coordinator import Backtest, DataProcessor, SessionCoordinator
+from coordinator.modes import SourceBars
 from coordinator.pace import Pace
 from store import SessionStore, open_store
-from store.errors import InputError, RunActiveError, StoreError, UnknownSymbolError
+from store.errors import InputError, RegistrationError, RunActiveError, StoreError, UnknownSymbolError
 
 WEEK = (date(2024, 11, 26), date(2024, 11, 27), date(2024, 11, 29))  # the 28th is a holiday, the 29th a half day
+
+
+PARTS = ("open", "high", "low", "close", "volume")
 
 
 def hours(day: date, first: float, count: int, value: float = 10.0) -> pa.Table:
     opened = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(hours=first)
     starts = [opened + timedelta(minutes=30 * number) for number in range(count)]
-    columns = {name: [value + number for number in range(count)] for name in ("open", "high", "low", "close", "volume")}
+    columns = {name: [value + number for number in range(count)] for name in PARTS}
     return pa.table({"bar_start": starts, **columns})
 
 
@@ -224,6 +228,29 @@ def test_a_store_that_is_only_read(path: Path) -> None:
         assert len(fresh_closes(Backtest(store, "SPY"))) > 1
         with pytest.raises(StoreError, match="cannot record a run"):
             Backtest(store, "SPY", name="trial")
+
+
+def test_files_are_replayed_without_a_store(store: SessionStore, tmp_path: Path) -> None:
+    lines = ["symbol,timestamp,open,high,low,close,volume"]
+    for symbol in ("spy", "other"):
+        for day in WEEK:
+            frame = hours(day, 14.5, 7 if day.day == 29 else 13).to_pylist()
+            lines += [
+                f"{symbol},{row['bar_start'].isoformat()}," + ",".join(str(row[part]) for part in PARTS)
+                for row in frame
+            ]
+    file = tmp_path / "bars.csv"
+    file.write_text("\n".join(lines), encoding="utf-8")
+    with Backtest.of_source(SourceBars(file, "30m"), "SPY", ["1h", "1d"], "XNYS", start=WEEK[1]) as backtest:
+        found = [bar[:-1] for tick in backtest for bar in tick.bars]
+        assert backtest.bars("SPY", "30m").num_rows == 33
+    with Backtest(store, "SPY", intervals=["1h", "1d"], start=WEEK[1]) as backtest:
+        assert found == [bar[:-1] for tick in backtest for bar in tick.bars]
+    with (
+        pytest.raises(RegistrationError, match="QQQ"),
+        Backtest.of_source(SourceBars(file, "30m"), ["SPY", "QQQ"], ["1h"], "XNYS"),
+    ):
+        pass
 
 
 def test_in_an_event_loop(store: SessionStore) -> None:
