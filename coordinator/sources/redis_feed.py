@@ -116,7 +116,7 @@ class RedisFeed:
                     entries = await self._read(client, start)
                     start = entries[-1][0] if entries else None
                     self._handed = start or self._handed
-                elif monotonic() - claimed_at > self._claim_ms / 1000:  # what others took and left
+                elif monotonic() - claimed_at > max(1.0, self._claim_ms / 1000):  # what others took and left
                     entries = await self._claim(client)
                     claimed_at = claimed_at if entries else monotonic()
                 else:
@@ -152,11 +152,12 @@ class RedisFeed:
                 raise
 
     async def _was_trimmed(self, client: Redis, after: str) -> bool:
-        """Whether the stream gave up entries after a position (Redis 7 tells)."""
+        """Whether the stream may have given up entries after a position: it no longer holds the one at it."""
+        if await client.xrange(self._stream, after, after):
+            return False
         info: Any = await client.xinfo_stream(self._stream)
-        deleted = info.get("max-deleted-entry-id", info.get(b"max-deleted-entry-id"))
-        text = deleted.decode() if isinstance(deleted, bytes) else deleted
-        return text is not None and _order(str(text)) > _order(after)
+        last = info["last-generated-id"]
+        return _order(last.decode() if isinstance(last, bytes) else last) > _order(after)
 
     async def subscribe(self, symbols: Sequence[str]) -> None:
         """Nothing to do: the stream holds what it holds."""

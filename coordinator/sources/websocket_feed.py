@@ -104,8 +104,6 @@ class WebSocketFeed:
 
     async def deliveries(self, symbols: Sequence[str], position: Position | None) -> AsyncIterator[Delivery]:
         """Subscribe after a position; ends when the server closes the connection in good order (code 1000)."""
-        from websockets.exceptions import ConnectionClosedOK
-
         seen = None if position is None else int(position["seq"])
         try:
             with self._explained():
@@ -113,6 +111,8 @@ class WebSocketFeed:
                 await self._hello(self._connection)
                 await self._say(type="subscribe", symbols=list(symbols), after=seen)
             yield Delivery(None)
+            from websockets.exceptions import ConnectionClosedOK
+
             while True:
                 try:
                     with self._explained(ConnectionClosedOK):
@@ -191,10 +191,8 @@ class WebSocketFeed:
             await connection.close()
 
     def _connect(self) -> Any:
-        try:
-            from websockets.asyncio.client import connect
-        except ImportError as error:
-            raise InputError("WebSockets need the package websockets: pip install 'barhouse[websocket]'") from error
+        from websockets.asyncio.client import connect
+
         return connect(self._url, additional_headers=self._headers, max_size=_SIZE_LIMIT_BYTES, open_timeout=10)
 
     async def _hello(self, connection: ClientConnection) -> _Hello:
@@ -218,8 +216,10 @@ class WebSocketFeed:
 
     @contextmanager
     def _explained(self, *passed: type[BaseException]) -> Iterator[None]:
-        from websockets.exceptions import InvalidStatus, InvalidURI, WebSocketException
-
+        try:
+            from websockets.exceptions import InvalidStatus, InvalidURI, WebSocketException
+        except ImportError as error:
+            raise InputError("WebSockets need the package websockets: pip install 'barhouse[websocket]'") from error
         try:
             yield
         except passed:
