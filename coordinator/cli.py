@@ -17,6 +17,7 @@ from coordinator import (
     cli_care,
     cli_compact,
     cli_job,
+    cli_live,
     cli_read,
     cli_retention,
     cli_status,
@@ -86,6 +87,7 @@ def cli(ctx: click.Context, store: str, verbose: bool) -> None:
 for _one in (
     *cli_write.COMMANDS,
     *cli_job.COMMANDS,
+    *cli_live.COMMANDS,
     *cli_retention.COMMANDS,
     *cli_status.COMMANDS,
     *cli_read.COMMANDS,

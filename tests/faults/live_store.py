@@ -1,0 +1,49 @@
+"""A child process that runs a live session, to be killed at any moment: ``KIND ADDRESS STORE``.
+
+It says on stdout how far it has committed, and ends on SIGTERM.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+
+from coordinator.live import LiveSession
+from coordinator.live_options import LiveOptions
+from coordinator.sources.feed import Feed
+from coordinator.sources.redis_feed import RedisFeed
+from coordinator.sources.websocket_feed import WebSocketFeed
+from store import open_store
+from tests.faults.live_log import INTERVALS, SYMBOLS
+
+OPTIONS = LiveOptions(
+    flush_seconds=0.05,
+    flush_rows=200,
+    heartbeat_seconds=0.3,
+    reconnect_seconds=0.05,
+    reconnect_seconds_max=0.3,
+    trades_kept_seconds=100 * 366 * 86_400,
+    settle_seconds=0,
+)
+
+
+async def main(kind: str, address: str, path: str) -> None:
+    """Run until told to stop."""
+    feed: Feed = RedisFeed(address, "bars", intervals=["1m"]) if kind == "redis" else WebSocketFeed(address)
+    with open_store(path, settings={"threads": 1}) as store:
+        session = LiveSession(store, feed, SYMBOLS, INTERVALS, "XNYS", options=OPTIONS)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, session.stop)
+        running = asyncio.create_task(session.run())
+        said = None
+        while not running.done():
+            status = session.status()
+            if status.position and status.position != said:
+                said = status.position
+                print("at", said.get("seq", said.get("id")), flush=True)
+            await asyncio.wait([running], timeout=0.05)
+        print((await running).state, flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

@@ -1,0 +1,147 @@
+"""A live session whose store process, producer and Redis are killed at random ends with what the producer sent.
+
+BARHOUSE_LIVE_KILLS says how many kills each feed gets.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from store import open_store
+from tests.faults.live_log import SYMBOLS, expected
+
+KILLS = int(os.environ.get("BARHOUSE_LIVE_KILLS", "3"))
+MESSAGES = 100 + 60 * KILLS
+ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 240
+
+
+class Child:
+    """A process that is killed and started again; what it says in this life is remembered."""
+
+    def __init__(self, *command: str) -> None:
+        self._command = command
+        self.start()
+
+    def start(self) -> None:
+        self.said: list[str] = []
+        self.process = subprocess.Popen(
+            self._command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT
+        )
+        self._reader = threading.Thread(target=self._listen, args=(self.process.stdout,), daemon=True)
+        self._reader.start()
+
+    def _listen(self, stream: object) -> None:
+        for line in stream:  # type: ignore[attr-defined]
+            self.said.append(line.strip())
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+
+    def end(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(timeout=60)
+        self._reader.join()
+        return code
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def python(module: str, *given: object) -> Child:
+    return Child(sys.executable, "-m", f"tests.faults.{module}", *(str(one) for one in given))
+
+
+def reached(store: Child) -> int:
+    found = [line.split()[1] for line in store.said if line.startswith("at ")]
+    return int(found[-1].partition("-")[0]) if found else 0
+
+
+def until(so: Callable[[], bool], why: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not so():
+        assert time.monotonic() < deadline, why
+        time.sleep(0.05)
+
+
+def torment(victims: list[Child], store: Child, seed: str) -> int:
+    """Kill one after the other and start it again; returns how many kills met a session that was under way."""
+    chance = random.Random(seed)
+    under_way = 0
+    for _ in range(KILLS):
+        before = reached(store)
+        until(lambda before=before: reached(store) > before or reached(store) >= MESSAGES, "nothing more comes")
+        time.sleep(chance.uniform(0, 0.5))
+        under_way += reached(store) < MESSAGES
+        victim = chance.choice(victims)
+        victim.kill()
+        time.sleep(chance.uniform(0, 0.2))
+        victim.start()
+    until(lambda: reached(store) >= MESSAGES, "the end never came")
+    return under_way
+
+
+def check(path: Path) -> None:
+    with open_store(path) as store:
+        rows = store.sql(
+            "SELECT symbol, bar_start, open, high, low, close, volume FROM bars WHERE interval = '1m'"
+        ).to_pylist()
+        found = {(row["symbol"], row["bar_start"]): tuple(list(row.values())[2:]) for row in rows}
+        assert len(found) == len(rows), "a bar is there twice"
+        assert found == expected(MESSAGES)
+        assert set(store.get_active_symbols()) == set(SYMBOLS)
+        report = store.verify()
+        assert report.sound, str(report)
+        assert store.sql("SELECT count(*) AS n FROM rejected").to_pylist() == [{"n": 0}]
+        (run,) = store.sql("FROM runs").to_pylist()
+        assert run["state"] == "stopped"
+
+
+def test_from_redis_streams(tmp_path: Path) -> None:
+    server = shutil.which("redis-server")
+    if server is None:
+        pytest.skip("redis-server is not installed (Debian: apt-get install redis-server)")
+    port = free_port()
+    given = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(tmp_path), "--save", ""]
+    redis = Child(server, *given, "--appendonly", "yes", "--appendfsync", "always")
+    url = f"redis://127.0.0.1:{port}"
+    producer = python("live_producer", "redis", url, MESSAGES)
+    store = python("live_store", "redis", url, tmp_path / "bars.duckdb")
+    try:
+        assert torment([redis, producer, store], store, "redis") > 0
+        assert store.end() == 0 and store.said[-1] == "stopped"
+    finally:
+        for one in (store, producer, redis):
+            one.kill()
+    check(tmp_path / "bars.duckdb")
+
+
+def test_over_a_websocket(tmp_path: Path) -> None:
+    port = free_port()
+    producer = python("live_producer", "websocket", port, MESSAGES)
+    store = python("live_store", "websocket", f"ws://127.0.0.1:{port}", tmp_path / "bars.duckdb")
+    try:
+        assert torment([producer, store], store, "websocket") > 0
+        assert store.end() == 0 and store.said[-1] == "stopped"
+    finally:
+        for one in (store, producer):
+            one.kill()
+    check(tmp_path / "bars.duckdb")
