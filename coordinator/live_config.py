@@ -9,12 +9,13 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from coordinator.config_errors import explained
 from coordinator.live import LiveSession
 from coordinator.live_options import LiveOptions
 from coordinator.sources import LoadOptions
 from coordinator.sources.feeds import open_feed
 from store import SessionStore
-from store.errors import InputError
+from store.errors import ConfigError
 from store.models import ClosingBar, IntervalText, Symbol
 from store.session_store import as_instant
 
@@ -77,15 +78,15 @@ class LiveConfig(BaseModel):
 
         Raises
         ------
-        InputError
+        ConfigError
             For a file that cannot be read, or what it says wrong.
         """
         try:
             table = tomllib.loads(path.read_text(encoding="utf-8")).get("live")
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise InputError(f"{path} cannot be read: {error}") from error
+            raise ConfigError(f"{path} cannot be read: {error}") from error
         if not isinstance(table, dict):
-            raise InputError(f"{path} has no table [live]; add one with at least feed and symbols")
+            raise ConfigError(f"{path} has no table [live]; add one with at least feed and symbols")
         return cls.of(f"[live] of {path}", {**table, **given})
 
     @classmethod
@@ -94,14 +95,13 @@ class LiveConfig(BaseModel):
 
         Raises
         ------
-        InputError
+        ConfigError
             Naming each value that is wrong.
         """
         try:
             return cls.model_validate(given)
         except ValidationError as error:
-            wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-            raise InputError(f"{place} cannot be used: {wrong}") from error
+            raise ConfigError(explained(error, cls, place)) from error
 
     def session(self, store: SessionStore) -> LiveSession:
         """The session it describes."""

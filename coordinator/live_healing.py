@@ -67,7 +67,8 @@ class Healer:
         """Heal for as long as the session runs."""
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), self._options.heal_seconds)
+                async with asyncio.timeout(self._options.heal_seconds):  # wait_for may lose a cancellation
+                    await self._woken.wait()
             to_now, self._to_now = self._to_now, False
             await self.heal(sorted(self._writer.symbols), to_now=to_now)
             if not self._to_now:

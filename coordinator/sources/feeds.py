@@ -48,8 +48,9 @@ def open_feed(
         given = dict(parse_qsl(parts.query))
         if "stream" not in given or set(given) - {"stream", "group", "consumer"}:
             raise InputError(f"{address} must name the stream, such as redis://localhost:6379/0?stream=bars&group=me")
+        group, consumer = given.get("group", "barhouse"), given.get("consumer", "barhouse")
         url = urlunsplit(parts._replace(query=""))
-        return RedisFeed(url, given.pop("stream"), intervals=intervals, **given)
+        return RedisFeed(url, given["stream"], group=group, consumer=consumer, intervals=intervals)
     if parts.scheme in _WEBSOCKET:
         return WebSocketFeed(address, intervals=intervals)
     if parts.scheme in _FOLDER:

@@ -171,7 +171,8 @@ class WebSocketFeed:
             await self._say(
                 type="ask", id=number, symbol=symbol, interval=interval, start=start.isoformat(), end=end.isoformat()
             )
-            answer = await asyncio.wait_for(self._questions[number], _ANSWER_SECONDS)
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                answer = await self._questions[number]
         except TimeoutError as error:
             raise FeedError(f"{self._url} did not answer for {_ANSWER_SECONDS:g} seconds") from error
         finally:
@@ -196,7 +197,8 @@ class WebSocketFeed:
         return connect(self._url, additional_headers=self._headers, max_size=_SIZE_LIMIT_BYTES, open_timeout=10)
 
     async def _hello(self, connection: ClientConnection) -> _Hello:
-        message = await asyncio.wait_for(connection.recv(), _ANSWER_SECONDS)
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            message = await connection.recv()
         try:
             return _Hello.model_validate_json(message)
         except ValidationError as error:

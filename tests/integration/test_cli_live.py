@@ -1,0 +1,108 @@
+"""``barhouse live``: a folder followed, a job file read, a process stopped by a signal."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from coordinator.cli import cli
+from store import open_store
+
+SAMPLE = Path(__file__).parents[2] / "sample" / "spy_1m_2020-12-15_18.csv"
+FOLDER = ["--symbols", "SPY", "--intervals", "1m,1d", "--interval", "1m", "--timezone", "America/New_York"]
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    shutil.copy(SAMPLE, folder / "a.csv")
+    os.utime(folder / "a.csv", (1_700_000_000,) * 2)
+    (folder / "b.csv").write_text("nothing,of,the,kind\n1,2,3,4\n", encoding="utf-8")
+    os.utime(folder / "b.csv", (1_700_000_001,) * 2)
+    open_store(tmp_path / "bars.duckdb").close()
+    return folder
+
+
+def test_files_of_a_folder_are_loaded_and_derived(inbox: Path) -> None:
+    store = str(inbox.parent / "bars.duckdb")
+    given = ["--store", store, "live", "--feed", str(inbox), *FOLDER, "--calendar", "XNYS", "--once"]
+    done = CliRunner().invoke(cli, [*given, "--format", "json"])
+    assert done.exit_code == 0, done.output
+    status = json.loads(done.stdout)
+    assert (status["state"], status["inserted_count"], status["refused_count"]) == ("done", 1564, 1)
+    assert (inbox / "loaded" / "a.csv").exists() and (inbox / "failed" / "b.csv").exists()
+    with open_store(store) as opened:
+        counts = opened.sql("SELECT interval, count(*) AS n FROM bars GROUP BY ALL ORDER BY ALL").to_pylist()
+        assert counts == [{"interval": "1d", "n": 4}, {"interval": "1m", "n": 1564}]
+        (file,) = opened.sql("SELECT path FROM source_file").to_pylist()
+        assert file["path"].endswith("a.csv")
+        assert opened.verify().sound
+    again = CliRunner().invoke(cli, given)
+    assert again.exit_code == 0 and "0 rows" in again.stderr
+
+
+def test_a_job_file_and_options_that_go_before_it(inbox: Path, tmp_path: Path) -> None:
+    job = tmp_path / "job.toml"
+    job.write_text(
+        '[live]\nfeed = "nowhere"\nsymbols = "SPY"\nintervals = ["1m"]\ncalendar = "XNYS"\ninterval = "1m"\n'
+        'timezone = "America/New_York"\nname = "desk"\n[live.options]\nheartbeat_seconds = 0.1\n',
+        encoding="utf-8",
+    )
+    store = str(tmp_path / "bars.duckdb")
+    done = CliRunner().invoke(cli, ["--store", store, "live", str(job), "--feed", str(inbox), "--once"])
+    assert done.exit_code == 0, done.output
+    with open_store(store) as opened:
+        (run,) = opened.sql("FROM runs").to_pylist()
+        assert (run["name"], run["state"]) == ("desk", "done")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([], "say --feed"),
+        (["--feed", "inbox", "--symbols", "SPY"], "there is no folder|say the interval"),
+        (["--feed", "ftp://x", "--symbols", "SPY"], "is no feed; allowed are redis://"),
+        (["--feed", "redis://x", "--symbols", "SPY"], "must name the stream"),
+        (["--feed", "ws://x"], "symbols"),
+        (["missing.toml"], "cannot be read"),
+        (["job.toml"], "has no table"),
+        (["wrong.toml"], "seconds"),
+    ],
+)
+def test_what_is_wrong_is_said(given: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    open_store("bars.duckdb").close()
+    Path("job.toml").write_text("x = 1\n", encoding="utf-8")
+    Path("wrong.toml").write_text('[live]\nfeed = "f"\nsymbols = ["A"]\noptions = { seconds = 1 }\n', encoding="utf-8")
+    done = CliRunner().invoke(cli, ["--store", "bars.duckdb", "live", *given])
+    assert done.exit_code in (2, 3)
+    assert any(one in done.stderr for one in said.split("|")), done.stderr
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it_with_everything_written(inbox: Path, sent: signal.Signals) -> None:
+    store = inbox.parent / "bars.duckdb"
+    command = [sys.executable, "-m", "coordinator.cli", "--store", str(store), "live", "--feed", str(inbox), *FOLDER]
+    child = subprocess.Popen(
+        [*command, "--calendar", "XNYS", "--format", "json"], stdout=subprocess.PIPE, text=True, stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 60
+    while not (inbox / "loaded" / "a.csv").exists():
+        assert time.monotonic() < deadline and child.poll() is None
+        time.sleep(0.05)
+    child.send_signal(sent)
+    out, err = child.communicate(timeout=60)
+    assert child.returncode == 0, err
+    assert json.loads(out)["state"] == "stopped"
+    with open_store(store) as opened:
+        assert opened.sql("SELECT state FROM runs").to_pylist() == [{"state": "stopped"}]
