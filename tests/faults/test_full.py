@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from coordinator import DataProcessor, SessionCoordinator
-from store import SessionStore, open_store
+from store import SessionStore, compact, open_store
 from store.errors import StoreBrokenError, StoreError, StoreFullError, StoreMemoryError
 
 DAYS = 8
@@ -228,6 +228,34 @@ def test_too_little_memory(tmp_path: Path) -> None:
     with opened(paths[0]) as small, opened(paths[1]) as large:
         sound(small)
         assert [small.sql(query) for query in QUERIES] == [large.sql(query) for query in QUERIES]
+
+
+def test_no_room_or_memory_to_compact_or_export(disk: Path, tmp_path: Path) -> None:
+    path, folder = disk / "bars.duckdb", disk / "out"
+    with opened(path) as store:
+        for step in (register, *STEPS):
+            step(store)
+        before = [store.sql(query) for query in QUERIES]
+        with room(disk, 300), pytest.raises(StoreFullError, match=r"No space left on device.* make room"):
+            store.export(folder)
+        store.export(folder)
+        store.export(tmp_path / "out")
+        assert sum(one.stat().st_size for one in folder.rglob("bars.parquet")) == sum(
+            one.stat().st_size for one in (tmp_path / "out").rglob("bars.parquet")
+        )
+    content = path.read_bytes()
+    with (
+        room(disk, 300),
+        pytest.raises(StoreFullError, match=r"compacting .* it is as it was: .*No space left.* make room"),
+    ):
+        compact(path)
+    with pytest.raises(StoreMemoryError, match=r"compacting .* it is as it was: the memory allowed was not enough"):
+        compact(path, settings={"threads": 1, "memory_limit": "12MB", "max_temp_directory_size": "0KB"})
+    assert path.read_bytes() == content
+    compact(path)
+    with opened(path) as store:
+        sound(store)
+        assert [store.sql(query) for query in QUERIES] == before
 
 
 def test_errors_of_the_machine_are_errors_of_the_store(tmp_path: Path) -> None:
