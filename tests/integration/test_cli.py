@@ -111,6 +111,7 @@ def test_help_lists_the_commands_in_the_order_of_use_and_the_exit_codes() -> Non
         *("init", "register", "load", "process", "end-session", "delete", "remove"),
         *("run", "check", "sessions", "retain", "purge"),
         *("status", "gaps", "sql", "verify", "calendar", "publish", "backup", "restore", "export", "compact"),
+        "backtest",
     ]
     for code in ExitCode:
         assert f"{code.value}  {MEANINGS[code]}" in result.stdout
@@ -137,7 +138,7 @@ def test_the_examples_work_one_after_the_other(monkeypatch: pytest.MonkeyPatch, 
     order = ["init", "register", "load", "process", "end-session", "status", "gaps", "sql", "verify", "delete"]
     order += ["check", "run", "sessions"]
     order += ["purge", "retain", "calendar add", "calendar list", "calendar show", "calendar refresh"]
-    order += ["publish", "backup", "restore", "export", "compact", "remove"]
+    order += ["publish", "backup", "restore", "export", "compact", "backtest", "remove"]
     assert sorted(order) == sorted(COMMANDS)
     for name in order:
         example = (COMMANDS[name].epilog or "").split("Example:")[1].strip()
