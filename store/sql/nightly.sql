@@ -35,9 +35,10 @@ SELECT coalesce(max(batch_id), 0) FROM batch;
 SELECT d.symbol, d.interval, s.added_by FROM definition AS d JOIN symbol AS s USING (symbol_id) WHERE NOT d.derived;
 
 -- name: dates_held
--- The days the rows taken belong to, by symbol: those of their sessions, and those of UTC they start on.
-SELECT DISTINCT d.symbol, unnest([s.session_date, s.bar_start::DATE]) AS day
-FROM staged AS s JOIN definition AS d USING (interval_id) WHERE s.reason IS NULL;
+-- The days the rows taken belong to, by symbol: those of their sessions, and of UTC where those, or the rows in none,
+-- begin and end.
+SELECT DISTINCT d.symbol, unnest([t.session_date, t.first_start::DATE, later(t.last_end, -1)::DATE]) AS day
+FROM tally AS t JOIN definition AS d USING (interval_id);
 
 -- name: load_counts
 -- What the loads since a batch came to.

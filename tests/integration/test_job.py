@@ -64,6 +64,17 @@ def test_a_folder_of_daily_files(tmp_path: Path) -> None:
     assert counts["bars"] == given
 
 
+def test_files_with_many_rows(tmp_path: Path) -> None:
+    """More rows in one load than are looked at one by one; a day sent under another's name is still found."""
+    names, days = ["AAA", "BBB", "CCC", "DDD"], job_kit.sessions(16)
+    fill(tmp_path / "bars", names, days, step_minutes=1)
+    write(day_of("DDD", days[3], 1), tmp_path / "bars" / f"DDD_{days[4]}.parquet")
+    report = run_job(job_file(tmp_path))
+    assert list(problems(report)) == [f"bars/DDD_{days[4]}.parquet"]
+    assert (report.files_loaded, report.rows.rejected) == (63, 0) and report.rows.inserted > 20_000
+    assert report.verified is not None and report.verified.sound
+
+
 def test_run_again_it_does_nothing_and_with_a_new_day_only_that(tmp_path: Path) -> None:
     fill(tmp_path / "bars", ["AAA", "BBB"], [MONDAY])
     job = job_file(tmp_path)
