@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from coordinator.cli_care_reports import copied
+from coordinator.cli_care_reports import copied, exported
 from coordinator.cli_reports import counted, processed, purged, registered, verified
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ def ran(report: JobReport) -> str:
         lines.append(purged(report.retention))
     if report.published is not None:
         lines.append(copied(report.published, "published"))
+    if report.exported is not None:
+        lines.append(exported(report.exported))
     lines += _problems(report.problems)
     lines += [f"  not registered: {one}" for one in report.not_registered]
     for one in report.rejects[:_SHOWN]:

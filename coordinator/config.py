@@ -207,6 +207,15 @@ class PublishConfig(_Table):
         )
 
 
+class ExportConfig(_Table):
+    """Bars as files for others, of which only those that changed are written: the ``[export]`` table."""
+
+    path: Path = Field(description="the folder; a file for each symbol, interval and month")
+    format: Literal["parquet", "csv", "arrow"] = Field(default="parquet", description="of the files")
+    symbols: Names | None = Field(default=None, description="only these; all by default")
+    intervals: list[IntervalText] | None = Field(default=None, min_length=1, description="only these; all by default")
+
+
 class Thresholds(_Table):
     """What still counts as done, of what this run loaded: the ``[thresholds]`` table."""
 
@@ -244,6 +253,7 @@ class JobConfig(_Table):
         description="how long bars of an interval are kept, before the last base bar; and revisions, before now",
     )
     publish: PublishConfig | None = Field(default=None, description="a snapshot for analysts")
+    export: ExportConfig | None = Field(default=None, description="bars as files, those that changed")
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from store.care_reports import CopyReport
+from store.care_reports import CopyReport, ExportReport
 from store.errors import JobError
 from store.models import ProcessReport, Registration, RetentionReport, VerifyReport
 
@@ -88,6 +88,7 @@ class JobReport(_Report):
     verified: VerifyReport | None = Field(description="None when nothing was touched, or the job does not ask for it")
     retention: RetentionReport | None = Field(description="None when the job keeps everything")
     published: CopyReport | None = Field(description="None when the job publishes nothing, or not yet again")
+    exported: ExportReport | None = Field(description="None when the job exports nothing")
     breaches: tuple[str, ...] = Field(default=(), description="thresholds that were passed, in words")
     started_at: datetime
     ended_at: datetime

@@ -145,7 +145,7 @@ def _carry_out(job: _Job, coordinator: SessionCoordinator, progress: Progress, s
         verified=proof,
         started_at=started_at,
         **touched(store, config, job.after),
-        **looked_after(coordinator, store, config, sound=proof is None or proof.sound),
+        **looked_after(coordinator, store, config, progress, sound=proof is None or proof.sound),
         ended_at=store.now(),
     )
     return judged(report, config.thresholds)

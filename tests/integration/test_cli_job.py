@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -48,9 +49,13 @@ def test_run_says_what_it_did_and_again_that_nothing_was_new(job: Path) -> None:
 def test_looking_after_the_store_is_told(tmp_path: Path, knowing_xnys: Path) -> None:
     shutil.copy(knowing_xnys, tmp_path)
     fill(tmp_path / "bars", ["AAA"], job_kit.sessions(20))
-    job = job_file(tmp_path, source='[retention]\n5m = "7d"\n[publish]\npath = "out/bars.duckdb"')
+    published = '[publish]\npath = "out/bars.duckdb"'
+    exported = '[export]\npath = "out/files"\nintervals = ["1d"]'
+    job = job_file(tmp_path, source=f'[retention]\n5m = "7d"\n{published}\n{exported}')
     said = barhouse("run", job).stderr
     assert "purged " in said and "  5m is kept from " in said
+    assert re.search(rf"exported to {tmp_path / 'out' / 'files'}: \d files? written with 20 bars", said)
+    assert sorted((tmp_path / "out" / "files").rglob("*.parquet"))
     assert f"published {tmp_path / 'out' / 'bars.duckdb'}: batch " in said
     assert f"nothing has changed since {tmp_path / 'out' / 'bars.duckdb'} was published" in barhouse("run", job).stderr
 
