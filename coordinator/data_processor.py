@@ -28,7 +28,7 @@ from store.sql import statement
 log = logging.getLogger("barhouse.processor")
 
 #: Symbols and base bars per transaction: they bound the memory a backfill takes.
-CHUNK_SYMBOLS = 500
+CHUNK_SYMBOLS = 10_000
 CHUNK_BARS = 10_000_000
 
 Progress = Callable[[int, int], None]

@@ -29,7 +29,7 @@ def derive(
     bounds = {"first_start": first_start, "last_end": last_end}
     derived_bars: list[tuple[Interval, str]] = []
     for number, (base, derived) in enumerate(sorted(kinds.items())):
-        scanned = {"base_unit": base.unit, "base_length": base.length}
+        scanned = {"base_unit": base.unit, "base_length": base.length, **bounds}
         transaction.run("derive.scan", scanned, ranges=statement(ranges))
         levels: dict[Interval, str] = {}
         for interval in sorted(derived):

@@ -107,6 +107,7 @@ JOIN (SELECT interval_id, min(session_date) AS first_date FROM session_coverage
       WHERE interval_id IN (SELECT base_id FROM target) GROUP BY interval_id) AS f ON f.interval_id = t.base_id
 JOIN piece AS s ON s.calendar = t.calendar AND s.kind = 'session' AND s.first_date >= f.first_date
                AND s.open_ < t.to_ AND s.close_ > t.from_
+               AND s.open_ < $last_end::TIMESTAMPTZ AND s.close_ > $first_start::TIMESTAMPTZ
 WHERE t.base_unit = $base_unit AND t.base_length = $base_length;
 
 -- name: ranges

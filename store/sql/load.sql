@@ -14,9 +14,10 @@ SELECT DISTINCT {symbol}::VARCHAR FROM {rows} WHERE {symbol} IS NOT NULL;
 
 -- name: definitions
 -- The base intervals of the symbols named.
-SELECT symbol, interval_id, interval, calendar, unit, length, closing_seconds > 0, retained_from
-FROM definition
-WHERE NOT derived AND list_contains($symbols::VARCHAR[], symbol);
+SELECT s.symbol, d.interval_id, d.interval, s.calendar, d.unit, d.length, s.closing_bar = 'include', d.retained_from
+FROM interval_definition AS d
+JOIN symbol AS s ON s.symbol_id = d.symbol_id AND s.removed_at IS NULL
+WHERE NOT d.derived AND s.symbol IN (SELECT unnest($symbols::VARCHAR[]));
 
 -- name: parsed
 -- The rows as given, parsed but not judged, with their place in the source, from 1.
@@ -540,7 +541,9 @@ FROM (SELECT interval_id, first_start AS start_, last_end AS end_ FROM reach
 
 -- name: symbols_reached
 -- The symbols that rows were taken for.
-SELECT symbol FROM definition WHERE interval_id IN (SELECT interval_id FROM reach) ORDER BY symbol;
+SELECT s.symbol
+FROM reach AS r JOIN interval_definition AS d USING (interval_id) JOIN symbol AS s USING (symbol_id)
+ORDER BY s.symbol;
 
 -- name: advance
 -- The base intervals are complete through the last bar that arrived. This never goes back.
