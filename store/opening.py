@@ -166,7 +166,7 @@ def connect(
     if not read_only:
         # Keeps a file made by DuckDB 2 readable to 1.5; it cannot be said later.
         config["storage_compatibility_version"] = "v1.5.0"
-        # A quarter of DuckDB's own: a store of few bars takes a third of the room, one of many the same, at equal speed.
+        # A quarter of DuckDB's own: a store of few bars takes a third of the room, one of many no more, as fast.
         config.setdefault("default_block_size", 65_536)
     try:
         root = duckdb.connect(place, read_only=read_only, config=config)
