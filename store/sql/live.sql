@@ -2,30 +2,42 @@
 
 -- name: sessions_over
 -- Sessions that have closed and have not been declared over, for symbols that have bars: (calendar, session, symbols).
-SELECT d.calendar, s.session_date, list(d.symbol ORDER BY d.symbol)
-FROM definition AS d
-JOIN calendar_session AS s ON s.calendar = d.calendar
-WHERE NOT d.derived AND list_contains($symbols::VARCHAR[], d.symbol)
-  AND d.complete_through < later(s.session_close, d.closing_seconds)
-  AND later(s.session_close, d.closing_seconds) <= $through
-GROUP BY d.calendar, s.session_date
-ORDER BY s.session_date, d.calendar;
+-- Symbols that have come equally far are one row, and only sessions beyond the one furthest behind are looked at.
+WITH standing AS (
+    SELECT calendar, closing_seconds, complete_through, list(symbol ORDER BY symbol) AS symbols
+    FROM definition
+    WHERE NOT derived AND complete_through IS NOT NULL AND symbol IN (SELECT unnest($symbols::VARCHAR[]))
+    GROUP BY calendar, closing_seconds, complete_through
+),
+closed AS (
+    SELECT calendar, session_date, session_close
+    FROM calendar_session
+    WHERE session_close <= $through
+      AND session_close > (SELECT later(min(complete_through), -max(closing_seconds) - 1) FROM standing)
+)
+SELECT t.calendar, c.session_date, flatten(list(t.symbols))
+FROM standing AS t
+JOIN closed AS c ON c.calendar = t.calendar
+WHERE t.complete_through < later(c.session_close, t.closing_seconds)
+  AND later(c.session_close, t.closing_seconds) <= $through
+GROUP BY t.calendar, c.session_date
+ORDER BY c.session_date, t.calendar;
 
 -- name: gaps_since
 -- The gaps of base bars in sessions since a date.
 SELECT d.symbol, d.interval, g.gap_start, g.gap_end
 FROM definition AS d
 JOIN gap AS g USING (interval_id)
-WHERE NOT d.derived AND list_contains($symbols::VARCHAR[], d.symbol) AND g.session_date >= $since
+WHERE NOT d.derived AND d.symbol IN (SELECT unnest($symbols::VARCHAR[])) AND g.session_date >= $since
 ORDER BY d.symbol, g.gap_start;
 
 -- name: come_to
 -- How far the base bars of each symbol have come.
 SELECT symbol, interval, complete_through
 FROM definition
-WHERE NOT derived AND list_contains($symbols::VARCHAR[], symbol)
+WHERE NOT derived AND symbol IN (SELECT unnest($symbols::VARCHAR[]))
 ORDER BY symbol;
 
 -- name: cursor
 -- How far the base bars of some symbols have come at most.
-SELECT max(complete_through) FROM definition WHERE NOT derived AND list_contains($symbols::VARCHAR[], symbol);
+SELECT max(complete_through) FROM definition WHERE NOT derived AND symbol IN (SELECT unnest($symbols::VARCHAR[]));
