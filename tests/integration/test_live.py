@@ -208,10 +208,16 @@ def test_the_next_session_goes_on_after_a_weekend(world: World) -> None:
 
 def test_gaps_are_asked_for_and_healed(world: World) -> None:
     history = bar_tables([bar(minute) for minute in range(10)])["1m"]
-    feed = Scripted([bar(0), bar(5)], history={"SPY": history})
+    feed = Scripted([bar(0), bar(5)])
     feed.keeps_open = True
-    session = world.session(feed, options={"heal_seconds": 0.05})
-    run(session, lambda: until(lambda: len(world.closes()) == 10))
+
+    class History:
+        def ask(self, symbol: str, interval: str, start: datetime, end: datetime) -> object | None:
+            feed.asked.append((symbol, start, end))
+            return history if end < world.clock.now else None  # only for the gap
+
+    session = world.session(feed, options={"heal_seconds": 0.05}, history=History())
+    run(session, lambda: until(lambda: len(world.closes()) == 10 and len(world.closes("5m")) == 2))
     assert world.store.gaps("SPY", "1m").num_rows == 0
     assert world.closes("5m") == {0: 100.5, 5: 100.5}
     assert ("SPY", OPEN + MINUTE, OPEN + 5 * MINUTE) in feed.asked
