@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal
 
 import pyarrow as pa
 
-from store import health, publishing, registration, run, verification
-from store.care_reports import CopyReport, ExportReport
-from store.engine import Clock, Database, Transaction, wall_clock
+from store import health, registration, run, verification
+from store.care_reports import ExportReport
+from store.engine import Clock, wall_clock
 from store.errors import InputError, UnknownSymbolError
 from store.interval import Interval
 from store.models import BarIntervalData, Gap, Registration, SymbolSessionData, VerifyReport, canonical_symbol
 from store.opening import open_database
 from store.sql import statement
+from store.store_file import StoreFile
 
 
 def open_store(
@@ -53,37 +52,12 @@ def open_store(
     return SessionStore(open_database(path, read_only=read_only, clock=clock, settings=settings))
 
 
-class SessionStore:
+class SessionStore(StoreFile):
     """Symbols, interval definitions and bars, kept in one DuckDB file.
 
     Every answer is a query; nothing is remembered between calls. Safe to share between threads: reads run side
     by side, writes one after the other. Use it as a context manager, or call :meth:`close`.
     """
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    @property
-    def path(self) -> Path | None:
-        """The file, or None for a store in memory."""
-        return self._database.path
-
-    @property
-    def read_only(self) -> bool:
-        """Whether it was opened only to be read."""
-        return self._database.read_only
-
-    def now(self) -> datetime:
-        """The time by the store's clock, in UTC."""
-        return self._database.clock()
-
-    def transaction(self) -> AbstractContextManager[Transaction]:
-        """A write transaction: what runs inside is committed together, or not at all."""
-        return self._database.transaction()
-
-    def reading(self) -> AbstractContextManager[Transaction]:
-        """One consistent view for several statements; nothing is written."""
-        return self._database.reading()
 
     def runs(self) -> list[run.Run]:
         """The runs of coordinators on record, newest first."""
@@ -284,58 +258,6 @@ class SessionStore:
         with self._database.reading() as transaction:
             return verification.verify(transaction, names, texts, start, end, progress)
 
-    def publish(self, target: str | Path, *, keep: int = 1) -> CopyReport:
-        """Publish a snapshot for analysts: a whole store in a file that any DuckDB client may read at any time.
-
-        ``target`` always names the newest; it is replaced by a rename, so that opening it never fails, and whoever
-        has the one before open goes on with that. The file is read-only. When bars, symbols, intervals and
-        calendars are those that ``target`` has already, nothing is written.
-
-        Parameters
-        ----------
-        target
-            A file in an existing folder: a new one, or an earlier copy of this store.
-        keep
-            How many snapshots to have at most, the newest included. Older ones lie beside it, named by when they
-            were published and by their newest batch.
-
-        Raises
-        ------
-        InputError
-            ``target`` is the store itself, or another store.
-        StoreError
-            The snapshot could not be written; ``target`` is as it was.
-        """
-        return publishing.publish(self._database, target, keep=keep)
-
-    def backup(
-        self,
-        target: str | Path,
-        *,
-        keep: int = 1,
-        check: bool = True,
-        progress: verification.Progress | None = None,
-    ) -> CopyReport:
-        """Copy the store to ``target`` as ``publish`` does, proven with ``verify`` before it is put in place.
-
-        Parameters
-        ----------
-        target, keep
-            As for ``publish``.
-        check
-            Whether to verify the copy; without it a store that does not verify is copied as it is.
-        progress
-            Called with (interval lengths verified, lengths in all).
-
-        Raises
-        ------
-        InputError
-            ``target`` is the store itself, or another store.
-        StoreError
-            The copy could not be written or does not verify; ``target`` is as it was.
-        """
-        return publishing.backup(self._database, target, keep=keep, check=check, progress=progress)
-
     def export(
         self,
         folder: str | Path,
@@ -438,21 +360,6 @@ class SessionStore:
                 f"{symbol} has no interval {interval!r}, it has {', '.join(intervals)}; "
                 f"register {interval!r} to have it"
             )
-
-    def close(self) -> None:
-        """Give the file back; closing twice is fine."""
-        self._database.close()
-
-    def __enter__(self) -> SessionStore:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"SessionStore({str(self.path or ':memory:')!r})"
 
 
 def as_instant(given: datetime | date | str, name: str) -> datetime:

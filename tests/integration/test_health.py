@@ -18,7 +18,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from coordinator import DataProcessor, SessionCoordinator
-from coordinator.exporting import metrics_served
+from coordinator.metrics_server import metrics_served
 from store import SessionStore, open_store, run
 from store.errors import InputError
 

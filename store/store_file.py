@@ -1,0 +1,110 @@
+"""StoreFile: an open store as the file it is: read and written through, copied for others, given back."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from store import publishing
+from store.care_reports import CopyReport
+from store.engine import Database, Transaction
+from store.verification import Progress
+
+
+class StoreFile:
+    """An open store: its place, its clock, its transactions, its copies."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def path(self) -> Path | None:
+        """The file, or None for a store in memory."""
+        return self._database.path
+
+    @property
+    def read_only(self) -> bool:
+        """Whether it was opened only to be read."""
+        return self._database.read_only
+
+    def now(self) -> datetime:
+        """The time by the store's clock, in UTC."""
+        return self._database.clock()
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """A write transaction: what runs inside is committed together, or not at all."""
+        return self._database.transaction()
+
+    def reading(self) -> AbstractContextManager[Transaction]:
+        """One consistent view for several statements; nothing is written."""
+        return self._database.reading()
+
+    def publish(self, target: str | Path, *, keep: int = 1) -> CopyReport:
+        """Publish a snapshot for analysts: a whole store in a file that any DuckDB client may read at any time.
+
+        ``target`` always names the newest; it is replaced by a rename, so that opening it never fails, and whoever
+        has the one before open goes on with that. The file is read-only. When bars, symbols, intervals and
+        calendars are those that ``target`` has already, nothing is written.
+
+        Parameters
+        ----------
+        target
+            A file in an existing folder: a new one, or an earlier copy of this store.
+        keep
+            How many snapshots to have at most, the newest included. Older ones lie beside it, named by when they
+            were published and by their newest batch.
+
+        Raises
+        ------
+        InputError
+            ``target`` is the store itself, or another store.
+        StoreError
+            The snapshot could not be written; ``target`` is as it was.
+        """
+        return publishing.publish(self._database, target, keep=keep)
+
+    def backup(
+        self,
+        target: str | Path,
+        *,
+        keep: int = 1,
+        check: bool = True,
+        progress: Progress | None = None,
+    ) -> CopyReport:
+        """Copy the store to ``target`` as ``publish`` does, proven with ``verify`` before it is put in place.
+
+        Parameters
+        ----------
+        target, keep
+            As for ``publish``.
+        check
+            Whether to verify the copy; without it a store that does not verify is copied as it is.
+        progress
+            Called with (interval lengths verified, lengths in all).
+
+        Raises
+        ------
+        InputError
+            ``target`` is the store itself, or another store.
+        StoreError
+            The copy could not be written or does not verify; ``target`` is as it was.
+        """
+        return publishing.backup(self._database, target, keep=keep, check=check, progress=progress)
+
+    def close(self) -> None:
+        """Give the file back; closing twice is fine."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path or ':memory:')!r})"
