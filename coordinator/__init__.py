@@ -9,11 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from coordinator.backtest import Backtest
-    from coordinator.config import JobConfig
+    from coordinator.backtesting.backtest import Backtest
     from coordinator.data_processor import DataProcessor
-    from coordinator.job import check_job, run_job
-    from coordinator.job_report import JobReport
+    from coordinator.jobs.config import JobConfig
+    from coordinator.jobs.job import check_job, run_job
+    from coordinator.jobs.report import JobReport
+    from coordinator.live.session import LiveSession
     from coordinator.session_coordinator import SessionCoordinator
     from coordinator.stream_determination import StreamDetermination, determine_streams
 
@@ -22,6 +23,7 @@ __all__ = [
     "DataProcessor",
     "JobConfig",
     "JobReport",
+    "LiveSession",
     "SessionCoordinator",
     "StreamDetermination",
     "check_job",
@@ -30,14 +32,15 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Backtest": "coordinator.backtest",
+    "Backtest": "coordinator.backtesting.backtest",
     "DataProcessor": "coordinator.data_processor",
-    "JobConfig": "coordinator.config",
-    "JobReport": "coordinator.job_report",
+    "JobConfig": "coordinator.jobs.config",
+    "JobReport": "coordinator.jobs.report",
+    "LiveSession": "coordinator.live.session",
     "SessionCoordinator": "coordinator.session_coordinator",
     "StreamDetermination": "coordinator.stream_determination",
-    "check_job": "coordinator.job",
-    "run_job": "coordinator.job",
+    "check_job": "coordinator.jobs.job",
+    "run_job": "coordinator.jobs.job",
     "determine_streams": "coordinator.stream_determination",
 }
 

@@ -11,21 +11,9 @@ import sys
 
 import click
 
-from coordinator import (
-    cli_backtest,
-    cli_calendar,
-    cli_care,
-    cli_compact,
-    cli_job,
-    cli_live,
-    cli_read,
-    cli_retention,
-    cli_status,
-    cli_verify,
-    cli_write,
-)
-from coordinator.cli_errors import MEANINGS, Commands, ExitCode, in_options
-from coordinator.cli_shared import DEFAULT_STORE, Settings
+from coordinator.commands import backtest, calendar, care, compact, job, live, read, retention, status, verify, write
+from coordinator.commands.errors import MEANINGS, Commands, ExitCode, in_options
+from coordinator.commands.shared import DEFAULT_STORE, Settings
 
 __all__ = ["ExitCode", "cli", "main"]
 
@@ -85,17 +73,17 @@ def cli(ctx: click.Context, store: str, verbose: bool) -> None:
 
 
 for _one in (
-    *cli_write.COMMANDS,
-    *cli_job.COMMANDS,
-    *cli_live.COMMANDS,
-    *cli_retention.COMMANDS,
-    *cli_status.COMMANDS,
-    *cli_read.COMMANDS,
-    *cli_verify.COMMANDS,
-    *cli_calendar.COMMANDS,
-    *cli_care.COMMANDS,
-    *cli_compact.COMMANDS,
-    *cli_backtest.COMMANDS,
+    *write.COMMANDS,
+    *job.COMMANDS,
+    *live.COMMANDS,
+    *retention.COMMANDS,
+    *status.COMMANDS,
+    *read.COMMANDS,
+    *verify.COMMANDS,
+    *calendar.COMMANDS,
+    *care.COMMANDS,
+    *compact.COMMANDS,
+    *backtest.COMMANDS,
 ):
     cli.add_command(_one)
 

@@ -11,12 +11,13 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from coordinator import calendar_changes, deleting, loading, nightly, rebuilding, retaining
-from coordinator.config import JobConfig, read_config
+from coordinator import calendar_changes, deleting, loading, rebuilding, retaining
 from coordinator.deriving import GRACE
-from coordinator.job_report import JobReport
+from coordinator.jobs import nightly
+from coordinator.jobs.config import JobConfig, read_config
+from coordinator.jobs.planning import Progress
+from coordinator.jobs.report import JobReport
 from coordinator.modes import StreamRegistrar
-from coordinator.planning import Progress
 from coordinator.registering import names_of
 from coordinator.sources import LoadOptions, open_source
 from store import SessionStore, run

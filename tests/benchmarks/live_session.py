@@ -18,8 +18,8 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from coordinator.live import LiveSession
-from coordinator.live_options import LiveOptions
+from coordinator.live.options import LiveOptions
+from coordinator.live.session import LiveSession
 from coordinator.sources.events import parse
 from coordinator.sources.feed import Delivery, Offer, Position
 from store import open_store

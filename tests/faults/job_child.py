@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from coordinator import nightly, run_job
+from coordinator import run_job
+from coordinator.jobs import nightly
 
 #: Small groups: more transactions to be killed in, and between.
 FILES_TOGETHER = 40

@@ -9,8 +9,8 @@ import asyncio
 import signal
 import sys
 
-from coordinator.live import LiveSession
-from coordinator.live_options import LiveOptions
+from coordinator.live.options import LiveOptions
+from coordinator.live.session import LiveSession
 from coordinator.sources.feed import Feed
 from coordinator.sources.redis_feed import RedisFeed
 from coordinator.sources.websocket_feed import WebSocketFeed

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from coordinator import Backtest, DataProcessor, SessionCoordinator
-from coordinator.tick import Tick
+from coordinator.backtesting.tick import Tick
 from store import SessionStore, open_store
 from store.engine import Transaction
 

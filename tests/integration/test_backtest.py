@@ -17,8 +17,8 @@ import pyarrow as pa
 import pytest
 
 from coordinator import Backtest, DataProcessor, SessionCoordinator
+from coordinator.backtesting.pace import Pace
 from coordinator.modes import SourceBars
-from coordinator.pace import Pace
 from store import SessionStore, open_store
 from store.errors import InputError, RegistrationError, RunActiveError, StoreError, UnknownSymbolError
 
@@ -286,7 +286,7 @@ def test_time_is_held_stepped_and_stopped_from_another_thread(store: SessionStor
 
 def test_the_speed_is_that_of_open_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
-    monkeypatch.setattr("coordinator.pace.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("coordinator.backtesting.pace.time.monotonic", lambda: clock[0])
     pace, opened = Pace(60.0), at("2024-11-26T14:30")
     assert pace.delay(None, opened) == 0  # nothing was open before: not waited for
     assert pace.delay(opened, opened + timedelta(minutes=3)) == 3.0

@@ -22,8 +22,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from coordinator.cli import ExitCode, cli
-from coordinator.cli_errors import MEANINGS, in_options
-from coordinator.cli_output import FORMATS, SHOWN_ROWS_MAX
+from coordinator.commands.errors import MEANINGS, in_options
+from coordinator.commands.formats import FORMATS, SHOWN_ROWS_MAX
 
 ROOT = Path(__file__).parents[2]
 SPY = ROOT / "sample" / "spy_1m_2020-12-15_18.csv"
@@ -577,7 +577,7 @@ def test_no_format_minds_a_reader_that_left(filled: Line, form: str, monkeypatch
     def opened(output: Path | None) -> Iterator[Left]:
         yield Left()
 
-    monkeypatch.setattr("coordinator.cli_output._opened", opened)
+    monkeypatch.setattr("coordinator.commands.formats._opened", opened)
     assert filled("sql", DAILY, "--format", form).stderr == ""
 
 
@@ -620,7 +620,7 @@ def test_a_terminal_is_asked_before_anything_is_removed(line: Line, monkeypatch:
     assert code == ExitCode.FAILED
     assert "Remove SPY with all its bars? [y/N]" in shown
     assert len(json.loads(line("status", "--format", "json").stdout)) == 5
-    monkeypatch.setattr("coordinator.cli_shared._somebody_is_there", lambda: True)
+    monkeypatch.setattr("coordinator.commands.shared._somebody_is_there", lambda: True)
     line("remove", "SPY", stdin="y\n")
     assert json.loads(line("status", "--format", "json").stdout) == []
 

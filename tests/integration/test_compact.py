@@ -22,7 +22,7 @@ from test_cli import RUNNER
 
 from coordinator import DataProcessor, SessionCoordinator
 from coordinator.cli import cli
-from coordinator.cli_errors import ExitCode
+from coordinator.commands.errors import ExitCode
 from store import compact, compaction, open_store
 from store.errors import InputError, StoreError, StoreFullError, StoreHeldError
 from store.tables import metadata

@@ -18,7 +18,7 @@ import pytest
 from job_kit import day_of, fill, job_file, write
 
 from coordinator import JobReport, SessionCoordinator, check_job, run_job
-from coordinator.config import presets, read_config
+from coordinator.jobs.config import presets, read_config
 from store import open_store
 from store.errors import ConfigError, JobError, RegistrationError, RunActiveError, StoreHeldError
 
@@ -391,7 +391,7 @@ def test_a_closed_run_is_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.Mo
     fill(tmp_path / "bars", ["AAA"], [MONDAY])
     job = job_file(tmp_path)
     with monkeypatch.context() as patched:
-        patched.setattr("coordinator.nightly.plan", lambda *_: 1 / 0)
+        patched.setattr("coordinator.jobs.nightly.plan", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run_job(job)
     with open_store(tmp_path / "bars.duckdb") as store:

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pytest
 from live_kit import MINUTE, OPEN, Clock, Scripted, bar, cancel, trade
 
-from coordinator.live import LiveSession
-from coordinator.live_options import LiveOptions
+from coordinator.live.options import LiveOptions
+from coordinator.live.session import LiveSession
 from coordinator.sources.events import Refused, bar_tables
 from coordinator.sources.feed import Delivery, Offer
 from store import SessionStore, open_store

@@ -25,7 +25,7 @@ from test_histories import LONG_AFTER
 from world import WINDOWS, Window, World, priced
 
 from coordinator import Backtest
-from coordinator.tick import Bar
+from coordinator.backtesting.tick import Bar
 
 #: How many replays are tried; the first ones are the same every time.
 REPLAYS = int(os.environ.get("BARHOUSE_REPLAYS", "5"))

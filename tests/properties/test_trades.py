@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from oracle import to_decimal, to_double
 
 from coordinator import SessionCoordinator
-from coordinator.backlog import Taken
-from coordinator.live_options import LiveOptions
-from coordinator.live_writer import LiveWriter
+from coordinator.live.backlog import Taken
+from coordinator.live.options import LiveOptions
+from coordinator.live.writer import LiveWriter
 from coordinator.sources.events import CancelEvent, Event, TradeEvent
 from store import SessionStore, open_store
 

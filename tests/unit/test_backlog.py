@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from coordinator.backlog import Backlog, Taken
+from coordinator.live.backlog import Backlog, Taken
 from coordinator.sources.events import CancelEvent, Refused
 from coordinator.sources.feed import Delivery, FileToLoad
 from coordinator.sources.source import LoadOptions

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from coordinator.config import JobConfig, PublishConfig, SourceConfig, presets, read_config
-from coordinator.config_errors import _table_in
-from coordinator.discovery import PathPattern, find
+from coordinator.jobs.config import JobConfig, PublishConfig, SourceConfig, presets, read_config
+from coordinator.jobs.config_errors import _table_in
+from coordinator.jobs.discovery import PathPattern, find
 from store.errors import ConfigError
 
 GOOD = """
@@ -120,7 +120,7 @@ def tables(model: type[BaseModel] = JobConfig) -> list[type[BaseModel]]:
 
 
 def example() -> str:
-    return (ROOT / "coordinator" / "job_example.toml").read_text(encoding="utf-8")
+    return (ROOT / "coordinator" / "jobs" / "job_example.toml").read_text(encoding="utf-8")
 
 
 def test_every_key_is_documented_and_in_the_example() -> None:

@@ -1,0 +1,1 @@
+"""Backtests: what a store holds, again, in simulated time."""

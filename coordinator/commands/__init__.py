@@ -1,0 +1,1 @@
+"""The commands of ``barhouse``: each wraps one public call."""

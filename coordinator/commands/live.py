@@ -1,0 +1,89 @@
+"""The command that follows a feed for as long as it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from coordinator.commands import reports
+from coordinator.commands.shared import Settings, command, opened, report_option, split
+
+if TYPE_CHECKING:
+    from coordinator.live.session import LiveSession
+    from coordinator.live.status import LiveStatus
+
+
+@command(
+    "live",
+    example="barhouse live --feed inbox --interval 1m --symbols SPY --intervals 1m,5m,1d --calendar XNYS --once",
+)
+@click.argument("job", required=False, type=click.Path(path_type=Path), metavar="[JOB.toml]")
+@click.option(
+    "--feed",
+    metavar="ADDRESS",
+    help="redis://HOST:PORT/DB?stream=KEY&group=NAME, ws://HOST/PATH or wss://..., or the path of a folder.",
+)
+@click.option("-s", "--symbols", multiple=True, callback=split, metavar="LIST", help="Whose bars or trades to take.")
+@click.option(
+    "-i",
+    "--intervals",
+    multiple=True,
+    callback=split,
+    metavar="LIST",
+    help="What is wanted, such as 1m,5m,1d; by default what is registered.",
+)
+@click.option("--calendar", help="Whose sessions, for symbols that are not registered yet.")
+@click.option("--interval", metavar="INTERVAL", help="The length of the bars in a folder's files.")
+@click.option("--timezone", metavar="ZONE", help="The zone of stamps in a folder's files that carry none.")
+@click.option("--offers", multiple=True, callback=split, metavar="LIST", help="Intervals of a feed that does not say.")
+@click.option("--history-from", metavar="ISO", help="Ask for bars back to here of a symbol that has none.")
+@click.option("--publish", type=click.Path(path_type=Path), help="Publish a snapshot there every minute.")
+@click.option("--name", help="Of the run; one that ended early goes on.  [default: live]")
+@click.option("--once", is_flag=True, help="Stop when a folder has no file left.")
+@report_option
+@click.pass_obj
+def live(settings: Settings, /, job: Path | None, *, form: str, **options: Any) -> None:
+    """Follow a feed: load what it delivers, derive what closes.
+
+    \b
+    What is said comes from the table [live] of a job file, from the options, or both: the
+    options count. Stopped with Ctrl-C or SIGTERM it writes what it has; started again it
+    goes on there, and nothing is lost or taken twice.
+    """
+    from coordinator.live.config import LiveConfig
+
+    given = {name: value for name, value in options.items() if value not in (None, [], (), False)}
+    if job is None and "feed" not in given:
+        raise click.UsageError("say --feed, or name a job file with a table [live]")
+    config = LiveConfig.read(job, **given) if job is not None else LiveConfig.of("the command line", given)
+    with opened(settings) as store:
+        status = asyncio.run(_follow(config.session(store)))
+    reports.put(status, _said(status), form)
+
+
+async def _follow(session: LiveSession) -> LiveStatus:
+    loop = asyncio.get_running_loop()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(one, session.stop)
+    try:
+        return await session.run()
+    finally:
+        for one in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(one)
+
+
+def _said(status: LiveStatus) -> str:
+    through = "" if status.cursor is None else f", through {status.cursor:%Y-%m-%d %H:%M:%S}Z"
+    refused = f", {status.refused_count:,} refused" if status.refused_count else ""
+    return (
+        f"run {status.run_id} of {status.feed} is {status.state}{through}: {status.row_count:,} rows, "
+        f"{status.inserted_count:,} bars new, {status.revised_count:,} revised{refused}; "
+        f"{status.closed_count:,} derived bars"
+    )
+
+
+COMMANDS = (live,)

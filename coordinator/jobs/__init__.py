@@ -1,0 +1,1 @@
+"""Jobs: what is done every night, from a file that says it."""

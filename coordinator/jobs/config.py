@@ -1,0 +1,320 @@
+"""The job file: what a nightly job keeps, from which files, and what becomes of it, as TOML.
+
+Errors name the file, the key, the value and what is allowed.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
+
+from coordinator import retaining
+from coordinator.jobs.config_errors import explained
+from coordinator.sources import LoadOptions
+from store.bar import NAMES
+from store.calendar_definition import CalendarDefinition
+from store.errors import ConfigError
+from store.interval import Interval
+from store.models import ClosingBar, IntervalText, Symbol
+from store.zone import zone_named
+
+
+def _as_list(given: object) -> object:
+    return [given] if isinstance(given, str) else given
+
+
+def _spelled(names: list[str]) -> list[str]:
+    return [name.strip().upper() for name in names]
+
+
+def _zone(name: str) -> str:
+    zone_named(name)
+    return name
+
+
+def _preset(name: str) -> str:
+    if name not in presets():
+        raise ValueError(f"is not known; allowed are {', '.join(presets())}")
+    return name
+
+
+def _columns(given: dict[str, str]) -> dict[str, str]:
+    for part in given:
+        if part not in NAMES:
+            raise ValueError(f"names {part!r}, which is no part of a bar; allowed are {', '.join(NAMES)}")
+    return given
+
+
+def _duration(given: str) -> str:
+    interval = Interval.parse(given)
+    if interval.unit == "month":
+        raise ValueError("months are of different lengths; give hours, days or weeks, such as 6h, 1d or 1w")
+    return str(interval)
+
+
+def _policy(given: dict[str, str]) -> dict[str, str]:
+    retaining.parse(given)
+    return given
+
+
+Names = Annotated[list[str], BeforeValidator(_as_list), AfterValidator(_spelled), Field(min_length=1)]
+Patterns = Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
+DurationText = Annotated[str, AfterValidator(_duration)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class SymbolGroup(_Table):
+    """Symbols with what is wanted of them: a ``[[symbols]]`` table."""
+
+    names: Names = Field(
+        description="symbols; * and ? stand for other characters and take whatever the sources hold, ['*'] all of it"
+    )
+    intervals: list[IntervalText] = Field(min_length=1, description="what is wanted, such as ['1m', '5m', '1d']")
+    calendar: str = Field(description="whose sessions: an exchange such as XNYS, 24/7, or one of [calendars]")
+    base: IntervalText | None = Field(
+        default=None, description="the interval to load; by default the coarsest that the files hold and that does"
+    )
+    closing_bar: ClosingBar = Field(
+        default="outside", description="whether the bar that starts exactly at the close belongs to the session"
+    )
+
+
+class SourceConfig(_Table):
+    """Files to load, and how to read them: a ``[[sources]]`` table."""
+
+    files: Patterns = Field(
+        description="patterns of paths: * ? and ** as in a shell, and {symbol}, {interval}, {date}, {month} for parts "
+        "that say something, such as bars/{symbol}_{date}.parquet or bars/symbol={symbol}/date={date}/*.parquet"
+    )
+    preset: Annotated[str, AfterValidator(_preset)] | None = Field(
+        default=None, description="a vendor whose layout the files have; what is said here goes before it"
+    )
+    interval: IntervalText | None = Field(
+        default=None, description="the length of the files' bars; by default told from the path, or from the bars"
+    )
+    symbol: Symbol | None = Field(default=None, description="whose bars they are, where neither path nor column says")
+    symbols: Names | None = Field(default=None, description="of files with many symbols only these")
+    unknown: Literal["report", "skip"] = Field(
+        default="report", description="symbols of the files that the job does not name: a problem, or passed over"
+    )
+    max_outside_pct: float = Field(
+        default=50,
+        ge=0,
+        le=100,
+        description="a file of which a larger share lies in no session is not loaded: its zone is likely wrong",
+    )
+    label: Literal["start", "end"] = Field(default="start", description="what stamps label of a bar")
+    timezone: Annotated[str, AfterValidator(_zone)] | None = Field(
+        default=None, description="the zone of stamps that carry none, such as America/New_York"
+    )
+    columns: Annotated[dict[str, str], AfterValidator(_columns)] = Field(
+        default_factory=dict, description="which column is which part of a bar; '' says that there is none"
+    )
+    timestamp_format: str | None = Field(
+        default=None, description="strptime format, or epoch_s, epoch_ms, epoch_us, epoch_ns, where not ISO 8601"
+    )
+    skip_rows: int = Field(default=0, ge=0, description="lines before the header of a text file")
+    header: list[str] | None = Field(
+        default=None, min_length=1, description="the names of the columns, for text files without a header"
+    )
+    volume_column: str | None = Field(default=None, description="short for columns = { volume = ... }")
+    strict: bool = Field(default=False, description="do not load a file of which one row cannot be taken")
+    ambiguous: Literal["reject", "first", "second", "infer"] = Field(
+        default="reject", description="what becomes of local times that the clock shows twice"
+    )
+    replace: Literal["sessions"] | None = Field(
+        default=None, description="'sessions': a session that is sent again replaces the old one whole"
+    )
+
+    @model_validator(mode="after")
+    def _one_way_to_say_it(self) -> SourceConfig:
+        by_path = any("{symbol}" in pattern for pattern in self.files)
+        said = [name for name in ("symbol", "symbols") if getattr(self, name) is not None]
+        if by_path:
+            said.insert(0, "{symbol} in files")
+        if len(said) > 1:
+            raise ValueError(f"{' and '.join(said)} exclude each other; say in one way whose bars the files hold")
+        return self
+
+    def value(self, name: str) -> Any:
+        """A field's value: what the job says, or else its preset, or else the default."""
+        if name not in self.model_fields_set and self.preset is not None:
+            return presets()[self.preset].get(name, getattr(self, name))
+        return getattr(self, name)
+
+    def options(self, symbols: Iterable[str] | None) -> LoadOptions:
+        """How its files are loaded; of files with many symbols only ``symbols``, or all."""
+        names = ("label", "timezone", "timestamp_format", "skip_rows", "volume_column", "strict", "ambiguous")
+        preset: Mapping[str, str] = presets()[self.preset].get("columns", {}) if self.preset else {}
+        columns = {part: name or None for part, name in {**preset, **self.columns}.items()}
+        if self.volume_column is not None:
+            columns.pop("volume", None)
+        return LoadOptions(
+            **{name: self.value(name) for name in names},
+            columns=columns,
+            header=self.value("header"),
+            replace=self.replace,
+            symbols=None if symbols is None else sorted(symbols),
+        )
+
+
+class ProcessConfig(_Table):
+    """How bars are derived: the ``[process]`` table."""
+
+    grace_seconds: float = Field(
+        default=60, ge=0, description="how long after its end a bar counts as closed by the clock alone"
+    )
+    chunk_symbols: int = Field(default=500, ge=1, description="how many symbols one transaction derives")
+    verify: bool = Field(default=True, description="compute the touched sessions again and compare")
+
+
+class PublishConfig(_Table):
+    """A snapshot for analysts: the ``[publish]`` table."""
+
+    path: Path = Field(description="where the newest snapshot is put, at once or not at all")
+    keep: int = Field(default=1, ge=1, description="how many snapshots to have, the newest included")
+    every: DurationText | None = Field(
+        default=None, description="not more often than this, such as '6h' or '1d'; by default after every change"
+    )
+
+    @property
+    def pause(self) -> timedelta:
+        """``every`` as a length of time."""
+        if self.every is None:
+            return timedelta(0)
+        interval = Interval.parse(self.every)
+        return interval.length * {"second": timedelta(seconds=1), "day": timedelta(days=1)}.get(
+            interval.unit, timedelta(weeks=1)
+        )
+
+
+class ExportConfig(_Table):
+    """Bars as files for others, of which only those that changed are written: the ``[export]`` table."""
+
+    path: Path = Field(description="the folder; a file for each symbol, interval and month")
+    format: Literal["parquet", "csv", "arrow"] = Field(default="parquet", description="of the files")
+    symbols: Names | None = Field(default=None, description="only these; all by default")
+    intervals: list[IntervalText] | None = Field(default=None, min_length=1, description="only these; all by default")
+
+
+class Thresholds(_Table):
+    """What still counts as done, of what this run loaded: the ``[thresholds]`` table."""
+
+    max_rejected: int | None = Field(default=0, ge=0, description="rows that could not be taken")
+    max_gaps: int | None = Field(default=None, ge=0, description="runs of missing base bars in the sessions touched")
+    max_missing: int | None = Field(default=None, ge=0, description="missing base bars in the sessions touched")
+    min_quality_pct: float | None = Field(
+        default=None, ge=0, le=100, description="quality of the worst symbol's base bars in the sessions touched"
+    )
+    max_behind: int | None = Field(
+        default=None, ge=0, description="symbols whose bars end before those of others with the same calendar"
+    )
+
+
+class JobConfig(_Table):
+    """A job: what is kept, from which files, and what becomes of it."""
+
+    name: str = Field(default="nightly", min_length=1, description="what runs of the job are called")
+    store: Path | None = Field(default=None, description="the store's file; made when it is not there")
+    settings: dict[str, str | int] = Field(
+        default_factory=dict, description="DuckDB settings, such as threads = 2 and memory_limit = '4GB'"
+    )
+    on_missing: Literal["skip", "raise"] = Field(
+        default="skip", description="symbols named for which no file holds what is wanted: a problem, or the end of it"
+    )
+    calendars: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="calendars of one's own, each a table as in `barhouse calendar add --from`"
+    )
+    symbols: list[SymbolGroup] = Field(min_length=1, description="groups of symbols")
+    sources: list[SourceConfig] = Field(min_length=1, description="where bars come from")
+    process: ProcessConfig = Field(default_factory=ProcessConfig, description="how bars are derived")
+    thresholds: Thresholds = Field(default_factory=Thresholds, description="what still counts as done")
+    retention: Annotated[dict[str, str], AfterValidator(_policy)] = Field(
+        default_factory=dict,
+        description="how long bars of an interval are kept, before the last base bar; and revisions, before now",
+    )
+    publish: PublishConfig | None = Field(default=None, description="a snapshot for analysts")
+    export: ExportConfig | None = Field(default=None, description="bars as files, those that changed")
+
+    _folder: Path = PrivateAttr(default_factory=Path.cwd)
+
+    @model_validator(mode="after")
+    def _coherent(self) -> JobConfig:
+        self.definitions()
+        return self
+
+    def definitions(self) -> list[CalendarDefinition]:
+        """The calendars of one's own."""
+        return [CalendarDefinition.from_table(name, table) for name, table in self.calendars.items()]
+
+    @property
+    def folder(self) -> Path:
+        """What relative paths start from: the job file's folder."""
+        return self._folder
+
+    def at(self, path: Path) -> Path:
+        """A path of the job, absolute."""
+        return (self._folder / path.expanduser()).resolve()
+
+    def grace(self) -> timedelta:
+        """``process.grace_seconds``."""
+        return timedelta(seconds=self.process.grace_seconds)
+
+
+def read_config(given: str | Path | Mapping[str, Any] | JobConfig) -> JobConfig:
+    """The job that a TOML file, or a mapping like it, describes.
+
+    Raises
+    ------
+    ConfigError
+        For a file that cannot be read, and for each key that cannot be used.
+    """
+    if isinstance(given, JobConfig):
+        return given
+    if isinstance(given, Mapping):
+        return _checked(given, "the job", Path.cwd())
+    path = Path(given).expanduser()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the job file {path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from error
+    table.setdefault("name", path.stem)
+    return _checked(table, str(path), path.resolve().parent)
+
+
+def _checked(table: Mapping[str, Any], where: str, folder: Path) -> JobConfig:
+    try:
+        config = JobConfig.model_validate(dict(table))
+    except ValidationError as error:
+        raise ConfigError(explained(error, JobConfig, where)) from error
+    config._folder = folder
+    return config
+
+
+@cache
+def presets() -> dict[str, dict[str, Any]]:
+    """The layouts of vendors, by name; ``about`` says what each is for."""
+    return tomllib.loads(files("coordinator.jobs").joinpath("presets.toml").read_text(encoding="utf-8"))

@@ -1,0 +1,163 @@
+"""One call for a scheduler: a job file in, a report out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from coordinator.jobs import enrolling
+from coordinator.jobs.config import JobConfig, read_config
+from coordinator.jobs.planning import Progress, plan, resolved
+from coordinator.jobs.report import FileProblem, JobReport
+from coordinator.session_coordinator import SessionCoordinator
+from store import SessionStore, kept_calendar, open_store
+from store.errors import ConfigError
+
+
+def run_job(
+    config: str | Path | Mapping[str, Any] | JobConfig,
+    *,
+    store: str | Path | None = None,
+    progress: Progress | None = None,
+) -> JobReport:
+    """Run a job: open its store, load what is new, derive, verify, look after it, and close.
+
+    For schedulers: it keeps no state of its own, prints nothing, logs under ``barhouse``, and may run in several
+    threads for several stores. Killed at any moment, the next call finishes what this one began.
+
+    Parameters
+    ----------
+    config
+        The path of a TOML file, a mapping like one (relative paths start from the current folder), or a
+        ``JobConfig``.
+    store
+        The store's file, rather than the one the job names.
+    progress
+        Called with (what is being done, how many are done, how many in all).
+
+    Returns
+    -------
+    JobReport
+        What was done, and what somebody should look at. ``report.check()`` raises unless all is well.
+
+    Raises
+    ------
+    ConfigError
+        The job cannot be used; nothing was done.
+    StoreHeldError
+        Another process has the store open.
+    RunActiveError
+        Another run is going on in the store.
+    BarhouseError
+        Whatever else ends a job; what was loaded until then stays.
+    """
+    job = read_config(config)
+    with open_store(_place(job, store), settings=job.settings or None) as opened:
+        return SessionCoordinator(opened, grace=job.grace()).run(job, progress=progress)
+
+
+def _place(job: JobConfig, store: str | Path | None) -> Path:
+    if store is not None:
+        return Path(store)
+    if job.store is None:
+        raise ConfigError("the job names no store; say store = in it, or give it as store=")
+    return job.at(job.store)
+
+
+class LoadCheck(BaseModel):
+    """Files that a job would load."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source: str
+    interval: str
+    symbols: tuple[str, ...]
+    file_count: int
+
+
+class RegistrationCheck(BaseModel):
+    """Symbols that a job has or would register alike."""
+
+    model_config = ConfigDict(frozen=True)
+
+    symbols: tuple[str, ...]
+    calendar: str
+    base_interval: str
+    derived_intervals: tuple[str, ...]
+
+
+class JobCheck(BaseModel):
+    """What a job would do: what would be registered and loaded, and what is wrong already."""
+
+    model_config = ConfigDict(frozen=True)
+
+    job: str
+    store: str
+    store_exists: bool
+    files_found: int
+    files_known: int = Field(description="files loaded before and not changed since")
+    registrations: tuple[RegistrationCheck, ...]
+    not_registered: tuple[str, ...]
+    loads: tuple[LoadCheck, ...]
+    problems: tuple[FileProblem, ...]
+
+
+def check_job(
+    config: str | Path | Mapping[str, Any] | JobConfig,
+    *,
+    store: str | Path | None = None,
+    progress: Progress | None = None,
+) -> JobCheck:
+    """Say what a job would register and load, writing nothing; its store need not be there yet.
+
+    Parameters and errors are those of ``run_job``.
+    """
+    job = read_config(config)
+    place = _place(job, store)
+    exists = place.expanduser().exists()
+    with open_store(place, read_only=True) if exists else open_store(":memory:") as opened:
+        return _checked(opened, job, place, exists, progress or (lambda *_: None))
+
+
+def _checked(store: SessionStore, job: JobConfig, place: Path, exists: bool, progress: Progress) -> JobCheck:
+    own = {name.casefold() for name in job.calendars}
+    with store.reading() as transaction:
+        kept_calendar.canonical(
+            transaction, {one.calendar for one in job.symbols if one.calendar.strip().casefold() not in own}
+        )
+    todo = plan(store, job, progress)
+    with store.reading() as transaction:
+        enrolled = enrolling.determine(transaction, job, todo)
+    alike: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+    bases: dict[str, str] = {}
+    for group in enrolled:
+        for one in group.symbols:
+            bases[one.symbol] = one.base_interval
+            alike.setdefault((one.calendar, one.base_interval, tuple(one.derived_intervals)), []).append(one.symbol)
+    loads: dict[tuple[str, str], tuple[set[str], int]] = {}
+    for waiting in todo.waiting:
+        own_bases = {bases[name] for name in waiting.symbols if name in bases}
+        interval = resolved(waiting, next(iter(own_bases)) if len(own_bases) == 1 else None)
+        if interval in own_bases:
+            names, count = loads.get((", ".join(waiting.reader.config.files), interval), (set(), 0))
+            loads[", ".join(waiting.reader.config.files), interval] = (names | set(waiting.symbols), count + 1)
+    return JobCheck(
+        job=job.name,
+        store=str(place),
+        store_exists=exists,
+        files_found=todo.found,
+        files_known=todo.known,
+        registrations=tuple(
+            RegistrationCheck(symbols=tuple(names), calendar=calendar, base_interval=base, derived_intervals=derived)
+            for (calendar, base, derived), names in alike.items()
+        ),
+        not_registered=tuple(failure for group in enrolled for failure in group.failures),
+        loads=tuple(
+            LoadCheck(source=source, interval=interval, symbols=tuple(sorted(names)), file_count=count)
+            for (source, interval), (names, count) in loads.items()
+        ),
+        problems=tuple(todo.problems),
+    )

@@ -1,0 +1,128 @@
+"""The ``[live]`` table of a job file: which feed, which symbols, and how."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from coordinator.jobs.config_errors import explained
+from coordinator.live.options import LiveOptions
+from coordinator.live.session import LiveSession
+from coordinator.sources import LoadOptions
+from coordinator.sources.feeds import open_feed
+from store import SessionStore
+from store.errors import ConfigError
+from store.models import ClosingBar, IntervalText, Symbol
+from store.session_store import as_instant
+
+
+def _split(given: object) -> object:
+    """Texts with commas are lists too."""
+    return [one.strip() for one in given.split(",") if one.strip()] if isinstance(given, str) else given
+
+
+def _instant(given: object) -> object:
+    return as_instant(given, "history_from") if isinstance(given, str | date | datetime) else given
+
+
+class LiveConfig(BaseModel):
+    """A live run.
+
+    Attributes
+    ----------
+    feed
+        Its address; see ``coordinator.sources.feeds.open_feed``.
+    symbols, intervals, calendar, closing_bar
+        What is registered; without intervals the symbols must be registered already.
+    interval
+        Of the bars in a folder's files.
+    offers
+        The intervals of a feed that does not say which it has.
+    timezone
+        Of stamps in a folder's files that carry none.
+    once
+        Stop when a folder has no file left.
+    name
+        Of the run.
+    history_from
+        How far back a symbol without bars is asked for.
+    publish
+        Where a snapshot is published every now and then.
+    options
+        The numbers of ``LiveOptions``.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    feed: str
+    symbols: Annotated[list[Symbol], BeforeValidator(_split), Field(min_length=1)]
+    intervals: Annotated[list[IntervalText], BeforeValidator(_split)] = []
+    calendar: str | None = None
+    closing_bar: ClosingBar | None = None
+    interval: IntervalText | None = None
+    offers: Annotated[list[IntervalText] | None, BeforeValidator(_split)] = None
+    timezone: str | None = None
+    once: bool = False
+    name: str = "live"
+    history_from: Annotated[datetime | None, BeforeValidator(_instant)] = None
+    publish: Path | None = None
+    options: LiveOptions = LiveOptions()
+
+    @classmethod
+    def read(cls, path: Path, **given: Any) -> LiveConfig:
+        """The ``[live]`` table of a TOML file; what is ``given`` goes before it.
+
+        Raises
+        ------
+        ConfigError
+            For a file that cannot be read, or what it says wrong.
+        """
+        try:
+            table = tomllib.loads(path.read_text(encoding="utf-8")).get("live")
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(f"{path} cannot be read: {error}") from error
+        if not isinstance(table, dict):
+            raise ConfigError(f"{path} has no table [live]; add one with at least feed and symbols")
+        return cls.of(f"[live] of {path}", {**table, **given})
+
+    @classmethod
+    def of(cls, place: str, given: dict[str, Any]) -> LiveConfig:
+        """What was given at a place, checked.
+
+        Raises
+        ------
+        ConfigError
+            Naming each value that is wrong.
+        """
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            raise ConfigError(explained(error, cls, place)) from error
+
+    def session(self, store: SessionStore) -> LiveSession:
+        """The session it describes."""
+        alone = self.symbols[0] if len(self.symbols) == 1 else None
+        feed = open_feed(
+            self.feed,
+            interval=self.interval,
+            intervals=self.offers,
+            symbol=alone,
+            options=LoadOptions(timezone=self.timezone),
+            once=self.once,
+        )
+        return LiveSession(
+            store,
+            feed,
+            self.symbols,
+            self.intervals,
+            self.calendar,
+            history_from=self.history_from,
+            closing_bar=self.closing_bar,
+            name=self.name,
+            options=self.options,
+            publish=self.publish,
+        )

@@ -1,0 +1,346 @@
+"""A live session: from a feed into the store for as long as it runs, and on from there after a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, suppress
+from datetime import datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any, Literal, TypeVar
+
+import pyarrow as pa
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
+
+from coordinator.live.backlog import Backlog
+from coordinator.live.healing import Healer
+from coordinator.live.options import LiveOptions
+from coordinator.live.status import LiveStatus
+from coordinator.live.writer import LiveWriter
+from coordinator.session_coordinator import SessionCoordinator
+from coordinator.sources.feed import Feed, History, Offer, Position
+from store import SessionStore
+from store.care_reports import CopyReport
+from store.errors import BarhouseError, FeedError, StoreError
+from store.models import ClosingBar, canonical_symbol
+from store.session_store import as_instant
+
+log = logging.getLogger("barhouse.live")
+
+_Result = TypeVar("_Result")
+
+
+class LiveSession:
+    """Takes what a feed delivers, derives what closes, and records how far it has come.
+
+    A run of the same name that was stopped, or died, is taken up where it was committed. Deliveries may come again, out
+    of order or late: in the end the store holds what was sent.
+
+    Parameters
+    ----------
+    store
+        An open store; its clock is the session's.
+    feed
+        Where bars or trades come from; see ``coordinator.sources.feed``.
+    symbols, intervals, calendar, closing_bar, on_missing
+        As in ``SessionCoordinator.register``: they are registered with what the feed offers. With no intervals the
+        symbols must be registered already.
+    history
+        Whatever can be asked for what is missing (has ``ask`` of ``coordinator.sources.feed.History``); the feed by
+        default.
+    history_from
+        How far back a symbol without any bars is asked for; not at all by default.
+    name
+        Names the run: one that ended early under this name is taken up again.
+    options
+        The numbers one may turn.
+    publish
+        A snapshot for other processes is written there every ``publish_seconds``; see ``SessionStore.publish``.
+    """
+
+    def __init__(
+        self,
+        store: SessionStore,
+        feed: Feed,
+        symbols: str | Iterable[str],
+        intervals: Iterable[str] = (),
+        calendar: str | None = None,
+        *,
+        history: History | None = None,
+        history_from: datetime | None = None,
+        closing_bar: ClosingBar | None = None,
+        on_missing: Literal["raise", "skip"] = "raise",
+        name: str = "live",
+        options: LiveOptions | None = None,
+        publish: str | Path | None = None,
+    ) -> None:
+        self._store = store
+        self._feed = feed
+        given = [symbols] if isinstance(symbols, str) else list(symbols)
+        self._wanted = [canonical_symbol(one) for one in given]
+        self._intervals = list(intervals)
+        self._calendar = calendar
+        self._closing_bar = closing_bar
+        self._on_missing: Literal["raise", "skip"] = on_missing
+        self._name = name
+        self._options = options or LiveOptions()
+        self._publish_to = publish
+        self._coordinator = SessionCoordinator(store, grace=self._options.grace)
+        self._writer = LiveWriter(store, feed.name, self._options)
+        self._backlog = Backlog(self._options.backlog_rows)
+        self._executor = ThreadPoolExecutor(1, "barhouse-live")
+        self._stopping = asyncio.Event()
+        since = None if history_from is None else as_instant(history_from, "history_from")
+        self._healer = Healer(self._writer, history or feed, since, self._options, store.now, self._do)
+        self._handed: Position | None = None
+        self._offer = Offer()
+        self._last_arrival = monotonic()
+        self._status = LiveStatus(name=name, feed=feed.name)
+
+    async def run(self) -> LiveStatus:
+        """Run until the feed ends or :meth:`stop` is called; what was delivered by then is written.
+
+        Raises
+        ------
+        RegistrationError
+            When symbols cannot be registered with what the feed offers.
+        RunActiveError
+            When another run that writes is going on in this store.
+        """
+        error: BaseException | None = None
+        try:
+            self._offer = await self._persistently(self._feed.offer)
+            await self._do(self._register, self._wanted)
+            config = {"feed": self._feed.name, "symbols": len(self._wanted), "intervals": self._intervals}
+            begun = await self._do(self._writer.begin, self._name, config)
+            self._status.run_id, self._status.state = begun.run_id, "running"
+            try:
+                await self._work()
+            except BaseException as raised:
+                error = raised
+                raise
+            finally:
+                await self._end(error)
+        except BaseExceptionGroup as several:
+            raise several.exceptions[0] from None
+        finally:
+            await self._feed.close()
+            self._executor.shutdown()
+        return self.status()
+
+    def stop(self) -> None:
+        """Ask the session to end: what was delivered is written first. Call it from the session's own thread."""
+        self._stopping.set()
+
+    def status(self) -> LiveStatus:
+        """Where the session is, as it was last committed."""
+        self._status.set_counts(self._writer.counts)
+        self._status.symbol_count = len(self._writer.symbols)
+        self._status.backlog_rows = self._backlog.row_count
+        self._status.cursor = self._writer.cursor
+        self._status.position = self._writer.position
+        return self._status.model_copy()
+
+    async def add_symbol(self, symbol: str, intervals: Iterable[str] = (), calendar: str | None = None) -> None:
+        """Take in a symbol: its history is loaded and derived before it goes live."""
+        name = canonical_symbol(symbol)
+        await self._do(self._register, [name], list(intervals), calendar, False)
+        await self._healer.heal([name], to_now=True)
+        self._writer.symbols.add(name)
+        await self._feed.subscribe([name])
+        await self._healer.heal([name], to_now=True)  # what was sent in between
+
+    async def add_interval(self, interval: str, symbols: Iterable[str] | None = None) -> None:
+        """Add an interval to symbols (all by default), derived back to their first base bar."""
+        names = sorted(self._writer.symbols) if symbols is None else [canonical_symbol(one) for one in symbols]
+
+        def register() -> None:
+            calendars: dict[str, list[str]] = {}
+            for row in self._store.interval_rows(names):
+                if not row["derived"]:
+                    calendars.setdefault(row["calendar"], []).append(row["symbol"])
+            with self._store.transaction():
+                for calendar, some in calendars.items():
+                    self._coordinator.register(some, [interval], calendar)
+            self._writer.derive()
+
+        await self._do(register)
+
+    async def remove_symbol(self, symbol: str) -> None:
+        """Strike a symbol off, as ``SessionCoordinator.remove_symbol`` does."""
+        name = canonical_symbol(symbol)
+        self._writer.symbols.discard(name)
+        await self._feed.unsubscribe([name])
+        await self._do(self._coordinator.remove_symbol, name)
+
+    async def forming(self, symbol: str) -> pa.Table:
+        """The base bars of a symbol that trades are still making, in the columns of a load."""
+        return await self._do(self._writer.forming, canonical_symbol(symbol))
+
+    async def publish(self, target: str | Path) -> CopyReport:
+        """Write a snapshot for other processes between two transactions; see ``SessionStore.publish``."""
+        return await self._do(lambda: self._store.publish(target, keep=self._options.publish_keep))
+
+    async def _work(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            beside = [group.create_task(self._read()), group.create_task(self._healer.run())]
+            beside.append(group.create_task(self._publish_always()))
+            stopper = group.create_task(self._stop_when_asked(beside[0]))
+            await self._write_always()
+            for task in (*beside, stopper):
+                task.cancel()
+
+    async def _end(self, error: BaseException | None) -> None:
+        stopped = self._stopping.is_set() or isinstance(error, asyncio.CancelledError)
+        if error is None or stopped:
+            self._status.state = "stopped" if stopped else "done"
+            await self._do(self._writer.end, self._status.state)
+            return
+        self._status.state = "failed"
+        self._status.last_error = str(error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error)
+        with suppress(BarhouseError):  # the error that is on its way says more
+            await self._do(self._writer.end, "failed", self._status.last_error)
+
+    async def _stop_when_asked(self, reader: asyncio.Task[None]) -> None:
+        await self._stopping.wait()
+        reader.cancel()
+        await self._backlog.close()
+
+    async def _read(self) -> None:
+        """Put what the feed delivers into the backlog; connects again whenever it breaks off."""
+        self._handed = self._writer.position
+        while not await self._persistently(self._follow):
+            continue
+        await self._backlog.close()
+
+    async def _follow(self) -> bool:
+        """Follow the feed until it ends (True) or breaks off after it had delivered something (False)."""
+        delivered = False
+        try:
+            deliveries = self._feed.deliveries(sorted(self._writer.symbols), self._handed)
+            async with aclosing(deliveries) as stream:  # type: ignore[type-var]
+                async for delivery in stream:
+                    if delivery.missed or not self._status.connected:
+                        self._healer.wake(to_now=delivery.missed or self._handed is None)
+                    self._status.connected = True
+                    if delivery.row_count or delivery.position is not None:
+                        self._last_arrival = monotonic()
+                        await self._backlog.put(delivery)
+                        delivered = True
+                        self._handed = delivery.position or self._handed
+        except FeedError as error:
+            if not delivered:
+                raise
+            self._broke_off(error)
+            return False
+        finally:
+            self._status.connected = False
+        return True
+
+    async def _persistently(self, call: Callable[[], Any]) -> Any:
+        """Call until it does not raise ``FeedError``, with pauses that grow."""
+        first, longest = self._options.reconnect_seconds, self._options.reconnect_seconds_max
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(FeedError),
+            wait=wait_random_exponential(multiplier=first, max=longest),
+            before_sleep=self._before_pause,
+        )
+        return await retrying(call)
+
+    def _before_pause(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        if error is not None:
+            self._broke_off(error)
+
+    def _broke_off(self, error: BaseException) -> None:
+        self._status.last_error = str(error)
+        self._status.broken_count += 1
+        log.warning("%s; connecting again", error)
+
+    async def _write_always(self) -> None:
+        """Write what waits, and let the clock have its say, until nothing more will come."""
+        options = self._options
+        last_beat = monotonic()
+        while True:
+            until_beat = max(0.0, last_beat + options.heartbeat_seconds - monotonic())
+            taken = await self._backlog.take(options.flush_rows, options.flush_seconds, until_beat)
+            if taken is not None:
+                problem = await self._do(self._writer.write, taken)
+                if taken.position is not None:
+                    await self._acknowledge(taken.position, problem)
+            elif self._backlog.ended:
+                return
+            if monotonic() - last_beat >= options.heartbeat_seconds:
+                await self._do(self._writer.beat, self._through())
+                last_beat = monotonic()
+            self._note_lag()
+
+    def _through(self) -> datetime:
+        """What counts as now for closing by the clock: only when the feed has nothing more to say about the past."""
+        quiet = monotonic() - self._last_arrival >= self._options.heartbeat_seconds
+        now = self._store.now()
+        if self._status.connected and quiet and not self._healer.is_awake:
+            return now
+        return min(now, (self._writer.cursor or now) + self._options.grace)
+
+    async def _acknowledge(self, position: Position, problem: str | None) -> None:
+        try:
+            await self._feed.acknowledge(position, problem)
+        except FeedError as error:
+            log.warning("%s; it is acknowledged with the next", error)
+
+    async def _publish_always(self) -> None:
+        """Write a snapshot every now and then; one that fails is tried again the next time."""
+        while self._publish_to is not None:
+            await asyncio.sleep(self._options.publish_seconds)
+            try:
+                await self.publish(self._publish_to)
+            except StoreError as error:
+                self._status.last_error = str(error)
+                log.warning("no snapshot was published: %s", error)
+
+    def _note_lag(self) -> None:
+        cursor = self._writer.cursor
+        self._status.lag_seconds = None if cursor is None else (self._store.now() - cursor).total_seconds()
+
+    def _register(
+        self, names: list[str], intervals: list[str] | None = None, calendar: str | None = None, live: bool = True
+    ) -> None:
+        """Register symbols with what the feed offers; ``live`` ones are taken from the feed at once."""
+        wanted = intervals or self._intervals
+        if wanted:
+            names = self._registered(names, wanted, calendar or self._calendar)
+        else:
+            self._store.intervals(names)  # says which symbol is unknown
+        if live:
+            self._writer.symbols.update(names)
+
+    def _registered(self, names: list[str], wanted: list[str], calendar: str | None) -> list[str]:
+        """Register symbols by what the feed declares, or where it says nothing, as if it had whatever is needed."""
+        offered = self._offer.intervals
+        if offered is not None:
+            report = self._coordinator.register_for_live(
+                names, wanted, offered, calendar=calendar, closing_bar=self._closing_bar, on_missing=self._on_missing
+            )
+            return [one.symbol for one in report.registered]
+        registered = self._coordinator.register(
+            names,
+            wanted,
+            calendar or "24/7",
+            closing_bar=self._closing_bar or "outside",
+            added_by="live",
+            on_missing=self._on_missing,
+        )
+        return [one.symbol for one in registered]
+
+    async def _do(self, call: Callable[..., _Result], *given: Any) -> _Result:
+        """Do something in the thread that writes, after what it does already; it is done to the end."""
+        future = asyncio.get_running_loop().run_in_executor(self._executor, lambda: call(*given))
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            await asyncio.wait([future])
+            raise

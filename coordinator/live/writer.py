@@ -1,0 +1,295 @@
+"""The half of a live session that writes: each call is one transaction, and all are made by one thread.
+
+What a transaction takes from the feed, where the feed goes on, and everything derived from it are committed together.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from coordinator.data_processor import DataProcessor
+from coordinator.live import trades
+from coordinator.live.backlog import Taken
+from coordinator.live.options import LiveOptions
+from coordinator.live.refusing import refuse
+from coordinator.session_coordinator import SessionCoordinator
+from coordinator.sources.events import BarEvent, Refused, bar_tables, trade_table
+from coordinator.sources.feed import Position
+from store import SessionStore, run
+from store.bar import TURNOVER_LIMIT
+from store.engine import Transaction
+from store.errors import CalendarError, InputError
+from store.models import LoadReport
+from store.run import End
+
+log = logging.getLogger("barhouse.live")
+
+#: As the instant that counts as now, it closes nothing by the clock.
+NO_CLOCK = datetime(1970, 1, 2, tzinfo=UTC)
+_SHOWN_CHARACTERS = 300
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a live session has written: rows as they came, bars as they are in the store."""
+
+    row_count: int = 0
+    ignored_count: int = 0
+    refused_count: int = 0
+    inserted_count: int = 0
+    revised_count: int = 0
+    deleted_count: int = 0
+    closed_count: int = 0
+    healed_count: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+
+
+class LiveWriter:
+    """Writes what a live session takes, derives what follows, and keeps the run's record."""
+
+    def __init__(self, store: SessionStore, feed_name: str, options: LiveOptions) -> None:
+        self._store = store
+        self._feed_name = feed_name
+        self._options = options
+        self._coordinator = SessionCoordinator(store, grace=options.grace)
+        self._processor = DataProcessor(store, grace=options.grace, chunk_symbols=options.chunk_symbols)
+        self._run_id = 0
+        self._position: Position | None = None
+        self._kept_from: datetime | None = None
+        self._pruned_to: datetime | None = None
+        self.symbols: set[str] = set()
+        self.cursor: datetime | None = None
+        self.counts = Counts()
+
+    def begin(self, name: str, config: Mapping[str, Any]) -> run.Run:
+        """Take up the last live run of that name where it stopped, or begin one."""
+        with self._store.transaction() as transaction:
+            run.recover(transaction)
+            before = run.runs(transaction, mode="live")
+            kept = [one.position["trades_kept_from"] for one in before if one.position]
+            self._kept_from = max((datetime.fromisoformat(one) for one in kept if one), default=None)
+            last = next((one for one in before if one.name == name), None)
+            if last is not None and last.state != "done":
+                begun = run.take_up(transaction, last.run_id)
+            else:
+                cursor, position = (None, None) if last is None else (last.cursor, last.position)
+                begun = run.begin(transaction, "live", name, config, cursor=cursor, position=position)
+        self._run_id, self.cursor = begun.run_id, begun.cursor
+        if begun.position and begun.position["feed"] == self._feed_name:
+            self._position = begun.position["at"]
+        return begun
+
+    @property
+    def position(self) -> Position | None:
+        """Where the feed goes on, as it is committed."""
+        return self._position
+
+    def end(self, state: End, error: str | None = None) -> None:
+        """Record that the run ended."""
+        with self._store.transaction() as transaction:
+            run.end(transaction, self._run_id, state, error)
+
+    def write(self, taken: Taken) -> str | None:
+        """Write what was taken; returns why its file could not be read, if so.
+
+        What the store cannot take is refused, and kept in the view ``rejected``: it must not come again and again.
+        """
+        try:
+            with self._one_transaction() as transaction:
+                self._write(transaction, taken)
+        except InputError as error:
+            if taken.row_count <= 1 or (self._is_of_one_kind(taken) and not isinstance(error, CalendarError)):
+                self._refuse_all(taken, error)
+                return str(error)
+            for part in taken.parts():
+                self.write(part)
+        return None
+
+    def beat(self, through: datetime) -> None:
+        """Do what the clock asks for: build, declare sessions over, derive, forget old trades."""
+        with self._one_transaction() as transaction:
+            before = replace(self.counts)
+            self._build(transaction, through)
+            over = {"symbols": sorted(self.symbols), "through": through - self._options.grace}
+            for calendar, session_date, symbols in transaction.run("live.sessions_over", over):
+                moved = self._coordinator.end_session(session_date, symbols)
+                log.info("session %s of %s is over for %d symbols", session_date, calendar, len(moved))
+            self._derive(through)
+            self._prune(transaction)
+            if self.counts != before:
+                self._advance(transaction)
+
+    def load_history(self, symbol: str, interval: str, data: object) -> None:
+        """Load bars that a history gave, and derive; bars that are built from trades at hand stay as they are."""
+        with self._one_transaction() as transaction:
+            built = trades.held(transaction, symbol)
+            if built:
+                data = _without(data, built)
+            if isinstance(data, pa.Table) and not data.num_rows:
+                return
+            report = self._coordinator.load(data, interval, symbol)
+            self._count(report)
+            self.counts.healed_count += report.inserted + report.revised
+        self._processor.process(NO_CLOCK)
+
+    def derive(self) -> None:
+        """Derive what waits, the clock aside."""
+        report = self._processor.process(NO_CLOCK)
+        self.counts.closed_count += report.inserted
+
+    def ranges_missing(self, symbols: Iterable[str], since: date) -> list[tuple[str, str, datetime, datetime]]:
+        """The gaps of base bars, as (symbol, interval, start, end)."""
+        with self._store.transaction() as transaction:
+            asked = {"symbols": sorted(symbols), "since": since}
+            return [tuple(row) for row in transaction.run("live.gaps_since", asked)]
+
+    def ranges_to_now(
+        self, symbols: Iterable[str], start: datetime | None, now: datetime
+    ) -> list[tuple[str, str, datetime, datetime]]:
+        """What lies between the last base bar of each symbol (without any: ``start``) and now."""
+        with self._store.transaction() as transaction:
+            rows = transaction.run("live.come_to", {"symbols": sorted(symbols)})
+        begins = [(symbol, interval, through or start) for symbol, interval, through in rows]
+        return [(symbol, interval, begin, now) for symbol, interval, begin in begins if begin and begin < now]
+
+    def forming(self, symbol: str) -> pa.Table:
+        """The base bars of a symbol that trades are still making."""
+        with self._store.transaction() as transaction:
+            return trades.forming(transaction, symbol)
+
+    @contextmanager
+    def _one_transaction(self) -> Iterator[Transaction]:
+        """One transaction; when it fails, what was counted and remembered goes with it."""
+        before = replace(self.counts), self._position, self.cursor, self._kept_from, self._pruned_to
+        try:
+            with self._store.transaction() as transaction:
+                yield transaction
+        except BaseException:
+            self.counts, self._position, self.cursor, self._kept_from, self._pruned_to = before
+            raise
+
+    def _write(self, transaction: Transaction, taken: Taken) -> None:
+        known = [one for one in taken.events if one.symbol in self.symbols]
+        bars = [one for one in known if isinstance(one, BarEvent)]
+        traded = [one for one in known if not isinstance(one, BarEvent)]
+        self.counts.row_count += len(taken.events)
+        self.counts.ignored_count += len(taken.events) - len(known)
+        refused = list(taken.refused)
+        tables = [(interval, table) for interval, given in (taken.bars or {}).items() for table in given]
+        newest = NO_CLOCK
+        changed = False
+        for interval, table in (*tables, *bar_tables(bars).items()):
+            changed |= self._count(self._coordinator.load(table, interval))
+        if taken.file is not None:
+            read = taken.file
+            report = self._coordinator.load(str(read.path), read.interval, read.symbol, **_given(read.options))
+            self.counts.row_count += report.rows
+            changed |= self._count(report)
+        if traded:
+            refused += self._take_trades(transaction, traded)
+            newest = min(self._store.now(), max((one.at for one in traded if one.at), default=NO_CLOCK))
+        if refused:
+            refuse(transaction, self._feed_name, refused)
+            self.counts.refused_count += len(refused)
+        (reached,) = transaction.one("live.cursor", {"symbols": sorted(self.symbols)})
+        newest = max(newest, reached or NO_CLOCK)
+        # Time as the feed tells it: while it is behind the clock, bars must not close before their last rows came.
+        through = min(self._store.now(), newest + self._options.grace)
+        changed |= self._build(transaction, through)
+        if changed:
+            self._derive(through)
+        self.cursor = newest if self.cursor is None else max(self.cursor, newest)
+        if taken.position is not None:
+            self._position = taken.position
+        self._advance(transaction)
+
+    def _count(self, report: LoadReport) -> bool:
+        self.counts.inserted_count += report.inserted
+        self.counts.revised_count += report.revised
+        self.counts.refused_count += report.rejected
+        return bool(report.inserted or report.revised)
+
+    def _take_trades(self, transaction: Transaction, traded: Sequence[Any]) -> list[Refused]:
+        now = self._store.now()
+        self._kept_from = trades.kept_from(now, self._options.trades_kept, self._kept_from)
+        rows = trades.take(transaction, trade_table(traded), self._kept_from, now)
+        return [Refused(traded[row].model_dump_json(), reason) for row, reason in rows]
+
+    def _build(self, transaction: Transaction, through: datetime) -> bool:
+        built = trades.build(transaction, min(through - self._options.settle, self._store.now()))
+        if built is None:
+            return False
+        for interval, table in built.bars.items():
+            turnover = pc.multiply(pc.max_element_wise(pc.abs(table["high"]), pc.abs(table["low"])), table["volume"])
+            beyond = table.filter(pc.greater_equal(turnover, TURNOVER_LIMIT)).to_pylist()
+            if beyond:
+                given = [Refused(json.dumps(row, default=str), "built from trades, too large") for row in beyond]
+                refuse(transaction, self._feed_name, given)
+            sane = table.filter(pc.less(turnover, TURNOVER_LIMIT))
+            if sane.num_rows:
+                self._count(self._coordinator.load(sane, interval))
+        for symbol, interval, start in built.emptied:
+            end = start + timedelta(microseconds=1)
+            self.counts.deleted_count += self._coordinator.delete_bars(symbol, interval, start, end).deleted
+        return True
+
+    def _derive(self, through: datetime) -> None:
+        report = self._processor.process(through)
+        self.counts.closed_count += report.inserted
+
+    def _prune(self, transaction: Transaction) -> None:
+        if self._kept_from is not None and self._kept_from != self._pruned_to:
+            trades.prune(transaction, self._kept_from)
+            self._pruned_to = self._kept_from
+
+    def _advance(self, transaction: Transaction) -> None:
+        position = {
+            "feed": self._feed_name,
+            "at": self._position,
+            "trades_kept_from": self._kept_from and self._kept_from.isoformat(),
+        }
+        run.advance(transaction, self._run_id, self.cursor, position)
+
+    def _is_of_one_kind(self, taken: Taken) -> bool:
+        """Whether all rows are bars of one interval, so that an error is about each of them."""
+        kinds = {one.interval if isinstance(one, BarEvent) else "" for one in taken.events} | set(taken.bars or {})
+        return len(kinds) == 1 and "" not in kinds and not taken.refused
+
+    def _refuse_all(self, taken: Taken, error: InputError) -> None:
+        reason = str(error)[:_SHOWN_CHARACTERS]
+        given = [one.model_dump_json() for one in taken.events if one.symbol in self.symbols]
+        given += [] if taken.file is None else [str(taken.file.path)]
+        for tables in (taken.bars or {}).values():
+            given += [json.dumps(row, default=str) for table in tables for row in table.to_pylist()]
+        refused = [*taken.refused, *(Refused(one, reason) for one in given)]
+        log.warning("%d rows of %s are refused: %s", len(refused), self._feed_name, reason)
+        with self._one_transaction() as transaction:
+            refuse(transaction, self._feed_name, refused)
+            if taken.position is not None:
+                self._position = taken.position
+            self._advance(transaction)
+            self.counts.row_count += len(refused)
+            self.counts.refused_count += len(refused)
+
+
+def _given(options: object) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in options.__dataclass_fields__}  # type: ignore[attr-defined]
+
+
+def _without(data: object, starts: Sequence[datetime]) -> object:
+    """A table of bars without those of some starts; anything else as it is."""
+    if isinstance(data, pa.Table) and "bar_start" in data.column_names:
+        column = data["bar_start"]
+        return data.filter(pc.invert(pc.is_in(column, pa.array(starts, column.type))))
+    return data
