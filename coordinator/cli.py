@@ -1,7 +1,7 @@
 """The command line: each command wraps one public call; data goes to stdout, everything else to stderr.
 
-The modules ``cli*`` import only click and the standard library; the store, pyarrow, DuckDB and rich are
-imported inside the commands that need them, so that help answers at once.
+The modules of ``coordinator.commands`` import only click and the standard library; the store, pyarrow, DuckDB and
+rich are imported inside the commands that need them, so that help answers at once.
 """
 
 from __future__ import annotations
@@ -72,20 +72,16 @@ def cli(ctx: click.Context, store: str, verbose: bool) -> None:
         log.propagate = propagates
 
 
-for _one in (
-    *write.COMMANDS,
-    *job.COMMANDS,
-    *live.COMMANDS,
-    *retention.COMMANDS,
-    *status.COMMANDS,
-    *read.COMMANDS,
-    *verify.COMMANDS,
-    *calendar.COMMANDS,
-    *care.COMMANDS,
-    *compact.COMMANDS,
-    *backtest.COMMANDS,
-):
-    cli.add_command(_one)
+_MODULES = (write, job, live, backtest, status, read, verify, calendar, retention, care, compact)
+_COMMANDS = {one.name: one for module in _MODULES for one in module.COMMANDS}
+#: As help lists them: in the order of use.
+_ORDER = (
+    *("init", "register", "load", "process", "end-session", "status", "gaps", "sql"),
+    *("check", "run", "live", "backtest", "sessions", "verify", "calendar"),
+    *("publish", "export", "backup", "restore", "compact", "delete", "retain", "purge", "remove"),
+)
+for _name in _ORDER:
+    cli.add_command(_COMMANDS[_name])
 
 
 def main() -> None:

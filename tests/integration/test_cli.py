@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import importlib
 import io
 import json
 import os
@@ -104,15 +105,20 @@ def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[st
 # Help
 
 
+def commands_of(module: str) -> tuple[click.Command, ...]:
+    return getattr(importlib.import_module(f"coordinator.commands.{module}"), "COMMANDS", ())
+
+
 def test_help_lists_the_commands_in_the_order_of_use_and_the_exit_codes() -> None:
     result = RUNNER.invoke(cli, ["--help"], prog_name="barhouse")
     listed = re.findall(r"^  ([\w-]+) {2,}\w", result.stdout.split("Commands:")[1], re.MULTILINE)
     assert listed == [
-        *("init", "register", "load", "process", "end-session", "delete", "remove"),
-        *("run", "check", "sessions", "retain", "purge"),
-        *("status", "gaps", "sql", "verify", "calendar", "publish", "backup", "restore", "export", "compact"),
-        "backtest",
+        *("init", "register", "load", "process", "end-session", "status", "gaps", "sql"),
+        *("check", "run", "live", "backtest", "sessions", "verify", "calendar"),
+        *("publish", "export", "backup", "restore", "compact", "delete", "retain", "purge", "remove"),
     ]
+    every = {one.name for path in (ROOT / "coordinator" / "commands").glob("*.py") for one in commands_of(path.stem)}
+    assert set(listed) == every
     for code in ExitCode:
         assert f"{code.value}  {MEANINGS[code]}" in result.stdout
 
@@ -133,12 +139,12 @@ def test_the_examples_work_one_after_the_other(monkeypatch: pytest.MonkeyPatch, 
     (tmp_path / "sample").symlink_to(ROOT / "sample")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BARHOUSE_STORE", str(tmp_path / "bars.duckdb"))
-    for folder in ("published", "backups"):
+    for folder in ("published", "backups", "inbox"):
         (tmp_path / folder).mkdir()
     order = ["init", "register", "load", "process", "end-session", "status", "gaps", "sql", "verify", "delete"]
     order += ["check", "run", "sessions"]
     order += ["purge", "retain", "calendar add", "calendar list", "calendar show", "calendar refresh"]
-    order += ["publish", "backup", "restore", "export", "compact", "backtest", "remove"]
+    order += ["publish", "backup", "restore", "export", "compact", "backtest", "live", "remove"]
     assert sorted(order) == sorted(COMMANDS)
     for name in order:
         example = (COMMANDS[name].epilog or "").split("Example:")[1].strip()
