@@ -64,18 +64,25 @@ WHERE d.interval_id IN (SELECT interval_id FROM delta);
 -- name: progress_of_derived
 -- The same for derived intervals: their range starts with the bucket that holds the base's first session.
 CREATE OR REPLACE TEMP TABLE progress AS
-WITH first_session AS (
+WITH first_session AS MATERIALIZED (
     SELECT interval_id, min(session_date) AS first_date FROM session_coverage
     WHERE interval_id IN (SELECT interval_id FROM worked UNION ALL SELECT base_id FROM worked) GROUP BY interval_id
+),
+placed AS MATERIALIZED (
+    SELECT w.*, d.calendar, d.kind, d.account_from, c.first_date AS old_first, f.first_date AS base_first
+    FROM worked AS w
+    JOIN defined AS d USING (interval_id)
+    LEFT JOIN first_session AS c USING (interval_id)
+    LEFT JOIN first_session AS f ON f.interval_id = w.base_id
+),
+first_piece AS MATERIALIZED (
+    SELECT t.*, p.first_date
+    FROM (SELECT DISTINCT calendar, kind, base_first FROM placed) AS t
+    JOIN piece AS p ON p.calendar = t.calendar AND p.kind = t.kind
+                   AND t.base_first BETWEEN p.first_date AND p.last_date
 )
-SELECT w.interval_id, w.old_through, w.new_through, c.first_date AS old_first,
-       coalesce(d.account_from, p.first_date) AS new_first
-FROM worked AS w
-JOIN defined AS d USING (interval_id)
-LEFT JOIN first_session AS c USING (interval_id)
-LEFT JOIN first_session AS f ON f.interval_id = w.base_id
-LEFT JOIN piece AS p ON p.calendar = d.calendar AND p.kind = d.kind
-                    AND f.first_date BETWEEN p.first_date AND p.last_date;
+SELECT w.interval_id, w.old_through, w.new_through, w.old_first, coalesce(w.account_from, p.first_date) AS new_first
+FROM placed AS w LEFT JOIN first_piece AS p USING (calendar, kind, base_first);
 
 -- name: touch
 -- The sessions to account for anew: where bars changed, what newly entered a range, and what left it.

@@ -99,16 +99,25 @@ SELECT base_unit, base_length, unit, length, kind, list(DISTINCT calendar) FROM 
 SELECT DISTINCT calendar, kind FROM piece WHERE kind <> 'session';
 
 -- name: scan
--- The sessions whose base bars have to be read.
+-- The sessions whose base bars have to be read. Thousands of bases share few ranges, so sessions are looked for once
+-- per range.
 CREATE OR REPLACE TEMP TABLE scan AS
-SELECT DISTINCT t.base_id, t.calendar, s.first_date AS session_date
-FROM {ranges} AS t
-JOIN (SELECT interval_id, min(session_date) AS first_date FROM session_coverage
-      WHERE interval_id IN (SELECT base_id FROM target) GROUP BY interval_id) AS f ON f.interval_id = t.base_id
-JOIN piece AS s ON s.calendar = t.calendar AND s.kind = 'session' AND s.first_date >= f.first_date
-               AND s.open_ < t.to_ AND s.close_ > t.from_
-               AND s.open_ < $last_end::TIMESTAMPTZ AND s.close_ > $first_start::TIMESTAMPTZ
-WHERE t.base_unit = $base_unit AND t.base_length = $base_length;
+WITH reaching AS MATERIALIZED (
+    SELECT t.base_id, t.calendar, t.from_, t.to_, f.first_date
+    FROM {ranges} AS t
+    JOIN (SELECT interval_id, min(session_date) AS first_date FROM session_coverage
+          WHERE interval_id IN (SELECT base_id FROM target) GROUP BY interval_id) AS f ON f.interval_id = t.base_id
+    WHERE t.base_unit = $base_unit AND t.base_length = $base_length
+),
+reached AS MATERIALIZED (
+    SELECT t.*, s.first_date AS session_date
+    FROM (SELECT DISTINCT calendar, from_, to_, first_date FROM reaching) AS t
+    JOIN piece AS s ON s.calendar = t.calendar AND s.kind = 'session' AND s.first_date >= t.first_date
+                   AND s.open_ < t.to_ AND s.close_ > t.from_
+                   AND s.open_ < $last_end::TIMESTAMPTZ AND s.close_ > $first_start::TIMESTAMPTZ
+)
+SELECT DISTINCT t.base_id, t.calendar, s.session_date
+FROM reaching AS t JOIN reached AS s USING (calendar, from_, to_, first_date);
 
 -- name: ranges
 -- The targets' ranges, as they are.
