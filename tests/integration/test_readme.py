@@ -57,7 +57,12 @@ def carried_out(text: str, folder: Path) -> str:
 
 def test_the_readme_shows_what_happens(tmp_path: Path) -> None:
     text = README.read_text(encoding="utf-8")
-    assert carried_out(text, tmp_path.resolve()) == text
+    assert without_sizes(carried_out(text, tmp_path.resolve())) == without_sizes(text)
+
+
+def without_sizes(text: str) -> str:
+    """The size of a file is DuckDB's affair, and not the same in every version."""
+    return re.sub(r"[0-9.]+ MB", "... MB", text)
 
 
 def test_the_readme_names_every_column(tmp_path: Path) -> None:
@@ -66,7 +71,7 @@ def test_the_readme_names_every_column(tmp_path: Path) -> None:
     rows = re.findall(
         r"^\| `(\w+)(\([a-z]+\))?` \| [^|]+ \| ([^|]+) \|$", README.read_text(encoding="utf-8"), re.MULTILINE
     )
-    assert len(rows) == 10
+    assert len(rows) == 13
     with open_store(tmp_path / "bars.duckdb") as store:
         named = {view: columns.strip() for view, _, columns in rows}
         for view, _, columns in rows:
