@@ -85,16 +85,26 @@ SELECT w.interval_id, w.old_through, w.new_through, w.old_first, coalesce(w.acco
 FROM placed AS w LEFT JOIN first_piece AS p USING (calendar, kind, base_first);
 
 -- name: touch
--- The sessions to account for anew: where bars changed, what newly entered a range, and what left it.
+-- The sessions to account for anew: where bars changed, what newly entered a range, and what left it. Thousands of
+-- intervals have few ranges, so the pieces that enter are looked for once per range.
 CREATE OR REPLACE TEMP TABLE touched AS
+WITH moved AS MATERIALIZED (
+    SELECT p.interval_id, d.calendar, d.kind, p.new_first, p.new_through,
+           coalesce(p.old_first, DATE 'infinity') AS old_first, coalesce(p.old_through, beginning()) AS old_through
+    FROM progress AS p JOIN defined AS d USING (interval_id)
+    WHERE p.new_first IS NOT NULL AND p.new_through IS NOT NULL
+),
+entered AS MATERIALIZED (
+    SELECT m.*, s.first_date AS session_date
+    FROM (SELECT DISTINCT * EXCLUDE (interval_id) FROM moved) AS m
+    JOIN piece AS s ON s.calendar = m.calendar AND s.kind = m.kind
+                   AND s.first_date >= m.new_first AND s.open_ < m.new_through
+                   AND (s.first_date < m.old_first OR s.close_ > m.old_through)
+)
 SELECT interval_id, session_date FROM {changed} WHERE session_date IS NOT NULL
 UNION
-SELECT p.interval_id, s.first_date
-FROM progress AS p
-JOIN defined AS d USING (interval_id)
-JOIN piece AS s ON s.calendar = d.calendar AND s.kind = d.kind
-WHERE s.first_date >= p.new_first AND s.open_ < p.new_through
-  AND (s.first_date < coalesce(p.old_first, DATE 'infinity') OR s.close_ > coalesce(p.old_through, beginning()))
+SELECT m.interval_id, e.session_date
+FROM moved AS m JOIN entered AS e USING (calendar, kind, new_first, new_through, old_first, old_through)
 UNION
 SELECT c.interval_id, c.session_date
 FROM session_coverage AS c JOIN progress AS p USING (interval_id)
