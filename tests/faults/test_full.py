@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -249,8 +250,16 @@ def test_no_room_or_memory_to_compact_or_export(disk: Path, tmp_path: Path) -> N
         pytest.raises(StoreFullError, match=r"compacting .* it is as it was: .*No space left.* make room"),
     ):
         compact(path)
-    with pytest.raises(StoreMemoryError, match=r"compacting .* it is as it was: the memory allowed was not enough"):
-        compact(path, settings={"threads": 1, "memory_limit": "12MB", "max_temp_directory_size": "0KB"})
+    assert path.read_bytes() == content
+    for megabytes in (12, 8, 6, 4, 3, 2):  # DuckDB's versions need more or less
+        content = path.read_bytes()
+        try:
+            compact(path, settings={"threads": 1, "memory_limit": f"{megabytes}MB", "max_temp_directory_size": "0KB"})
+        except StoreMemoryError as error:
+            assert re.search(r"compacting .* it is as it was: the memory allowed was not enough", str(error))
+            break
+    else:
+        pytest.fail("nothing ever failed; the test would prove nothing")
     assert path.read_bytes() == content
     compact(path)
     with opened(path) as store:
