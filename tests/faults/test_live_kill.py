@@ -25,7 +25,7 @@ from tests.faults.live_log import SYMBOLS, expected
 KILLS = int(os.environ.get("BARHOUSE_LIVE_KILLS", "3"))
 MESSAGES = 100 + 60 * KILLS
 ROOT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 240
+PATIENCE_SECONDS = 600
 
 
 class Child:
