@@ -232,5 +232,5 @@ class WebSocketFeed:
             if 400 <= error.response.status_code < 500:
                 raise InputError(f"{self._url} refuses the connection: {error}") from error
             raise FeedError(f"{self._url} cannot serve: {error}") from error
-        except (WebSocketException, OSError, TimeoutError) as error:
+        except (WebSocketException, OSError, EOFError) as error:  # EOFError: websockets 14, mid-handshake
             raise FeedError(f"{self._url} cannot be reached: {error or type(error).__name__}") from error

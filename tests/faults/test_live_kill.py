@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -33,12 +34,14 @@ class Child:
 
     def __init__(self, *command: str) -> None:
         self._command = command
+        self._complaints = tempfile.TemporaryFile("w+")
         self.start()
 
     def start(self) -> None:
         self.said: list[str] = []
+        self._complaints.truncate(0)
         self.process = subprocess.Popen(
-            self._command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT
+            self._command, stdout=subprocess.PIPE, stderr=self._complaints, text=True, cwd=ROOT
         )
         self._reader = threading.Thread(target=self._listen, args=(self.process.stdout,), daemon=True)
         self._reader.start()
@@ -46,6 +49,12 @@ class Child:
     def _listen(self, stream: object) -> None:
         for line in stream:  # type: ignore[attr-defined]
             self.said.append(line.strip())
+
+    def check_alive(self) -> None:
+        """A child that ended by itself says why, rather than being waited for."""
+        if self.process.poll() is not None:
+            self._complaints.seek(0)
+            raise AssertionError(f"{' '.join(self._command)} ended by itself: {self._complaints.read()[-2000:]}")
 
     def kill(self) -> None:
         self.process.kill()
@@ -75,9 +84,10 @@ def reached(store: Child) -> int:
     return int(found[-1].partition("-")[0]) if found else 0
 
 
-def until(so: Callable[[], bool], why: str) -> None:
+def until(so: Callable[[], bool], store: Child, why: str) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not so():
+        store.check_alive()
         assert time.monotonic() < deadline, why
         time.sleep(0.05)
 
@@ -88,14 +98,14 @@ def torment(victims: list[Child], store: Child, seed: str) -> int:
     under_way = 0
     for _ in range(KILLS):
         before = reached(store)
-        until(lambda before=before: reached(store) > before or reached(store) >= MESSAGES, "nothing more comes")
+        until(lambda before=before: reached(store) > before or reached(store) >= MESSAGES, store, "nothing more comes")
         time.sleep(chance.uniform(0, 0.5))
         under_way += reached(store) < MESSAGES
         victim = chance.choice(victims)
         victim.kill()
         time.sleep(chance.uniform(0, 0.2))
         victim.start()
-    until(lambda: reached(store) >= MESSAGES, "the end never came")
+    until(lambda: reached(store) >= MESSAGES, store, "the end never came")
     return under_way
 
 

@@ -131,6 +131,23 @@ def test_what_is_no_message_is_refused_and_what_breaks_off_is_said() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 101 Switching", b"HTTP/1.1 101 Switching Protocols\r\n"])
+def test_a_server_that_goes_away_while_greeting_can_be_tried_again(answer: bytes) -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    async def main() -> None:
+        server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(FeedError, match=f"{port} cannot be reached"):
+            await WebSocketFeed(f"ws://127.0.0.1:{port}").offer()
+        server.close()
+
+    asyncio.run(main())
+
+
 # Redis
 
 
