@@ -9,6 +9,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from coordinator.accounting import account, take_stock
 from store.bar import INSTANT
 from store.batch import Batch
 from store.engine import Transaction
@@ -80,7 +81,7 @@ def purge_bars(
         batch.deleted, dropped = transaction.one("retain.count_going")
         drop(transaction, batch)
         transaction.run("retain.retain", {"batch_id": batch.batch_id})
-        _end_accounts(transaction)
+        _move_accounts(transaction)
     history_from = None
     if revisions is not None:
         (before,) = transaction.one("retain.so_long_ago", {"now": transaction.now, **_length(revisions)})
@@ -159,13 +160,12 @@ def move(transaction: Transaction, batch: Batch) -> None:
     transaction.run("retain.move")
 
 
-def _end_accounts(transaction: Transaction) -> None:
+def _move_accounts(transaction: Transaction) -> None:
+    """Accounts start with the first session retained: later than before, or earlier where only outside bars went."""
     transaction.run("retain.symbols_going")
-    transaction.run("account.defined", condition=statement("account.of_chunk"))
-    for table in ("session_coverage", "gap"):
-        transaction.run("retain.forget_account", table=table)
+    take_stock(transaction, "account.of_chunk")
     transaction.run("retain.progress")
-    transaction.run("account.grade")
+    account(transaction, statement("rebuild.nothing_changed"))
 
 
 def _drop_revisions(transaction: Transaction, batch: Batch, before: datetime) -> int:

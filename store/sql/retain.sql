@@ -127,14 +127,15 @@ FROM going AS g WHERE g.interval_id = d.interval_id;
 -- The symbols of which bars go.
 CREATE OR REPLACE TEMP TABLE chunk AS SELECT DISTINCT symbol_id FROM going;
 
--- name: forget_account
--- Accounts end where bars are gone or final.
-DELETE FROM {table} AS a USING defined AS d
-WHERE d.interval_id = a.interval_id AND a.session_date < d.account_from;
-
 -- name: progress
--- The intervals to grade anew.
-CREATE OR REPLACE TEMP TABLE progress AS SELECT interval_id FROM defined WHERE account_from IS NOT NULL;
+-- The intervals to account for anew: no further than before, but from where they are retained.
+CREATE OR REPLACE TEMP TABLE progress AS
+SELECT d.interval_id, d.through AS old_through, d.through AS new_through, c.first_date AS old_first,
+       d.account_from AS new_first
+FROM defined AS d
+LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM session_coverage
+           WHERE interval_id IN (SELECT interval_id FROM defined) GROUP BY interval_id) AS c USING (interval_id)
+WHERE d.account_from IS NOT NULL;
 
 -- name: end_of_everything
 -- An instant after all that symbols have or had; null without.

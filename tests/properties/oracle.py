@@ -514,10 +514,8 @@ class Symbol:
         else:
             one.retained = ends[-1]
         for each in self.derived.values():
-            first = self._final(each)
-            if first is not None:
-                each.coverage = [row for row in each.coverage if row.day >= first.date]
-                each.gaps = [gap for gap in each.gaps if gap.day >= first.date]
+            if self._final(each) is not None:
+                self._account_for(each)
         return len(gone), ends[-1].open
 
     def _begins(self, session: Session, lengths: list[Length]) -> bool:
@@ -640,13 +638,7 @@ class Symbol:
             }
             old, derived.bars = derived.bars, fresh
             done[text] = differences(old, fresh)
-            derived.coverage, derived.gaps = self._account(
-                derived.length,
-                through,
-                {start for start, bar in fresh.items() if bar.complete},
-                fresh.keys(),
-                self._final(derived),
-            )
+            self._account_for(derived)
         if done:
             self.changed_from = None
         return done or None
@@ -779,6 +771,13 @@ class Symbol:
                 break
             through = slot.end
         return through
+
+    def _account_for(self, derived: Derived) -> None:
+        """Coverage and gaps of a derived interval, as far as it has come."""
+        complete = {start for start, bar in derived.bars.items() if bar.complete}
+        derived.coverage, derived.gaps = self._account(
+            derived.length, derived.through, complete, derived.bars.keys(), self._final(derived)
+        )
 
     def _account(
         self,

@@ -73,3 +73,13 @@ def test_a_late_bar_rederives_a_block_of_blocks_whole(world: World) -> None:
     world.process()
     world.load("A", [bar(at(2024, 2, 28, 3), high=4.0)])
     world.process()
+
+
+def test_when_only_outside_bars_are_purged_the_range_starts_with_the_first_session_retained(world: World) -> None:
+    world.register("A", "XNYS", "30m", ["1h", "1d"])
+    early, regular = at(2024, 11, 25, 10), [bar(at(2024, 11, 27, 14, 30)), bar(at(2024, 11, 27, 15))]
+    world.load("A", [bar(early), *regular])
+    world.process()
+    assert world.purge("A", "30m", at(2024, 11, 26, 20)) == 1
+    world.load("A", [bar(at(2024, 11, 27, 15, 30))])
+    world.process()
