@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 
 import pyarrow as pa
 
-from coordinator import merging, reading, staging
+from coordinator import merging, reading, recalling, staging
 from coordinator.accounting import account, take_stock
 from coordinator.merging import Changes, Place
 from coordinator.sources import LoadOptions, Source
@@ -60,11 +59,10 @@ def load(
     batch.rejected = rejected
     batch.unchanged = taken.count - changes.inserted - changes.revised
     batch.write(transaction)
-    _note_files(transaction, source, options.request(symbol and canonical_symbol(symbol), str(interval)), batch)
     if rejected:
         transaction.run("load.keep_rejects", {"batch_id": batch.batch_id})
     first_session, last_session, first_bar, last_bar_end = transaction.one("load.sessions_reached")
-    return LoadReport(
+    report = LoadReport(
         batch_id=batch.batch_id,
         source=source.name,
         symbols=tuple(name for (name,) in transaction.run("load.symbols_reached")),
@@ -83,13 +81,13 @@ def load(
         last_bar_end=last_bar_end,
         rejects=tuple(rejects),
     )
+    recalling.note(transaction, source, request_of(interval, symbol, options), options, report)
+    return report
 
 
-def _note_files(transaction: Transaction, source: Source, request: str, batch: Batch) -> None:
-    """Record which files were loaded, so that they are known again."""
-    if source.files:
-        transaction.register("loaded_file", pa.Table.from_pylist([asdict(one) for one in source.files]))
-        transaction.run("load.note_files", {"request": request, "batch_id": batch.batch_id})
+def request_of(interval: Interval, symbol: str | None, options: LoadOptions) -> str:
+    """What a load asks of its files, in the spelling it is recorded in."""
+    return options.request(symbol and canonical_symbol(symbol), str(interval))
 
 
 def _map_symbols(

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from coordinator import calendar_changes, deleting, loading, rebuilding, retaining
+from coordinator import calendar_changes, deleting, loading, rebuilding, recalling, retaining
 from coordinator.deriving import GRACE
 from coordinator.jobs import nightly
 from coordinator.jobs.config import JobConfig, read_config
@@ -19,7 +19,7 @@ from coordinator.jobs.planning import Progress
 from coordinator.jobs.report import JobReport
 from coordinator.modes import StreamRegistrar
 from coordinator.registering import names_of
-from coordinator.sources import LoadOptions, open_source
+from coordinator.sources import LoadOptions, check_whole, open_source
 from store import SessionStore, run
 from store.calendar_definition import CalendarDefinition
 from store.errors import InputError
@@ -125,9 +125,13 @@ class SessionCoordinator(StreamRegistrar):
             symbols=symbols,
         )
         length = Interval.parse(interval)
-        source = open_source(data, options)
+        source = open_source(data, options, whole=False)
         with self._store.transaction() as transaction:
-            report = loading.load(transaction, source, length, symbol, options)
+            request = loading.request_of(length, symbol, options)
+            report = recalling.recall(transaction, source, request, options)
+            if report is None:
+                check_whole(source)
+                report = loading.load(transaction, source, length, symbol, options)
         log.info(
             "loaded %s: %d rows, %d new, %d revised, %d rejected",
             source.name,

@@ -20,7 +20,7 @@ from store.sql import statement
 
 #: The schema this version reads and writes: Alembic's head. Known here so that opening an up-to-date store does
 #: not have to import Alembic.
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 
 _HOLDER = re.compile(r"\(PID (\d+)\)")
 

@@ -191,6 +191,8 @@ source_file = Table(
     Column("fingerprint", sa.String, nullable=False),  # of the file's bytes
     Column("request", sa.String, nullable=False),  # JSON: the symbol, the interval and the options it was loaded with
     Column("batch_id", sa.BigInteger, nullable=False),  # the load; of several with one path the newest counts
+    Column("outcome", sa.String),  # JSON: its report, where the same file would come to the same again; null: else
+    Column("read_with", sa.String),  # what its rows were understood with: programs, clock changes; null: no outcome
 )
 
 trade = Table(

@@ -17,7 +17,7 @@ Progress = Callable[[int, int], None]
 
 _ADVICE: dict[DifferenceKind, str] = {
     "duplicate": "repair keeps the one written last",
-    "impossible": "load the bar again with right values; repair cannot know them",
+    "impossible": "delete the bar and load it again with right values; repair cannot know them",
     "misplaced": "repair places it where the calendar has it",
     "retained": "repair takes it away",
     "derived": "repair derives it again",

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from coordinator.sources.files import compression_of, open_file
+from coordinator.sources.files import check_whole, compression_of, open_file
 from coordinator.sources.frames import open_frame
 from coordinator.sources.source import LoadOptions, Source
 
-__all__ = ["LoadOptions", "Source", "compression_of", "open_source"]
+__all__ = ["LoadOptions", "Source", "check_whole", "compression_of", "open_source"]
 
 
-def open_source(data: object, options: LoadOptions) -> Source:
-    """Open a path, several, or a frame.
+def open_source(data: object, options: LoadOptions, *, whole: bool = True) -> Source:
+    """Open a path, several, or a frame; with ``whole`` compressed files are looked through for damage.
 
     Raises
     ------
     SourceError
         For what cannot be read as a table of rows, saying what can.
     """
-    return open_file(data, options) or open_frame(data)
+    source = open_file(data, options) or open_frame(data)
+    if whole:
+        check_whole(source)
+    return source

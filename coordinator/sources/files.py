@@ -45,8 +45,6 @@ def open_file(data: object, options: LoadOptions) -> Source | None:
         raise SourceError("skip_rows is for text files; a Parquet file has no lines before its header")
     if kind == "parquet" and options.header:
         raise SourceError("header is for text files; a Parquet file names its columns itself")
-    for path in paths:
-        _check_whole(path)
     name = str(given[0]) if len(given) == 1 else f"{given[0]} and {len(given) - 1} more"
     return Source(
         name=name,
@@ -63,8 +61,19 @@ def compression_of(path: str | Path) -> str:
     return _COMPRESSED.get(Path(path).suffix.lower(), "none")
 
 
-def _check_whole(path: Path) -> None:
-    """Unpack a compressed text file once: DuckDB takes a damaged or cut off one for a shorter one, Arrow does not."""
+def check_whole(source: Source) -> None:
+    """Unpack compressed text files once: DuckDB takes a damaged or cut off one for a shorter one, Arrow does not.
+
+    Raises
+    ------
+    SourceError
+        When one is damaged or cut off.
+    """
+    for path in source.paths:
+        _check_whole(path)
+
+
+def _check_whole(path: str) -> None:
     compression = compression_of(path)
     if compression == "none":
         return

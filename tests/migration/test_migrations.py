@@ -19,6 +19,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from coordinator import SessionCoordinator
+from coordinator.sources import LoadOptions
+from coordinator.sources.source import SourceFile
 from store import open_store, opening, upgrade
 from store.dialect import ConnectionWrapper, register_alembic_impl
 from store.errors import MigrationError, StoreVersionError
@@ -160,7 +163,10 @@ DOCUMENTED = {
         *("calendar", "session_date", "ordinal", "segment"),
         *("segment_open", "segment_close", "batch_id", "replaced_by"),
     ],
-    "source_file": ["path", "size_bytes", "modified_at", "fingerprint", "request", "batch_id"],
+    "source_file": [
+        *("path", "size_bytes", "modified_at", "fingerprint", "request", "batch_id"),
+        *("outcome", "read_with"),
+    ],
     "trade": [
         *("interval_id", "trade_id", "bar_start", "traded_at", "sequence", "revision"),
         *("price", "size", "cancelled", "seen_at"),
@@ -403,6 +409,29 @@ def test_a_store_of_a_past_schema_opens_with_all_it_held(made: Path, path: Path)
     assert rows(path, columns) == rows(new, columns)
     # Not their text: each version of DuckDB spells what it creates in its own way.
     assert [key[:2] for key in schema_of(path)] == [key[:2] for key in schema_of(new)]
+
+
+def test_files_loaded_before_their_outcome_was_kept_are_read_once_more(path: Path, tmp_path: Path) -> None:
+    shutil.copyfile(STORES / "0001.duckdb", path)
+    file = tmp_path / "bars.csv"
+    lines = [",".join([start.isoformat(), *map(str, values)]) for start, *values in MINUTES]
+    file.write_text("\n".join(["timestamp,open,high,low,close,volume", *lines, ""]))
+    known, asked = SourceFile.of(file), LoadOptions().request("SPY", "1m")
+    noted = [known.path, known.size_bytes, known.modified_at, known.fingerprint, asked, 2]
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("INSERT INTO source_file VALUES (?, ?, ?, ?, ?, ?)", noted)
+    with open_store(path, clock=lambda: datetime(2024, 12, 2, tzinfo=UTC)) as store:
+        assert tuples(store.sql("FROM source_file")) == [(*noted, None, None)]
+        for _ in range(3):
+            report = SessionCoordinator(store).load(file, "1m", "SPY")
+            assert (report.inserted, report.revised, report.unchanged) == (0, 0, len(MINUTES))
+        kept = tuples(store.sql("SELECT fingerprint, outcome IS NULL FROM source_file ORDER BY batch_id"))
+        assert kept == [(known.fingerprint, True), *[(known.fingerprint, False)] * 3]
+    alembic(path, "downgrade", "0001")
+    assert rows(path, "FROM source_file ORDER BY batch_id")[0] == tuple(noted)
+    with open_store(path) as store:
+        assert store.sql("FROM source_file").num_rows == 4
+        assert store.verify().differences == ()
 
 
 def test_every_past_schema_has_a_store() -> None:

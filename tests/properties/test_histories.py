@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -28,7 +29,6 @@ SELDOM = (
     "register",
     "add interval",
     "register",
-    "load again",
     "clock within",
     "clock after",
     "clock after",
@@ -77,7 +77,7 @@ class Histories(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.windows: dict[str, Window] = {}
-        self.last_load: tuple[str, list[Row]] | None = None
+        self.loads: list[tuple[str, list[Row], bool, str | None]] = []
 
     @initialize(data=st.data())
     def begin(self, data: st.DataObject) -> None:
@@ -95,6 +95,7 @@ class Histories(RuleBasedStateMachine):
             finally:
                 self.world.close()
                 self.world.path.unlink()
+                shutil.rmtree(self.world.folder, ignore_errors=True)
 
     # -- registration
 
@@ -234,8 +235,21 @@ class Histories(RuleBasedStateMachine):
             self.world.load(None, pairs, base=self.world.model.symbols[known].base_text, resend=resend)
         else:
             rows = [row for _, row in pairs]
-            self.world.load(name, rows, resend=resend)
-            self.last_load = (name, rows)
+            file = f"{len(self.loads)}.parquet" if (len(self.loads) + 1) % 3 else None
+            self.world.load(name, rows, resend=resend, file=file)
+            self.loads.append((name, rows, resend, file))
+
+    @precondition(lambda self: any(name in self.windows for name, *_ in self.loads))
+    @rule(pick=places, then=afterwards)
+    def load_again(self, pick: int, then: str) -> None:
+        """An earlier load once more, and once more: the same file, if it was one."""
+        loads = [one for one in self.loads if one[0] in self.windows]
+        name, rows, resend, file = loads[-1 - pick % len(loads)]
+        self.world.hasty = True
+        self.world.load(name, rows, resend=resend, file=file)
+        self.world.hasty = then != ""
+        self.world.load(name, rows, resend=resend, file=file)
+        self._then(then, pick)
 
     # -- time
 
@@ -260,8 +274,6 @@ class Histories(RuleBasedStateMachine):
             self.register(data)
         elif what == "add interval" and name:
             self.add_interval(name, data)
-        elif what == "load again" and self.last_load is not None and self.last_load[0] in self.windows:
-            self.world.load(*self.last_load)
         elif what == "clock within" and name:
             self.world.now = self._instant(pick) + offset
         elif what == "clock after":

@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 import oracle
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from oracle import SECOND, Length, Row, Symbol
 
@@ -118,6 +119,7 @@ class World:
     def __init__(self, blank: Path, path: Path, now: int) -> None:
         shutil.copy(blank, path)
         self.path, self.now = path, now
+        self.folder = path.with_suffix(".files")
         self.sound = True  # no step has failed
         self.hasty = False
         self.model = oracle.Model()
@@ -156,24 +158,33 @@ class World:
         self.check()
 
     def load(
-        self, name: str | None, rows: Sequence[Row | tuple[str, Row]], *, base: str | None = None, resend: bool = False
+        self,
+        name: str | None,
+        rows: Sequence[Row | tuple[str, Row]],
+        *,
+        base: str | None = None,
+        resend: bool = False,
+        file: str | None = None,
     ) -> oracle.Counts | None:
-        """Load rows of one symbol, or with ``name`` None of several; None when all are rejected."""
+        """Load rows of one symbol, or with ``name`` None of several; None when all are rejected.
+
+        ``file`` names the one they are in; equal names are the same file. Without it they are a frame.
+        """
         self.sound = False
         pairs = [(name, row) for row in rows] if name is not None else list(rows)
         base = base or self.model.symbols[pairs[0][0]].base_text
-        table = as_table(pairs)
+        data = as_table(pairs) if file is None else self._file(file, pairs)
         options = {"symbol": name, "replace": "sessions" if resend else None}
         batches = self._batches()
         try:
             expected = self.model.load(pairs, base, self.now, replace_sessions=resend)
         except oracle.AllRejected:
             with pytest.raises(RejectedBarsError):
-                self.coordinator.load(table, base, **options)
+                self.coordinator.load(data, base, **options)
             assert self._batches() == batches
             self.check()
             return None
-        report = self.coordinator.load(table, base, **options)
+        report = self.coordinator.load(data, base, **options)
         shown = oracle.Counts(
             report.rows,
             report.inserted,
@@ -195,6 +206,13 @@ class World:
         )
         self.check()
         return expected
+
+    def _file(self, name: str, pairs: list[tuple[str, Row]]) -> Path:
+        self.folder.mkdir(exist_ok=True)
+        path = self.folder / name
+        if not path.exists():
+            pq.write_table(as_table(pairs), path)
+        return path
 
     def delete(self, name: str, start: int | None, end: int | None, *, rewind: bool = False) -> int:
         self.sound = False
