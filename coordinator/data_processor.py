@@ -86,7 +86,7 @@ class DataProcessor:
                 else:
                     transaction.run("derive.chunk", {"symbol_count": self._chunk_symbols})
                 (taken,) = transaction.one("derive.chunk_count")
-                batches.append(_process_chunk(transaction, counts))
+                batches.append(_process_chunk(transaction, counts, long_backlog=long_backlog))
             done += taken
             if progress is not None:
                 progress(done, waiting)
@@ -112,7 +112,7 @@ class DataProcessor:
         return report
 
 
-def _process_chunk(transaction: Transaction, counts: dict[str, Changes]) -> int:
+def _process_chunk(transaction: Transaction, counts: dict[str, Changes], *, long_backlog: bool) -> int:
     """Work on the symbols of the temporary table ``chunk``; adds to ``counts``, returns the batch's id."""
     take_stock(transaction, "account.of_chunk")
     batch = Batch.begin(transaction, "process")
@@ -120,7 +120,7 @@ def _process_chunk(transaction: Transaction, counts: dict[str, Changes]) -> int:
     if revised:
         for interval, *written in transaction.run("derive.changes_by_interval"):
             _add(counts, interval, Changes(*written))
-    for length, inserted in _derive_forward(transaction, batch).items():
+    for length, inserted in _derive_forward(transaction, batch, many=long_backlog).items():
         _add(counts, str(length), Changes(inserted=inserted))
     transaction.run("derive.consume")
     transaction.run("derive.worked")
@@ -154,16 +154,15 @@ def _derive_again(transaction: Transaction, batch: Batch) -> bool:
     return True
 
 
-def _derive_forward(transaction: Transaction, batch: Batch) -> dict[Interval, int]:
+def _derive_forward(transaction: Transaction, batch: Batch, *, many: bool) -> dict[Interval, int]:
     """Derive and add what has closed since the last time; returns how many bars of each length."""
     added: dict[Interval, int] = {}
     transaction.run("derive.forward")
     targets, first_start, last_end, *_ = transaction.one("derive.target_bounds")
     if not targets:
         return added
-    for interval, bars in derive(transaction, first_start, last_end, ranges="derive.ranges_joined"):
-        ordered = statement("derive.ordered").format(bars=bars)
-        count = merging.append(transaction, ordered, batch.batch_id)
+    for interval, bars in derive(transaction, first_start, last_end, ranges="derive.ranges_joined", many=many):
+        count = merging.append(transaction, f"({bars})", batch.batch_id)
         if count:
             added[interval] = added.get(interval, 0) + count
             batch.inserted += count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from store.engine import Transaction
@@ -14,9 +15,22 @@ GRACE = timedelta(seconds=60)
 
 
 def derive(
-    transaction: Transaction, first_start: datetime, last_end: datetime, *, ranges: str
+    transaction: Transaction, first_start: datetime, last_end: datetime, *, ranges: str, many: bool = False
 ) -> list[tuple[Interval, str]]:
-    """Compute the bars of every target from base bars; returns each length with the query that gives its bars."""
+    """Compute the bars of every target from base bars.
+
+    Parameters
+    ----------
+    ranges
+        The statement that gives the ranges of base bars to read.
+    many
+        Whether there are so many base bars that it pays to ask first what they know of their trades.
+
+    Returns
+    -------
+    list
+        Each length with the query that gives its bars, in the order of the bar table.
+    """
     kinds: dict[Interval, list[Interval]] = defaultdict(list)
     names: dict[tuple[Interval, Interval], str] = {}
     calendars: dict[tuple[Interval, Interval], list[str]] = {}
@@ -27,13 +41,20 @@ def derive(
         calendars[base, interval] = on
     at_hand = set(transaction.run("derive.block_kinds"))
     bounds = {"first_start": first_start, "last_end": last_end}
+    trades = not many or transaction.one("derive.trades_known", bounds)[0]
     derived_bars: list[tuple[Interval, str]] = []
     for number, (base, derived) in enumerate(sorted(kinds.items())):
+        tables = {"place": f"place_{number}", "goal": f"goal_{number}"}
         scanned = {"base_unit": base.unit, "base_length": base.length, **bounds}
         transaction.run("derive.scan", scanned, ranges=statement(ranges))
+        transaction.run("derive.place", place=tables["place"])
+        transaction.run("derive.scanned", place=tables["place"])
+        if any(interval.intraday for interval in derived):
+            transaction.run("derive.goal", goal=tables["goal"])
+        if not all(interval.intraday for interval in derived):
+            transaction.run("derive.block_goal", goal=tables["goal"])
         levels: dict[Interval, str] = {}
         for interval in sorted(derived):
-            level = f"level_{number}_{interval}"
             kind = names[base, interval]
             # Blocks that a calendar does not have cannot be put together to longer ones.
             usable = {
@@ -41,41 +62,52 @@ def derive(
                 for one, made in levels.items()
                 if one.intraday or all((on, names[base, one]) in at_hand for on in calendars[base, interval])
             }
-            _derive_level(transaction, interval, kind, usable, level, bounds)
-            levels[interval] = level
+            level = _Level(f"level_{number}_{interval}", interval, kind, tables["place"], bounds, trades=trades)
+            _derive_level(transaction, level, usable)
+            levels[interval] = level.name
             bars = statement("derive.intraday_bars" if interval.intraday else "derive.block_bars")
-            text = bars.format(level=level, length=interval.length, base_length=base.length, kind=kind)
+            text = bars.format(level=level.name, length=interval.length, base_length=base.length, kind=kind, **tables)
             derived_bars.append((interval, text))
     return derived_bars
 
 
 def gather(transaction: Transaction, fresh: str, derived_bars: list[tuple[Interval, str]]) -> None:
-    """Put derived bars of all lengths together in the temporary table ``fresh``."""
-    union = "\nUNION ALL\n".join(f"({text})" for _, text in derived_bars) or statement("derive.no_bars")
-    transaction.run("derive.gather", fresh=fresh, bars=union)
+    """Put derived bars of all lengths that lie in a target together in the temporary table ``fresh``."""
+    within = statement("derive.of_targets")
+    union = "\nUNION ALL\n".join(f"({within.format(bars=text)})" for _, text in derived_bars)
+    transaction.run("derive.gather", fresh=fresh, bars=union or statement("derive.no_bars"))
 
 
-def _derive_level(
-    transaction: Transaction,
-    interval: Interval,
-    kind: str,
-    levels: dict[Interval, str],
-    level: str,
-    bounds: dict[str, datetime],
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """A temporary table to make: its name, and what decides its bars."""
+
+    name: str
+    interval: Interval
+    kind: str
+    place: str
+    bounds: dict[str, datetime]
+    trades: bool
+
+
+def _derive_level(transaction: Transaction, level: _Level, levels: dict[Interval, str]) -> None:
     """Make one level, from the coarsest level that tiles it, or from the base bars."""
-    parent = max((one for one in levels if one.tiles(interval)), default=None)
-    if interval.intraday:
-        if parent is None:
-            parameters = {**bounds, "width": interval.length, "width_us": interval.length * 1_000_000}
-            transaction.run("derive.level_from_bars", parameters, level=level)
-        else:
-            ratio = {"ratio": interval.length // parent.length}
-            transaction.run("derive.level_from_level", ratio, level=level, parent=levels[parent])
-        return
-    made_of = "scan" if parent is None else levels[parent]
-    transaction.run("derive.block_session", {"kind": kind}, parent=made_of)
-    if parent is None:
-        transaction.run("derive.block_from_bars", bounds, level=level)
+    parent = max((one for one in levels if one.tiles(level.interval)), default=None)
+    if not level.trades:
+        trades = statement("derive.no_trades")
     else:
-        transaction.run("derive.block_from_level", level=level, parent=levels[parent])
+        trades = statement("derive.trades_of_bars" if parent is None else "derive.trades_of_level")
+    tables = {"level": level.name, "trades": trades}
+    if level.interval.intraday:
+        if parent is None:
+            width = {**level.bounds, "width_us": level.interval.length * 1_000_000}
+            transaction.run("derive.level_from_bars", width, **tables)
+        else:
+            ratio = {"ratio": level.interval.length // parent.length}
+            transaction.run("derive.level_from_level", ratio, parent=levels[parent], **tables)
+        return
+    transaction.run("derive.block_place", {"kind": level.kind}, place=level.place)
+    if parent is None:
+        transaction.run("derive.block_from_bars", level.bounds, **tables)
+    else:
+        transaction.run("derive.block_from_level", parent=levels[parent], **tables)

@@ -1,8 +1,9 @@
 -- Deriving: finding the work, and turning base bars into the bars of longer intervals.
 --
--- A level is a temporary table with one row per base interval and bucket: session_date, segment and bucket number
--- say where it lies (blocks of sessions: the first session's date, 0 and 0). Coarser levels are made from finer
--- ones; sums stay exact decimals until a bar is written, so the path taken leaves no trace in the bits.
+-- A level is a temporary table with one row per base interval and bucket. Its key, one integer, says where it lies: in
+-- 22 bits the number of the base interval, in 21 that of the segment (blocks of sessions: the first segment of their
+-- first session), in 20 the bucket in the segment; so keys come in the order of the bar table. Coarser levels are made
+-- from finer ones; sums stay exact decimals until a bar is written, so the path taken leaves no trace in the bits.
 
 -- name: waiting
 -- The derived intervals with work: their next bucket is closed (new_through says how far they can go), or base bars
@@ -119,6 +120,48 @@ reached AS MATERIALIZED (
 SELECT DISTINCT t.base_id, t.calendar, s.session_date
 FROM reaching AS t JOIN reached AS s USING (calendar, from_, to_, first_date);
 
+-- name: place
+-- The segments of those sessions, and of those that the blocks they belong to begin with, numbered in the order of time.
+CREATE OR REPLACE TEMP TABLE {place} AS
+SELECT row_number() OVER (ORDER BY t.calendar, t.segment_open) AS number, t.calendar, t.session_date, t.segment,
+       epoch_us(t.segment_open) AS open_us, epoch_us(t.segment_close) AS close_us
+FROM (
+    SELECT s.calendar, least(s.first_date, min(p.first_date)) AS first_date, s.last_date
+    FROM (SELECT calendar, min(session_date) AS first_date, max(session_date) AS last_date FROM scan GROUP BY calendar) AS s
+    LEFT JOIN piece AS p ON p.calendar = s.calendar AND p.kind <> 'session'
+                        AND p.first_date <= s.first_date AND p.last_date >= s.first_date
+    GROUP BY s.calendar, s.first_date, s.last_date
+) AS s
+JOIN trading_session AS t ON t.calendar = s.calendar AND t.session_date BETWEEN s.first_date AND s.last_date
+                         AND t.replaced_by IS NULL;
+
+-- name: scanned
+-- The segments to read of each base, each with the key its buckets begin with.
+CREATE OR REPLACE TEMP TABLE scanned AS
+SELECT s.base_id, p.session_date, p.segment, p.open_us, p.close_us, (b.number << 41) + (p.number << 20) AS key
+FROM scan AS s
+JOIN (SELECT base_id, row_number() OVER (ORDER BY base_id) AS number FROM (SELECT DISTINCT base_id FROM scan)) AS b
+     USING (base_id)
+JOIN {place} AS p USING (calendar, session_date);
+
+-- name: goal
+-- Where the bars of each interval can lie: the segments read of its base, by the beginning of their keys (a key without
+-- its bucket), and the range that all its targets lie in.
+CREATE OR REPLACE TEMP TABLE {goal} AS
+SELECT s.key >> 20 AS prefix, s.session_date, s.segment, s.open_us, s.close_us, t.*
+FROM (SELECT base_id, interval_id, length, epoch_us(min(from_)) AS from_us, epoch_us(max(to_)) AS to_us
+      FROM target WHERE unit = 'second' GROUP BY ALL) AS t
+JOIN scanned AS s USING (base_id);
+
+-- name: block_goal
+-- The intervals of 1d and longer to make bars of, each with the number of its base and the range its targets lie in.
+CREATE OR REPLACE TEMP TABLE block_{goal} AS
+SELECT t.interval_id, t.kind, b.number AS base_number, min(t.from_) AS from_, max(t.to_) AS to_
+FROM target AS t
+JOIN (SELECT base_id, min(key) >> 41 AS number FROM scanned GROUP BY base_id) AS b USING (base_id)
+WHERE t.unit <> 'second'
+GROUP BY ALL;
+
 -- name: ranges
 -- The targets' ranges, as they are.
 target
@@ -127,106 +170,121 @@ target
 -- The targets' ranges, one per base: going forward they start and end close together.
 (SELECT base_id, calendar, base_unit, base_length, min(from_) AS from_, max(to_) AS to_ FROM target GROUP BY ALL)
 
+-- name: trades_of_bars
+-- What base bars know of their trades, summed up.
+CASE WHEN count(b.trade_count) = count(*) THEN sum(b.trade_count) END AS trade_count,
+       sum(CASE WHEN b.volume > 0 THEN (b.vwap * b.volume)::DECIMAL(38, 15) END) AS turnover,
+       bool_and(b.volume = 0 OR b.vwap IS NOT NULL) AS vwap_known
+
+-- name: trades_of_level
+-- What a level knows of them.
+CASE WHEN count(l.trade_count) = count(*) THEN sum(l.trade_count) END AS trade_count,
+       sum(l.turnover) AS turnover, bool_and(l.vwap_known) AS vwap_known
+
+-- name: no_trades
+-- The same where no base bar knows anything of its trades.
+NULL::HUGEINT AS trade_count, NULL::DECIMAL(38, 15) AS turnover, false AS vwap_known
+
+-- name: trades_known
+-- Whether any base bar there knows anything of its trades.
+SELECT EXISTS (FROM bar WHERE bar_start >= $first_start::TIMESTAMPTZ AND bar_start <= $last_end::TIMESTAMPTZ
+                          AND (trade_count IS NOT NULL OR vwap IS NOT NULL));
+
 -- name: level_from_bars
 -- Buckets of a segment from the base bars. A closing bar starts where its segment ends and joins the last bucket.
 CREATE OR REPLACE TEMP TABLE {level} AS
-SELECT b.interval_id AS base_id, s.calendar, b.session_date, b.segment,
-       least((epoch_us(b.bar_start) - epoch_us(g.segment_open)) // $width_us,
-             slots(g.segment_open, g.segment_close, $width) - 1)::INTEGER AS bucket,
+SELECT s.key + least((epoch_us(b.bar_start) - s.open_us) // $width_us, (s.close_us - s.open_us - 1) // $width_us) AS key,
        arg_min(b.open, b.bar_start) AS open, max(b.high) AS high, min(b.low) AS low,
        arg_max(b.close, b.bar_start) AS close,
        sum(b.volume::DECIMAL(38, 9)) AS volume,
-       CASE WHEN count(b.trade_count) = count(*) THEN sum(b.trade_count) END AS trade_count,
-       sum(CASE WHEN b.volume > 0 THEN (b.vwap * b.volume)::DECIMAL(38, 15) END) AS turnover,
-       bool_and(b.volume = 0 OR b.vwap IS NOT NULL) AS vwap_known,
+       {trades},
        sum(b.base_count) AS base_count
 FROM bar AS b
-JOIN scan AS s ON s.base_id = b.interval_id AND s.session_date = b.session_date
-JOIN trading_session AS g ON g.calendar = s.calendar AND g.session_date = b.session_date AND g.segment = b.segment
-                         AND g.replaced_by IS NULL
+JOIN scanned AS s ON s.base_id = b.interval_id AND s.session_date = b.session_date AND s.segment = b.segment
 WHERE b.bar_start >= $first_start::TIMESTAMPTZ AND b.bar_start <= $last_end::TIMESTAMPTZ
-GROUP BY ALL;
+GROUP BY 1;
 
 -- name: level_from_level
 -- Buckets of a segment from shorter ones that divide them.
 CREATE OR REPLACE TEMP TABLE {level} AS
-SELECT base_id, calendar, session_date, segment, (bucket // $ratio)::INTEGER AS bucket,
-       arg_min(open, bucket) AS open, max(high) AS high, min(low) AS low, arg_max(close, bucket) AS close,
-       sum(volume) AS volume,
-       CASE WHEN count(trade_count) = count(*) THEN sum(trade_count) END AS trade_count,
-       sum(turnover) AS turnover, bool_and(vwap_known) AS vwap_known, sum(base_count) AS base_count
-FROM {parent}
-GROUP BY ALL;
+SELECT ((l.key >> 20) << 20) + (l.key & 1048575) // $ratio AS key,
+       arg_min(l.open, l.key) AS open, max(l.high) AS high, min(l.low) AS low, arg_max(l.close, l.key) AS close,
+       sum(l.volume) AS volume,
+       {trades},
+       sum(l.base_count) AS base_count
+FROM {parent} AS l
+GROUP BY 1;
 
--- name: block_session
--- Which block each session belongs to, for one length. A shorter block is named by its first session, which may lie
--- before the first that is read, so the sessions are taken from what the level is made of.
-CREATE OR REPLACE TEMP TABLE block_session AS
-SELECT s.calendar, s.session_date, p.first_date
-FROM (SELECT DISTINCT calendar, session_date FROM {parent}) AS s
-JOIN piece AS p ON p.calendar = s.calendar AND p.kind = $kind AND s.session_date BETWEEN p.first_date AND p.last_date;
+-- name: block_place
+-- For each segment the one that its block of sessions begins with, for one length.
+CREATE OR REPLACE TEMP TABLE block_place AS
+SELECT p.number, f.number AS first_number
+FROM {place} AS p
+JOIN piece AS k ON k.calendar = p.calendar AND k.kind = $kind AND p.session_date BETWEEN k.first_date AND k.last_date
+JOIN (SELECT calendar, session_date, min(number) AS number FROM {place} GROUP BY ALL) AS f
+  ON f.calendar = k.calendar AND f.session_date = k.first_date;
 
 -- name: block_from_bars
 -- Blocks of sessions from the base bars.
 CREATE OR REPLACE TEMP TABLE {level} AS
-SELECT b.interval_id AS base_id, s.calendar, k.first_date AS session_date, 0::TINYINT AS segment, 0 AS bucket,
+SELECT ((s.key >> 41) << 41) + (k.first_number << 20) AS key,
        arg_min(b.open, b.bar_start) AS open, max(b.high) AS high, min(b.low) AS low,
        arg_max(b.close, b.bar_start) AS close,
        sum(b.volume::DECIMAL(38, 9)) AS volume,
-       CASE WHEN count(b.trade_count) = count(*) THEN sum(b.trade_count) END AS trade_count,
-       sum(CASE WHEN b.volume > 0 THEN (b.vwap * b.volume)::DECIMAL(38, 15) END) AS turnover,
-       bool_and(b.volume = 0 OR b.vwap IS NOT NULL) AS vwap_known,
+       {trades},
        sum(b.base_count) AS base_count
 FROM bar AS b
-JOIN scan AS s ON s.base_id = b.interval_id AND s.session_date = b.session_date
-JOIN block_session AS k ON k.calendar = s.calendar AND k.session_date = b.session_date
+JOIN scanned AS s ON s.base_id = b.interval_id AND s.session_date = b.session_date AND s.segment = b.segment
+JOIN block_place AS k ON k.number = (s.key >> 20) & 2097151
 WHERE b.bar_start >= $first_start::TIMESTAMPTZ AND b.bar_start <= $last_end::TIMESTAMPTZ
-GROUP BY ALL;
+GROUP BY 1;
 
 -- name: block_from_level
 -- Blocks of sessions from buckets of segments, or from shorter blocks.
 CREATE OR REPLACE TEMP TABLE {level} AS
-SELECT l.base_id, l.calendar, k.first_date AS session_date, 0::TINYINT AS segment, 0 AS bucket,
-       arg_min(l.open, position_) AS open, max(l.high) AS high, min(l.low) AS low,
-       arg_max(l.close, position_) AS close,
+SELECT ((l.key >> 41) << 41) + (k.first_number << 20) AS key,
+       arg_min(l.open, l.key) AS open, max(l.high) AS high, min(l.low) AS low, arg_max(l.close, l.key) AS close,
        sum(l.volume) AS volume,
-       CASE WHEN count(l.trade_count) = count(*) THEN sum(l.trade_count) END AS trade_count,
-       sum(l.turnover) AS turnover, bool_and(l.vwap_known) AS vwap_known, sum(l.base_count) AS base_count
-FROM (SELECT *, ((session_date - DATE '1970-01-01') * 100 + segment)::BIGINT * 100000 + bucket AS position_
-      FROM {parent}) AS l
-JOIN block_session AS k ON k.calendar = l.calendar AND k.session_date = l.session_date
-GROUP BY ALL;
+       {trades},
+       sum(l.base_count) AS base_count
+FROM {parent} AS l
+JOIN block_place AS k ON k.number = (l.key >> 20) & 2097151
+GROUP BY 1;
 
 -- name: intraday_bars
--- The bars of one intraday length that lie in a target.
-SELECT m.interval_id, instant(m.start_us) AS bar_start, m.span_seconds, m.session_date, m.segment,
-       m.open, m.high, m.low, m.close, m.volume::DOUBLE AS volume, m.trade_count::BIGINT AS trade_count,
-       vwap_of(m.turnover, m.volume, m.vwap_known, m.low, m.high) AS vwap,
-       m.base_count::INTEGER AS base_count,
-       ((m.span_seconds + {base_length} - 1) // {base_length})::INTEGER AS expected_count
+-- The bars of one intraday length, in the order of the bar table: rows are sorted while they are narrow, and a join by
+-- a unique key leaves them in order.
+SELECT interval_id, instant(start_us) AS bar_start, span_seconds, session_date, segment,
+       open, high, low, close, volume::DOUBLE AS volume, trade_count::BIGINT AS trade_count,
+       vwap_of(turnover, volume, vwap_known, low, high) AS vwap, base_count::INTEGER AS base_count,
+       ((span_seconds + {base_length} - 1) // {base_length})::INTEGER AS expected_count
 FROM (
-    SELECT i.interval_id, l.*, epoch_us(g.segment_open) + l.bucket::BIGINT * {length} * 1000000 AS start_us,
-           least({length}::BIGINT, (epoch_us(g.segment_close) - epoch_us(g.segment_open)) // 1000000
-                                   - l.bucket::BIGINT * {length}) AS span_seconds
-    FROM {level} AS l
-    JOIN trading_session AS g ON g.calendar = l.calendar AND g.session_date = l.session_date
-                             AND g.segment = l.segment AND g.replaced_by IS NULL
-    JOIN (SELECT DISTINCT base_id, interval_id FROM target WHERE unit = 'second' AND length = {length}) AS i
-      ON i.base_id = l.base_id
+    SELECT g.interval_id, g.from_us, g.to_us, g.session_date, g.segment, l.* EXCLUDE (key),
+           g.open_us + (l.key & 1048575) * {length} * 1000000 AS start_us,
+           least({length}::BIGINT, (g.close_us - g.open_us) // 1000000 - (l.key & 1048575) * {length}) AS span_seconds
+    FROM (FROM {level} ORDER BY key) AS l
+    JOIN (FROM {goal} WHERE length = {length}) AS g ON g.prefix = l.key >> 20
 ) AS m
-SEMI JOIN target AS t ON t.interval_id = m.interval_id AND instant(m.start_us) >= t.from_
-                     AND instant(m.start_us) < t.to_
+WHERE start_us >= from_us AND start_us < to_us
 
 -- name: block_bars
--- The bars of one length of 1d or more that lie in a target.
-SELECT i.interval_id, b.open_ AS bar_start, (epoch_us(b.close_) - epoch_us(b.open_)) // 1000000 AS span_seconds, l.session_date, 0::TINYINT AS segment,
+-- The bars of one length of 1d or more, in the order of the bar table.
+SELECT g.interval_id, b.open_ AS bar_start, (epoch_us(b.close_) - epoch_us(b.open_)) // 1000000 AS span_seconds,
+       p.session_date, 0::TINYINT AS segment,
        l.open, l.high, l.low, l.close, l.volume::DOUBLE AS volume, l.trade_count::BIGINT AS trade_count,
        vwap_of(l.turnover, l.volume, l.vwap_known, l.low, l.high) AS vwap,
        l.base_count::INTEGER AS base_count, b.expected_count
 FROM {level} AS l
-JOIN piece AS b ON b.calendar = l.calendar AND b.kind = '{kind}' AND b.first_date = l.session_date
-JOIN (SELECT DISTINCT base_id, interval_id FROM target WHERE kind = '{kind}') AS i ON i.base_id = l.base_id
-SEMI JOIN target AS t ON t.interval_id = i.interval_id AND b.open_ >= t.from_ AND b.open_ < t.to_
+JOIN (FROM block_{goal} WHERE kind = '{kind}') AS g ON g.base_number = l.key >> 41
+JOIN {place} AS p ON p.number = (l.key >> 20) & 2097151
+JOIN (FROM piece WHERE kind = '{kind}') AS b ON b.calendar = p.calendar AND b.first_date = p.session_date
+WHERE b.open_ >= g.from_ AND b.open_ < g.to_
+ORDER BY l.key
+
+-- name: of_targets
+-- Those of them that lie in a target, where an interval has several.
+SELECT b.* FROM ({bars}) AS b
+SEMI JOIN target AS t ON t.interval_id = b.interval_id AND b.bar_start >= t.from_ AND b.bar_start < t.to_
 
 -- name: gather
 -- The bars of all levels, in the order of the bar table. One statement makes the table: DuckDB 2.0 loses sight of
@@ -234,10 +292,6 @@ SEMI JOIN target AS t ON t.interval_id = i.interval_id AND b.open_ >= t.from_ AN
 CREATE OR REPLACE TEMP TABLE {fresh} AS
 {bars}
 ORDER BY interval_id, bar_start;
-
--- name: ordered
--- The bars of one length, in the order of the bar table.
-({bars} ORDER BY interval_id, bar_start)
 
 -- name: no_bars
 -- What is gathered when there is nothing to derive.
