@@ -24,7 +24,8 @@ TOTALS = """
 
 def opened(path: Path, clock: Callable[[], datetime] = lambda: NOW) -> SessionStore:
     """Open a store with the default settings; what is imported late is here before any time is taken."""
-    import_module("coordinator.session_coordinator")
+    for late in ("coordinator.session_coordinator", "pandas"):  # pyarrow looks for the latter when it makes an array
+        import_module(late)
     import_module("coordinator.data_processor")
     from store import open_store
 
