@@ -14,14 +14,16 @@ def account(transaction: Transaction, changed: str) -> None:
     """
     transaction.run("account.touch", changed=changed)
     transaction.run("account.room")
-    first_start, last_end = transaction.one("account.room_bounds")
+    first_start, last_end, first_id, last_id = transaction.one("account.room_bounds")
     transaction.run("account.clear_coverage")
     transaction.run("account.clear_gaps")
     if first_start is not None:
         bounds = {"first_start": first_start, "last_end": last_end}
-        transaction.run("account.present", bounds)
+        transaction.run("account.present", {**bounds, "first_id": first_id, "last_id": last_id})
         transaction.run("account.add_coverage")
-        transaction.run("account.add_gaps", bounds)
+        lacking, first_id, last_id = transaction.one("account.lacking")
+        if lacking:
+            transaction.run("account.add_gaps", {**bounds, "first_id": first_id, "last_id": last_id})
     transaction.run("account.grade")
 
 

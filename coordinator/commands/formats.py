@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "json", "csv", "arrow", "parquet")
 _BINARY = ("arrow", "parquet")
-#: A table for people ends here; the other formats have every row.
-SHOWN_ROWS_MAX = 1_000
+#: A table for people ends here, after a day of minutes; the other formats have every row.
+SHOWN_ROWS_MAX = 400
 #: With less room per column than this a table runs over the terminal's edge rather than fold every word.
 _COLUMN_WIDTH_MIN = 8
 _BATCH_ROWS = 10_000

@@ -134,8 +134,8 @@ JOIN piece AS s ON s.calendar = t.calendar AND s.kind = t.kind AND s.first_date 
 WHERE t.kind <> 'session' AND s.close_ <= t.new_through;
 
 -- name: room_bounds
--- The stretch of time the touched sessions lie in.
-SELECT min(open_), max(end_) FROM room;
+-- The stretch of time the touched sessions lie in, and the intervals they belong to.
+SELECT min(open_), max(end_), min(interval_id), max(interval_id) FROM room;
 
 -- name: present
 -- How many complete bars each touched segment has.
@@ -148,10 +148,15 @@ LEFT JOIN (
     FROM bar AS b
     SEMI JOIN touched AS t USING (interval_id, session_date)
     WHERE b.bar_start >= $first_start::TIMESTAMPTZ AND b.bar_start < $last_end::TIMESTAMPTZ
+      AND b.interval_id BETWEEN $first_id AND $last_id
       AND b.base_count = b.expected_count AND b.base_count > 0
     GROUP BY b.interval_id, b.session_date, b.segment
 ) AS b USING (interval_id, session_date, segment)
 WHERE r.open_ < r.end_;
+
+-- name: lacking
+-- The segments where not every bar is there, and the intervals they belong to.
+SELECT count(*), min(interval_id), max(interval_id) FROM account WHERE present_count < expected_count;
 
 -- name: clear_coverage
 -- What was said of the touched sessions before.
@@ -179,8 +184,8 @@ edge AS (
            b.base_count = b.expected_count AS complete
     FROM lacking AS l
     JOIN bar AS b USING (interval_id, session_date, segment)
-    WHERE b.bar_start >= $first_start::TIMESTAMPTZ AND b.bar_start < $last_end::TIMESTAMPTZ AND b.expected_count > 0
-      AND b.bar_start < l.end_
+    WHERE b.bar_start >= $first_start::TIMESTAMPTZ AND b.bar_start < $last_end::TIMESTAMPTZ
+      AND b.interval_id BETWEEN $first_id AND $last_id AND b.expected_count > 0 AND b.bar_start < l.end_
     UNION ALL
     SELECT interval_id, session_date, segment, end_, end_, true FROM lacking
 ),

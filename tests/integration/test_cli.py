@@ -381,7 +381,7 @@ def test_a_long_table_is_cut_and_says_so_on_stderr(line: Line) -> None:
     query = f"SELECT i FROM range({SHOWN_ROWS_MAX + 1}) AS t(i)"
     result = line("sql", query)
     assert len(result.stdout.splitlines()) == SHOWN_ROWS_MAX + 2
-    assert result.stderr == "1,000 of 1,001 rows shown; the other formats have all\n"
+    assert result.stderr == "400 of 401 rows shown; the other formats have all\n"
     assert len(json.loads(line("sql", query, "--format", "json").stdout)) == SHOWN_ROWS_MAX + 1
 
 
