@@ -57,7 +57,12 @@ def prepare_for(row: Row, sizes: Sizes, cache: Path, console: Console) -> str | 
 @click.option("--quick", is_flag=True, help="A tenth of the data, three turns: to try it.")
 @click.option("--cache", type=click.Path(path_type=Path), help="Keep prepared files here; else they go when it ends.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Save the figures here.")
-@click.option("--report", "write_report", is_flag=True, help="Save them to docs/benchmarks.json, and fill the page.")
+@click.option(
+    "--report",
+    "write_report",
+    is_flag=True,
+    help="Save them to docs/benchmarks.json, and fill the page; with --only, beside the others there.",
+)
 @click.option("--list", "list_rows", is_flag=True, help="Show the names of the rows.")
 def main(
     only: str | None,
@@ -95,7 +100,9 @@ def main(
                 report.write_json(json_file, saved)
     report.show(saved, console)
     if write_report:
-        report.write_json(_DOCS / "benchmarks.json", saved)
+        record = _DOCS / "benchmarks.json"
+        before = report.read_json(record) if record.exists() and only is not None else None
+        report.write_json(record, report.renewed(before, saved, [row.name for row in ROWS]))
         fill_page()
     if any(not taken.same for line in lines for taken in line.taken.values()):
         raise click.ClickException("some results differ: see the table")

@@ -129,6 +129,15 @@ def read_json(path: Path) -> dict[str, Any]:
     return saved
 
 
+def renewed(before: dict[str, Any] | None, saved: dict[str, Any], order: list[str]) -> dict[str, Any]:
+    """Put rows taken anew in the place of those on record, if these are of the same machine, versions and sizes."""
+    same = set(saved["about"]) - {"date", "repeats"}  # how many turns each had is said line by line
+    if before is None or any(before["about"].get(name) != saved["about"][name] for name in same):
+        return saved
+    lines = {line["name"]: line for line in [*before["lines"], *saved["lines"]]}
+    return {"about": saved["about"], "lines": [lines[name] for name in order if name in lines]}
+
+
 def page(saved: dict[str, Any], template: str) -> str:
     """Fill the page: what stands between its two marks is made of the figures."""
     head, rest = template.split(_BEGIN)

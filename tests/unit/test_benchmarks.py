@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +31,7 @@ def line(ours: list[float], theirs: list[float], *, bound: float = 2.0, limit: f
     return Line(row, taken, bars=1000)
 
 
-def saved(*lines: Line) -> dict[str, object]:
+def saved(*lines: Line) -> dict[str, Any]:
     about = report.circumstances({"symbols": 3, "sessions": 2, "long_sessions": 0}, 3)
     return {"about": about, "lines": [one.as_json() for one in lines]}
 
@@ -156,6 +158,16 @@ def test_the_page_is_filled_between_its_marks() -> None:
     assert page.startswith("before\n") and page.endswith("after\n") and "old" not in page
     assert "1 of 1 bounds are kept" in page and "| a toy | barhouse | 3.00 s |" in page
     assert report.page(saved(line([3.0], [2.0])), page) == page
+
+
+def test_rows_taken_anew_stand_beside_those_on_record_of_the_same_machine() -> None:
+    first, second = line([3.0], [2.0]), line([4.0], [2.0])
+    old = saved(first, replace(second, row=replace(second.row, name="other")))
+    new = report.renewed(old, saved(line([5.0], [2.0])), ["other", "toy"])
+    assert [(one["name"], one["contenders"][OURS]["value"]) for one in new["lines"]] == [("other", 4.0), ("toy", 5.0)]
+    old["about"]["versions"]["duckdb"] = "0.1"
+    assert [one["name"] for one in report.renewed(old, saved(line([5.0], [2.0])), ["other", "toy"])["lines"]] == ["toy"]
+    assert report.renewed(None, old, [])["lines"] == old["lines"]
 
 
 def test_circumstances_name_no_host() -> None:
