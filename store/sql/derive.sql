@@ -220,7 +220,7 @@ GROUP BY 1;
 CREATE OR REPLACE TEMP TABLE block_place AS
 SELECT p.number, f.number AS first_number
 FROM {place} AS p
-JOIN piece AS k ON k.calendar = p.calendar AND k.kind = $kind AND p.session_date BETWEEN k.first_date AND k.last_date
+ASOF JOIN (FROM piece WHERE kind = $kind) AS k ON k.calendar = p.calendar AND p.session_date >= k.first_date
 JOIN (SELECT calendar, session_date, min(number) AS number FROM {place} GROUP BY ALL) AS f
   ON f.calendar = k.calendar AND f.session_date = k.first_date;
 
