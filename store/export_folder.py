@@ -164,10 +164,15 @@ def prepared(folder: Path) -> Iterator[Path]:
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield folder
-    except BlockingIOError as error:
-        raise StoreError(f"another export is writing into {folder}; wait for it") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StoreError(f"another export is writing into {folder}; wait for it") from error
+        try:
+            yield folder
+        finally:
+            # A process that was started meanwhile may still share the descriptor: closing it here ends no lock then.
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
     finally:
         os.close(descriptor)
 

@@ -320,6 +320,29 @@ def test_one_export_at_a_time_writes_into_a_folder(filled: Bench, folder: Path) 
     assert filled.store.export(folder).written == 16
 
 
+@pytest.mark.skipif(os.name == "nt", reason="folders are not locked there")
+def test_an_export_is_over_although_a_process_started_meanwhile_shares_what_it_had_open(
+    filled: Bench, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared: list[int] = []
+    really_open = os.open
+
+    def open_and_share(*given: Any, **named: Any) -> int:
+        descriptor = really_open(*given, **named)
+        shared.append(os.dup(descriptor))
+        return descriptor
+
+    monkeypatch.setattr(os, "open", open_and_share)
+    with export_folder.prepared(folder):
+        monkeypatch.undo()
+    try:
+        assert shared
+        assert filled.store.export(folder).written == 16
+    finally:
+        for descriptor in shared:
+            os.close(descriptor)
+
+
 def test_many_files_and_their_progress(filled: Bench, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export_folder, "_SYNCED_ONE_BY_ONE_MAX", 3)
     monkeypatch.setattr(exporting, "_ROWS_AT_A_TIME", 7)
