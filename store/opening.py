@@ -174,6 +174,13 @@ def connect(
         raise InputError(f"settings={settings!r} cannot be used: {error}") from error
     except duckdb.Error as error:
         raise failure_of(error, place) or explained(place, str(error)) from error
+    # DuckDB opens a file of rows (.csv, .json, .parquet) as a database in memory, and what is written there is lost.
+    (kept_in,) = root.execute(
+        "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
+    ).fetchall()[0]
+    if kept_in is None and place != ":memory:":
+        root.close()
+        raise _no_store(place)
     # Global, so that every cursor has it too.
     root.execute("SET GLOBAL TimeZone = 'UTC'")
     return root
@@ -191,8 +198,8 @@ def explained(place: str, text: str) -> StoreError:
         return StoreHeldError(
             f"the store {place} is held by {holder}; wait for it or stop it, or read a published snapshot"
         )
-    if "not a valid DuckDB database file" in text:
-        return StoreVersionError(f"{place} is not a Barhouse store, nor any DuckDB file; name another file")
+    if "not a valid DuckDB database file" in text or "in-memory database in read-only mode" in text:
+        return _no_store(place)
     if "Permission denied" in text:
         return StoreError(
             f"{place} may not be written to, as a published snapshot may not; open it with read_only=True, or change "
@@ -204,6 +211,10 @@ def explained(place: str, text: str) -> StoreError:
             f"upgrade duckdb"
         )
     return StoreError(f"the store {place} cannot be opened: {text.splitlines()[0]}")
+
+
+def _no_store(place: str) -> StoreVersionError:
+    return StoreVersionError(f"{place} is not a Barhouse store, nor any DuckDB file; name another file")
 
 
 def schema_version(database: Database) -> str | None:

@@ -223,6 +223,19 @@ def test_a_file_that_is_no_database_is_refused_untouched(path: Path) -> None:
         assert path.read_bytes() == content
 
 
+@pytest.mark.parametrize("ending", ["csv", "tsv", "json", "parquet"])
+@pytest.mark.parametrize("content", [b"", b"symbol,open\n" * 1000, b'{"symbol": 1}', b"PAR1"])
+def test_a_file_of_rows_is_no_store_whatever_is_made_of_it_in_memory(
+    tmp_path: Path, ending: str, content: bytes
+) -> None:
+    path = tmp_path / f"rows.{ending}"
+    path.write_bytes(content)
+    for read_only in (False, True):
+        with pytest.raises(StoreVersionError, match="is not a Barhouse store, nor any DuckDB file"):
+            open_store(path, read_only=read_only)
+    assert path.read_bytes() == content
+
+
 def test_a_damaged_file_is_an_error_of_the_store(path: Path) -> None:
     open_store(path).close()
     whole = path.read_bytes()
