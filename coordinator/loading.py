@@ -11,6 +11,7 @@ from coordinator.accounting import account, take_stock
 from coordinator.merging import Changes, Place
 from coordinator.sources import LoadOptions, Source
 from coordinator.staging import FreePlace, Judged, Taken
+from coordinator.values import Column, literal
 from store.bar import INSTANT
 from store.batch import Batch
 from store.engine import Transaction
@@ -93,7 +94,7 @@ def request_of(interval: Interval, symbol: str | None, options: LoadOptions) -> 
 def _map_symbols(
     transaction: Transaction,
     source: Source,
-    parts: Mapping[str, reading.Column | None],
+    parts: Mapping[str, Column | None],
     interval: Interval,
     symbol: str | None,
 ) -> set[str]:
@@ -132,7 +133,7 @@ def _map_symbols(
     return {row[2] for row in mapped if row[2] is not None}
 
 
-def _refuse_several(transaction: Transaction, source: Source, column: reading.Column | None, symbol: str) -> None:
+def _refuse_several(transaction: Transaction, source: Source, column: Column | None, symbol: str) -> None:
     """A source that names several symbols is not taken as bars of one."""
     if column is None:
         return
@@ -166,7 +167,7 @@ def _append_as_read(
         batch_id=batch.batch_id,
         first_id=free.first_id,
         last_id=free.last_id,
-        first_start=reading.literal(free.first_start.isoformat()),
+        first_start=literal(free.first_start.isoformat()),
     )
     if not free.in_order and transaction.one("load.count_disorder", written=written)[0]:
         transaction.run("load.take_back", {"batch_id": batch.batch_id})

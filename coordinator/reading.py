@@ -1,4 +1,4 @@
-"""From a source's columns to the parts of a bar: which column is which, and how its texts become values.
+"""From a source to rows of bars that are parsed but not judged: which column is which part of a bar.
 
 Nothing is guessed that matters: two columns that could both be the volume, numbers that could be any epoch, or
 stamps without a time zone are errors that say which option settles them.
@@ -9,60 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from coordinator.sources import LoadOptions, Source, compression_of
+from coordinator.values import Column, count, literal, misread, number, stamp
 from store.bar import NAMES, REQUIRED
 from store.engine import Transaction
 from store.errors import SourceError
 from store.sql import statement
-
-_EPOCHS = {"epoch_s": "* 1000000", "epoch_ms": "* 1000", "epoch_us": "", "epoch_ns": "// 1000"}
-_INTEGERS = {
-    "TINYINT",
-    "SMALLINT",
-    "INTEGER",
-    "BIGINT",
-    "UTINYINT",
-    "USMALLINT",
-    "UINTEGER",
-    "UBIGINT",
-    "HUGEINT",
-}
-_FLOATS = {"FLOAT", "DOUBLE"}
-_NAIVE = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}
-#: A date, or a date and time, with nothing after it that would change its meaning (AM, the name of a zone).
-_PLAIN = r"^[0-9]+[-/][0-9]+[-/][0-9]+([ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?)?$"
-_OFFSET = r"[0-9]{1,2}:[0-9]{2}.*?( ?(?:[zZ]|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?))$"
-_OFFSET_AFTER_MINUTES = r"([ T][0-9]{1,2}:[0-9]{2})( ?(?:Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?))$"
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a source, by name and DuckDB type."""
-
-    name: str
-    type: str
-
-    @property
-    def sql(self) -> str:
-        """The column's name, quoted."""
-        return quoted(self.name)
-
-    @property
-    def is_text(self) -> bool:
-        """Whether the source holds text that has to be understood."""
-        return self.type == "VARCHAR" or self.type.startswith("ENUM")
-
-
-def quoted(name: str) -> str:
-    """An SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """An SQL text literal."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def rows_of(source: Source, transaction: Transaction, *, noting_malformed: bool = False) -> str:
@@ -288,10 +242,10 @@ def _parsed(
     wants_dates: bool,
     by_symbol: bool,
 ) -> str:
-    stamp, symbol = parts["bar_start"], parts["symbol"]
-    assert stamp is not None
-    local, instant = _stamp(stamp, source, options, wants_dates=wants_dates)
-    numbers = {part: _number(parts[part], part) for part in ("open", "high", "low", "close", "volume", "vwap")}
+    stamps, symbol = parts["bar_start"], parts["symbol"]
+    assert stamps is not None
+    local, instant = stamp(stamps, source, options, wants_dates=wants_dates)
+    numbers = {part: number(parts[part], part) for part in ("open", "high", "low", "close", "volume", "vwap")}
     if parts["volume"] is None:
         numbers["volume"] = "0.0::DOUBLE"
     return statement("load.parsed").format(
@@ -299,8 +253,8 @@ def _parsed(
         symbol=f"{symbol.sql}::VARCHAR" if by_symbol and symbol else "NULL::VARCHAR",
         local=local,
         instant=instant,
-        trade_count=_count(parts["trade_count"]),
-        misread=_misread(parts),
+        trade_count=count(parts["trade_count"]),
+        misread=misread(parts),
         rows=rows,
         **numbers,
     )
@@ -321,84 +275,3 @@ def read_errors(source: Source) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         raise SourceError(f"{source.name} cannot be read: {str(error).splitlines()[0]}") from error
-
-
-def _stamp(column: Column, source: Source, options: LoadOptions, *, wants_dates: bool) -> tuple[str, str]:
-    """Expressions for a stamp's local time (TIMESTAMP) and its instant (TIMESTAMPTZ); either may be NULL."""
-    none = "NULL::TIMESTAMP", "NULL::TIMESTAMPTZ"
-    name, form = column.sql, options.timestamp_format
-    if form in _EPOCHS:
-        if not (column.is_text or column.type in _INTEGERS | _FLOATS):
-            raise SourceError(
-                f"timestamp_format={form!r} is for numbers, but {column.name} is {column.type}; leave it out"
-            )
-        # Through trim, or DuckDB casts while it reads and calls the line malformed.
-        number = f"trim({name}::VARCHAR)" if column.is_text else name
-        micros = f"(TRY_CAST({number} AS BIGINT)::HUGEINT {_EPOCHS[form]})"
-        instant = f"CASE WHEN abs({micros}) < 253402300800000000 THEN make_timestamptz({micros}::BIGINT) END"
-        return (f"timezone('UTC', {instant})" if wants_dates else none[0]), instant
-    if column.is_text:
-        text = f"trim({name}::VARCHAR)"
-        if form is None:
-            text = f"upper({text})"
-            plain = f"regexp_matches({text}, {literal(_PLAIN)})"
-            offset = f"regexp_matches({text}, {literal(_OFFSET)})"
-            bare = f"regexp_replace({text}, ' ?([zZ]|UTC|GMT|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$', '')"
-            # DuckDB 1.5 wants seconds before an offset.
-            spelled_out = f"regexp_replace({text}, {literal(_OFFSET_AFTER_MINUTES)}, '\\1:00\\2')"
-            cast = f"coalesce(TRY_CAST({text} AS TIMESTAMPTZ), TRY_CAST({spelled_out} AS TIMESTAMPTZ))"
-            instant = f"CASE WHEN {offset} THEN {cast} END"
-            local = (
-                f"CASE WHEN {plain} THEN TRY_CAST({text} AS TIMESTAMP) "
-                f"WHEN ({instant}) IS NOT NULL THEN TRY_CAST({bare} AS TIMESTAMP) END"
-            )
-            return local, instant
-        if "%z" in form or "%Z" in form:
-            instant = f"try_strptime({text}, {literal(form)})::TIMESTAMPTZ"
-            if not wants_dates or not form.endswith("%z"):
-                return (f"timezone('UTC', {instant})" if wants_dates else none[0]), instant
-            bare = f"regexp_replace({text}, '(Z|[+-][0-9]{{2}}:?[0-9]{{2}})$', '')"
-            return f"try_strptime({bare}, {literal(form.removesuffix('%z'))})::TIMESTAMP", instant
-        return f"try_strptime({text}, {literal(form)})::TIMESTAMP", none[1]
-    if form is not None:
-        raise SourceError(
-            f"timestamp_format={form!r} is for text or numbers, but {column.name} is {column.type}; leave it out"
-        )
-    if column.type in _NAIVE:
-        return f"{name}::TIMESTAMP", none[1]
-    if column.type in ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"):
-        name = f"{name}::TIMESTAMPTZ"
-        own = options.timezone or source.zones.get(column.name, "UTC")
-        return (f"timezone({literal(own)}, {name})" if wants_dates else none[0]), name
-    if column.type in _INTEGERS | _FLOATS:
-        raise SourceError(
-            f"{column.name} holds numbers; say what they count with timestamp_format=, one of {', '.join(_EPOCHS)}"
-        )
-    raise SourceError(f"{column.name} is {column.type}, which is no time; name another column with columns=")
-
-
-def _number(column: Column | None, part: str) -> str:
-    if column is None:
-        return "NULL::DOUBLE"
-    # Adding zero turns -0.0 into 0.0: equal values have equal bits.
-    if column.is_text:
-        return f"TRY_CAST(nullif(trim({column.sql}::VARCHAR), '') AS DOUBLE) + 0.0"
-    if column.type in _INTEGERS | _FLOATS or column.type.startswith("DECIMAL"):
-        return f"{column.sql}::DOUBLE + 0.0"
-    raise SourceError(f"{column.name} is {column.type}, but {part} takes numbers; name another column with columns=")
-
-
-def _count(column: Column | None) -> str:
-    if column is None:
-        return "NULL::BIGINT"
-    return f"TRY_CAST({_number(column, 'trade_count')} AS BIGINT)"
-
-
-def _misread(parts: Mapping[str, Column | None]) -> str:
-    """The first part whose text is there but no number."""
-    cases = []
-    for part, column in parts.items():
-        if column is not None and column.is_text and part not in ("bar_start", "symbol"):
-            text = f"trim({column.sql}::VARCHAR)"
-            cases.append(f"WHEN {text} <> '' AND TRY_CAST({text} AS DOUBLE) IS NULL THEN {literal(part)}")
-    return f"CASE {' '.join(cases)} END" if cases else "NULL::VARCHAR"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from coordinator import reading
 from coordinator.sources import LoadOptions, Source
+from coordinator.values import literal
 from store import kept_calendar
 from store.bar import TRADE_COUNT_LIMIT, TURNOVER_LIMIT, TURNOVER_LIMIT_SESSIONS, VOLUME_LIMIT
 from store.engine import Transaction
@@ -134,7 +134,7 @@ def judge(
         symbol_match=_symbol_match(by_symbol=by_symbol),
         placed=placed,
         sound=statement("load.sound").format(**limits),
-        misplaced_reason=reading.literal(misplaced_reason),
+        misplaced_reason=literal(misplaced_reason),
         **limits,
     )
     return Judged(text, row_count, may_be_appended=interval.intraday and not naive and row_count >= _MANY_ROWS)
