@@ -28,6 +28,9 @@ Progress = Callable[[int, int], None]
 
 _ROWS_AT_A_TIME = 122_880
 
+#: Bytes that file systems allow a name.
+_NAME_MAX = 255
+
 
 @dataclass(frozen=True, slots=True)
 class _Partition:
@@ -69,6 +72,7 @@ def export(
     there = {one.place for one in held}
     given_up = {place for place in known.keys() - there if _is_given_up(place, kept_from)}
     changed = [one for one in held if not _is_as_held(folder, one, known.get(one.place), selection)]
+    _refuse_long(changed)
     gone = (before.partitions.keys() | set(before.unfinished)) - there - given_up
     clean = {place: one for place, one in known.items() if place in given_up}
     clean |= {one.place: known[one.place] for one in held if one.place in known and one not in changed}
@@ -113,6 +117,16 @@ def _refuse_other(transaction: Transaction, folder: Path, before: Manifest, sele
                 f"{folder} holds an export of another store, or of what this one was before it was restored: batch "
                 f"{before.batch_id} of {before.committed_at} is not in there; export into another folder, or write "
                 f"this one anew with anew=True"
+            )
+
+
+def _refuse_long(changed: list[_Partition]) -> None:
+    for one in changed:
+        name, _, _ = one.place.partition("/")
+        if len(name) > _NAME_MAX:
+            raise InputError(
+                f"the symbol {one.symbol!r} would be in a folder whose name has {len(name)} bytes, and {_NAME_MAX} are "
+                f"allowed; nothing was exported: say symbols= without it"
             )
 
 

@@ -313,6 +313,18 @@ def test_an_export_cut_short_is_finished_by_the_next(
     assert filled.store.export(folder).written == 0
 
 
+def test_a_symbol_that_no_folder_can_be_named_by_is_refused_before_anything_is_written(
+    filled: Bench, folder: Path
+) -> None:
+    name = "日" * 30
+    filled.coordinator.register(name, intervals=["1m"], calendar="XNYS", base="1m")
+    filled.load_lines(*lines(minutes("2024-11-26 10:00", "2024-11-26 10:05")), symbol=name, **NEW_YORK)
+    with pytest.raises(InputError, match="has 277 bytes, and 255 are allowed"):
+        filled.store.export(folder)
+    assert not list(folder.iterdir())
+    assert filled.store.export(folder, symbols=["SPY", "QQQ"]).written == 16
+
+
 @pytest.mark.skipif(os.name == "nt", reason="folders are not locked there")
 def test_one_export_at_a_time_writes_into_a_folder(filled: Bench, folder: Path) -> None:
     with export_folder.prepared(folder), pytest.raises(StoreError, match="another export is writing into"):
