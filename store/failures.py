@@ -10,6 +10,7 @@ import duckdb
 from store.errors import StoreBrokenError, StoreError, StoreFullError, StoreMemoryError
 
 _NO_ROOM = ("No space left on device", "Disk quota exceeded", "File too large")
+_NOT_ALLOWED = ("Permission denied", "Read-only file system")
 _NO_ROOM_CODES = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -53,6 +54,11 @@ def _failure(error: duckdb.Error, place: str) -> StoreError | None:
         return StoreFullError(
             f"there is no room left on the disk of {place} or of its temporary files: {_first_line(text)}; make room, "
             f"then {again}: what was being written is there whole or not at all"
+        )
+    if any(said in text for said in _NOT_ALLOWED) and ".wal" in text:
+        return StoreError(
+            f"the folder of {place} may not be written to, and a write needs a file there ({_first_line(text)}); "
+            f"nothing was written. Change who may use it, or copy the store elsewhere"
         )
     if isinstance(error, duckdb.OutOfMemoryException):
         return StoreMemoryError(

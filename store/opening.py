@@ -22,6 +22,8 @@ from store.sql import statement
 #: not have to import Alembic.
 SCHEMA_VERSION = "0002"
 
+#: What DuckDB says of a file that is another's: it takes rows and SQLite's files for a database of theirs.
+_NO_DUCKDB = ("not a valid DuckDB database file", "in-memory database in read-only mode", "sqlite_scanner")
 _HOLDER = re.compile(r"\(PID (\d+)\)")
 
 # The stores open in this process. Closing any descriptor of a file ends this process's lock on it, whichever
@@ -198,7 +200,7 @@ def explained(place: str, text: str) -> StoreError:
         return StoreHeldError(
             f"the store {place} is held by {holder}; wait for it or stop it, or read a published snapshot"
         )
-    if "not a valid DuckDB database file" in text or "in-memory database in read-only mode" in text:
+    if any(said in text for said in _NO_DUCKDB):
         return _no_store(place)
     if "Permission denied" in text:
         return StoreError(

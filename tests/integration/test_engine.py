@@ -31,6 +31,7 @@ from store.errors import (
     StoreHeldError,
     StoreVersionError,
 )
+from store.failures import failure_of
 from store.opening import explained, open_database
 from store.snapshot import copy_file
 
@@ -242,6 +243,18 @@ def test_a_damaged_file_is_an_error_of_the_store(path: Path) -> None:
     path.write_bytes(whole[:4096] + bytes(byte ^ 0x55 for byte in whole[4096:12288]) + whole[12288:])
     with pytest.raises(StoreError, match=r"cannot be opened: .*Corrupt database file"):
         open_store(path)
+
+
+def test_a_folder_that_may_not_be_written_to_says_so() -> None:
+    text = 'TransactionContext Error: Failed to commit: Cannot open file "/a/bars.duckdb.wal": Permission denied'
+    error = failure_of(duckdb.TransactionException(text), "/a/bars.duckdb")
+    assert isinstance(error, StoreError) and "the folder of /a/bars.duckdb may not be written to" in str(error)
+
+
+def test_a_file_of_sqlite_is_no_store() -> None:
+    text = 'IO Error: Failed to download extension "sqlite_scanner" at URL "http://host/sqlite_scanner.gz"'
+    error = explained("lite.db", text)
+    assert isinstance(error, StoreVersionError) and "not a Barhouse store, nor any DuckDB file" in str(error)
 
 
 def test_a_file_of_a_newer_duckdb_says_so() -> None:
