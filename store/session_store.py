@@ -204,6 +204,8 @@ class SessionStore(StoreFile):
         """The view ``gaps``, by symbol and interval, oldest first; of sessions ``start <= session_date < end``."""
         if symbol is not None:
             self._registered([symbol])
+        if interval is not None:
+            self._had([str(Interval.parse(interval))], None if symbol is None else [symbol])
         return self.sql(
             statement("registration.gaps_view"),
             {
@@ -250,11 +252,7 @@ class SessionStore(StoreFile):
         """
         names = self._registered(symbols)
         texts = None if intervals is None else [str(Interval.parse(one)) for one in intervals]
-        known = {row["interval"] for row in self.interval_rows(names)}
-        for text in texts or ():
-            if text not in known:
-                listed = ", ".join(sorted(known, key=Interval.parse)) or "none"
-                raise InputError(f"no symbol to be verified has interval {text!r}; there are {listed}")
+        self._had(texts or (), names)
         with self._database.reading() as transaction:
             return verification.verify(transaction, names, texts, start, end, progress)
 
@@ -350,6 +348,13 @@ class SessionStore(StoreFile):
                 f"bars of {symbol} {interval} before {before} were purged at {at}, and what was known of them at "
                 f"as_of={as_of.isoformat()!r} is gone; give start={before!r} or a later one"
             )
+
+    def _had(self, intervals: Sequence[str], symbols: Sequence[str] | None) -> None:
+        known = {row["interval"] for row in self.interval_rows(symbols)}
+        for text in intervals:
+            if text not in known:
+                listed = ", ".join(sorted(known, key=Interval.parse)) or "none"
+                raise InputError(f"no symbol asked for has interval {text!r}; there are {listed}")
 
     def _known(self, symbol: str, interval: str) -> None:
         intervals = [row["interval"] for row in self.interval_rows([symbol])]

@@ -45,6 +45,11 @@ def check(form: str, output: Path | None) -> None:
     """Refuse what :func:`write` would refuse for its options, before any work is done."""
     if form in _BINARY and output is None and sys.stdout.isatty():
         raise click.UsageError(f"--format {form} is not for a terminal; pipe it on, or write a file with --output")
+    suffix = "" if output is None else output.suffix.lower().removeprefix(".")
+    if suffix in FORMATS and suffix != form:
+        raise click.UsageError(
+            f"--output {output} would hold the format {form}; say --format {suffix}, or name another"
+        )
 
 
 @contextmanager

@@ -456,6 +456,7 @@ def test_input_that_cannot_be_used(line: Line) -> None:
         (("load", "nowhere.csv", "--symbol", "SPY", "-i", "1m"), "there is no file nowhere.csv"),
         (("load", BTC, "--symbol", "SPY", "-i", "1m", "--skip-rows", "1"), "say which with --volume-column"),
         (("process", "--now", "soon"), "--now soon is not a date or time"),
+        (("gaps", "SPY", "-i", "7m"), "no symbol asked for has interval '7m'; there are 1m"),
         (("sql", "SELEC 1"), "syntax error"),
         (("sql", "CREATE TABLE t (a INT)"), "CREATE"),
     ]:
@@ -472,6 +473,7 @@ def test_a_command_line_that_is_wrong(line: Line) -> None:
         (("load", "x.csv", "-i", "1m", "--column", "Date"), "'Date' is not PART=NAME"),
         (("sql", "SELECT 1", "--format", "xml"), "'xml' is not one of"),
         (("sql", "SELECT 1", "--output", line.store.parent / "no" / "x"), "cannot be written"),
+        (("sql", "SELECT 1", "--output", line.store.parent / "x.parquet"), "format table; say --format parquet"),
         (("delete", "SPY", "-i", "1m", "--yes"), "say --from, --to or both; to delete everything"),
         (("remove", "SPY"), "nobody can be asked here; say --yes to go on"),
         (("delete", "SPY", "-i", "1m", "--from", "2020-01-01"), "say --yes"),
