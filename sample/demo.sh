@@ -13,7 +13,7 @@ barhouse run sample/demo.toml
 # What there is now, and SPY's days.
 barhouse status
 
-barhouse sql "SELECT * FROM bars WHERE symbol = 'SPY' AND interval = '1d'"
+barhouse sql "SELECT session_date, open, high, low, close, volume, complete FROM bars WHERE symbol = 'SPY' AND interval = '1d'"
 
 # All of it is in the file demo.duckdb. Ask on:
 #     .venv/bin/barhouse --store demo.duckdb sql "FROM gaps"

@@ -58,7 +58,10 @@ def backup(settings: Settings, /, target: Path, *, keep: int, no_check: bool, fo
 @report_option
 @click.pass_obj
 def restore(settings: Settings, /, backup_file: Path, *, force: bool, form: str) -> None:
-    """Put a backup in the place of the store, verified; the store that was there is kept beside it."""
+    """Put a backup in the place of the store, which is kept beside it.
+
+    The backup is verified first.
+    """
     from store import restore as restored
 
     report = restored(backup_file, settings.store, force=force)
@@ -95,7 +98,7 @@ def export(
     anew: bool,
     form: str,
 ) -> None:
-    """Write bars to files, one for each symbol, interval and month; later only what changed.
+    """Write bars to files, by symbol, interval and month; later only what changed.
 
     The folder is laid out as DuckDB, pandas and others read it at once: symbol=SPY/interval=1d/month=2020-12.
     """

@@ -84,7 +84,7 @@ def check(ctx: click.Context, job: Path, *, form: str) -> None:
 @data_options
 @click.pass_obj
 def sessions(settings: Settings, run_id: int | None, form: str, output: Path | None) -> None:
-    """Show the runs of coordinators: backtests, live sessions and nightly jobs, the newest first.
+    """Show runs: backtests, live sessions and nightly jobs, the newest first.
 
     A run whose process is gone is crashed. The next run of the same job goes on with it, unless it is closed.
     """

@@ -52,7 +52,8 @@ def sql(settings: Settings, query: str, form: str, output: Path | None) -> None:
     """Ask with SQL; "-" takes the query from stdin.
 
     \b
-    Views: bars, bars_live, intervals, coverage, gaps, batches, revisions, rejected;
+    Views: bars, bars_live, intervals, coverage, gaps, batches, revisions, rejected,
+    runs, health, retention, history;
     and bars_as_of(instant): bars as the store knew them at that moment.
     """
     formats.check(form, output)

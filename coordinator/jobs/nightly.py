@@ -257,7 +257,7 @@ def _check(transaction: Transaction, job: _Job, group: list[Waiting], report: Lo
     most = config.value("max_outside_pct")
     if taken and most < 100 and 100 * report.outside / taken > most / len(group):
         raise SourceError(
-            f"{report.source}: {report.outside} of {taken} bars lie outside the sessions of their calendar, as when "
+            f"{report.outside} of {taken} bars lie outside the sessions of their calendar, as when "
             f"the time zone is wrong; check timezone and label, or say max_outside_pct = 100 if they are meant to"
         )
     _check_dates(transaction, group)
