@@ -182,7 +182,7 @@ def _missing(missing: list[str], columns: Mapping[str, Column], source: Source) 
     if "volume" in missing:
         hints.append('where there is none, columns={"volume": None} takes it as 0')
     if source.format == "csv" and len(missing) > 1:
-        hints.append("if lines stand before the header, say skip_rows=N")
+        hints.append("if lines stand before the header, say skip_rows=N, and if no line names the columns, header=")
     return f"{text}; {'; '.join(hints)}"
 
 
