@@ -77,6 +77,8 @@ async def _follow(session: LiveSession) -> LiveStatus:
 
 
 def _said(status: LiveStatus) -> str:
+    if status.run_id is None:
+        return f"stopped before {status.feed} answered; nothing was begun"
     through = "" if status.cursor is None else f", through {status.cursor:%Y-%m-%d %H:%M:%S}Z"
     refused = f", {status.refused_count:,} refused" if status.refused_count else ""
     return (

@@ -112,7 +112,11 @@ class LiveSession:
         """
         error: BaseException | None = None
         try:
-            self._offer = await self._persistently(self._feed.offer)
+            offer = await self._first_offer()
+            if offer is None:
+                self._status.state = "stopped"
+                return self.status()
+            self._offer = offer
             await self._do(self._register, self._wanted)
             config = {"feed": self._feed.name, "symbols": len(self._wanted), "intervals": self._intervals}
             begun = await self._do(self._writer.begin, self._name, config)
@@ -183,6 +187,18 @@ class LiveSession:
     async def publish(self, target: str | Path) -> CopyReport:
         """Write a snapshot for other processes between two transactions; see ``SessionStore.publish``."""
         return await self._do(lambda: self._store.publish(target, keep=self._options.publish_keep))
+
+    async def _first_offer(self) -> Offer | None:
+        """What the feed offers, as soon as it answers; None when the session is stopped before that."""
+        asked = asyncio.ensure_future(self._persistently(self._feed.offer))
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait((asked, stopping), return_when=asyncio.FIRST_COMPLETED)
+            return asked.result() if asked.done() else None
+        finally:
+            asked.cancel()
+            stopping.cancel()
+            await asyncio.gather(asked, stopping, return_exceptions=True)
 
     async def _work(self) -> None:
         async with asyncio.TaskGroup() as group:

@@ -122,6 +122,18 @@ def test_it_connects_again_when_the_feed_breaks_off(world: World) -> None:
     assert (status.broken_count, status.last_error) == (2, "still cut")
 
 
+def test_it_can_be_stopped_while_the_feed_does_not_answer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def silent() -> Any:
+        raise FeedError("nobody is there")
+
+    feed = Scripted([bar(0)])
+    monkeypatch.setattr(feed, "offer", silent)
+    session = world.session(feed)
+    status = run(session, lambda: until(lambda: session.status().broken_count))
+    assert (status.state, status.run_id, status.last_error) == ("stopped", None, "nobody is there")
+    assert world.ask("FROM runs") == []
+
+
 def test_a_failure_of_the_store_ends_the_run_and_acknowledges_nothing(world: World) -> None:
     feed = Scripted([bar(0)])
     session = world.session(feed)
