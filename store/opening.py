@@ -202,6 +202,11 @@ def explained(place: str, text: str) -> StoreError:
         )
     if any(said in text for said in _NO_DUCKDB):
         return _no_store(place)
+    if "Permission denied" in text and not Path(place).exists():
+        return StoreError(
+            f"{place} cannot be made: the folder may not be written to; name a file elsewhere, or change who may write "
+            f"there"
+        )
     if "Permission denied" in text:
         return StoreError(
             f"{place} may not be written to, as a published snapshot may not; open it with read_only=True, or change "

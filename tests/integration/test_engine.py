@@ -727,6 +727,13 @@ def test_a_copy_is_whole_and_costs_no_lock(database: Database, path: Path) -> No
     assert runs(database) == [0, 1, 2, 3]
 
 
+def test_a_file_that_cannot_be_made_is_told_from_one_that_may_not_be_written_to(path: Path) -> None:
+    text = f'IO Error: Cannot open file "{path}": Permission denied'
+    assert "cannot be made: the folder may not be written to" in str(explained(str(path), text))
+    path.touch()
+    assert "may not be written to, as a published snapshot may not" in str(explained(str(path), text))
+
+
 def test_a_copy_keeps_who_may_read_it(database: Database, path: Path) -> None:
     path.chmod(0o600)
     copy_file(database, path.with_name("copy.duckdb"))
