@@ -15,7 +15,7 @@ from coordinator.values import Column, literal
 from store.bar import INSTANT
 from store.batch import Batch
 from store.engine import Transaction
-from store.errors import InputError, RejectedBarsError, SourceError
+from store.errors import OptionsError, RejectedBarsError
 from store.interval import Interval
 from store.models import LoadReport, Reject, canonical_symbol
 from store.session_store import unknown_symbol
@@ -102,7 +102,7 @@ def _map_symbols(
     if symbol is None:
         column = parts["symbol"]
         if column is None:
-            raise SourceError(
+            raise OptionsError(
                 f"{source.name} has no column that names the symbol; say which symbol it holds with symbol=, "
                 f'or which column names it with columns={{"symbol": "NAME"}}'
             )
@@ -141,7 +141,7 @@ def _refuse_several(transaction: Transaction, source: Source, column: Column | N
     named = transaction.run("load.symbols_given", symbol=column.sql, rows=rows)
     if len(named) > 1:
         listed = ", ".join(sorted(str(name) for (name,) in named[:3]))
-        raise SourceError(
+        raise OptionsError(
             f"{source.name} names {len(named)} symbols in its column {column.name} ({listed}, ...), not only {symbol}; "
             f'leave out symbol= to load each, or say columns={{"symbol": None}} if the column means something else'
         )
@@ -153,7 +153,7 @@ def _refuse_symbol(transaction: Transaction, name: str, refusal: str | None, int
     known = {row[0] for row in transaction.run("registration.active_symbols")}
     if name not in known:
         raise unknown_symbol(name, known)
-    raise InputError(f"{refusal}; a symbol has one base interval, the others are derived from it")
+    raise OptionsError(f"{refusal}; a symbol has one base interval, the others are derived from it")
 
 
 def _append_as_read(

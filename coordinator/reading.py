@@ -15,7 +15,7 @@ from coordinator.sources import LoadOptions, Source, compression_of
 from coordinator.values import Column, count, literal, misread, number, stamp
 from store.bar import NAMES, REQUIRED
 from store.engine import Transaction
-from store.errors import SourceError
+from store.errors import OptionsError, SourceError
 from store.sql import statement
 
 
@@ -121,13 +121,13 @@ def map_columns(columns: Mapping[str, Column], source: Source, options: LoadOpti
         if len(candidates) > 1:
             listed = ", ".join(column.name for column in candidates)
             option = "volume_column=" if part == "volume" else f'columns={{"{part}": ...}}'
-            raise SourceError(
+            raise OptionsError(
                 f"{source.name} has several columns that could be {part}: {listed}; say which with {option}"
             )
         found[part] = candidates[0] if candidates else None
     missing = [part for part in REQUIRED if found[part] is None and part not in chosen]
     if missing:
-        raise SourceError(_missing(missing, columns, source))
+        raise OptionsError(_missing(missing, columns, source))
     return found
 
 
@@ -143,7 +143,7 @@ def narrowed(source: Source, parts: Mapping[str, Column | None], options: LoadOp
         return source
     column = parts["symbol"]
     if column is None:
-        raise SourceError(
+        raise OptionsError(
             f"{source.name} has no column that names the symbol, so symbols= cannot choose among its rows"
         )
     patterns = [text.strip().upper() for text in options.symbols]
@@ -162,17 +162,17 @@ def is_pattern(text: str) -> bool:
 def _part(given: str) -> str:
     part = next((part for part, names in NAMES.items() if given.casefold() in names), None)
     if part is None:
-        raise SourceError(f"columns names {given!r}, which is no part of a bar; allowed are {', '.join(NAMES)}")
+        raise OptionsError(f"columns names {given!r}, which is no part of a bar; allowed are {', '.join(NAMES)}")
     return part
 
 
 def _named(name: str | None, part: str, columns: Mapping[str, Column], source: Source) -> Column | None:
     if name is None:
         if part in REQUIRED and part != "volume":
-            raise SourceError(f"columns says there is no {part}, but every bar needs one")
+            raise OptionsError(f"columns says there is no {part}, but every bar needs one")
         return None
     if name not in columns:
-        raise SourceError(f"{source.name} has no column {name!r} for {part}; it has {', '.join(columns)}")
+        raise OptionsError(f"{source.name} has no column {name!r} for {part}; it has {', '.join(columns)}")
     return columns[name]
 
 

@@ -10,7 +10,7 @@ from coordinator.values import literal
 from store import kept_calendar
 from store.bar import TRADE_COUNT_LIMIT, TURNOVER_LIMIT, TURNOVER_LIMIT_SESSIONS, VOLUME_LIMIT
 from store.engine import Transaction
-from store.errors import CalendarError, SourceError
+from store.errors import CalendarError, OptionsError
 from store.interval import Interval
 from store.sql import statement
 from store.zone import zone_pieces
@@ -92,7 +92,7 @@ def judge(
     row_count, first, last, naive, naive_times = transaction.one("load.bounds", raw=raw)
     needs_zone = naive if interval.intraday else naive_times
     if needs_zone and options.timezone is None:
-        raise SourceError(
+        raise OptionsError(
             f"{source.name} has {needs_zone} stamps without a time zone; say which one they are in with timezone=, "
             f"such as timezone='UTC' or timezone='America/New_York'"
         )

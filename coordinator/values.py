@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from coordinator.sources import LoadOptions, Source
-from store.errors import SourceError
+from store.errors import OptionsError
 
 _EPOCHS = {"epoch_s": "* 1000000", "epoch_ms": "* 1000", "epoch_us": "", "epoch_ns": "// 1000"}
 _INTEGERS = {
@@ -62,7 +62,7 @@ def stamp(column: Column, source: Source, options: LoadOptions, *, wants_dates: 
     name, form = column.sql, options.timestamp_format
     if form in _EPOCHS:
         if not (column.is_text or column.type in _INTEGERS | _FLOATS):
-            raise SourceError(
+            raise OptionsError(
                 f"timestamp_format={form!r} is for numbers, but {column.name} is {column.type}; leave it out"
             )
         # Through trim, or DuckDB casts while it reads and calls the line malformed.
@@ -94,7 +94,7 @@ def stamp(column: Column, source: Source, options: LoadOptions, *, wants_dates: 
             return f"try_strptime({bare}, {literal(form.removesuffix('%z'))})::TIMESTAMP", instant
         return f"try_strptime({text}, {literal(form)})::TIMESTAMP", none[1]
     if form is not None:
-        raise SourceError(
+        raise OptionsError(
             f"timestamp_format={form!r} is for text or numbers, but {column.name} is {column.type}; leave it out"
         )
     if column.type in _NAIVE:
@@ -104,10 +104,10 @@ def stamp(column: Column, source: Source, options: LoadOptions, *, wants_dates: 
         own = options.timezone or source.zones.get(column.name, "UTC")
         return (f"timezone({literal(own)}, {name})" if wants_dates else none[0]), name
     if column.type in _INTEGERS | _FLOATS:
-        raise SourceError(
+        raise OptionsError(
             f"{column.name} holds numbers; say what they count with timestamp_format=, one of {', '.join(_EPOCHS)}"
         )
-    raise SourceError(f"{column.name} is {column.type}, which is no time; name another column with columns=")
+    raise OptionsError(f"{column.name} is {column.type}, which is no time; name another column with columns=")
 
 
 def number(column: Column | None, part: str) -> str:
@@ -119,7 +119,7 @@ def number(column: Column | None, part: str) -> str:
         return f"TRY_CAST(nullif(trim({column.sql}::VARCHAR), '') AS DOUBLE) + 0.0"
     if column.type in _INTEGERS | _FLOATS or column.type.startswith("DECIMAL"):
         return f"{column.sql}::DOUBLE + 0.0"
-    raise SourceError(f"{column.name} is {column.type}, but {part} takes numbers; name another column with columns=")
+    raise OptionsError(f"{column.name} is {column.type}, but {part} takes numbers; name another column with columns=")
 
 
 def count(column: Column | None) -> str:

@@ -11,6 +11,7 @@
     │   ├── StreamError           no available interval tiles what was requested
     │   ├── ConfigError           a job file that cannot be used
     │   ├── SourceError           a file or frame that cannot be read as bars
+    │   │   └── OptionsError      ... with these options; others may do
     │   └── RejectedBarsError     every row was rejected, or ``strict`` met a bad one
     ├── FeedError                 a live feed cannot be reached, or broke off
     ├── JobError                  a job is done, but not all of it; its report says what
@@ -64,6 +65,10 @@ class ConfigError(InputError):
 
 class SourceError(InputError):
     """The file or frame cannot be read as bars."""
+
+
+class OptionsError(SourceError):
+    """The file or frame cannot be read as bars with the options given; with others it may be."""
 
 
 class RejectedBarsError(InputError):

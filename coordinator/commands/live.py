@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from coordinator.commands import reports
-from coordinator.commands.shared import Settings, command, opened, report_option, split
+from coordinator.commands.errors import ExitCode, in_options
+from coordinator.commands.shared import command, opened, report_option, split
 
 if TYPE_CHECKING:
     from coordinator.live.session import LiveSession
@@ -45,14 +46,15 @@ if TYPE_CHECKING:
 @click.option("--name", help="Of the run; one that ended early goes on.  [default: live]")
 @click.option("--once", is_flag=True, help="Stop when a folder has no file left.")
 @report_option
-@click.pass_obj
-def live(settings: Settings, /, job: Path | None, *, form: str, **options: Any) -> None:
+@click.pass_context
+def live(ctx: click.Context, /, job: Path | None, *, form: str, **options: Any) -> None:
     """Follow a feed: load what it delivers, derive what closes.
 
     \b
     What is said comes from the table [live] of a job file, from the options, or both: the
     options count. Stopped with Ctrl-C or SIGTERM it writes what it has; started again it
-    goes on there, and nothing is lost or taken twice.
+    goes on there, and nothing is lost or taken twice. Rows and files that cannot be taken are
+    kept in the view rejected, and with --once the exit code says so.
     """
     from coordinator.live.config import LiveConfig
 
@@ -60,9 +62,11 @@ def live(settings: Settings, /, job: Path | None, *, form: str, **options: Any) 
     if job is None and "feed" not in given:
         raise click.UsageError("say --feed, or name a job file with a table [live]")
     config = LiveConfig.read(job, **given) if job is not None else LiveConfig.of("the command line", given)
-    with opened(settings) as store:
+    with opened(ctx.obj) as store:
         status = asyncio.run(_follow(config.session(store)))
     reports.put(status, _said(status), form)
+    if config.once and (status.refused_count or status.refused_file_count):
+        ctx.exit(ExitCode.REJECTS)
 
 
 async def _follow(session: LiveSession) -> LiveStatus:
@@ -81,11 +85,33 @@ def _said(status: LiveStatus) -> str:
         return f"stopped before {status.feed} answered; nothing was begun"
     through = "" if status.cursor is None else f", through {status.cursor:%Y-%m-%d %H:%M:%S}Z"
     refused = f", {status.refused_count:,} refused" if status.refused_count else ""
-    return (
+    head = (
         f"run {status.run_id} of {status.feed} is {status.state}{through}: {status.row_count:,} rows, "
         f"{status.inserted_count:,} bars new, {status.revised_count:,} revised{refused}; "
         f"{status.closed_count:,} derived bars"
     )
+    return "\n".join([head, *_refused_files(status)])
+
+
+def _refused_files(status: LiveStatus) -> list[str]:
+    """Say which files were refused, and where they are now."""
+    from coordinator.sources.folder_feed import FAILED
+
+    if not status.refused_files:
+        return []
+    said = [_refused_file(Path(one.path), in_options(one.reason)) for one in status.refused_files]
+    place = Path(status.refused_files[0].path).parent / FAILED
+    if status.refused_file_count == 1:
+        return [f"1 file refused: {said[0]}; it lies in {place}"]
+    lines = [f"{status.refused_file_count:,} files refused; they lie in {place}"]
+    lines += [f"  {one}" for one in said]
+    more = status.refused_file_count - len(said)
+    return [*lines, f"  and {more:,} more"] if more else lines
+
+
+def _refused_file(path: Path, reason: str) -> str:
+    shorter = reason.replace(str(path), path.name)
+    return shorter if shorter.startswith(path.name) else f"{path.name}: {shorter}"
 
 
 COMMANDS = (live,)

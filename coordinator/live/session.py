@@ -18,7 +18,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 from coordinator.live.backlog import Backlog
 from coordinator.live.healing import Healer
 from coordinator.live.options import LiveOptions
-from coordinator.live.status import LiveStatus
+from coordinator.live.status import LiveStatus, RefusedFile
 from coordinator.live.writer import LiveWriter
 from coordinator.session_coordinator import SessionCoordinator
 from coordinator.sources.feed import Feed, History, Offer, Position
@@ -109,6 +109,8 @@ class LiveSession:
             When symbols cannot be registered with what the feed offers.
         RunActiveError
             When another run that writes is going on in this store.
+        OptionsError
+            When the first file cannot be read with the options given; it stays where it is.
         """
         error: BaseException | None = None
         try:
@@ -142,6 +144,9 @@ class LiveSession:
     def status(self) -> LiveStatus:
         """Where the session is, as it was last committed."""
         self._status.set_counts(self._writer.counts)
+        self._status.refused_files = tuple(
+            RefusedFile(path=path, reason=reason) for path, reason in self._writer.refused_files
+        )
         self._status.symbol_count = len(self._writer.symbols)
         self._status.backlog_rows = self._backlog.row_count
         self._status.cursor = self._writer.cursor

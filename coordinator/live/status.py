@@ -12,6 +12,13 @@ from pydantic import BaseModel
 from coordinator.live.writer import Counts
 
 
+class RefusedFile(BaseModel):
+    """A file that a feed delivered and of which nothing could be taken; ``path`` as it was delivered."""
+
+    path: str
+    reason: str
+
+
 class LiveStatus(BaseModel):
     """Where a live session is.
 
@@ -29,6 +36,8 @@ class LiveStatus(BaseModel):
         Rows delivered and not written yet.
     row_count, ignored_count, refused_count
         Rows delivered; of them those of symbols that are not the session's, and those that could not be taken.
+    refused_file_count, refused_files
+        Files of which nothing could be taken; the first of them, each with the reason.
     inserted_count, revised_count, deleted_count, closed_count, healed_count
         Base bars new, changed and gone; derived bars new; base bars that a history gave.
     broken_count
@@ -48,6 +57,8 @@ class LiveStatus(BaseModel):
     row_count: int = 0
     ignored_count: int = 0
     refused_count: int = 0
+    refused_file_count: int = 0
+    refused_files: tuple[RefusedFile, ...] = ()
     inserted_count: int = 0
     revised_count: int = 0
     deleted_count: int = 0

@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from coordinator import loading
 from coordinator.data_processor import DataProcessor
 from coordinator.live import trades
 from coordinator.live.backlog import Taken
@@ -23,11 +24,12 @@ from coordinator.live.options import LiveOptions
 from coordinator.live.refusing import refuse
 from coordinator.session_coordinator import SessionCoordinator
 from coordinator.sources.events import BarEvent, Refused, bar_tables, trade_table
-from coordinator.sources.feed import Position
+from coordinator.sources.feed import FileToLoad, Position
 from store import SessionStore, run
 from store.bar import TURNOVER_LIMIT
 from store.engine import Transaction
-from store.errors import CalendarError, InputError
+from store.errors import CalendarError, InputError, OptionsError
+from store.interval import Interval
 from store.models import LoadReport
 from store.run import End
 
@@ -36,6 +38,7 @@ log = logging.getLogger("barhouse.live")
 #: As the instant that counts as now, it closes nothing by the clock.
 NO_CLOCK = datetime(1970, 1, 2, tzinfo=UTC)
 _SHOWN_CHARACTERS = 300
+_SHOWN_FILES = 20
 
 
 @dataclass(slots=True)
@@ -45,6 +48,7 @@ class Counts:
     row_count: int = 0
     ignored_count: int = 0
     refused_count: int = 0
+    refused_file_count: int = 0
     inserted_count: int = 0
     revised_count: int = 0
     deleted_count: int = 0
@@ -71,6 +75,7 @@ class LiveWriter:
         self.symbols: set[str] = set()
         self.cursor: datetime | None = None
         self.counts = Counts()
+        self.refused_files: list[tuple[str, str]] = []
 
     def begin(self, name: str, config: Mapping[str, Any]) -> run.Run:
         """Take up the last live run of that name where it stopped, or begin one."""
@@ -104,11 +109,20 @@ class LiveWriter:
         """Write what was taken; returns why its file could not be read, if so.
 
         What the store cannot take is refused, and kept in the view ``rejected``: it must not come again and again.
+
+        Raises
+        ------
+        OptionsError
+            For a file that cannot be read with its options, unless another one was: then the file is to blame.
         """
         try:
             with self._one_transaction() as transaction:
                 self._write(transaction, taken)
         except InputError as error:
+            if taken.file is not None and isinstance(error, OptionsError) and not self._has_read_like(taken.file):
+                raise OptionsError(
+                    f"{error}; as no file has been read with these options yet, the session ends and the file stays"
+                ) from error
             if taken.row_count <= 1 or (self._is_of_one_kind(taken) and not isinstance(error, CalendarError)):
                 self._refuse_all(taken, error)
                 return str(error)
@@ -261,6 +275,13 @@ class LiveWriter:
         }
         run.advance(transaction, self._run_id, self.cursor, position)
 
+    def _has_read_like(self, file: FileToLoad) -> bool:
+        """Whether some file was read before in the way this one was to be."""
+        request = loading.request_of(Interval.parse(file.interval), file.symbol, file.options)
+        with self._store.transaction() as transaction:
+            (has_read,) = transaction.one("live.has_read_like", {"request": request})
+        return bool(has_read)
+
     def _is_of_one_kind(self, taken: Taken) -> bool:
         """Whether all rows are bars of one interval, so that an error is about each of them."""
         kinds = {one.interval if isinstance(one, BarEvent) else "" for one in taken.events} | set(taken.bars or {})
@@ -273,14 +294,20 @@ class LiveWriter:
         for tables in (taken.bars or {}).values():
             given += [json.dumps(row, default=str) for table in tables for row in table.to_pylist()]
         refused = [*taken.refused, *(Refused(one, reason) for one in given)]
-        log.warning("%d rows of %s are refused: %s", len(refused), self._feed_name, reason)
+        what = f"{len(refused)} rows of {self._feed_name} are" if taken.file is None else f"{taken.file.path} is"
+        log.warning("%s refused: %s", what, reason)
         with self._one_transaction() as transaction:
             refuse(transaction, self._feed_name, refused)
             if taken.position is not None:
                 self._position = taken.position
             self._advance(transaction)
-            self.counts.row_count += len(refused)
-            self.counts.refused_count += len(refused)
+            if taken.file is None:
+                self.counts.row_count += len(refused)
+                self.counts.refused_count += len(refused)
+                return
+            self.counts.refused_file_count += 1
+        if len(self.refused_files) < _SHOWN_FILES:
+            self.refused_files.append((str(taken.file.path), reason))
 
 
 def _given(options: object) -> dict[str, Any]:

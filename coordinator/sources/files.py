@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from coordinator.sources.source import Format, LoadOptions, Source, SourceFile
-from store.errors import SourceError
+from store.errors import OptionsError, SourceError
 
 _FORMATS: dict[str, Format] = {
     ".csv": "csv",
@@ -42,9 +42,9 @@ def open_file(data: object, options: LoadOptions) -> Source | None:
         raise SourceError(f"the files are of different kinds ({', '.join(sorted(kinds))}); load each kind by itself")
     kind = kinds.pop()
     if kind == "parquet" and options.skip_rows:
-        raise SourceError("skip_rows is for text files; a Parquet file has no lines before its header")
+        raise OptionsError("skip_rows is for text files; a Parquet file has no lines before its header")
     if kind == "parquet" and options.header:
-        raise SourceError("header is for text files; a Parquet file names its columns itself")
+        raise OptionsError("header is for text files; a Parquet file names its columns itself")
     name = str(given[0]) if len(given) == 1 else f"{given[0]} and {len(given) - 1} more"
     return Source(
         name=name,

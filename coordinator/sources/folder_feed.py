@@ -18,7 +18,10 @@ from coordinator.sources.files import is_readable
 from coordinator.sources.source import LoadOptions
 from store.errors import FeedError, InputError
 from store.interval import Interval
+from store.zone import zone_named
 
+#: Folders inside it, for files that were taken and for those that were not.
+LOADED, FAILED = "loaded", "failed"
 _UNFINISHED = (".part", ".tmp")
 
 
@@ -60,6 +63,8 @@ class FolderFeed:
         self._interval = str(Interval.parse(interval))
         self._symbol = symbol
         self._options = options or LoadOptions()
+        if self._options.timezone is not None:
+            zone_named(self._options.timezone)  # says when there is no such zone
         self._settle_seconds = settle_seconds
         self._poll_seconds = poll_seconds
         self._once = once
@@ -121,7 +126,7 @@ class FolderFeed:
         self._handed.discard(name)
 
     def _move(self, name: str, problem: str | None) -> None:
-        target_folder = self._folder / ("loaded" if problem is None else "failed")
+        target_folder = self._folder / (LOADED if problem is None else FAILED)
         try:
             target_folder.mkdir(exist_ok=True)
             target, number = target_folder / name, 1

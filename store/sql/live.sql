@@ -41,3 +41,7 @@ ORDER BY symbol;
 -- name: cursor
 -- How far the base bars of some symbols have come at most.
 SELECT max(complete_through) FROM definition WHERE NOT derived AND symbol IN (SELECT unnest($symbols::VARCHAR[]));
+
+-- name: has_read_like
+-- Whether some file was loaded that was to be read in the same way.
+SELECT EXISTS (FROM source_file WHERE request = $request);

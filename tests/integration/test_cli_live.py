@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
@@ -15,7 +16,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from coordinator import SessionCoordinator
 from coordinator.cli import cli
+from coordinator.commands.errors import ExitCode
 from store import open_store
 
 SAMPLE = Path(__file__).parents[2] / "sample" / "spy_1m_2020-12-15_18.csv"
@@ -40,9 +43,12 @@ def test_files_of_a_folder_are_loaded_and_derived(inbox: Path) -> None:
     store = str(inbox.parent / "bars.duckdb")
     given = ["--store", store, "live", "--feed", str(inbox), *FOLDER, "--calendar", "XNYS", "--once"]
     done = RUNNER.invoke(cli, [*given, "--format", "json"])
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == ExitCode.REJECTS, done.output
     status = json.loads(done.stdout)
-    assert (status["state"], status["inserted_count"], status["refused_count"]) == ("done", 1564, 1)
+    assert (status["state"], status["inserted_count"], status["refused_count"]) == ("done", 1564, 0)
+    (refused,) = status["refused_files"]
+    assert status["refused_file_count"] == 1 and refused["path"] == str(inbox / "b.csv")
+    assert "has no column for bar_start" in refused["reason"]
     assert (inbox / "loaded" / "a.csv").exists() and (inbox / "failed" / "b.csv").exists()
     with open_store(store) as opened:
         counts = opened.sql("SELECT interval, count(*) AS n FROM bars GROUP BY ALL ORDER BY ALL").to_pylist()
@@ -63,10 +69,70 @@ def test_a_job_file_and_options_that_go_before_it(inbox: Path, tmp_path: Path) -
     )
     store = str(tmp_path / "bars.duckdb")
     done = RUNNER.invoke(cli, ["--store", store, "live", str(job), "--feed", str(inbox), "--once"])
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == ExitCode.REJECTS, done.output
+    head, refused = done.stderr.splitlines()[-2:]
+    assert "1,564 rows" in head and "refused" not in head
+    assert refused.startswith("1 file refused: b.csv has no column for bar_start") and "--column" in refused
+    assert refused.endswith(f"; it lies in {inbox / 'failed'}")
     with open_store(store) as opened:
         (run,) = opened.sql("FROM runs").to_pylist()
         assert (run["name"], run["state"]) == ("desk", "done")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"--timezone": None}, "1564 stamps without a time zone; say which one they are in with --timezone"),
+        ({"--timezone": "America/New_Yorck"}, "America/New_York"),
+        ({"--interval": "5m", "--intervals": None}, "SPY is loaded with 1m bars, not 5m"),
+    ],
+)
+def test_options_that_fit_no_file_stop_the_session_before_one_is_moved(
+    inbox: Path, options: dict[str, str | None], said: str
+) -> None:
+    store = str(inbox.parent / "bars.duckdb")
+    with open_store(store) as opened:
+        SessionCoordinator(opened).register("SPY", ["1m", "1d"], "XNYS")
+    right = dict(zip(FOLDER[::2], FOLDER[1::2], strict=True))
+    for one, code in ((right | options, ExitCode.BAD_INPUT), (right, ExitCode.REJECTS)):
+        given = [text for name, value in one.items() if value is not None for text in (name, value)]
+        done = RUNNER.invoke(cli, ["--store", store, "live", "--feed", str(inbox), *given, "--once"])
+        assert done.exit_code == code, done.output
+        if code == ExitCode.BAD_INPUT:
+            assert said in done.stderr
+            assert sorted(path.name for path in inbox.iterdir()) == ["a.csv", "b.csv"]
+    with open_store(store) as opened:
+        (run,) = opened.sql("SELECT state FROM runs").to_pylist()
+        assert run["state"] == "done"
+        assert opened.sql("SELECT count(*) AS n FROM bars WHERE interval = '1m'").to_pylist() == [{"n": 1564}]
+
+
+def test_a_file_put_right_is_taken_when_it_comes_back(inbox: Path) -> None:
+    store = str(inbox.parent / "bars.duckdb")
+    cut = (inbox / "a.csv").read_bytes()
+    (inbox / "b.csv").unlink()
+    (inbox / "a.csv").rename(inbox / "a.csv.gz")  # not packed at all
+    given = ["--store", store, "live", "--feed", str(inbox), *FOLDER, "--calendar", "XNYS", "--once"]
+    done = RUNNER.invoke(cli, given)
+    assert done.exit_code == ExitCode.REJECTS and "a.csv.gz cannot be read" in done.stderr
+    failed = inbox / "failed"
+    assert sorted(path.name for path in failed.iterdir()) == ["a.csv.gz", "a.csv.gz.why"]
+    (failed / "a.csv.gz").write_bytes(gzip.compress(cut))
+    (failed / "a.csv.gz").rename(inbox / "a.csv.gz")
+    done = RUNNER.invoke(cli, given)
+    assert done.exit_code == ExitCode.OK and "1,564 bars new" in done.stderr, done.output
+    assert [path.name for path in (inbox / "loaded").iterdir()] == ["a.csv.gz"]
+
+
+def test_several_files_refused_are_listed(inbox: Path) -> None:
+    store = str(inbox.parent / "bars.duckdb")
+    (inbox / "c.csv.gz").write_bytes(b"not packed")
+    os.utime(inbox / "c.csv.gz", (1_700_000_002,) * 2)
+    done = RUNNER.invoke(cli, ["--store", store, "live", "--feed", str(inbox), *FOLDER, "--calendar", "XNYS", "--once"])
+    assert done.exit_code == ExitCode.REJECTS
+    head, *files = done.stderr.splitlines()[-3:]
+    assert head == f"2 files refused; they lie in {inbox / 'failed'}"
+    assert [one.split()[0] for one in files] == ["b.csv", "c.csv.gz"]
 
 
 @pytest.mark.parametrize(
