@@ -22,6 +22,8 @@ from store.session_store import unknown_symbol
 from store.sql import statement
 
 _SHOWN_REJECTS = 3
+#: The reason in ``sql/load.sql`` that the options may be to blame for.
+_UNREADABLE = "the stamp cannot be read"
 
 
 def load(
@@ -53,7 +55,7 @@ def load(
     rejected = sum(one.count for one in rejects)
     rows = taken.count + rejected
     if rejected and (options.strict or rejected == rows):
-        raise _rejected(source, rows, rejects, strict=options.strict)
+        raise _rejected(source, rows, rejects, options)
 
     changes = _write(transaction, taken, batch, options, appended=appended)
     batch.inserted, batch.revised, batch.deleted = changes.inserted, changes.revised, changes.deleted
@@ -197,7 +199,7 @@ def _quote_rejects(transaction: Transaction, source: Source, judged: Judged, tak
     ]
 
 
-def _rejected(source: Source, rows: int, rejects: list[Reject], *, strict: bool) -> RejectedBarsError:
+def _rejected(source: Source, rows: int, rejects: list[Reject], options: LoadOptions) -> RejectedBarsError:
     rejected = sum(one.count for one in rejects)
     shown = "; ".join(
         f"{one.reason} ({one.count} {'row' if one.count == 1 else 'rows'}, "
@@ -205,10 +207,18 @@ def _rejected(source: Source, rows: int, rejects: list[Reject], *, strict: bool)
         for one in rejects[:_SHOWN_REJECTS]
     )
     more = f"; and {len(rejects) - _SHOWN_REJECTS} more reasons" if len(rejects) > _SHOWN_REJECTS else ""
-    if strict and rejected < rows:
+    if options.strict and rejected < rows:
         way_out = "mend them, or load without strict=True to leave them out"
+    elif any(one.reason == _UNREADABLE for one in rejects):
+        given = options.timestamp_format
+        fits = "" if given is None else f", which timestamp_format={given!r} does not fit"
+        way_out = (
+            f"say how stamps are written{fits}, with timestamp_format=, such as timestamp_format='%d.%m.%Y %H:%M', "
+            f'or which column they are in with columns={{"bar_start": "NAME"}}'
+        )
     else:
-        way_out = "check the options (columns, timezone, timestamp_format, label) against the file"
+        what = "frame" if source.format == "arrow" else "file"
+        way_out = f"check the options (columns=, timezone=, timestamp_format=, label=) against the {what}"
     return RejectedBarsError(
         f"{rejected} of {rows} rows of {source.name} cannot be taken, nothing was loaded: {shown}{more}; {way_out}"
     )

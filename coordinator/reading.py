@@ -11,12 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from coordinator.sources import LoadOptions, Source, compression_of
+from coordinator.sources import LoadOptions, Source, compression_of, is_blank
 from coordinator.values import Column, count, literal, misread, number, stamp
 from store.bar import NAMES, REQUIRED
 from store.engine import Transaction
 from store.errors import OptionsError, SourceError
 from store.sql import statement
+
+#: What DuckDB calls the first column of a text file that names none.
+_UNNAMED = "column0"
 
 
 def rows_of(source: Source, transaction: Transaction, *, noting_malformed: bool = False) -> str:
@@ -102,8 +105,10 @@ def map_columns(columns: Mapping[str, Column], source: Source, options: LoadOpti
     Raises
     ------
     SourceError
-        For a missing column, or several that could be the one.
+        For a missing column, several that could be the one, or a text file with nothing in it.
     """
+    if source.format == "csv" and list(columns) == [_UNNAMED] and all(map(is_blank, source.paths)):
+        raise SourceError(f"{source.name} is empty: it has neither a line that names its columns nor rows")
     chosen = {_part(part): name for part, name in options.columns.items()}
     if options.volume_column is not None:
         chosen["volume"] = options.volume_column

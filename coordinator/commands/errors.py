@@ -77,6 +77,7 @@ _PHRASES = (
     (re.compile(r"open it once without read_only=True to upgrade it"), "`barhouse init` upgrades it"),
     (re.compile(r", or open it with read_only=True$"), ""),
     (re.compile(r"open it with read_only=True, or change who may use it"), "change who may use it, or read only"),
+    (re.compile(r", or None$"), ", or leave it out"),
     (re.compile(r"\bwith check=False"), "with --no-check"),
     (re.compile(r"\bwith anew=True"), "with --anew"),
     (re.compile(r"\bwith force=True"), "with --force"),

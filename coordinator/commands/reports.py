@@ -90,6 +90,17 @@ def loaded(report: LoadReport) -> str:
     return "\n".join(lines)
 
 
+def outside(report: LoadReport) -> str:
+    """Say what may be wrong where most rows taken lie outside sessions; nothing otherwise."""
+    taken = report.rows - report.rejected
+    if report.outside * 2 <= taken:
+        return ""
+    return (
+        f"hint: {report.outside:,} of {counted(taken, 'row')} ({report.outside / taken:.0%}) lie outside sessions and "
+        f"stay out of derived bars; unless they are meant to, check --timezone, --label and the symbol's calendar"
+    )
+
+
 def processed(report: ProcessReport) -> str:
     """Say how many bars a process call derived, of each interval."""
     if not report.batches:

@@ -144,7 +144,7 @@ def register(
     multiple=True,
     callback=pairs,
     metavar="PART=NAME",
-    help="Which column is a part of a bar, such as bar_start=Date; PART= for none. Repeatable.",
+    help="Which column is a part of a bar, such as bar_start=Date; PART= for none. Repeatable. Parts: see above.",
 )
 @click.option("--volume-column", metavar="NAME", help="Short for --column volume=NAME.")
 @click.option("--no-volume", is_flag=True, help="Short for --column volume=: there is none, take it as 0.")
@@ -208,6 +208,19 @@ def load(
 
     New bars are added, changed ones revised, equal ones left alone. Rows that cannot be
     taken are kept in the view rejected, and the exit code says so.
+
+    \b
+    The PARTs of a bar, and the names by which their columns are known, in any case:
+      bar_start    timestamp datetime date time ts timestamp_utc datetime_utc
+                   date_time open_time window_start ts_event t
+      open         o
+      high         h
+      low          l
+      close        c
+      volume       vol v
+      symbol       ticker instrument
+      trade_count  trades transactions number_of_trades num_trades
+      vwap         vw
     """
     from coordinator import SessionCoordinator
 
@@ -221,6 +234,7 @@ def load(
                 data, interval, columns=columns, header=header or None, symbols=symbols or None, **options
             )
         reports.put(report, reports.loaded(report), form)
+        reports.say(reports.outside(report))
         if then_process:
             _process(store, settings, form)
     if report.rejected:

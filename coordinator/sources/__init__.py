@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from coordinator.sources.files import check_whole, compression_of, open_file
+from coordinator.sources.files import check_whole, compression_of, is_blank, open_file
 from coordinator.sources.frames import open_frame
 from coordinator.sources.source import LoadOptions, Source
 
-__all__ = ["LoadOptions", "Source", "check_whole", "compression_of", "open_source"]
+__all__ = ["LoadOptions", "Source", "check_whole", "compression_of", "is_blank", "open_source"]
 
 
 def open_source(data: object, options: LoadOptions, *, whole: bool = True) -> Source:

@@ -87,6 +87,13 @@ def _check_whole(path: str) -> None:
         ) from error
 
 
+def is_blank(path: str) -> bool:
+    """Whether a text file begins with a megabyte of white space, or has nothing else."""
+    packed = compression_of(path)
+    with pa.input_stream(path, compression=None if packed == "none" else packed) as stream:
+        return not bytes(stream.read(_PIECE_BYTES)).strip()
+
+
 def _expand(path: Path) -> list[Path]:
     if path.is_file():
         return [path]

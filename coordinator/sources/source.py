@@ -125,6 +125,7 @@ class LoadOptions:
             if isinstance(given, str) or (given is not None and not given):
                 raise InputError(f"{name}={given!r} is not usable; give a list of texts, one at least")
             object.__setattr__(self, name, None if given is None else tuple(given))
+        object.__setattr__(self, "columns", {part: name or None for part, name in self.columns.items()})
 
     def request(self, symbol: str | None, interval: str) -> str:
         """What was asked of a file, as JSON: equal texts ask for the same."""

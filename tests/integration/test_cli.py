@@ -25,6 +25,7 @@ from click.testing import CliRunner, Result
 from coordinator.cli import ExitCode, cli
 from coordinator.commands.errors import MEANINGS, in_options
 from coordinator.commands.formats import FORMATS, SHOWN_ROWS_MAX
+from store.bar import NAMES
 
 ROOT = Path(__file__).parents[2]
 SPY = ROOT / "sample" / "spy_1m_2020-12-15_18.csv"
@@ -133,6 +134,15 @@ def test_every_command_has_help_and_an_example(name: str) -> None:
     result = RUNNER.invoke(cli, [*name.split(), "--help"])
     assert result.exit_code == ExitCode.OK
     assert "Example:" in result.stdout
+
+
+def test_the_help_of_load_names_every_part_and_what_it_is_known_by() -> None:
+    said = RUNNER.invoke(cli, ["load", "--help"]).stdout
+    table = said.split("in any case:\n")[1].split("\n\n")[0]
+    listed: dict[str, tuple[str, ...]] = {}
+    for part, names in re.findall(r"^ {4}(\w+) +(\w.*(?:\n {12,}\w.*)?)$", table, re.MULTILINE):
+        listed[part] = (part, *names.split())
+    assert listed == NAMES
 
 
 def test_the_examples_work_one_after_the_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -536,6 +546,12 @@ def test_messages_name_options_instead_of_parameters() -> None:
         ("base and available exclude each other; base='1m'", "--base and --available exclude each other; --base 1m"),
         ("delete those bars first (delete_bars), or", "delete those bars first with `barhouse delete`, or"),
         ("the base = 5, mybase=3", "the base = 5, mybase=3"),
+        (
+            "check the options (columns=, timezone=, timestamp_format=, label=) against the file",
+            "check the options (--column, --timezone, --timestamp-format, --label) against the file",
+        ),
+        ("such as timestamp_format='%d.%m.%Y %H:%M'", "such as --timestamp-format '%d.%m.%Y %H:%M'"),
+        ("speed=0.0 is not usable; such as 60, or None", "--speed 0.0 is not usable; such as 60, or leave it out"),
     ]:
         assert in_options(given) == said
 

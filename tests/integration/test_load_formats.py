@@ -309,7 +309,10 @@ UNREADABLE: dict[str, tuple[Callable[[Path], object], str]] = {
     "a folder": (lambda folder: folder, "folder"),
     "unknown ending": (lambda folder: _file(folder, "x", "bars.xls"), "no known kind"),
     "no ending": (lambda folder: _file(folder, "x", "bars"), "no known kind"),
-    "empty file": (lambda folder: _file(folder, "no column|cannot be read"), "no column|cannot be read"),
+    "empty file": (lambda folder: _file(folder, ""), "bars.csv is empty"),
+    "blank lines": (lambda folder: _file(folder, "\n \n"), "bars.csv is empty"),
+    "packed nothing": (lambda folder: _file(folder, gzip.compress(b""), "bars.csv.gz"), "bars.csv.gz is empty"),
+    "one column": (lambda folder: _file(folder, "column0\n1\n"), "no column for"),
     "binary": (lambda folder: _file(folder, bytes(range(256)) * 40), "no column|cannot be read"),
     "prose": (lambda folder: _file(folder, "Dear Sir,\nit is not here.\n\nYours\n"), "no column for bar_start"),
     "a web page": (lambda folder: _file(folder, "<html>\n<p>Not found</p>\n</html>\n"), "no column for"),
@@ -409,6 +412,7 @@ def test_columns_are_named_by_the_caller(bench: Bench) -> None:
     assert bench.load(odd, columns=names).inserted == 5
     assert {bar["volume"] for bar in bench.bars()} == {100.0}
     assert bench.load(odd, columns=names | {"volume": None}).revised == 5
+    assert bench.load(odd, columns=names | {"volume": ""}).unchanged == 5
     assert {bar["volume"] for bar in bench.bars()} == {0.0}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -214,6 +215,31 @@ def test_strict_fails_the_whole_load_and_names_the_first_rows(bench: Bench) -> N
 def test_when_every_row_is_rejected_nothing_is_written(bench: Bench, rows: list[str]) -> None:
     with unchanged(bench), pytest.raises(RejectedBarsError, match=f"{len(rows)} of {len(rows)} rows"):
         bench.load_lines(*rows, timezone=NEW_YORK)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, "say how stamps are written, with timestamp_format=, such as timestamp_format='%d.%m.%Y %H:%M'"),
+        ({"timestamp_format": "%Y"}, "how stamps are written, which timestamp_format='%Y' does not fit, with"),
+    ],
+)
+def test_stamps_that_cannot_be_read_show_how_a_format_is_said(bench: Bench, options: dict[str, Any], said: str) -> None:
+    with unchanged(bench), pytest.raises(RejectedBarsError) as refused:
+        bench.load_lines(line("26.11.2024 10:00"), timezone=NEW_YORK, **options)
+    assert said in str(refused.value)
+    report = bench.load_lines(line("26.11.2024 10:00"), timezone=NEW_YORK, timestamp_format="%d.%m.%Y %H:%M")
+    assert report.inserted == 1
+
+
+def test_what_is_to_be_checked_is_called_what_it_is(bench: Bench) -> None:
+    row = line("2024-11-26 10:01", high=8)
+    with pytest.raises(RejectedBarsError, match=r"columns=, timezone=, .*against the file"):
+        bench.load_lines(row, timezone=NEW_YORK)
+    names, values = HEADER.split(","), row.split(",")
+    frame = pd.DataFrame({name: [value] for name, value in zip(names, values, strict=True)})
+    with pytest.raises(RejectedBarsError, match=r"columns=, timezone=, .*against the frame"):
+        bench.load(frame, timezone=NEW_YORK)
 
 
 def test_duplicates(bench: Bench) -> None:

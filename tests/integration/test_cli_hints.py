@@ -1,0 +1,59 @@
+"""What the command line says beside its reports: what may be meant, and what to do."""
+
+from __future__ import annotations
+
+import json
+from inspect import signature
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from load_kit import copy_template, line, minutes
+
+from coordinator.cli import cli
+from coordinator.commands.errors import ExitCode
+
+SAMPLE = Path(__file__).parents[2] / "sample" / "spy_1m_2020-12-15_18.csv"
+#: click 8.1 mixes the streams unless told; later ones keep them apart, and know no such option.
+RUNNER = CliRunner(**{name: False for name in signature(CliRunner).parameters if name == "mix_stderr"})
+
+
+@pytest.fixture
+def store(template: Path, tmp_path: Path) -> Path:
+    return copy_template(template, tmp_path)
+
+
+def run(store: Path, *given: object, expected: int = ExitCode.OK) -> Result:
+    done = RUNNER.invoke(cli, ["--store", str(store), *map(str, given)])
+    assert done.exit_code == expected, done.output + done.stderr
+    return done
+
+
+def load(store: Path, path: Path, timezone: str, *more: object, expected: int = ExitCode.OK) -> Result:
+    given = ("load", path, "--symbol", "SPY", "--interval", "1m", "--timezone", timezone, *more)
+    return run(store, *given, expected=expected)
+
+
+# Bars outside sessions
+
+
+def test_a_load_that_lies_outside_sessions_for_the_most_part_hints_at_the_options(store: Path) -> None:
+    done = load(store, SAMPLE, "UTC")
+    hint = done.stderr.splitlines()[-1]
+    assert hint.startswith("hint: 1,200 of 1,564 rows (77%) lie outside sessions")
+    for option in ("--timezone", "--label", "calendar"):
+        assert option in hint
+    done = load(store, SAMPLE, "UTC", "--format", "json")
+    assert json.loads(done.stdout)["outside"] == 1200 and "hint: " in done.stderr
+    assert "hint" not in load(store, SAMPLE, "America/New_York").stderr
+
+
+def test_half_of_the_rows_outside_sessions_are_no_reason_for_a_hint(store: Path, tmp_path: Path) -> None:
+    path = tmp_path / "bars.csv"
+    header = "timestamp,open,high,low,close,volume"
+    rows = [line(stamp) for stamp in minutes("2024-11-26 09:20", "2024-11-26 09:40")]
+    path.write_text("\n".join([header, *rows]), encoding="utf-8")
+    done = load(store, path, "America/New_York")
+    assert "10 outside sessions" in done.stderr and "hint" not in done.stderr
+    path.write_text("\n".join([header, line("2024-11-26 09:10"), *rows]), encoding="utf-8")
+    assert "hint: 11 of 21 rows (52%)" in load(store, path, "America/New_York").stderr
