@@ -66,6 +66,11 @@ def compact(
     file = Path(path).expanduser().resolve()
     if not file.is_file():
         raise StoreError(f"there is no store at {file}; name the file of one (a store in memory needs no compaction)")
+    if not os.access(file.parent, os.W_OK):
+        raise StoreError(
+            f"{file} cannot be compacted: the new file is written beside it, and the folder {file.parent} may not be "
+            f"written to; change who may write there, or copy the store elsewhere"
+        )
     open_database(file, settings=settings).close()  # is it a store, and of this version?
     part = file.with_name(f"{file.name}.{os.getpid()}.compacting")
     _remove(part)

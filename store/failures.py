@@ -34,6 +34,11 @@ def is_full(text: str) -> bool:
     return any(said in text for said in _NO_ROOM)
 
 
+def is_not_allowed(text: str) -> bool:
+    """Whether a message says that somebody may not write."""
+    return any(said in text for said in _NOT_ALLOWED)
+
+
 def breaks(error: BaseException) -> bool:
     """Whether DuckDB refuses everything after this error until the file is opened again."""
     return any(isinstance(one, duckdb.FatalException | duckdb.InternalException) for one in _causes(error))
@@ -55,7 +60,7 @@ def _failure(error: duckdb.Error, place: str) -> StoreError | None:
             f"there is no room left on the disk of {place} or of its temporary files: {_first_line(text)}; make room, "
             f"then {again}: what was being written is there whole or not at all"
         )
-    if any(said in text for said in _NOT_ALLOWED) and ".wal" in text:
+    if is_not_allowed(text) and ".wal" in text:
         return StoreError(
             f"the folder of {place} may not be written to, and a write needs a file there ({_first_line(text)}); "
             f"nothing was written. Change who may use it, or copy the store elsewhere"

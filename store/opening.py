@@ -15,7 +15,7 @@ import duckdb
 
 from store.engine import Clock, Database, identity_of, wall_clock
 from store.errors import InputError, MigrationError, StoreError, StoreHeldError, StoreVersionError
-from store.failures import failure_of
+from store.failures import failure_of, is_not_allowed
 from store.sql import statement
 
 #: The schema this version reads and writes: Alembic's head. Known here so that opening an up-to-date store does
@@ -202,12 +202,12 @@ def explained(place: str, text: str) -> StoreError:
         )
     if any(said in text for said in _NO_DUCKDB):
         return _no_store(place)
-    if "Permission denied" in text and not Path(place).exists():
+    if is_not_allowed(text) and not Path(place).exists():
         return StoreError(
             f"{place} cannot be made: the folder may not be written to; name a file elsewhere, or change who may write "
             f"there"
         )
-    if "Permission denied" in text:
+    if is_not_allowed(text):
         return StoreError(
             f"{place} may not be written to, as a published snapshot may not; open it with read_only=True, or change "
             f"who may use it"

@@ -15,7 +15,7 @@ import duckdb
 
 from store.engine import Database, identity_of
 from store.errors import InputError, StoreError, StoreFullError
-from store.failures import is_full
+from store.failures import is_full, is_not_allowed
 
 # These run in a process of their own: closing a descriptor of the store's file here would end this process's lock
 # on it.
@@ -106,6 +106,11 @@ def _apart(program: str, *files: Path, task: str) -> None:
     )
     if done.returncode != 0:
         why = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        if is_not_allowed(why) and str(files[-1]) in why:
+            raise StoreError(
+                f"{task} failed: the folder {files[-1].parent} may not be written to; name a file elsewhere, or change "
+                f"who may write there"
+            )
         failed = f"{task} failed: {why}"
         raise StoreFullError(f"{failed}; make room, then do it again") if is_full(why) else StoreError(failed)
 

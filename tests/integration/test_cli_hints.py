@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from inspect import signature
 from pathlib import Path
 
@@ -57,3 +61,42 @@ def test_half_of_the_rows_outside_sessions_are_no_reason_for_a_hint(store: Path,
     assert "10 outside sessions" in done.stderr and "hint" not in done.stderr
     path.write_text("\n".join([header, line("2024-11-26 09:10"), *rows]), encoding="utf-8")
     assert "hint: 11 of 21 rows (52%)" in load(store, path, "America/New_York").stderr
+
+
+# Folders that may not be written to
+
+_ALL_RIGHTS = os.geteuid() == 0
+_FEWER_RIGHTS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if _ALL_RIGHTS else []
+
+
+@pytest.mark.skipif(_ALL_RIGHTS and shutil.which("setpriv") is None, reason="whoever may do everything may write there")
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("--store STORE publish FOLDER/copy.duckdb", "the folder FOLDER may not be written to; name a file elsewhere"),
+        ("--store STORE backup FOLDER/copy.duckdb", "the folder FOLDER may not be written to; name a file elsewhere"),
+        ("--store FOLDER/new.duckdb init", "FOLDER/new.duckdb cannot be made: the folder may not be written to"),
+        ("--store FOLDER/bars.duckdb compact", "the folder FOLDER may not be written to; change who may write there"),
+        ("--store FOLDER/bars.duckdb restore STORE --force", "the folder FOLDER may not be written to"),
+    ],
+)
+def test_a_folder_that_may_not_be_written_to_is_named(store: Path, tmp_path: Path, command: str, said: str) -> None:
+    folder = tmp_path / "closed"
+    folder.mkdir()
+    copy_template(store, folder)
+    folder.chmod(0o555)
+    try:
+        given = command.replace("STORE", str(store)).replace("FOLDER", str(folder)).split()
+        done = subprocess.run(
+            [*_FEWER_RIGHTS, sys.executable, "-m", "coordinator.cli", *given],
+            text=True,
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == ExitCode.STORE, done.stderr
+        assert said.replace("FOLDER", str(folder)) in done.stderr
+        for misleading in ("snapshot", ".part", "Errno", ".compacting"):
+            assert misleading not in done.stderr
+        assert [path.name for path in folder.iterdir()] == ["bars.duckdb"]
+    finally:
+        folder.chmod(0o755)
