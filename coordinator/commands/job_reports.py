@@ -83,7 +83,7 @@ def _problems(problems: Sequence[FileProblem]) -> list[str]:
 
 def _ending(report: JobReport) -> str:
     if report.outcome != "done":
-        return f"done, but: {report.outcome}"
+        return f"done, but: {report.verdict()}"
     return "done" if report.changed else "done, nothing was new"
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from store import SessionStore
+
+#: What may be asked for; the rest of the file may change.
+VIEWS = (
+    *("bars", "bars_live", "intervals", "coverage", "gaps", "batches", "revisions", "rejected"),
+    *("runs", "health", "retention", "history"),
+)
+_UNKNOWN_TABLE = re.compile(r"Table with name \"?(\w+)\"? does not exist")
+_SUGGESTED_TABLE = re.compile(r"\nDid you mean [^\n]*")
 
 
 @command("gaps", example="barhouse gaps SPY --interval 1m --from 2020-12-15 --to 2020-12-19")
@@ -71,7 +81,17 @@ def _answer(store: SessionStore, query: str) -> pa.Table:
     try:
         return store.sql(query)
     except duckdb.Error as error:
-        raise InputError(f"the query cannot be answered: {error}") from error
+        raise InputError(f"the query cannot be answered: {_with_views(str(error))}") from error
+
+
+def _with_views(message: str) -> str:
+    """Name the views where DuckDB knows no such table, and suggest one of them rather than a table of ours."""
+    unknown = _UNKNOWN_TABLE.search(message)
+    if unknown is None:
+        return message
+    near = get_close_matches(unknown[1].lower(), VIEWS, 1)
+    meant = f"Did you mean {near[0]}? " if near else ""
+    return f"{_SUGGESTED_TABLE.sub('', message)}\n{meant}The views are {', '.join(VIEWS)}."
 
 
 COMMANDS = (gaps, sql)

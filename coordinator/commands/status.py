@@ -122,10 +122,11 @@ def _look(settings: Settings, symbols: tuple[str, ...], height: int) -> Table:
     with opened(settings, read_only=True) as store:
         check_registered(store, symbols)
         table, now = store.health(symbols or None), store.now()
-    return _drawn(table, f"{settings.store} at {now:%Y-%m-%d %H:%M:%S}Z", max(height - 6, 1))
+    return drawn(table, f"{settings.store} at {now:%Y-%m-%d %H:%M:%S}Z", max(height - 6, 1))
 
 
-def _drawn(table: pa.Table, title: str, room: int) -> Table:
+def drawn(table: pa.Table, title: str, room: int) -> Table:
+    """Lay the view health out in lines of their own, on a terminal of 100 columns too."""
     from rich import box
     from rich.table import Table
 
@@ -140,23 +141,28 @@ def _drawn(table: pa.Table, title: str, room: int) -> Table:
         box=box.SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
     for column, head in _WATCHED.items():
-        grid.add_column(head, justify="left" if column in ("symbol", "base", "complete_through") else "right")
+        left = column in ("symbol", "base", "complete_through")
+        grid.add_column(head, justify="left" if left else "right", no_wrap=True)
     for row in rows[:room]:
         grid.add_row(*(_readable(column, row[column]) for column in _WATCHED))
     return grid
 
 
 def _readable(column: str, value: object) -> str:
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from rich.markup import escape
 
     if value is None:
         return ""
     if column == "lag_seconds" and isinstance(value, float):
-        return str(timedelta(seconds=round(value)))
+        minutes, seconds = divmod(round(value), 60)
+        days, minutes = divmod(minutes, 24 * 60)
+        clock = f"{minutes // 60}:{minutes % 60:02}"
+        return f"{days:,}d {clock}" if days else f"{clock}:{seconds:02}"
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}Z"
     if isinstance(value, float):

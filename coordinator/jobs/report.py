@@ -65,8 +65,8 @@ class Touched(_Report):
 class JobReport(_Report):
     """What a run of a job did.
 
-    ``outcome`` is the worst that holds: ``differences`` (verify found some), ``files failed``, ``past thresholds``,
-    or ``done``.
+    ``outcome`` is the worst that holds: ``differences`` (verify found some), ``files failed`` (or there are none for a
+    source or symbol), ``past thresholds``, or ``done``.
     """
 
     job: str
@@ -109,7 +109,20 @@ class JobReport(_Report):
         """
         if self.outcome == "done":
             return self
-        raise JobError(f"job {self.job}: {self.outcome}: {'; '.join(self.reasons()[:5])}", self)
+        raise JobError(f"job {self.job}: {self.verdict()}: {'; '.join(self.reasons()[:5])}", self)
+
+    def verdict(self) -> str:
+        """The outcome in words, which tell files that failed from files that are not there."""
+        if self.outcome != "files failed":
+            return self.outcome
+        kinds = {one.kind for one in self.problems}
+        words = {
+            "failed": "files failed",
+            "missing": "a source matched no file",
+            "unknown symbol": "files hold symbols that the job does not name",
+        }
+        found = [said for kind, said in words.items() if kind in kinds]
+        return ", ".join([*found, *["symbols could not be registered"] * bool(self.not_registered)])
 
     def reasons(self) -> list[str]:
         """Why the outcome is not ``done``, in words."""

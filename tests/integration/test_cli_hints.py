@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from inspect import signature
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner, Result
 from load_kit import copy_template, line, minutes
+from rich.console import Console
 
 from coordinator.cli import cli
 from coordinator.commands.errors import ExitCode
+from coordinator.commands.read import VIEWS
+from coordinator.commands.status import drawn
 
 SAMPLE = Path(__file__).parents[2] / "sample" / "spy_1m_2020-12-15_18.csv"
 #: click 8.1 mixes the streams unless told; later ones keep them apart, and know no such option.
@@ -100,3 +107,45 @@ def test_a_folder_that_may_not_be_written_to_is_named(store: Path, tmp_path: Pat
         assert [path.name for path in folder.iterdir()] == ["bars.duckdb"]
     finally:
         folder.chmod(0o755)
+
+
+# Views
+
+
+@pytest.mark.parametrize(
+    ("query", "meant"),
+    [("FROM barz", "bars"), ('SELECT * FROM "Gapps"', "gaps"), ("FROM zzz", None)],
+)
+def test_a_table_that_is_not_there_is_answered_with_the_views(store: Path, query: str, meant: str | None) -> None:
+    said = run(store, "sql", query, expected=ExitCode.BAD_INPUT).stderr
+    assert "does not exist" in said and f"The views are {', '.join(VIEWS)}." in said
+    assert re.findall(r"Did you mean (.*?)\?", said) == ([] if meant is None else [meant])
+    assert "Did you mean" not in run(store, "sql", "SELECT simbol FROM bars", expected=ExitCode.BAD_INPUT).stderr
+    shown = re.sub(r"\s+", " ", run(store, "sql", "--help").stdout)
+    assert f"Views: {', '.join(VIEWS)};" in shown
+
+
+# The watched table
+
+
+def test_the_watched_table_has_one_line_a_symbol_on_a_hundred_columns() -> None:
+    row = {
+        "symbol": "CONTRACT-X24",
+        "base": "15m",
+        "complete_through": datetime(2024, 11, 29, 18, tzinfo=UTC),
+        "lag_seconds": 2_345 * 86_400 + 12 * 3_600 + 3 * 60 + 4.2,
+        "closed_per_minute": 12_345,
+        "quality_pct": 99.987,
+        "gap_count": 12_345,
+        "missing_count": 234_567,
+        "waiting_count": 1_234,
+    }
+    console = Console(width=100, file=io.StringIO(), record=True)
+    console.print(drawn(pa.Table.from_pylist([row, row | {"symbol": "B", "lag_seconds": 61.0}]), "bars.duckdb", 10))
+    title, head, rule, first, second, caption = (line.strip() for line in console.export_text().splitlines())
+    heads = ["symbol", "base", "through", "behind", "closed/min", "quality", "gaps", "missing", "waiting"]
+    assert head.split() == heads
+    told = ["CONTRACT-X24", "15m", "2024-11-29", "18:00Z", "2,345d", "12:03"]
+    assert first.split() == [*told, "12,345", "99.99", "12,345", "234,567", "1,234"]
+    assert second.split()[4] == "0:01:01"
+    assert (title, set(rule)) == ("bars.duckdb", {"─"}) and caption.startswith("2 symbols, 24,690 bars closed")

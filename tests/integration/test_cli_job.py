@@ -79,6 +79,12 @@ def test_exit_codes(job: Path, tmp_path: Path) -> None:
     (tmp_path / "bars" / f"CCC_{TUESDAY}.parquet").write_bytes(b"no")
     failed = barhouse("run", job, expected=ExitCode.FILES)
     assert f"  bars/CCC_{TUESDAY}.parquet: failed: bars/CCC_{TUESDAY}.parquet cannot be read" in failed.stderr
+    assert failed.stderr.splitlines()[-1] == "done, but: files failed"
+    (tmp_path / "bars" / f"CCC_{TUESDAY}.parquet").unlink()
+    job.write_text(job.read_text(encoding="utf-8") + '\n[[sources]]\nfiles = "none_*.csv"\n', encoding="utf-8")
+    without = barhouse("run", job, expected=ExitCode.FILES)
+    assert "  none_*.csv: missing: sources[1] matches no file" in without.stderr
+    assert without.stderr.splitlines()[-1] == "done, but: a source matched no file"
     job.write_text("stor = 1", encoding="utf-8")
     assert "stor is unknown, did you mean store?" in barhouse("run", job, expected=ExitCode.BAD_INPUT).stderr
 

@@ -140,6 +140,7 @@ def test_one_file_for_many_symbols(tmp_path: Path) -> None:
     report = run_job(job)
     assert {one.symbol for one in report.registered} == {"AAA", "BBB"}
     assert report.outcome == "files failed" and report.rows.rejected == 0
+    assert report.verdict() == "files hold symbols that the job does not name"
     assert "holds bars of CCC, which the job does not name" in problems(report)[f"bars/all_{MONDAY}.parquet"]
     # Once it is named, its bars are loaded from the file that is known already.
     job.write_text(text.replace('["AAA", "BBB"]', '["AAA", "BBB", "C*"]'), encoding="utf-8")
@@ -182,6 +183,7 @@ def test_a_symbol_named_without_files(tmp_path: Path) -> None:
     job.write_text(named, encoding="utf-8")
     report = run_job(job)
     assert report.outcome == "files failed" and report.not_registered[0].startswith("GONE: ")
+    assert report.verdict() == "symbols could not be registered"
     job.write_text('on_missing = "raise"\n' + named, encoding="utf-8")
     with pytest.raises(RegistrationError, match="GONE"):
         run_job(job)
