@@ -15,7 +15,7 @@ from coordinator.values import Column, literal
 from store.bar import INSTANT
 from store.batch import Batch
 from store.engine import Transaction
-from store.errors import OptionsError, RejectedBarsError
+from store.errors import OptionsError, RejectedBarsError, StampsError
 from store.interval import Interval
 from store.models import LoadReport, Reject, canonical_symbol
 from store.session_store import unknown_symbol
@@ -219,7 +219,9 @@ def _rejected(source: Source, rows: int, rejects: list[Reject], options: LoadOpt
     else:
         what = "frame" if source.format == "arrow" else "file"
         way_out = f"check the options (columns=, timezone=, timestamp_format=, label=) against the {what}"
-    return RejectedBarsError(
+    unreadable = sum(one.count for one in rejects if one.reason == _UNREADABLE)
+    kind = StampsError if unreadable == rows else RejectedBarsError
+    return kind(
         f"{rejected} of {rows} rows of {source.name} cannot be taken, nothing was loaded: {shown}{more}; {way_out}"
     )
 

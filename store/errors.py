@@ -13,6 +13,7 @@
     │   ├── SourceError           a file or frame that cannot be read as bars
     │   │   └── OptionsError      ... with these options; others may do
     │   └── RejectedBarsError     every row was rejected, or ``strict`` met a bad one
+    │       └── StampsError       ... for its stamp cannot be read with the options given; an OptionsError too
     ├── FeedError                 a live feed cannot be reached, or broke off
     ├── JobError                  a job is done, but not all of it; its report says what
     └── StoreError                the store itself cannot serve
@@ -73,6 +74,10 @@ class OptionsError(SourceError):
 
 class RejectedBarsError(InputError):
     """Rows were rejected and the load was not allowed to go on without them."""
+
+
+class StampsError(RejectedBarsError, OptionsError):
+    """No row has a stamp that can be read with the options given."""
 
 
 class FeedError(BarhouseError):

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from coordinator.commands import reports
 from coordinator.commands.errors import ExitCode, in_options
+from coordinator.commands.file_options import file_options
 from coordinator.commands.shared import command, opened, report_option, split
 
 if TYPE_CHECKING:
@@ -39,12 +41,12 @@ if TYPE_CHECKING:
 )
 @click.option("--calendar", help="Whose sessions, for symbols that are not registered yet.")
 @click.option("--interval", metavar="INTERVAL", help="The length of the bars in a folder's files.")
-@click.option("--timezone", metavar="ZONE", help="The zone of stamps in a folder's files that carry none.")
 @click.option("--offers", multiple=True, callback=split, metavar="LIST", help="Intervals of a feed that does not say.")
 @click.option("--history-from", metavar="ISO", help="Ask for bars back to here of a symbol that has none.")
 @click.option("--publish", type=click.Path(path_type=Path), help="Publish a snapshot there every minute.")
 @click.option("--name", help="Of the run; one that ended early goes on.  [default: live]")
 @click.option("--once", is_flag=True, help="Stop when a folder has no file left.")
+@file_options
 @report_option
 @click.pass_context
 def live(ctx: click.Context, /, job: Path | None, *, form: str, **options: Any) -> None:
@@ -52,13 +54,15 @@ def live(ctx: click.Context, /, job: Path | None, *, form: str, **options: Any) 
 
     \b
     What is said comes from the table [live] of a job file, from the options, or both: the
-    options count. Stopped with Ctrl-C or SIGTERM it writes what it has; started again it
-    goes on there, and nothing is lost or taken twice. Rows and files that cannot be taken are
-    kept in the view rejected, and with --once the exit code says so.
+    options count. Those from --label to --ambiguous say how a folder's files are read, as
+    in load. Stopped with Ctrl-C or SIGTERM it writes what it has; started again it goes on
+    there, and nothing is lost or taken twice. Rows and files that cannot be taken are kept
+    in the view rejected, and with --once the exit code says so.
     """
     from coordinator.live.config import LiveConfig
 
-    given = {name: value for name, value in options.items() if value not in (None, [], (), False)}
+    said = {name for name in options if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT}
+    given = {name: value for name, value in options.items() if name in said or (name == "columns" and value)}
     if job is None and "feed" not in given:
         raise click.UsageError("say --feed, or name a job file with a table [live]")
     config = LiveConfig.read(job, **given) if job is not None else LiveConfig.of("the command line", given)

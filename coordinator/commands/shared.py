@@ -103,17 +103,6 @@ def split(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]
     return [one.strip() for text in given for one in text.split(",") if one.strip()]
 
 
-def pairs(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str | None]:
-    """Read a repeatable ``PART=NAME``; ``PART=`` gives None."""
-    found: dict[str, str | None] = {}
-    for text in given:
-        part, equals, name = text.partition("=")
-        if not part or not equals:
-            raise click.BadParameter(f"{text!r} is not PART=NAME, such as bar_start=Date")
-        found[part] = name or None
-    return found
-
-
 def _somebody_is_there() -> bool:
     return sys.stdin.isatty()
 

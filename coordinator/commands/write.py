@@ -10,6 +10,7 @@ import click
 
 from coordinator.commands import reports
 from coordinator.commands.errors import ExitCode
+from coordinator.commands.file_options import file_options
 from coordinator.commands.shared import (
     SESSION_DATE,
     Settings,
@@ -17,7 +18,6 @@ from coordinator.commands.shared import (
     command,
     confirm,
     opened,
-    pairs,
     progress_bar,
     report_option,
     split,
@@ -130,43 +130,7 @@ def register(
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("-i", "--interval", required=True, help="The base interval: the length of the file's bars.")
 @click.option("--symbol", help="Whose bars they are, where no column says so.")
-@click.option(
-    "--label",
-    type=click.Choice(["start", "end"]),
-    default="start",
-    show_default=True,
-    help="Whether stamps label the start or the end of a bar.",
-)
-@click.option("--timezone", metavar="ZONE", help="The zone of stamps without one, such as America/New_York.")
-@click.option(
-    "--column",
-    "columns",
-    multiple=True,
-    callback=pairs,
-    metavar="PART=NAME",
-    help="Which column is a part of a bar, such as bar_start=Date; PART= for none. Repeatable. Parts: see above.",
-)
-@click.option("--volume-column", metavar="NAME", help="Short for --column volume=NAME.")
-@click.option("--no-volume", is_flag=True, help="Short for --column volume=: there is none, take it as 0.")
-@click.option(
-    "--timestamp-format",
-    metavar="FORMAT",
-    help="A strptime format, or epoch_s, epoch_ms, epoch_us, epoch_ns, for stamps that are not ISO 8601.",
-)
-@click.option(
-    "--skip-rows",
-    type=click.IntRange(min=0),
-    default=0,
-    metavar="N",
-    help="Lines before a text file's header.",
-)
-@click.option(
-    "--header",
-    multiple=True,
-    callback=split,
-    metavar="LIST",
-    help="The names of the columns, for a text file that does not name them.",
-)
+@file_options
 @click.option(
     "--symbols",
     multiple=True,
@@ -175,13 +139,6 @@ def register(
     help="Of a file with many symbols only these; * and ? stand for other characters.",
 )
 @click.option("--strict", is_flag=True, help="Load nothing when one row cannot be taken.")
-@click.option(
-    "--ambiguous",
-    type=click.Choice(["reject", "first", "second", "infer"]),
-    default="reject",
-    show_default=True,
-    help="Local times that the clock shows twice.",
-)
 @click.option(
     "--replace",
     type=click.Choice(["sessions"]),
@@ -199,7 +156,6 @@ def load(
     columns: dict[str, str | None],
     header: list[str],
     symbols: list[str],
-    no_volume: bool,
     then_process: bool,
     form: str,
     **options: Any,
@@ -225,8 +181,6 @@ def load(
     from coordinator import SessionCoordinator
 
     settings: Settings = ctx.obj
-    if no_volume:
-        columns["volume"] = None
     data = paths[0] if len(paths) == 1 else list(paths)
     with opened(settings) as store:
         with progress_bar(settings, f"loading {paths[0]}"):

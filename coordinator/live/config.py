@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -18,6 +18,9 @@ from store import SessionStore
 from store.errors import ConfigError
 from store.models import ClosingBar, IntervalText, Symbol
 from store.session_store import as_instant
+
+#: What says how files are read, as in ``LoadOptions``.
+_READING = (*("label", "timezone", "columns", "timestamp_format", "volume_column", "skip_rows", "header", "ambiguous"),)
 
 
 def _split(given: object) -> object:
@@ -42,8 +45,8 @@ class LiveConfig(BaseModel):
         Of the bars in a folder's files.
     offers
         The intervals of a feed that does not say which it has.
-    timezone
-        Of stamps in a folder's files that carry none.
+    label, timezone, columns, timestamp_format, volume_column, skip_rows, header, ambiguous
+        How a folder's files are read; see ``SessionCoordinator.load``.
     once
         Stop when a folder has no file left.
     name
@@ -65,7 +68,14 @@ class LiveConfig(BaseModel):
     closing_bar: ClosingBar | None = None
     interval: IntervalText | None = None
     offers: Annotated[list[IntervalText] | None, BeforeValidator(_split)] = None
+    label: Literal["start", "end"] = "start"
     timezone: str | None = None
+    columns: dict[str, str | None] = {}
+    timestamp_format: str | None = None
+    volume_column: str | None = None
+    skip_rows: Annotated[int, Field(ge=0)] = 0
+    header: Annotated[list[str], Field(min_length=1)] | None = None
+    ambiguous: Literal["reject", "first", "second", "infer"] = "reject"
     once: bool = False
     name: str = "live"
     history_from: Annotated[datetime | None, BeforeValidator(_instant)] = None
@@ -111,7 +121,7 @@ class LiveConfig(BaseModel):
             interval=self.interval,
             intervals=self.offers,
             symbol=alone,
-            options=LoadOptions(timezone=self.timezone),
+            options=LoadOptions(**{name: getattr(self, name) for name in _READING}),
             once=self.once,
         )
         return LiveSession(

@@ -84,6 +84,8 @@ def test_a_job_file_and_options_that_go_before_it(inbox: Path, tmp_path: Path) -
     [
         ({"--timezone": None}, "1564 stamps without a time zone; say which one they are in with --timezone"),
         ({"--timezone": "America/New_Yorck"}, "America/New_York"),
+        ({"--timestamp-format": "%d.%m.%Y"}, "which --timestamp-format %d.%m.%Y does not fit"),
+        ({"--column": "open=first"}, "has no column 'first' for open"),
         ({"--interval": "5m", "--intervals": None}, "SPY is loaded with 1m bars, not 5m"),
     ],
 )
@@ -122,6 +124,26 @@ def test_a_file_put_right_is_taken_when_it_comes_back(inbox: Path) -> None:
     done = RUNNER.invoke(cli, given)
     assert done.exit_code == ExitCode.OK and "1,564 bars new" in done.stderr, done.output
     assert [path.name for path in (inbox / "loaded").iterdir()] == ["a.csv.gz"]
+
+
+def test_a_folders_files_are_read_as_the_options_say(inbox: Path, tmp_path: Path) -> None:
+    store = str(tmp_path / "bars.duckdb")
+    (inbox / "b.csv").unlink()
+    rows = ["a line before", "Moment;o;h;l;c", "27.11.2024 09:31;10;11;9;10", "27.11.2024 09:32;10;11;9;10"]
+    (inbox / "a.csv").write_text("\n".join(rows), encoding="utf-8")
+    os.utime(inbox / "a.csv", (1_700_000_000,) * 2)
+    job = tmp_path / "job.toml"
+    job.write_text(
+        f'[live]\nfeed = "{inbox}"\nsymbols = "SPY"\nintervals = ["1m"]\ncalendar = "XNYS"\ninterval = "1m"\n'
+        'timezone = "America/New_York"\nlabel = "end"\nskip_rows = 1\ntimestamp_format = "%Y"\n',
+        encoding="utf-8",
+    )
+    given = ["--timestamp-format", "%d.%m.%Y %H:%M", "--no-volume", "--column", "bar_start=Moment", "--once"]
+    done = RUNNER.invoke(cli, ["--store", store, "live", str(job), *given])
+    assert done.exit_code == ExitCode.OK, done.output
+    with open_store(store) as opened:
+        starts = opened.bars("SPY", "1m")["bar_start"].to_pylist()
+    assert [f"{one:%d %H:%M}" for one in starts] == ["27 14:30", "27 14:31"]
 
 
 def test_several_files_refused_are_listed(inbox: Path) -> None:
