@@ -79,8 +79,8 @@ class SessionCoordinator(StreamRegistrar):
         timezone
             The zone of stamps that carry none. Never guessed: naive intraday stamps without it are an error.
         columns
-            Which column is which part of a bar, such as ``{"bar_start": "Date", "volume": None}``; ``None`` says
-            there is none. Parts: bar_start, symbol, open, high, low, close, volume, trade_count, vwap.
+            Which column is which part of a bar, such as ``{"bar_start": "Date", "volume": None}``; ``None``, or an
+            empty text, says there is none. Parts: bar_start, symbol, open, high, low, close, volume, trade_count, vwap.
         timestamp_format
             For stamps that are not ISO 8601: a strptime format, or ``epoch_s``, ``epoch_ms``, ``epoch_us``,
             ``epoch_ns``.
