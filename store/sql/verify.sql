@@ -66,8 +66,8 @@ placed AS (
     SELECT b.interval_id, b.bar_start, d.length,
            concat_ws(' ', b.session_date, b.segment, b.span_seconds, b.base_count, b.expected_count) AS stored,
            s.session_date AS date_, s.segment AS segment_,
-           date_diff('second', s.segment_open, b.bar_start) AS since_open,
-           date_diff('second', b.bar_start, s.segment_close) AS to_close,
+           ((epoch_us(b.bar_start) - epoch_us(s.segment_open)) // 1000000) AS since_open,
+           ((epoch_us(s.segment_close) - epoch_us(b.bar_start)) // 1000000) AS to_close,
            s.last_ AND d.closing_seconds > 0 AND b.bar_start = s.segment_close AS closing
     FROM bar AS b
     JOIN checked AS d ON d.interval_id = b.interval_id AND NOT d.derived AND d.unit = 'second'
@@ -86,7 +86,7 @@ WHERE stored <> expected;
 -- Every base bar of 1d or more covers its block of sessions, from the first open to the last close.
 SELECT b.interval_id, b.bar_start AS at,
        concat_ws(' ', b.bar_start, b.span_seconds, b.session_date, b.segment, b.base_count, b.expected_count) AS stored,
-       coalesce(concat_ws(' ', k.block_open, date_diff('second', k.block_open, k.block_close), k.first_date, 0, 1, 1),
+       coalesce(concat_ws(' ', k.block_open, ((epoch_us(k.block_close) - epoch_us(k.block_open)) // 1000000), k.first_date, 0, 1, 1),
                 'no session') AS expected
 FROM bar AS b
 JOIN checked AS d ON d.interval_id = b.interval_id AND NOT d.derived AND d.unit = '{unit}' AND d.length = {length}
@@ -117,7 +117,7 @@ floor(date_diff('month', DATE '1970-01-01', s.session_date) / {length})
 
 -- name: room_for_bars
 -- How many base bars a session has room for, the clipped ones included.
-sum(ceil(date_diff('second', s.segment_open, s.segment_close) / {base_length}))
+sum(ceil(((epoch_us(s.segment_close) - epoch_us(s.segment_open)) // 1000000) / {base_length}))
 
 -- name: room_for_blocks
 -- A session's share of a base bar that covers several: the first of them counts.
@@ -127,8 +127,8 @@ CASE WHEN row_number() OVER (PARTITION BY s.calendar, {base_number} ORDER BY s.s
 -- The bars of one intraday length, straight from the base bars.
 SELECT d.interval_id, b.session_date, any_value(b.segment) AS segment,
        make_timestamptz(epoch_us(s.segment_open) + ({bucket} * {length} * 1000000)::BIGINT) AS bar_start,
-       least({length}, date_diff('second', s.segment_open, s.segment_close) - ({bucket} * {length})::BIGINT) AS span_seconds,
-       ceil(least({length}, date_diff('second', s.segment_open, s.segment_close) - {bucket} * {length}) / {base_length})::INTEGER
+       least({length}, ((epoch_us(s.segment_close) - epoch_us(s.segment_open)) // 1000000) - ({bucket} * {length})::BIGINT) AS span_seconds,
+       ceil(least({length}, ((epoch_us(s.segment_close) - epoch_us(s.segment_open)) // 1000000) - {bucket} * {length}) / {base_length})::INTEGER
            AS expected_count,
        {values}
 FROM checked AS d
@@ -141,13 +141,13 @@ GROUP BY d.interval_id, b.session_date, s.segment_open, s.segment_close, {bucket
 
 -- name: bucket
 -- Which bucket of its segment a base bar falls in; the last one takes what lies at the close.
-least(floor(date_diff('second', s.segment_open, b.bar_start) / {length}),
-      ceil(date_diff('second', s.segment_open, s.segment_close) / {length}) - 1)
+least(floor(((epoch_us(b.bar_start) - epoch_us(s.segment_open)) // 1000000) / {length}),
+      ceil(((epoch_us(s.segment_close) - epoch_us(s.segment_open)) // 1000000) / {length}) - 1)
 
 -- name: recomputed_blocks
 -- The bars of one length of 1d or more, straight from the base bars.
 SELECT d.interval_id, k.first_date AS session_date, 0 AS segment, k.block_open AS bar_start,
-       date_diff('second', k.block_open, k.block_close) AS span_seconds, any_value(k.room)::INTEGER AS expected_count,
+       ((epoch_us(k.block_close) - epoch_us(k.block_open)) // 1000000) AS span_seconds, any_value(k.room)::INTEGER AS expected_count,
        {values}
 FROM checked AS d
 JOIN bar AS b ON b.interval_id = d.base_id AND b.session_date IS NOT NULL
@@ -210,7 +210,7 @@ WHERE NOT EXISTS (SELECT 1 FROM invalidation AS i
 -- name: slots_intraday
 -- Every bar that an intraday interval should have, one by one.
 SELECT d.interval_id, s.session_date, s.segment,
-       unnest(generate_series(0, ceil(date_diff('second', s.segment_open, s.segment_close) / {length})::BIGINT - 1)) AS number,
+       unnest(generate_series(0, ceil(((epoch_us(s.segment_close) - epoch_us(s.segment_open)) // 1000000) / {length})::BIGINT - 1)) AS number,
        s.segment_open AS open_, s.segment_close AS close_, d.through
 FROM checked AS d
 JOIN trading_session AS s ON s.calendar = d.calendar AND s.replaced_by IS NULL AND s.session_date >= d.first_date
@@ -337,7 +337,7 @@ SELECT interval_id, derived_through AS at, 'derived_through ' || derived_through
 FROM at_
 WHERE derived_through IS DISTINCT FROM final_before
   AND (open_ IS NULL OR derived_through > close_
-       OR (derived_through < close_ AND date_diff('second', open_, derived_through) % length <> 0)
+       OR (derived_through < close_ AND ((epoch_us(derived_through) - epoch_us(open_)) // 1000000) % length <> 0)
        OR greatest(open_, derived_through - to_seconds(length)) >= coalesce(complete_through, beginning()));
 
 -- name: unaligned_blocks
