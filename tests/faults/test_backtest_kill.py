@@ -20,7 +20,7 @@ from tests.faults import replaying
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"
-KILLS = int(os.environ.get("BARHOUSE_KILLS", "12")) // 4
+KILLS = max(3, int(os.environ.get("BARHOUSE_KILLS", "12")) // 16)
 THOROUGH = KILLS > 3
 RANGES = {"position": "WHOLE" if THOROUGH else "PART", "own": "PART", "transaction": "COARSE"}
 

@@ -17,7 +17,7 @@ from store import open_store
 from tests.faults import nightly
 
 ROOT = Path(__file__).parents[2]
-KILLS = int(os.environ.get("BARHOUSE_KILLS", "20")) // 4
+KILLS = max(5, int(os.environ.get("BARHOUSE_KILLS", "20")) // 10)
 BARS = "SELECT * EXCLUDE (batch_id) FROM bars ORDER BY ALL"
 KEPT = "SELECT * FROM bars WHERE interval IN ('1h', '1d', '1w') ORDER BY ALL"
 ACCOUNTS = "SELECT * FROM coverage ORDER BY ALL"
