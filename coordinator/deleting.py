@@ -12,8 +12,8 @@ from coordinator.rebuilding import rebuild
 from store.batch import Batch
 from store.engine import Transaction
 from store.errors import InputError
+from store.given import unknown_symbol
 from store.models import DeleteReport
-from store.session_store import unknown_symbol
 from store.sql import statement
 
 

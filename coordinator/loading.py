@@ -16,9 +16,9 @@ from store.bar import INSTANT
 from store.batch import Batch
 from store.engine import Transaction
 from store.errors import OptionsError, RejectedBarsError, StampsError
+from store.given import unknown_symbol
 from store.interval import Interval
 from store.models import LoadReport, Reject, canonical_symbol
-from store.session_store import unknown_symbol
 from store.sql import statement
 
 _SHOWN_REJECTS = 3

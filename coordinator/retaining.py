@@ -14,9 +14,9 @@ from store.bar import INSTANT
 from store.batch import Batch
 from store.engine import Transaction
 from store.errors import CalendarError, InputError
+from store.given import unknown_symbol
 from store.interval import Interval
 from store.models import RetainedInterval, RetentionReport
-from store.session_store import unknown_symbol
 from store.sql import statement
 
 _DURATION = re.compile(r"([1-9][0-9]{0,4})(d|w|mo|y)")

@@ -23,6 +23,7 @@ from coordinator.sources import LoadOptions, check_whole, open_source
 from store import SessionStore, run
 from store.calendar_definition import CalendarDefinition
 from store.errors import InputError
+from store.given import as_instant
 from store.interval import Interval
 from store.models import (
     CalendarReport,
@@ -33,7 +34,6 @@ from store.models import (
     canonical_symbol,
 )
 from store.run import Run
-from store.session_store import as_instant
 
 log = logging.getLogger("barhouse.coordinator")
 

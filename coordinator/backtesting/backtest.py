@@ -29,9 +29,9 @@ from coordinator.sources import open_source
 from store import SessionStore, open_store, run
 from store.engine import Transaction
 from store.errors import InputError, UnknownSymbolError
+from store.given import as_instant
 from store.interval import Interval, parse_all
 from store.models import ClosingBar, canonical_symbol
-from store.session_store import as_instant
 
 log = logging.getLogger("barhouse.backtest")
 

@@ -15,8 +15,8 @@ from coordinator.deriving import GRACE
 from store import SessionStore, run
 from store.engine import Transaction
 from store.errors import InputError, StoreError
+from store.given import unknown_symbol
 from store.run import Run
-from store.session_store import unknown_symbol
 
 log = logging.getLogger("barhouse.backtest")
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from coordinator.commands.shared import split
 
-_Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
 
-
-def file_options(function: _Decorated) -> _Decorated:
+def file_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add them to a command that takes them as ``SessionCoordinator.load`` calls them."""
 
     @wraps(function)
@@ -24,7 +22,7 @@ def file_options(function: _Decorated) -> _Decorated:
 
     for option in reversed(_OPTIONS):
         asked = option(asked)
-    return asked  # type: ignore[return-value]
+    return asked
 
 
 def _pairs(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str | None]:

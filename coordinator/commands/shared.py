@@ -125,8 +125,8 @@ def opened(settings: Settings, *, read_only: bool = False, create: bool = False)
 
 def check_registered(store: SessionStore, symbols: Sequence[str]) -> None:
     """Refuse symbols that the store does not have."""
+    from store.given import unknown_symbol
     from store.models import canonical_symbol
-    from store.session_store import unknown_symbol
 
     known = store.get_active_symbols()
     for name in map(canonical_symbol, symbols):

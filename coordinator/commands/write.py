@@ -283,7 +283,7 @@ def remove(settings: Settings, symbol: str, purge: bool, yes: bool, form: str) -
 
 def _process(store: SessionStore, settings: Settings, form: str, now: str | None = None) -> None:
     from coordinator import DataProcessor
-    from store.session_store import as_instant
+    from store.given import as_instant
 
     instant = None if now is None else as_instant(now, "now")
     with progress_bar(settings, "deriving") as progress:

@@ -16,11 +16,11 @@ from coordinator.sources import LoadOptions
 from coordinator.sources.feeds import open_feed
 from store import SessionStore
 from store.errors import ConfigError
+from store.given import as_instant
 from store.models import ClosingBar, IntervalText, Symbol
-from store.session_store import as_instant
 
 #: What says how files are read, as in ``LoadOptions``.
-_READING = (*("label", "timezone", "columns", "timestamp_format", "volume_column", "skip_rows", "header", "ambiguous"),)
+_READING = ("label", "timezone", "columns", "timestamp_format", "volume_column", "skip_rows", "header", "ambiguous")
 
 
 def _split(given: object) -> object:

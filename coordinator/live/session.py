@@ -25,8 +25,8 @@ from coordinator.sources.feed import Feed, History, Offer, Position
 from store import SessionStore
 from store.care_reports import CopyReport
 from store.errors import BarhouseError, FeedError, StoreError
+from store.given import as_instant
 from store.models import ClosingBar, canonical_symbol
-from store.session_store import as_instant
 
 log = logging.getLogger("barhouse.live")
 

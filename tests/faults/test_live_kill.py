@@ -12,10 +12,9 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -34,37 +33,43 @@ class Child:
 
     def __init__(self, *command: str) -> None:
         self._command = command
-        self._complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115 - one for all lives, gone with the child
         self.start()
 
     def start(self) -> None:
         self.said: list[str] = []
-        self._complaints.truncate(0)
+        self.complained: list[str] = []
         self.process = subprocess.Popen(
-            self._command, stdout=subprocess.PIPE, stderr=self._complaints, text=True, cwd=ROOT
+            self._command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
         )
-        self._reader = threading.Thread(target=self._listen, args=(self.process.stdout,), daemon=True)
-        self._reader.start()
+        heard = ((self.process.stdout, self.said), (self.process.stderr, self.complained))
+        self._readers = [threading.Thread(target=self._listen, args=each, daemon=True) for each in heard]
+        for reader in self._readers:
+            reader.start()
 
-    def _listen(self, stream: object) -> None:
-        for line in stream:  # type: ignore[attr-defined]
-            self.said.append(line.strip())
+    def _listen(self, stream: Iterable[str], lines: list[str]) -> None:
+        for line in stream:
+            lines.append(line.strip())
+
+    def _hear_out(self) -> None:
+        for reader in self._readers:
+            reader.join()
 
     def check_alive(self) -> None:
         """A child that ended by itself says why, rather than being waited for."""
         if self.process.poll() is not None:
-            self._complaints.seek(0)
-            raise AssertionError(f"{' '.join(self._command)} ended by itself: {self._complaints.read()[-2000:]}")
+            self._hear_out()
+            said = "\n".join(self.complained[-30:])
+            raise AssertionError(f"{' '.join(self._command)} ended by itself: {said}")
 
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
-        self._reader.join()
+        self._hear_out()
 
     def end(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(timeout=60)
-        self._reader.join()
+        self._hear_out()
         return code
 
 

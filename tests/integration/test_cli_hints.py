@@ -76,7 +76,10 @@ _ALL_RIGHTS = os.geteuid() == 0
 _FEWER_RIGHTS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if _ALL_RIGHTS else []
 
 
-@pytest.mark.skipif(_ALL_RIGHTS and shutil.which("setpriv") is None, reason="whoever may do everything may write there")
+@pytest.mark.skipif(
+    _ALL_RIGHTS and shutil.which("setpriv") is None,
+    reason="root may write anywhere; run as another user, or install setpriv (util-linux) to give up that right",
+)
 @pytest.mark.parametrize(
     ("command", "said"),
     [

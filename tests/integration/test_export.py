@@ -21,6 +21,9 @@ from store.export_folder import FORMATS, MANIFEST
 NEW_YORK = {"timezone": "America/New_York"}
 COLUMNS = "symbol, interval, bar_start, bar_end, session_date, open, high, low, close, volume, base_count, complete"
 Rows = list[tuple[Any, ...]]
+locks_folders = pytest.mark.skipif(
+    os.name == "nt", reason="Windows has no flock, so a folder is not kept from a second export there"
+)
 
 
 @pytest.fixture
@@ -325,14 +328,14 @@ def test_a_symbol_that_no_folder_can_be_named_by_is_refused_before_anything_is_w
     assert filled.store.export(folder, symbols=["SPY", "QQQ"]).written == 16
 
 
-@pytest.mark.skipif(os.name == "nt", reason="folders are not locked there")
+@locks_folders
 def test_one_export_at_a_time_writes_into_a_folder(filled: Bench, folder: Path) -> None:
     with export_folder.prepared(folder), pytest.raises(StoreError, match="another export is writing into"):
         filled.store.export(folder)
     assert filled.store.export(folder).written == 16
 
 
-@pytest.mark.skipif(os.name == "nt", reason="folders are not locked there")
+@locks_folders
 def test_an_export_is_over_although_a_process_started_meanwhile_shares_what_it_had_open(
     filled: Bench, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
