@@ -2,7 +2,7 @@
 
 The only module that knows ``exchange_calendars``. That library, and the pandas it stands on, cost most of a
 second to import, so they are imported inside the functions that need them: never for ``24/7`` or for a
-calendar of one's own.
+calendar of one's own. Nor is pyarrow.compute, by those who only read.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from importlib.metadata import version
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from store.calendar_definition import CalendarDefinition
 from store.errors import CalendarError
@@ -118,6 +117,7 @@ def sessions(calendar: str | CalendarDefinition, first: date, last: date) -> Ses
 
 def _exchange_sessions(name: str, first: date, last: date) -> Sessions:
     import pandas as pd
+    import pyarrow.compute as pc
     from exchange_calendars.calendar_utils import global_calendar_dispatcher
     from pandas.tseries.holiday import AbstractHolidayCalendar as HolidayRules
 
@@ -172,6 +172,8 @@ def _versions() -> str:
 
 def _finished(name: str, *columns: pa.Array) -> pa.Table:
     """Order segments (date, number, open, close), count sessions, refuse what no later code could trust."""
+    import pyarrow.compute as pc
+
     days = columns[0]
     before_origin = pc.count_distinct(days.filter(pc.less(days, pa.scalar(ORIGIN)))).as_py()
     ordinals = pc.subtract(pc.rank(days, tiebreaker="dense").cast(pa.int64()), before_origin + 1)

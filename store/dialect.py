@@ -11,7 +11,8 @@ The URL is ``barhouse://``, so that ``duckdb://`` stays what it is to a host pro
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import duckdb
@@ -28,7 +29,7 @@ from sqlalchemy.types import TypeEngine
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
 
-__all__ = ["ConnectionWrapper", "Dialect", "HugeInt", "TinyInt", "register_alembic_impl"]
+__all__ = ["ConnectionWrapper", "Dialect", "HugeInt", "TinyInt", "joined", "register_alembic_impl"]
 
 
 class TinyInt(sa.SmallInteger):
@@ -145,6 +146,30 @@ class ConnectionWrapper(duckdb_engine.ConnectionWrapper):
         """Close for good."""
         super().close()
         self._source.close()
+
+
+class _Joined(duckdb_engine.ConnectionWrapper):
+    """A connection whose transaction somebody else has begun, and ends."""
+
+    def begin(self) -> None:
+        """Do nothing: it has begun."""
+
+    def commit(self) -> None:
+        """Do nothing: whoever began it commits."""
+
+    def rollback(self) -> None:
+        """Do nothing: whoever began it rolls back."""
+
+    def close(self) -> None:
+        """Do nothing: whoever made the connection closes it."""
+
+
+@contextmanager
+def joined(cursor: duckdb.DuckDBPyConnection) -> Iterator[sa.Connection]:
+    """Give SQLAlchemy's connection inside a transaction that was begun without it."""
+    engine = sa.create_engine("barhouse://", creator=lambda: _Joined(cursor), poolclass=sa.StaticPool)
+    with engine.begin() as connection:
+        yield connection
 
 
 class Dialect(duckdb_engine.Dialect):

@@ -11,16 +11,14 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
-import sqlalchemy as sa
 
-from store.dialect import ConnectionWrapper
 from store.errors import InputError, StoreClosedError, StoreError, StoreHeldError
 from store.failures import breaks, broken, failure_of
 from store.own_file import Lock, refuse_own
@@ -39,23 +37,22 @@ class Transaction:
 
     Attributes
     ----------
-    connection
-        SQLAlchemy's connection, for the small tables.
+    cursor
+        DuckDB's connection that the transaction is of; ends with it.
     clock
         The store's clock, in UTC; ``now`` is what it showed when the transaction began.
     owner, pid
         The opening of the store it belongs to, and its process.
     """
 
-    def __init__(self, connection: sa.Connection, database: Database) -> None:
-        self.connection = connection
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, database: Database) -> None:
+        self.cursor = cursor
         self.clock = database.clock
         self.owner = database.owner
         self.pid = database.pid
         self.now = self.clock()
         self.failure: BaseException | None = None
         self._place = database.place
-        self._raw: duckdb.DuckDBPyConnection = connection.connection.driver_connection  # type: ignore[assignment]
 
     def run(self, name: str, parameters: dict[str, Any] | None = None, /, **places: object) -> list[tuple[Any, ...]]:
         """Run the statement ``subject.name``; returns its rows, read to the end.
@@ -72,7 +69,7 @@ class Transaction:
         """Run SQL text inside this transaction; returns its rows, read to the end."""
         # Read to the end always: DuckDB 2.0 streams, and an unfinished result blocks the connection.
         try:
-            return self._raw.execute(text, parameters or {}).fetchall()
+            return self.cursor.execute(text, parameters or {}).fetchall()
         except duckdb.Error as error:
             failure = failure_of(error, self._place)
             if failure is None:
@@ -87,14 +84,14 @@ class Transaction:
     def table(self, name: str, parameters: dict[str, Any] | None = None, /, **places: object) -> pa.Table:
         """Run the statement ``subject.name`` that reads; returns its rows as Arrow."""
         text = statement(name).format(**places) if places else statement(name)
-        return self._raw.sql(text, params=parameters or {}).to_arrow_table()
+        return self.cursor.sql(text, params=parameters or {}).to_arrow_table()
 
     @contextmanager
     def stream(
         self, name: str, parameters: dict[str, Any] | None = None, /, *, batch_rows: int
     ) -> Iterator[pa.RecordBatchReader]:
         """Run a statement whose rows are read batch by batch; nothing else may be run until they are."""
-        reader = self._raw.sql(statement(name), params=parameters).to_arrow_reader(batch_rows)
+        reader = self.cursor.sql(statement(name), params=parameters).to_arrow_reader(batch_rows)
         try:
             yield reader
         finally:
@@ -102,7 +99,7 @@ class Transaction:
 
     def register(self, name: str, table: object) -> None:
         """Make an Arrow table or reader readable as ``name`` until the transaction ends."""
-        self._raw.register(name, table)
+        self.cursor.register(name, table)
 
 
 class Database:
@@ -137,10 +134,6 @@ class Database:
         self._current: Transaction | None = None
         self._reader_count = 0
         self._readers_changed = threading.Condition()
-        # A connection for each transaction: what it registered and its temporary tables end with it.
-        self.engine = sa.create_engine(
-            "barhouse://", creator=lambda: ConnectionWrapper(root.cursor()), poolclass=sa.NullPool
-        )
 
     @property
     def root(self) -> duckdb.DuckDBPyConnection:
@@ -217,19 +210,20 @@ class Database:
                 return
             _ = self.root  # closed in the meantime?
             self._have_lock()
-            with self.explaining(), self.engine.connect() as connection:
+            # A connection for each transaction: what it registered and its temporary tables end with it.
+            with self.explaining(), closing(self.root.cursor()) as cursor:
                 try:
-                    connection.begin()
-                    transaction = self._current = Transaction(connection, self)
+                    cursor.begin()
+                    transaction = self._current = Transaction(cursor, self)
                     yield transaction
                     if transaction.failure is not None:
                         raise StoreError(
                             "a part of this transaction failed, so nothing of it was written"
                         ) from transaction.failure
                     self._have_lock()
-                    connection.commit()
+                    cursor.commit()
                 except BaseException as error:
-                    _roll_back(connection, error)
+                    _roll_back(cursor, error)
                     raise
                 finally:
                     self._current = None
@@ -246,9 +240,13 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
         """Give one consistent view for several statements, which may make temporary tables; nothing is written."""
-        with self._reader(), self.explaining(), self.engine.connect() as connection:
-            connection.begin()
-            yield Transaction(connection, self)
+        with self._reader() as cursor, self.explaining():
+            cursor.begin()
+            try:
+                yield Transaction(cursor, self)
+            finally:
+                with suppress(duckdb.Error):  # closing the connection ends it in any case
+                    cursor.rollback()
 
     def query(self, text: str, parameters: dict[str, Any] | list[Any] | None = None) -> pa.Table:
         """Read with one SQL statement, in a read-only transaction of a connection of its own.
@@ -313,16 +311,20 @@ class Database:
                 self._root.execute("PRAGMA disable_checkpoint_on_shutdown")
 
 
-def _roll_back(connection: sa.Connection, error: BaseException) -> None:
-    """Roll back because of an error, which stays the one that is raised whatever happens here."""
+def _roll_back(cursor: duckdb.DuckDBPyConnection, error: BaseException) -> None:
+    """Roll back because of an error, which stays the one that is raised whatever happens here.
+
+    The connection is closed next, which ends its transaction in any case: a broken database rolls nothing back, one
+    whose commit failed has done so already, and DuckDB 2 refuses while the error's traceback keeps a streamed result.
+    """
     if breaks(error):
-        connection.invalidate()  # a broken database rolls nothing back
         return
     try:
-        connection.rollback()
-    except Exception as second:
-        connection.invalidate()  # closing the connection ends its transaction in any case
-        error.add_note(f"and rolling back failed: {second}")
+        cursor.rollback()
+    except duckdb.Error as second:
+        ended = "no transaction is active" in str(second) or type(second).__name__ == "ResourceInUseException"
+        if not ended:
+            error.add_note(f"and rolling back failed: {second}")
 
 
 def _check_reads(statements: list[duckdb.Statement]) -> None:

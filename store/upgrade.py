@@ -11,6 +11,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
+from store.dialect import joined
 from store.errors import StoreVersionError
 from store.snapshot import copy_file
 
@@ -56,8 +57,7 @@ def upgrade(database: Database, version: str | None, target: str = "head") -> No
         aside = database.path.with_name(f"{database.path.name}.before-{waiting[-1].revision}")
         copy_file(database, aside)
         log.info("copied %s to %s before changing its data", database.path, aside)
-    with database.transaction() as transaction:
-        config.attributes["connection"] = transaction.connection
-        with _upgrading:
-            command.upgrade(config, target)
+    with database.transaction() as transaction, joined(transaction.cursor) as connection, _upgrading:
+        config.attributes["connection"] = connection
+        command.upgrade(config, target)
     log.info("upgraded %s from schema %s to %s", database.path, version, script.get_current_head())

@@ -19,7 +19,6 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-import sqlalchemy as sa
 
 from coordinator import DataProcessor, SessionCoordinator
 from store import SessionStore, SymbolSessionData, open_store
@@ -492,7 +491,7 @@ def test_whatever_is_raised_rolls_back(database: Database, error: type[BaseExcep
 
 
 def test_a_caught_statement_error_is_not_committed_around(database: Database) -> None:
-    with pytest.raises((duckdb.Error, sa.exc.DBAPIError)), database.transaction() as transaction:
+    with pytest.raises(duckdb.Error), database.transaction() as transaction:
         add_run(transaction.execute, 1)
         with pytest.raises(duckdb.ConstraintException):
             add_run(transaction.execute, 1)
@@ -502,18 +501,13 @@ def test_a_caught_statement_error_is_not_committed_around(database: Database) ->
     assert runs(database) == [3]
 
 
-def test_an_error_while_rolling_back_does_not_hide_the_first(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(self: object) -> None:
-        raise RuntimeError("the rollback failed")
-
+def test_an_error_while_rolling_back_does_not_hide_the_first(database: Database) -> None:
     with pytest.raises(ValueError, match="the first") as caught, database.transaction() as transaction:
         add_run(transaction.execute, 1)
-        monkeypatch.setattr(sa.Connection, "rollback", fail)
+        transaction.cursor.close()
         raise ValueError("the first")
-    monkeypatch.undo()
-    assert caught.value.__notes__ == ["and rolling back failed: the rollback failed"]
+    (note_,) = caught.value.__notes__
+    assert note_.startswith("and rolling back failed: ") and "closed" in note_
     note(database, 2)
     assert runs(database) == [2]
 
