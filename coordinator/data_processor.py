@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from coordinator import merging
-from coordinator.accounting import account, take_stock
+from coordinator.accounting import grow, recount, take_stock
 from coordinator.deriving import GRACE, derive, gather
 from coordinator.merging import Changes, Place
 from store import SessionStore
@@ -23,7 +23,6 @@ from store.engine import Transaction
 from store.errors import InputError
 from store.interval import Interval
 from store.models import IntervalChange, ProcessReport
-from store.sql import statement
 
 log = logging.getLogger("barhouse.processor")
 
@@ -125,8 +124,10 @@ def _process_chunk(transaction: Transaction, counts: dict[str, Changes], *, long
     transaction.run("derive.consume")
     transaction.run("derive.worked")
     transaction.run("account.progress_of_derived")
-    # What was added lies where the ranges have grown, and is accounted for with those.
-    account(transaction, "delta" if revised else statement("rebuild.nothing_changed"))
+    if revised:
+        recount(transaction, "delta")  # what was added lies where the ranges have grown, and is counted with those
+    else:
+        grow(transaction, "tally")
     batch.write(transaction)
     return batch.batch_id
 
@@ -166,5 +167,8 @@ def _derive_forward(transaction: Transaction, batch: Batch, *, many: bool) -> di
         if count:
             added[interval] = added.get(interval, 0) + count
             batch.inserted += count
+    transaction.run(
+        "derive.tally", {"batch_id": batch.batch_id, "first_start": first_start, "last_end": last_end}
+    )
     transaction.run("derive.advance")
     return added

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from coordinator import merging, retaining
-from coordinator.accounting import account, take_stock
+from coordinator.accounting import grow, recount, take_stock
 from coordinator.merging import Place
 from coordinator.rebuilding import rebuild
 from store.batch import Batch
@@ -40,7 +40,7 @@ def delete_bars(
     transaction.run("rebuild.symbols_named", {"symbols": [name]})
     take_stock(transaction, "account.of_chunk")
     transaction.run("account.progress_after_deletion")
-    account(transaction, "delta")
+    recount(transaction, "delta")
     batch.deleted = changes.deleted
     if rewind:
         transaction.run("load.rewind", {"interval_id": interval_id})
@@ -59,10 +59,10 @@ def end_session(transaction: Transaction, session_date: date, names: Sequence[st
     moved = [name for (name,) in transaction.run("load.symbols_reached")]
     if moved:
         transaction.run("load.advance")
-        nothing = statement("rebuild.nothing_changed")
+        nothing = statement("account.no_tally")
         take_stock(transaction, "account.of_reach")
         transaction.run("account.progress_of_base", fresh=nothing)
-        account(transaction, nothing)
+        grow(transaction, nothing)
     return moved
 
 
@@ -81,6 +81,7 @@ def remove_symbol(transaction: Transaction, name: str, *, purge: bool) -> Delete
     transaction.run("registration.remove_bars", {"batch_id": batch.batch_id})
     for table in ("bar", "invalidation", "session_coverage", "gap", "trade", "trade_bucket"):
         transaction.run("registration.forget", table=table)
+    transaction.run("registration.forget_account")
     transaction.run("registration.remove", {"symbol_id": symbol_id, "now": transaction.now})
     batch.write(transaction)
     return DeleteReport(batch_id=batch.batch_id, deleted=batch.deleted)
@@ -101,6 +102,7 @@ def _purge_symbol(transaction: Transaction, name: str, symbol_ids: list[int], *,
         transaction.run("registration.leaving", {"symbol_id": symbol_ids[-1]})
         for table in ("invalidation", "session_coverage", "gap"):
             transaction.run("registration.forget", table=table)
+        transaction.run("registration.forget_account")
         transaction.run("registration.remove", {"symbol_id": symbol_ids[-1], "now": transaction.now})
     batch.write(transaction)
     return DeleteReport(batch_id=batch.batch_id, deleted=batch.deleted)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from coordinator import merging, reading, recalling, staging
-from coordinator.accounting import account, take_stock
+from coordinator.accounting import grow, recount, take_stock
 from coordinator.merging import Changes, Place
 from coordinator.sources import LoadOptions, Source
 from coordinator.staging import FreePlace, Judged, Taken
@@ -254,5 +254,8 @@ def _write(transaction: Transaction, taken: Taken, batch: Batch, options: LoadOp
         transaction.run("load.invalidate", {"batch_id": batch.batch_id}, changed=changed)
     take_stock(transaction, "account.of_reach")
     transaction.run("account.progress_of_base", fresh="tally")
-    account(transaction, "delta" if merged else "tally")
+    if merged:
+        recount(transaction, "delta")
+    else:
+        grow(transaction, "tally")
     return changes

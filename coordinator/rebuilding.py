@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from coordinator import merging
-from coordinator.accounting import account, take_stock
+from coordinator.accounting import recount, take_stock
 from coordinator.deriving import derive, gather
 from coordinator.merging import Changes, Place
 from store import kept_calendar, verification
@@ -128,9 +128,11 @@ def _count(batch: Batch, changes: Changes) -> None:
 def _recount(transaction: Transaction) -> None:
     for table in ("session_coverage", "gap"):
         transaction.run("rebuild.forget_account", table=table)
+    transaction.run("rebuild.forget_sums")
     nothing = statement("rebuild.nothing_changed")
     transaction.run("rebuild.progress_of_base")
-    account(transaction, nothing)
+    recount(transaction, nothing)
+    transaction.run("account.defined", condition=statement("account.of_chunk"))  # the bases' first sessions are known
     transaction.run("rebuild.worked")
     transaction.run("account.progress_of_derived")
-    account(transaction, nothing)
+    recount(transaction, nothing)

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from coordinator.accounting import account, take_stock
+from coordinator.accounting import recount, take_stock
 from store.bar import INSTANT
 from store.batch import Batch
 from store.engine import Transaction
@@ -165,7 +165,7 @@ def _move_accounts(transaction: Transaction) -> None:
     transaction.run("retain.symbols_going")
     take_stock(transaction, "account.of_chunk")
     transaction.run("retain.progress")
-    account(transaction, statement("rebuild.nothing_changed"))
+    recount(transaction, statement("rebuild.nothing_changed"))
 
 
 def _drop_revisions(transaction: Transaction, batch: Batch, before: datetime) -> int:

@@ -109,11 +109,15 @@ interval_definition = Table(
     Column("purged_before", _Instant),  # bars before it went without a revision ...
     Column("purged_by", sa.BigInteger),  # ... the last of them with this batch
     Column("quality_pct", sa.Double),
+    # What session_coverage comes to: its first session, and the sums of its counts; null: it has no rows yet.
+    Column("first_session", sa.Date),
+    Column("expected_count", sa.BigInteger),
+    Column("present_count", sa.BigInteger),
     CheckConstraint("unit in ('second', 'day', 'week', 'month')"),
     CheckConstraint("length > 0"),
     CheckConstraint("derived = (base is not null)"),
 )
-Index("interval_definition_name", interval_definition.c.symbol_id, interval_definition.c.interval, unique=True)
+Index("interval_definition_key", interval_definition.c.symbol_id, interval_definition.c.interval, unique=True)
 
 bar = Table("bar", metadata, *_bar_columns())
 

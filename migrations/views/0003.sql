@@ -30,6 +30,12 @@ CREATE MACRO nominal_seconds(unit_, length_) AS
 CREATE MACRO slots(from_, to_, seconds_) AS
     (greatest(epoch_us(to_) - epoch_us(from_), 0) + seconds_::BIGINT * 1000000 - 1) // (seconds_::BIGINT * 1000000);
 
+-- macro: ended_slots
+-- How many bars of a width a segment has room for that have ended by an instant.
+CREATE MACRO ended_slots(open_, close_, through_, seconds_) AS
+    CASE WHEN through_ >= close_ THEN slots(open_, close_, seconds_)
+         ELSE greatest(epoch_us(through_) - epoch_us(open_), 0) // (seconds_::BIGINT * 1000000) END;
+
 -- macro: effective_start
 -- Where a base bar counts in time: a closing bar (it adds to no base_count) just before the close it starts at.
 CREATE MACRO effective_start(start_, count_) AS
@@ -81,7 +87,8 @@ GROUP BY calendar, session_date, ordinal;
 -- view: definition
 -- Every interval of every active symbol, with what its base is and how far that has come. kind says which pieces of
 -- time its sessions are accounted by: sessions, or blocks of them for one length and base. Bars before final_before
--- never change, for their base bars are gone (or they are); accounts start with the session of account_from.
+-- never change, for their base bars are gone (or they are); accounts start with the session of account_from, or with
+-- the first that has a bar: first_session, and base_first of the base.
 CREATE VIEW definition AS
 SELECT d.interval_id, d.symbol_id, s.symbol, s.calendar, d.interval, d.unit, d.length, d.derived, d.base,
        coalesce(b.interval_id, d.interval_id) AS base_id,
@@ -94,7 +101,8 @@ SELECT d.interval_id, d.symbol_id, s.symbol, s.calendar, d.interval, d.unit, d.l
        CASE WHEN d.unit = 'second' THEN 'session'
             ELSE concat(d.length, d.unit, '/', coalesce(b.length, d.length), coalesce(b.unit, d.unit)) END AS kind,
        d.retained_from, greatest(b.retained_from, d.retained_from) AS final_before,
-       greatest(b.retained_date, d.retained_date) AS account_from, d.quality_pct
+       greatest(b.retained_date, d.retained_date) AS account_from, d.first_session,
+       CASE WHEN d.derived THEN b.first_session ELSE d.first_session END AS base_first, d.quality_pct
 FROM interval_definition AS d
 JOIN symbol AS s ON s.symbol_id = d.symbol_id AND s.removed_at IS NULL
 LEFT JOIN interval_definition AS b ON b.symbol_id = d.symbol_id AND b.interval = d.base;
@@ -131,7 +139,7 @@ GROUP BY calendar, kind, unit, length, base_unit, base_length, block;
 -- An interval that is derived nowhere yet starts with its base's first session.
 CREATE MACRO pending(clock_) AS TABLE
 WITH derived_ AS MATERIALIZED (
-    SELECT interval_id, symbol_id, base_id, calendar, kind, unit, length, closing_seconds, complete_through,
+    SELECT interval_id, symbol_id, base_first, calendar, kind, unit, length, closing_seconds, complete_through,
            derived_through
     FROM definition
     WHERE derived AND complete_through > coalesce(derived_through, beginning())
@@ -191,17 +199,16 @@ closed AS (
     FROM ended
 ),
 start_ AS (
-    SELECT c.interval_id AS base_id, min(c.session_date) AS session_date
-    FROM session_coverage AS c
-    WHERE c.interval_id IN (SELECT base_id FROM derived_ WHERE derived_through IS NULL)
-    GROUP BY c.interval_id
+    SELECT calendar, session_date, min(segment_open) AS session_open
+    FROM part
+    SEMI JOIN (SELECT calendar, base_first AS session_date FROM derived_ WHERE derived_through IS NULL) AS f
+              USING (calendar, session_date)
+    GROUP BY calendar, session_date
 )
 SELECT d.interval_id, d.symbol_id, d.derived_through, c.through_ AS new_through
 FROM derived_ AS d
 JOIN closed AS c USING (calendar, kind, length, closing_seconds, complete_through)
-LEFT JOIN start_ AS f ON f.base_id = d.base_id AND d.derived_through IS NULL
-LEFT JOIN (SELECT calendar, session_date, min(segment_open) AS session_open FROM part GROUP BY ALL) AS s
-       ON s.calendar = d.calendar AND s.session_date = f.session_date
+LEFT JOIN start_ AS s ON s.calendar = d.calendar AND s.session_date = d.base_first AND d.derived_through IS NULL
 WHERE c.through_ > coalesce(d.derived_through, s.session_open);
 
 -- view: bars

@@ -40,23 +40,19 @@ WHERE calendar IN (SELECT calendar FROM defined)
 -- session that has a bar, or with the first that is retained.
 CREATE OR REPLACE TEMP TABLE progress AS
 SELECT r.interval_id, r.complete_through AS old_through,
-       greatest(r.last_end, coalesce(r.complete_through, beginning())) AS new_through, c.first_date AS old_first,
-       coalesce(d.account_from, least(c.first_date, f.first_date)) AS new_first
+       greatest(r.last_end, coalesce(r.complete_through, beginning())) AS new_through, d.first_session AS old_first,
+       coalesce(d.account_from, least(d.first_session, f.first_date)) AS new_first
 FROM reach AS r
 JOIN defined AS d USING (interval_id)
-LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM session_coverage
-           WHERE interval_id IN (SELECT interval_id FROM reach) GROUP BY interval_id) AS c USING (interval_id)
 LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM {fresh} GROUP BY interval_id) AS f
        USING (interval_id);
 
 -- name: progress_after_deletion
 -- The same for intervals that lost bars: their range may start later now, or be gone.
 CREATE OR REPLACE TEMP TABLE progress AS
-SELECT d.interval_id, d.through AS old_through, d.through AS new_through, c.first_date AS old_first,
+SELECT d.interval_id, d.through AS old_through, d.through AS new_through, d.first_session AS old_first,
        coalesce(d.account_from, f.first_date) AS new_first
 FROM defined AS d
-LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM session_coverage GROUP BY interval_id) AS c
-       USING (interval_id)
 LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM bar
            WHERE interval_id IN (SELECT interval_id FROM delta) GROUP BY interval_id) AS f USING (interval_id)
 WHERE d.interval_id IN (SELECT interval_id FROM delta);
@@ -64,25 +60,17 @@ WHERE d.interval_id IN (SELECT interval_id FROM delta);
 -- name: progress_of_derived
 -- The same for derived intervals: their range starts with the bucket that holds the base's first session.
 CREATE OR REPLACE TEMP TABLE progress AS
-WITH first_session AS MATERIALIZED (
-    SELECT interval_id, min(session_date) AS first_date FROM session_coverage
-    WHERE interval_id IN (SELECT interval_id FROM worked UNION ALL SELECT base_id FROM worked) GROUP BY interval_id
-),
-placed AS MATERIALIZED (
-    SELECT w.*, d.calendar, d.kind, d.account_from, c.first_date AS old_first, f.first_date AS base_first
-    FROM worked AS w
-    JOIN defined AS d USING (interval_id)
-    LEFT JOIN first_session AS c USING (interval_id)
-    LEFT JOIN first_session AS f ON f.interval_id = w.base_id
-),
-first_piece AS MATERIALIZED (
+WITH first_piece AS MATERIALIZED (
     SELECT t.*, p.first_date
-    FROM (SELECT DISTINCT calendar, kind, base_first FROM placed) AS t
+    FROM (SELECT DISTINCT d.calendar, d.kind, d.base_first FROM worked JOIN defined AS d USING (interval_id)) AS t
     JOIN piece AS p ON p.calendar = t.calendar AND p.kind = t.kind
                    AND t.base_first BETWEEN p.first_date AND p.last_date
 )
-SELECT w.interval_id, w.old_through, w.new_through, w.old_first, coalesce(w.account_from, p.first_date) AS new_first
-FROM placed AS w LEFT JOIN first_piece AS p USING (calendar, kind, base_first);
+SELECT w.interval_id, w.old_through, w.new_through, d.first_session AS old_first,
+       coalesce(d.account_from, p.first_date) AS new_first
+FROM worked AS w
+JOIN defined AS d USING (interval_id)
+LEFT JOIN first_piece AS p USING (calendar, kind, base_first);
 
 -- name: touch
 -- The sessions to account for anew: where bars changed, what newly entered a range, and what left it. Thousands of
@@ -208,11 +196,104 @@ WHERE gap_start < gap_end
 ORDER BY interval_id, gap_start;
 
 -- name: grade
--- The quality of every interval whose account changed, over its whole range.
-UPDATE interval_definition AS d SET quality_pct = c.quality_pct
+-- What coverage comes to now, for every interval whose account changed: counted over its whole range.
+UPDATE interval_definition AS d
+SET first_session = c.first_session, expected_count = c.expected_count, present_count = c.present_count,
+    quality_pct = 100.0::DOUBLE * c.present_count / nullif(c.expected_count, 0)
 FROM (
-    SELECT p.interval_id, 100.0::DOUBLE * sum(c.present_count) / nullif(sum(c.expected_count), 0) AS quality_pct
+    SELECT p.interval_id, min(c.session_date) AS first_session, sum(c.expected_count)::BIGINT AS expected_count,
+           sum(c.present_count)::BIGINT AS present_count
     FROM progress AS p LEFT JOIN session_coverage AS c USING (interval_id)
     GROUP BY p.interval_id
 ) AS c
-WHERE d.interval_id = c.interval_id AND d.quality_pct IS DISTINCT FROM c.quality_pct;
+WHERE d.interval_id = c.interval_id;
+
+-- name: grown
+-- By how much each session's account grows where ranges only go on: rows were added past their ends, none below.
+-- begun: the session has an account already. Thousands of intervals go few ways, so what lies on one is looked for once.
+CREATE OR REPLACE TEMP TABLE grown AS
+WITH moved AS MATERIALIZED (
+    SELECT p.interval_id, d.calendar, d.kind, d.length, p.new_first, p.new_through,
+           coalesce(p.old_first, DATE 'infinity') AS old_first, coalesce(p.old_through, beginning()) AS old_through
+    FROM progress AS p JOIN defined AS d USING (interval_id)
+    WHERE p.new_first IS NOT NULL AND p.new_through IS NOT NULL
+),
+way AS MATERIALIZED (
+    SELECT DISTINCT * EXCLUDE (interval_id) FROM moved
+),
+ended AS MATERIALIZED (
+    SELECT w.*, t.session_date, t.segment, ended_slots(t.segment_open, t.segment_close, w.new_through, w.length) AS count_,
+           CASE WHEN t.session_date < w.old_first THEN 0
+                ELSE ended_slots(t.segment_open, t.segment_close, w.old_through, w.length) END AS old_count
+    FROM way AS w
+    JOIN trading_session AS t ON t.calendar = w.calendar AND t.replaced_by IS NULL
+    WHERE w.kind = 'session' AND t.session_date >= w.new_first AND t.segment_open < w.new_through
+      AND (t.session_date < w.old_first OR t.segment_close > w.old_through)
+),
+entered AS MATERIALIZED (
+    SELECT calendar, kind, length, new_first, new_through, old_first, old_through, session_date,
+           sum(count_ - old_count) AS expected_count, sum(old_count) > 0 OR min(segment) > 0 AS begun
+    FROM ended
+    GROUP BY ALL
+    {blocks}
+)
+SELECT m.interval_id, e.session_date, e.begun, e.expected_count::INTEGER AS expected_count,
+       coalesce(t.present_count, 0)::INTEGER AS present_count
+FROM moved AS m
+JOIN entered AS e USING (calendar, kind, length, new_first, new_through, old_first, old_through)
+LEFT JOIN (SELECT interval_id, session_date, sum(complete_count) AS present_count FROM {tally}
+           WHERE session_date IS NOT NULL GROUP BY interval_id, session_date) AS t
+       ON t.interval_id = m.interval_id AND t.session_date = e.session_date
+WHERE e.expected_count > 0;
+
+-- name: grown_blocks
+-- Blocks of sessions: each is one bar.
+UNION ALL
+SELECT w.*, p.first_date, 1, false
+FROM way AS w
+JOIN piece AS p ON p.calendar = w.calendar AND p.kind = w.kind
+WHERE w.kind <> 'session' AND p.first_date >= w.new_first AND p.close_ <= w.new_through
+  AND (p.first_date < w.old_first OR p.close_ > w.old_through)
+
+-- name: no_tally
+-- No bars: the ranges alone say what grows.
+(SELECT NULL::INTEGER AS interval_id, NULL::DATE AS session_date, NULL::BIGINT AS complete_count WHERE false)
+
+-- name: count_grown
+-- How many ranges do not just go on but start elsewhere; how many sessions have an account already, and where the first of
+-- them is; how many have none yet; and how many lack bars that they had no room for before.
+SELECT (SELECT count(*) FROM progress WHERE old_first <> new_first OR (old_first IS NOT NULL AND new_first IS NULL)),
+       count(*) FILTER (WHERE begun), min(session_date) FILTER (WHERE begun), count(*) FILTER (WHERE NOT begun),
+       count(*) FILTER (WHERE present_count < expected_count)
+FROM grown;
+
+-- name: grow_coverage
+-- What is true of the sessions now that had an account.
+UPDATE session_coverage AS c
+SET expected_count = c.expected_count + g.expected_count, present_count = c.present_count + g.present_count
+FROM grown AS g
+WHERE g.begun AND c.interval_id = g.interval_id AND c.session_date = g.session_date AND c.session_date >= $first_date;
+
+-- name: begin_coverage
+-- And of those that had none.
+INSERT INTO session_coverage (interval_id, session_date, expected_count, present_count)
+SELECT interval_id, session_date, expected_count, present_count FROM grown WHERE NOT begun
+ORDER BY interval_id, session_date;
+
+-- name: touch_lacking
+-- The sessions that lack bars of what they have grown by: their gaps are looked for anew.
+CREATE OR REPLACE TEMP TABLE touched AS
+SELECT interval_id, session_date FROM grown WHERE present_count < expected_count;
+
+-- name: add_up
+-- What coverage comes to with that.
+UPDATE interval_definition AS d
+SET first_session = coalesce(d.first_session, g.first_session),
+    expected_count = coalesce(d.expected_count, 0) + g.expected_count,
+    present_count = coalesce(d.present_count, 0) + g.present_count,
+    quality_pct = 100.0::DOUBLE * (coalesce(d.present_count, 0) + g.present_count)
+                  / (coalesce(d.expected_count, 0) + g.expected_count)
+FROM (SELECT interval_id, min(session_date) AS first_session, sum(expected_count)::BIGINT AS expected_count,
+             sum(present_count)::BIGINT AS present_count
+      FROM grown GROUP BY interval_id) AS g
+WHERE d.interval_id = g.interval_id;

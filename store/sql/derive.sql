@@ -104,10 +104,9 @@ SELECT DISTINCT calendar, kind FROM piece WHERE kind <> 'session';
 -- per range.
 CREATE OR REPLACE TEMP TABLE scan AS
 WITH reaching AS MATERIALIZED (
-    SELECT t.base_id, t.calendar, t.from_, t.to_, f.first_date
+    SELECT t.base_id, t.calendar, t.from_, t.to_, d.first_session AS first_date
     FROM {ranges} AS t
-    JOIN (SELECT interval_id, min(session_date) AS first_date FROM session_coverage
-          WHERE interval_id IN (SELECT base_id FROM target) GROUP BY interval_id) AS f ON f.interval_id = t.base_id
+    JOIN defined AS d ON d.interval_id = t.base_id AND d.first_session IS NOT NULL
     WHERE t.base_unit = $base_unit AND t.base_length = $base_length
 ),
 reached AS MATERIALIZED (
@@ -308,6 +307,14 @@ SELECT d.interval_id, d.base_id, d.derived_through AS old_through, coalesce(t.to
 FROM defined AS d
 LEFT JOIN target AS t USING (interval_id)
 WHERE t.interval_id IS NOT NULL OR d.interval_id IN (SELECT interval_id FROM working_again);
+
+-- name: tally
+-- The bars the forward pass has added, counted by interval and session.
+CREATE OR REPLACE TEMP TABLE tally AS
+SELECT interval_id, session_date, count(*) FILTER (WHERE base_count = expected_count AND base_count > 0) AS complete_count
+FROM bar
+WHERE batch_id = $batch_id AND bar_start >= $first_start::TIMESTAMPTZ AND bar_start < $last_end::TIMESTAMPTZ
+GROUP BY ALL;
 
 -- name: advance
 -- Every interval of the forward pass is derived through the last closed bucket, empty or not.

@@ -490,7 +490,8 @@ SELECT $batch_id, file_row, given, reason FROM refused_given ORDER BY file_row;
 -- name: tally
 -- The rows taken, counted by interval, session and segment.
 CREATE OR REPLACE TEMP TABLE tally AS
-SELECT interval_id, session_date, segment, count(*) AS bar_count, min(bar_start) AS first_start,
+SELECT interval_id, session_date, segment, count(*) AS bar_count,
+       count(*) FILTER (WHERE base_count = 1 AND expected_count = 1) AS complete_count, min(bar_start) AS first_start,
        max(later(bar_start, span_seconds)) AS last_end
 FROM {taken}
 GROUP BY ALL;

@@ -124,6 +124,11 @@ DELETE FROM invalidation WHERE interval_id IN (SELECT interval_id FROM defined);
 -- Coverage and gaps are counted again from nothing.
 DELETE FROM {table} WHERE interval_id IN (SELECT interval_id FROM defined);
 
+-- name: forget_sums
+-- And what they came to.
+UPDATE interval_definition SET first_session = NULL, expected_count = NULL, present_count = NULL, quality_pct = NULL
+WHERE interval_id IN (SELECT interval_id FROM defined);
+
 -- name: progress_of_base
 -- The whole range of the base intervals.
 CREATE OR REPLACE TEMP TABLE progress AS

@@ -154,3 +154,8 @@ INSERT INTO bar_revision SELECT *, $batch_id FROM bar WHERE interval_id IN (FROM
 -- name: forget
 -- What the store keeps per interval and no longer needs for a symbol that left.
 DELETE FROM {table} WHERE interval_id IN (FROM leaving);
+
+-- name: forget_account
+-- And what it came to.
+UPDATE interval_definition SET first_session = NULL, expected_count = NULL, present_count = NULL, quality_pct = NULL
+WHERE interval_id IN (FROM leaving);

@@ -130,12 +130,10 @@ CREATE OR REPLACE TEMP TABLE chunk AS SELECT DISTINCT symbol_id FROM going;
 -- name: progress
 -- The intervals to account for anew: no further than before, but from where they are retained.
 CREATE OR REPLACE TEMP TABLE progress AS
-SELECT d.interval_id, d.through AS old_through, d.through AS new_through, c.first_date AS old_first,
-       d.account_from AS new_first
-FROM defined AS d
-LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM session_coverage
-           WHERE interval_id IN (SELECT interval_id FROM defined) GROUP BY interval_id) AS c USING (interval_id)
-WHERE d.account_from IS NOT NULL;
+SELECT interval_id, through AS old_through, through AS new_through, first_session AS old_first,
+       account_from AS new_first
+FROM defined
+WHERE account_from IS NOT NULL;
 
 -- name: end_of_everything
 -- An instant after all that symbols have or had; null without.

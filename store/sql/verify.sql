@@ -289,12 +289,16 @@ FULL JOIN kept AS k ON k.interval_id = m.interval_id AND k.session_date = m.sess
 WHERE stored <> expected;
 
 -- name: misgraded
--- Quality is what coverage comes to.
-SELECT d.interval_id, NULL::TIMESTAMPTZ AS at, coalesce(d.quality_pct::VARCHAR, 'none') AS stored,
-       coalesce((100.0::DOUBLE * sum(c.present_count) / nullif(sum(c.expected_count), 0))::VARCHAR, 'none') AS expected
+-- Quality is what coverage comes to, and so are the sums it is made of.
+SELECT d.interval_id, NULL::TIMESTAMPTZ AS at,
+       concat(coalesce(i.quality_pct::VARCHAR, 'none'), ', ', i.present_count, ' of ', i.expected_count, ' from ',
+              i.first_session) AS stored,
+       concat(coalesce((100.0::DOUBLE * sum(c.present_count) / nullif(sum(c.expected_count), 0))::VARCHAR, 'none'), ', ',
+              sum(c.present_count), ' of ', sum(c.expected_count), ' from ', min(c.session_date)) AS expected
 FROM checked AS d
+JOIN interval_definition AS i USING (interval_id)
 LEFT JOIN session_coverage AS c USING (interval_id)
-GROUP BY d.interval_id, d.quality_pct
+GROUP BY d.interval_id, i.quality_pct, i.present_count, i.expected_count, i.first_session
 HAVING stored <> expected;
 
 -- name: stale_base
