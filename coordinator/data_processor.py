@@ -74,6 +74,8 @@ class DataProcessor:
         done, waiting = 0, 1
         while done < waiting:
             with self._store.transaction() as transaction:
+                if not transaction.one("derive.may_wait", {"clock": clock})[0]:
+                    break  # asked first, for it costs little
                 transaction.run("derive.waiting", {"clock": clock})
                 left, long_backlog = transaction.one("derive.waiting_count")
                 if not left:

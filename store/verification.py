@@ -74,6 +74,7 @@ def verify(
         ("watermark", "stale_base"),
         ("watermark", "stale_derived"),
         ("watermark", "unaligned_intraday"),
+        ("watermark", "late_hint"),
     )
     for kind, name in first_checks:
         check(kind, name)

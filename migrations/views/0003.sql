@@ -96,7 +96,7 @@ SELECT d.interval_id, d.symbol_id, s.symbol, s.calendar, d.interval, d.unit, d.l
        coalesce(b.length, d.length) AS base_length,
        CASE WHEN s.closing_bar = 'include' THEN coalesce(b.length, d.length) ELSE 0 END AS closing_seconds,
        coalesce(b.complete_through, d.complete_through) AS complete_through,
-       d.derived_through,
+       d.derived_through, d.next_close,
        CASE WHEN d.derived THEN d.derived_through ELSE d.complete_through END AS through,
        CASE WHEN d.unit = 'second' THEN 'session'
             ELSE concat(d.length, d.unit, '/', coalesce(b.length, d.length), coalesce(b.unit, d.unit)) END AS kind,
@@ -136,7 +136,8 @@ GROUP BY calendar, kind, unit, length, base_unit, base_length, block;
 -- macro: pending
 -- The derived intervals whose next bucket is closed, and how far they can be derived: a bucket that base bars have
 -- reached is closed once they are complete through its end, or once its end is no later than the given instant.
--- An interval that is derived nowhere yet starts with its base's first session.
+-- An interval that is derived nowhere yet starts with its base's first session. Only the sessions around the instants
+-- that base bars are complete through are looked at: as many as the longest block can have, on either side.
 CREATE MACRO pending(clock_) AS TABLE
 WITH derived_ AS MATERIALIZED (
     SELECT interval_id, symbol_id, base_first, calendar, kind, unit, length, closing_seconds, complete_through,
@@ -147,12 +148,22 @@ WITH derived_ AS MATERIALIZED (
 reached AS MATERIALIZED (
     SELECT DISTINCT calendar, kind, unit, length, closing_seconds, complete_through FROM derived_
 ),
-part AS MATERIALIZED (
-    SELECT calendar, session_date, ordinal, segment_open, segment_close
-    FROM trading_session
-    WHERE replaced_by IS NULL AND calendar IN (SELECT calendar FROM reached)
+around AS MATERIALIZED (
+    SELECT r.calendar, max(t.ordinal) FILTER (WHERE t.segment_open < r.first_) - r.reach AS from_,
+           max(t.ordinal) FILTER (WHERE t.segment_open < r.last_) + r.reach AS to_
+    FROM (SELECT calendar, min(complete_through) AS first_, max(complete_through) AS last_,
+                 1 + max(length * CASE unit WHEN 'second' THEN 0 WHEN 'day' THEN 1 WHEN 'week' THEN 7 ELSE 31 END) AS reach
+          FROM reached GROUP BY calendar) AS r
+    JOIN trading_session AS t ON t.calendar = r.calendar AND t.replaced_by IS NULL
+    GROUP BY r.calendar, r.reach
 ),
-bucket AS (
+part AS MATERIALIZED (
+    SELECT t.calendar, t.session_date, t.ordinal, t.segment_open, t.segment_close
+    FROM trading_session AS t
+    JOIN around AS a ON a.calendar = t.calendar AND t.ordinal >= coalesce(a.from_, t.ordinal) AND t.ordinal <= a.to_
+    WHERE t.replaced_by IS NULL
+),
+bucket AS MATERIALIZED (
     SELECT r.*, s.previous_close, s.segment_open AS open_,
            later(s.segment_open, (slots(s.segment_open, least(r.complete_through, s.segment_close), r.length) - 1)
                                  * r.length) AS start_,
@@ -180,7 +191,7 @@ block AS (
     )
     GROUP BY calendar, kind, unit, length, block_
 ),
-ended AS (
+ended AS MATERIALIZED (
     SELECT calendar, kind, length, closing_seconds, complete_through, least(later(start_, length), close_) AS end_,
            CASE WHEN start_ > open_ THEN start_ ELSE previous_close END AS before_,
            CASE WHEN last_ AND later(start_, length) >= close_ THEN closing_seconds ELSE 0 END AS wait_, true AS known_
@@ -192,18 +203,19 @@ ended AS (
     ASOF JOIN block AS b ON b.calendar = r.calendar AND b.kind = r.kind AND r.complete_through > b.block_open
     WHERE r.unit <> 'second'
 ),
-closed AS (
+closed AS MATERIALIZED (
     SELECT calendar, kind, length, closing_seconds, complete_through,
            CASE WHEN known_ AND (later(end_, wait_) <= complete_through OR later(end_, wait_) <= clock_)
                 THEN end_ ELSE before_ END AS through_
     FROM ended
 ),
-start_ AS (
-    SELECT calendar, session_date, min(segment_open) AS session_open
-    FROM part
+start_ AS MATERIALIZED (
+    SELECT t.calendar, t.session_date, min(t.segment_open) AS session_open
+    FROM trading_session AS t
     SEMI JOIN (SELECT calendar, base_first AS session_date FROM derived_ WHERE derived_through IS NULL) AS f
               USING (calendar, session_date)
-    GROUP BY calendar, session_date
+    WHERE t.replaced_by IS NULL
+    GROUP BY t.calendar, t.session_date
 )
 SELECT d.interval_id, d.symbol_id, d.derived_through, c.through_ AS new_through
 FROM derived_ AS d

@@ -5,6 +5,14 @@
 -- first session), in 20 the bucket in the segment; so keys come in the order of the bar table. Coarser levels are made
 -- from finer ones; sums stay exact decimals until a bar is written, so the path taken leaves no trace in the bits.
 
+-- name: may_wait
+-- Whether any interval can have work: it has base bars beyond what is derived, and its next bucket can have closed; or
+-- base bars changed below.
+SELECT EXISTS (FROM invalidation)
+    OR EXISTS (SELECT 1 FROM definition
+               WHERE derived AND complete_through > coalesce(derived_through, beginning())
+                 AND (next_close IS NULL OR next_close <= greatest(complete_through, $clock::TIMESTAMPTZ)));
+
 -- name: waiting
 -- The derived intervals with work: their next bucket is closed (new_through says how far they can go), or base bars
 -- changed below what is derived.
@@ -317,9 +325,22 @@ WHERE batch_id = $batch_id AND bar_start >= $first_start::TIMESTAMPTZ AND bar_st
 GROUP BY ALL;
 
 -- name: advance
--- Every interval of the forward pass is derived through the last closed bucket, empty or not.
-UPDATE interval_definition AS d SET derived_through = t.to_
-FROM target AS t WHERE d.interval_id = t.interval_id;
+-- Every interval of the forward pass is derived through the last closed bucket, empty or not. The next bucket lies in the
+-- first segment, or is the first block, that closes after that; a closing bar may keep it open for longer.
+UPDATE interval_definition AS d SET derived_through = t.to_, next_close = n.next_close
+FROM target AS t
+LEFT JOIN (
+    SELECT w.*, CASE WHEN w.kind <> 'session' THEN s.close_
+                     ELSE least(later(s.open_, (ended_slots(s.open_, s.close_, w.to_, w.length) + 1) * w.length), s.close_)
+                END AS next_close
+    FROM (SELECT DISTINCT calendar, kind, length, to_ FROM target) AS w
+    ASOF JOIN (SELECT calendar, 'session' AS kind, segment_open AS open_, segment_close AS close_
+               FROM trading_session WHERE replaced_by IS NULL
+               UNION ALL
+               SELECT calendar, kind, open_, close_ FROM piece WHERE kind <> 'session') AS s
+           ON s.calendar = w.calendar AND s.kind = w.kind AND s.close_ > w.to_
+) AS n USING (calendar, kind, length, to_)
+WHERE d.interval_id = t.interval_id;
 
 -- name: consume
 -- The invalidations of this chunk are dealt with: below derived_through the buckets were computed again, above it

@@ -113,7 +113,7 @@ WHERE d.interval_id = b.interval_id AND b.last_end > coalesce(d.complete_through
 
 -- name: rewind
 -- Derived intervals start over, after what is final.
-UPDATE interval_definition AS i SET derived_through = d.final_before
+UPDATE interval_definition AS i SET derived_through = d.final_before, next_close = NULL
 FROM defined AS d WHERE d.interval_id = i.interval_id AND d.derived;
 
 -- name: forget_invalidations

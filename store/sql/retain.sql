@@ -262,7 +262,7 @@ ORDER BY symbol, interval LIMIT 1;
 -- name: start_late
 -- They start with their first bar that has all of its base.
 UPDATE interval_definition AS d
-SET retained_from = s.session_open, retained_date = s.session_date, derived_through = s.session_open
+SET retained_from = s.session_open, retained_date = s.session_date, derived_through = s.session_open, next_close = NULL
 FROM (
     SELECT n.interval_id, min(s.session_open) AS session_open, min(s.session_date) AS session_date
     FROM (SELECT d.*, k.kinds, k.kind_count FROM definition AS d JOIN starting_kinds AS k USING (interval_id)

@@ -323,6 +323,30 @@ WHERE d.derived
 GROUP BY d.interval_id, d.derived_through
 HAVING max(later(b.bar_start, b.span_seconds)) > coalesce(d.derived_through, beginning());
 
+-- name: late_hint
+-- No bucket of a derived interval that is not derived yet ends before its next_close.
+WITH derived_ AS (
+    SELECT DISTINCT calendar, kind, unit, length, derived_through FROM checked WHERE derived_through IS NOT NULL
+),
+bucket_end AS (
+    SELECT w.*, min(least(make_timestamptz(
+               epoch_us(s.segment_open) + (greatest(epoch_us(w.derived_through) - epoch_us(s.segment_open), 0)
+                                           // (w.length * 1000000) + 1) * (w.length * 1000000)), s.segment_close)) AS first_end
+    FROM (SELECT * REPLACE (length::BIGINT AS length) FROM derived_ WHERE unit = 'second') AS w
+    JOIN trading_session AS s ON s.calendar = w.calendar AND s.replaced_by IS NULL AND s.segment_close > w.derived_through
+    GROUP BY ALL
+    UNION ALL
+    SELECT w.*, min(b.block_close)
+    FROM derived_ AS w
+    JOIN calendar_block AS b ON b.calendar = w.calendar AND b.kind = w.kind AND b.block_close > w.derived_through
+    GROUP BY ALL
+)
+SELECT d.interval_id, d.next_close AS at, 'next_close ' || d.next_close AS stored,
+       'next_close ' || b.first_end || ' or earlier' AS expected
+FROM checked AS d
+JOIN bucket_end AS b USING (calendar, kind, unit, length, derived_through)
+WHERE d.next_close > b.first_end;
+
 -- name: unaligned_intraday
 -- A derived interval is derived through the end of one of its buckets, one that base bars have reached; or through
 -- what is final.

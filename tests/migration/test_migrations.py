@@ -144,7 +144,8 @@ DOCUMENTED = {
     "interval_definition": [
         *("interval_id", "symbol_id", "interval", "unit", "length", "derived", "base"),
         *("complete_through", "derived_through", "retained_from", "retained_date"),
-        *("purged_before", "purged_by", "quality_pct", "first_session", "expected_count", "present_count"),
+        *("purged_before", "purged_by", "quality_pct", "next_close"),
+        *("first_session", "expected_count", "present_count"),
     ],
     "bar": BAR_COLUMNS,
     "bar_revision": [*BAR_COLUMNS, "replaced_by"],

@@ -1,4 +1,4 @@
-"""What coverage comes to is kept with each interval, so that accounting for one more day does not read all before it."""
+"""Each interval says what its coverage comes to and when its next bucket closes, so that nobody has to ask for it all."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ _TABLE = "interval_definition"
 def upgrade() -> None:
     # No column is added to a table while it has an index; and none of the same name comes back in one transaction.
     op.drop_index("interval_definition_name", table_name=_TABLE)
+    op.add_column(_TABLE, sa.Column("next_close", sa.DateTime(timezone=True), nullable=True))
     op.add_column(_TABLE, sa.Column("first_session", sa.Date(), nullable=True))
     op.add_column(_TABLE, sa.Column("expected_count", sa.BigInteger(), nullable=True))
     op.add_column(_TABLE, sa.Column("present_count", sa.BigInteger(), nullable=True))
@@ -44,7 +45,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     _replace("0003.sql", "0001.sql")
     op.drop_index("interval_definition_key", table_name=_TABLE)
-    for column in ("present_count", "expected_count", "first_session"):
+    for column in ("present_count", "expected_count", "first_session", "next_close"):
         op.drop_column(_TABLE, column)
     op.create_index("interval_definition_name", _TABLE, ["symbol_id", "interval"], unique=True)
 
