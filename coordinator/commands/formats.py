@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -21,6 +21,8 @@ FORMATS = ("table", "json", "csv", "arrow", "parquet")
 _BINARY = ("arrow", "parquet")
 #: A table for people ends here, after a day of minutes; the other formats have every row.
 SHOWN_ROWS_MAX = 400
+#: With less room per column than this a table runs over the terminal's edge rather than fold every word.
+_COLUMN_WIDTH_MIN = 8
 _BATCH_ROWS = 10_000
 
 
@@ -204,18 +206,32 @@ class _Counted:
 
 def _write_table(table: pa.Table, stream: IO[bytes]) -> None:
     """Write lines for people."""
-    from coordinator.commands import grid
+    from rich import box
+    from rich.console import Console
+    from rich.measure import Measurement
+    from rich.table import Table
 
     if table.num_columns:
+        grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
         columns = []
         shown = _spelled(table.slice(0, SHOWN_ROWS_MAX), readable=True)
         for name, column in zip(shown.column_names, shown.columns, strict=True):
             values = column.to_pylist()
             numeric = any(isinstance(one, int | float | Decimal) for one in values)
-            columns.append(grid.Column(name, [_readable(one) for one in values], numeric and not _is_flag(values)))
-        on_stdout = stream is getattr(sys.stdout, "buffer", None)
-        encoding = sys.stdout.encoding if on_stdout else "utf-8"
-        lines = grid.lines(columns, on_terminal=on_stdout and sys.stdout.isatty())
+            side: Literal["left", "right"] = "right" if numeric and not _is_flag(values) else "left"
+            grid.add_column(name, justify=side, overflow="fold")
+            columns.append([_readable(one) for one in values])
+        for row in zip(*columns, strict=True):
+            grid.add_row(*row)
+        console = Console(markup=False, highlight=False, emoji=False, soft_wrap=False)
+        on_terminal = stream is getattr(sys.stdout, "buffer", None) and console.is_terminal
+        natural = Measurement.get(console, console.options.update(max_width=10**6), grid).maximum
+        if not on_terminal or console.width < _COLUMN_WIDTH_MIN * table.num_columns:
+            console.width = max(natural, 1) if not on_terminal else max(natural, console.width)
+        with console.capture() as captured:
+            console.print(grid)
+        lines = (line.rstrip() for line in captured.get().splitlines())
+        encoding = sys.stdout.encoding if stream is getattr(sys.stdout, "buffer", None) else "utf-8"
         stream.write(("\n".join(lines) + "\n").encode(encoding, errors="replace"))
     if table.num_rows > SHOWN_ROWS_MAX:
         click.echo(
