@@ -23,6 +23,7 @@ from store.engine import Transaction
 from store.errors import InputError
 from store.interval import Interval
 from store.models import IntervalChange, ProcessReport
+from store.sql import statement
 
 log = logging.getLogger("barhouse.processor")
 
@@ -79,6 +80,7 @@ class DataProcessor:
                 transaction.run("derive.waiting", {"clock": clock})
                 left, long_backlog = transaction.one("derive.waiting_count")
                 if not left:
+                    transaction.run("derive.look_ahead", blocks=statement("derive.all_blocks"))
                     break
                 waiting = done + left
                 if long_backlog:
@@ -173,4 +175,5 @@ def _derive_forward(transaction: Transaction, batch: Batch, *, many: bool) -> di
         "derive.tally", {"batch_id": batch.batch_id, "first_start": first_start, "last_end": last_end}
     )
     transaction.run("derive.advance")
+    transaction.run("derive.look_ahead", blocks=statement("derive.blocks_at_hand"))
     return added

@@ -249,6 +249,8 @@ def _write(transaction: Transaction, taken: Taken, batch: Batch, options: LoadOp
     else:
         changes = Changes(inserted=merging.append(transaction, taken.text, batch.batch_id))
     transaction.run("load.advance")
+    if merged:
+        transaction.run("load.look_ahead_anew")
     if changes != Changes() and (derived or merged):
         changed = "delta" if merged else taken.text
         transaction.run("load.invalidate", {"batch_id": batch.batch_id}, changed=changed)

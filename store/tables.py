@@ -109,7 +109,7 @@ interval_definition = Table(
     Column("purged_before", _Instant),  # bars before it went without a revision ...
     Column("purged_by", sa.BigInteger),  # ... the last of them with this batch
     Column("quality_pct", sa.Double),
-    # No bucket after derived_through closes before this instant, by event time or the clock; null: that is not known.
+    # Derived intervals: no bucket after derived_through closes before it, by event time or the clock; null: not known.
     Column("next_close", _Instant),
     # What session_coverage comes to: its first session, and the sums of its counts; null: it has no rows yet.
     Column("first_session", sa.Date),

@@ -6,12 +6,13 @@
 -- from finer ones; sums stay exact decimals until a bar is written, so the path taken leaves no trace in the bits.
 
 -- name: may_wait
--- Whether any interval can have work: it has base bars beyond what is derived, and its next bucket can have closed; or
+-- How many intervals can have work, at most: base bars go beyond what is derived, and the next bucket can have closed; or
 -- base bars changed below.
-SELECT EXISTS (FROM invalidation)
-    OR EXISTS (SELECT 1 FROM definition
-               WHERE derived AND complete_through > coalesce(derived_through, beginning())
-                 AND (next_close IS NULL OR next_close <= greatest(complete_through, $clock::TIMESTAMPTZ)));
+SELECT (SELECT count(*) FROM invalidation) + count(*)
+FROM interval_definition AS d
+JOIN interval_definition AS b ON b.symbol_id = d.symbol_id AND b.interval = d.base
+WHERE b.complete_through > coalesce(d.derived_through, beginning())
+  AND (d.next_close IS NULL OR d.next_close <= greatest(b.complete_through, $clock::TIMESTAMPTZ));
 
 -- name: waiting
 -- The derived intervals with work: their next bucket is closed (new_through says how far they can go), or base bars
@@ -325,22 +326,45 @@ WHERE batch_id = $batch_id AND bar_start >= $first_start::TIMESTAMPTZ AND bar_st
 GROUP BY ALL;
 
 -- name: advance
--- Every interval of the forward pass is derived through the last closed bucket, empty or not. The next bucket lies in the
--- first segment, or is the first block, that closes after that; a closing bar may keep it open for longer.
-UPDATE interval_definition AS d SET derived_through = t.to_, next_close = n.next_close
-FROM target AS t
-LEFT JOIN (
-    SELECT w.*, CASE WHEN w.kind <> 'session' THEN s.close_
-                     ELSE least(later(s.open_, (ended_slots(s.open_, s.close_, w.to_, w.length) + 1) * w.length), s.close_)
-                END AS next_close
-    FROM (SELECT DISTINCT calendar, kind, length, to_ FROM target) AS w
-    ASOF JOIN (SELECT calendar, 'session' AS kind, segment_open AS open_, segment_close AS close_
-               FROM trading_session WHERE replaced_by IS NULL
-               UNION ALL
-               SELECT calendar, kind, open_, close_ FROM piece WHERE kind <> 'session') AS s
-           ON s.calendar = w.calendar AND s.kind = w.kind AND s.close_ > w.to_
-) AS n USING (calendar, kind, length, to_)
-WHERE d.interval_id = t.interval_id;
+-- Every interval of the forward pass is derived through the last closed bucket, empty or not.
+UPDATE interval_definition AS d SET derived_through = t.to_, next_close = NULL
+FROM target AS t WHERE d.interval_id = t.interval_id;
+
+-- name: look_ahead
+-- When the next bucket closes, where that is not known: it lies in the first segment, or is the first block, that closes
+-- after what is derived. A closing bar may keep it open for longer, and so may a calendar that is extended.
+UPDATE interval_definition AS d SET next_close = n.next_close
+FROM (
+    WITH unknown AS MATERIALIZED (
+        SELECT d.interval_id, d.calendar, d.kind, d.length, coalesce(d.derived_through, s.session_open) AS from_
+        FROM definition AS d
+        LEFT JOIN calendar_session AS s ON d.derived_through IS NULL AND s.calendar = d.calendar
+                                       AND s.session_date = d.base_first
+        WHERE d.derived AND d.next_close IS NULL AND coalesce(d.derived_through, s.session_open) IS NOT NULL
+    )
+    SELECT u.interval_id, w.next_close
+    FROM unknown AS u
+    JOIN (
+        SELECT w.*, CASE WHEN w.kind <> 'session' THEN s.close_
+                         ELSE least(later(s.open_, (ended_slots(s.open_, s.close_, w.from_, w.length) + 1) * w.length),
+                                    s.close_) END AS next_close
+        FROM (SELECT DISTINCT calendar, kind, length, from_ FROM unknown) AS w
+        ASOF JOIN (SELECT calendar, 'session' AS kind, segment_open AS open_, segment_close AS close_
+                   FROM trading_session WHERE replaced_by IS NULL
+                   UNION ALL
+                   SELECT calendar, kind, open_, close_ FROM {blocks}) AS s
+               ON s.calendar = w.calendar AND s.kind = w.kind AND s.close_ > w.from_
+    ) AS w USING (calendar, kind, length, from_)
+) AS n
+WHERE d.interval_id = n.interval_id;
+
+-- name: blocks_at_hand
+-- The blocks that a transaction has gathered.
+(FROM piece WHERE kind <> 'session')
+
+-- name: all_blocks
+-- Every block that is in use.
+(SELECT calendar, kind, block_open AS open_, block_close AS close_ FROM calendar_block)
 
 -- name: consume
 -- The invalidations of this chunk are dealt with: below derived_through the buckets were computed again, above it

@@ -552,6 +552,12 @@ UPDATE interval_definition AS d SET complete_through = r.last_end
 FROM reach AS r
 WHERE d.interval_id = r.interval_id AND r.last_end > coalesce(d.complete_through, beginning());
 
+-- name: look_ahead_anew
+-- Intervals that are derived nowhere yet begin with the first session: bars may have come before it.
+UPDATE interval_definition SET next_close = NULL
+WHERE derived AND derived_through IS NULL
+  AND symbol_id IN (SELECT symbol_id FROM interval_definition WHERE interval_id IN (SELECT interval_id FROM reach));
+
 -- name: invalidate
 -- Where bars changed below what is derived already, the derived bars must be computed again.
 INSERT INTO invalidation (interval_id, session_date, range_start, range_end, batch_id)

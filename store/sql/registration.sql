@@ -156,6 +156,7 @@ INSERT INTO bar_revision SELECT *, $batch_id FROM bar WHERE interval_id IN (FROM
 DELETE FROM {table} WHERE interval_id IN (FROM leaving);
 
 -- name: forget_account
--- And what it came to.
-UPDATE interval_definition SET first_session = NULL, expected_count = NULL, present_count = NULL, quality_pct = NULL
+-- And what it came to; no bucket of it will close.
+UPDATE interval_definition SET first_session = NULL, expected_count = NULL, present_count = NULL, quality_pct = NULL,
+                               next_close = 'infinity'
 WHERE interval_id IN (FROM leaving);
