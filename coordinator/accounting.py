@@ -8,33 +8,52 @@ from store.engine import Transaction
 from store.sql import statement
 
 
-def grow(transaction: Transaction, tally: str) -> None:
-    """The same where ranges only go on and nothing below their ends was written: what is new is added to what is known.
+def go_on(transaction: Transaction, tally: str, *, blocks: bool) -> None:
+    """Move base intervals on to where ``progress`` says they are complete now, rows below their ends untouched.
 
-    ``tally`` names a table with (interval_id, session_date, complete_count) of the bars added, several rows for a session
-    maybe; ``progress`` says how far each interval has come.
+    ``tally`` names a table with (interval_id, session_date, complete_count) of the bars added; ``blocks`` says whether
+    some of the intervals cover whole sessions.
     """
-    (block_count,) = transaction.one("account.block_count")
-    blocks = statement("account.grown_blocks") if block_count else ""
-    transaction.run("account.grown", blocks=blocks, tally=tally)
-    elsewhere, begun, first_date, new, lacking = transaction.one("account.count_grown")
-    if elsewhere:  # an earlier session has become the first
+    if blocks:
+        take_stock(transaction, "account.of_progress")
+    if not grow(transaction, tally, blocks=blocks):
+        transaction.run("account.advance")
+        take_stock(transaction, "account.of_progress")
         recount(transaction, tally)
-        return
+
+
+def grow(transaction: Transaction, tally: str, *, blocks: bool) -> bool:
+    """Bring accounts up to date where ranges only go on and nothing below their ends was written, by what is new.
+
+    Parameters
+    ----------
+    tally
+        Names a table with (interval_id, session_date, complete_count) of the bars added, several rows for a session
+        maybe; the temporary table ``progress`` says how far each interval has come.
+    blocks
+        Whether some of the intervals cover whole sessions; their pieces must be at hand.
+
+    Returns
+    -------
+    bool
+        False, and nothing is written, when an earlier session has become the first of a range; ``recount`` then.
+    """
+    transaction.run("account.grown", blocks=statement("account.grown_blocks") if blocks else "", tally=tally)
+    elsewhere, begun, first_date, new, lacking = transaction.one("account.count_grown")
+    if elsewhere:
+        return False
     if begun:
         transaction.run("account.grow_coverage", {"first_date": first_date})
     if new:
         transaction.run("account.begin_coverage")
     if lacking:
         transaction.run("account.touch_lacking")
-        transaction.run("account.room")
+        bounds = _make_room(transaction, blocks=blocks)
         transaction.run("account.clear_gaps")
-        first_start, last_end, first_id, last_id = transaction.one("account.room_bounds")
-        bounds = {"first_start": first_start, "last_end": last_end, "first_id": first_id, "last_id": last_id}
         transaction.run("account.present", bounds)
         _add_gaps(transaction, bounds)
-    if begun or new:
-        transaction.run("account.add_up")
+    transaction.run("account.add_up")
+    return True
 
 
 def recount(transaction: Transaction, changed: str) -> None:
@@ -44,16 +63,21 @@ def recount(transaction: Transaction, changed: str) -> None:
     ``progress`` says how far each interval has come and where its range starts.
     """
     transaction.run("account.touch", changed=changed)
-    transaction.run("account.room")
-    first_start, last_end, first_id, last_id = transaction.one("account.room_bounds")
+    bounds = _make_room(transaction, blocks=True)
     transaction.run("account.clear_coverage")
     transaction.run("account.clear_gaps")
-    if first_start is not None:
-        bounds = {"first_start": first_start, "last_end": last_end, "first_id": first_id, "last_id": last_id}
+    if bounds["first_start"] is not None:
         transaction.run("account.present", bounds)
         transaction.run("account.add_coverage")
         _add_gaps(transaction, bounds)
     transaction.run("account.grade")
+
+
+def _make_room(transaction: Transaction, *, blocks: bool) -> dict[str, Any]:
+    """See what the touched sessions have room for; returns the part of the bar table they are."""
+    transaction.run("account.room", blocks=statement("account.room_blocks") if blocks else "")
+    names = ("first_start", "last_end", "first_id", "last_id")
+    return dict(zip(names, transaction.one("account.room_bounds"), strict=True))
 
 
 def _add_gaps(transaction: Transaction, bounds: dict[str, Any]) -> None:
@@ -63,12 +87,13 @@ def _add_gaps(transaction: Transaction, bounds: dict[str, Any]) -> None:
         transaction.run("account.add_gaps", {**bounds, "first_id": first_id, "last_id": last_id})
 
 
-def take_stock(transaction: Transaction, condition: str) -> None:
+def take_stock(transaction: Transaction, condition: str) -> bool:
     """Put the definitions a write deals with, and the pieces of time they are accounted by, into temporary tables.
 
-    ``condition`` names the statement that selects them: ``account.of_reach`` or ``account.of_chunk``.
+    ``condition`` names the statement that selects them: ``account.of_progress`` or ``account.of_chunk``. Returns
+    whether some of them cover whole sessions.
     """
     transaction.run("account.defined", condition=statement(condition))
     (block_count,) = transaction.one("account.block_count")
-    blocks = statement("account.block_pieces") if block_count else ""
-    transaction.run("account.piece", blocks=blocks)
+    transaction.run("account.piece", blocks=statement("account.block_pieces") if block_count else "")
+    return bool(block_count)

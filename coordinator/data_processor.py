@@ -117,7 +117,7 @@ class DataProcessor:
 
 def _process_chunk(transaction: Transaction, counts: dict[str, Changes], *, long_backlog: bool) -> int:
     """Work on the symbols of the temporary table ``chunk``; adds to ``counts``, returns the batch's id."""
-    take_stock(transaction, "account.of_chunk")
+    blocks = take_stock(transaction, "account.of_chunk")
     batch = Batch.begin(transaction, "process")
     revised = _derive_again(transaction, batch)
     if revised:
@@ -128,10 +128,9 @@ def _process_chunk(transaction: Transaction, counts: dict[str, Changes], *, long
     transaction.run("derive.consume")
     transaction.run("derive.worked")
     transaction.run("account.progress_of_derived")
-    if revised:
-        recount(transaction, "delta")  # what was added lies where the ranges have grown, and is counted with those
-    else:
-        grow(transaction, "tally")
+    if revised or not grow(transaction, "tally", blocks=blocks):
+        # What was added lies where the ranges have grown, and is counted with those.
+        recount(transaction, "delta" if revised else statement("rebuild.nothing_changed"))
     batch.write(transaction)
     return batch.batch_id
 

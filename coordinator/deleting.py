@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from coordinator import merging, retaining
-from coordinator.accounting import grow, recount, take_stock
+from coordinator.accounting import go_on, recount, take_stock
 from coordinator.merging import Place
 from coordinator.rebuilding import rebuild
 from store.batch import Batch
@@ -58,11 +58,8 @@ def end_session(transaction: Transaction, session_date: date, names: Sequence[st
     transaction.run("load.ending", {"session_date": session_date, "symbols": names})
     moved = [name for (name,) in transaction.run("load.symbols_reached")]
     if moved:
-        transaction.run("load.advance")
-        nothing = statement("account.no_tally")
-        take_stock(transaction, "account.of_reach")
-        transaction.run("account.progress_of_base", fresh=nothing)
-        grow(transaction, nothing)
+        (blocks,) = transaction.one("account.any_blocks")
+        go_on(transaction, statement("account.no_tally"), blocks=blocks)
     return moved
 
 

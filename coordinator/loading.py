@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from coordinator import merging, reading, recalling, staging
-from coordinator.accounting import grow, recount, take_stock
+from coordinator.accounting import go_on, recount, take_stock
 from coordinator.merging import Changes, Place
 from coordinator.sources import LoadOptions, Source
 from coordinator.staging import FreePlace, Judged, Taken
@@ -57,18 +57,32 @@ def load(
     if rejected and (options.strict or rejected == rows):
         raise _rejected(source, rows, rejects, options)
 
-    changes = _write(transaction, taken, batch, options, appended=appended)
+    transaction.run("load.progress")
+    overlapping, derived, *place, first_session, last_session, first_bar, last_bar_end, symbols = transaction.one(
+        "load.reached"
+    )
+    merged = options.replace is not None or overlapping > 0
+    changes = _write(transaction, taken, batch, options, Place(*place) if merged else None, appended=appended)
+    if changes != Changes() and (derived or merged):
+        changed = "delta" if merged else taken.text
+        transaction.run("load.invalidate", {"batch_id": batch.batch_id}, changed=changed)
+    if merged:
+        transaction.run("load.look_ahead_anew")
+        transaction.run("account.advance")
+        take_stock(transaction, "account.of_progress")
+        recount(transaction, "delta")
+    else:
+        go_on(transaction, "tally", blocks=not interval.intraday)
     batch.inserted, batch.revised, batch.deleted = changes.inserted, changes.revised, changes.deleted
     batch.rejected = rejected
     batch.unchanged = taken.count - changes.inserted - changes.revised
     batch.write(transaction)
     if rejected:
         transaction.run("load.keep_rejects", {"batch_id": batch.batch_id})
-    first_session, last_session, first_bar, last_bar_end = transaction.one("load.sessions_reached")
     report = LoadReport(
         batch_id=batch.batch_id,
         source=source.name,
-        symbols=tuple(name for (name,) in transaction.run("load.symbols_reached")),
+        symbols=tuple(symbols),
         interval=str(interval),
         rows=rows,
         inserted=batch.inserted,
@@ -226,14 +240,13 @@ def _rejected(source: Source, rows: int, rejects: list[Reject], options: LoadOpt
     )
 
 
-def _write(transaction: Transaction, taken: Taken, batch: Batch, options: LoadOptions, *, appended: bool) -> Changes:
-    """Write the rows unless they are, move the watermark, record what must be derived again, account for it."""
-    transaction.run("load.reach")
-    overlapping, derived, *bounds = transaction.one("load.overlap")
-    merged = options.replace is not None or overlapping > 0
+def _write(
+    transaction: Transaction, taken: Taken, batch: Batch, options: LoadOptions, place: Place | None, *, appended: bool
+) -> Changes:
+    """Write the rows unless they are; ``place`` is where bars may be already, None where there can be none."""
     if options.replace is not None:
         transaction.run("load.resent")
-        changes = merging.merge(
+        return merging.merge(
             transaction,
             taken.text,
             Place(*transaction.one("load.resent_place")),
@@ -242,22 +255,8 @@ def _write(transaction: Transaction, taken: Taken, batch: Batch, options: LoadOp
             inside=merging.IN_SESSION,
             spared=statement("load.spared"),
         )
-    elif overlapping:
-        changes = merging.merge(transaction, taken.text, Place(*bounds), batch.batch_id)
-    elif appended:
-        changes = Changes(inserted=taken.count)
-    else:
-        changes = Changes(inserted=merging.append(transaction, taken.text, batch.batch_id))
-    transaction.run("load.advance")
-    if merged:
-        transaction.run("load.look_ahead_anew")
-    if changes != Changes() and (derived or merged):
-        changed = "delta" if merged else taken.text
-        transaction.run("load.invalidate", {"batch_id": batch.batch_id}, changed=changed)
-    take_stock(transaction, "account.of_reach")
-    transaction.run("account.progress_of_base", fresh="tally")
-    if merged:
-        recount(transaction, "delta")
-    else:
-        grow(transaction, "tally")
-    return changes
+    if place is not None:
+        return merging.merge(transaction, taken.text, place, batch.batch_id)
+    if appended:
+        return Changes(inserted=taken.count)
+    return Changes(inserted=merging.append(transaction, taken.text, batch.batch_id))

@@ -7,9 +7,9 @@
 CREATE OR REPLACE TEMP TABLE defined AS
 SELECT * FROM definition WHERE {condition};
 
--- name: of_reach
--- Those that rows were loaded for.
-interval_id IN (SELECT interval_id FROM reach)
+-- name: of_progress
+-- Those that have come further.
+interval_id IN (SELECT interval_id FROM progress)
 
 -- name: of_chunk
 -- Those of the symbols that one transaction works on.
@@ -35,23 +35,13 @@ FROM calendar_session
 WHERE calendar IN (SELECT calendar FROM defined)
 {blocks};
 
--- name: progress_of_base
--- How far loaded intervals were accounted for, how far they are now, and where their range starts: with the first
--- session that has a bar, or with the first that is retained.
-CREATE OR REPLACE TEMP TABLE progress AS
-SELECT r.interval_id, r.complete_through AS old_through,
-       greatest(r.last_end, coalesce(r.complete_through, beginning())) AS new_through, d.first_session AS old_first,
-       coalesce(d.account_from, least(d.first_session, f.first_date)) AS new_first
-FROM reach AS r
-JOIN defined AS d USING (interval_id)
-LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM {fresh} GROUP BY interval_id) AS f
-       USING (interval_id);
-
 -- name: progress_after_deletion
--- The same for intervals that lost bars: their range may start later now, or be gone.
+-- How far intervals were accounted for, how far they are now, and where their range started and starts: with the first
+-- session that has a bar, or with the first that is retained. Here of intervals that lost bars: their range may start
+-- later now, or be gone.
 CREATE OR REPLACE TEMP TABLE progress AS
-SELECT d.interval_id, d.through AS old_through, d.through AS new_through, d.first_session AS old_first,
-       coalesce(d.account_from, f.first_date) AS new_first
+SELECT d.interval_id, d.calendar, d.kind, d.length, d.through AS old_through, d.through AS new_through,
+       d.first_session AS old_first, coalesce(d.account_from, f.first_date) AS new_first
 FROM defined AS d
 LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM bar
            WHERE interval_id IN (SELECT interval_id FROM delta) GROUP BY interval_id) AS f USING (interval_id)
@@ -66,21 +56,31 @@ WITH first_piece AS MATERIALIZED (
     JOIN piece AS p ON p.calendar = t.calendar AND p.kind = t.kind
                    AND t.base_first BETWEEN p.first_date AND p.last_date
 )
-SELECT w.interval_id, w.old_through, w.new_through, d.first_session AS old_first,
+SELECT w.interval_id, d.calendar, d.kind, d.length, w.old_through, w.new_through, d.first_session AS old_first,
        coalesce(d.account_from, p.first_date) AS new_first
 FROM worked AS w
 JOIN defined AS d USING (interval_id)
-LEFT JOIN first_piece AS p USING (calendar, kind, base_first);
+LEFT JOIN first_piece AS p ON p.calendar = d.calendar AND p.kind = d.kind AND p.base_first = d.base_first;
+
+-- name: advance
+-- The base intervals are complete through the last bar that arrived. This never goes back.
+UPDATE interval_definition AS d SET complete_through = p.new_through
+FROM progress AS p
+WHERE d.interval_id = p.interval_id AND p.new_through > coalesce(d.complete_through, beginning());
+
+-- name: any_blocks
+-- Whether some of them cover whole sessions.
+SELECT coalesce(bool_or(kind <> 'session'), false) FROM progress;
 
 -- name: touch
 -- The sessions to account for anew: where bars changed, what newly entered a range, and what left it. Thousands of
 -- intervals have few ranges, so the pieces that enter are looked for once per range.
 CREATE OR REPLACE TEMP TABLE touched AS
 WITH moved AS MATERIALIZED (
-    SELECT p.interval_id, d.calendar, d.kind, p.new_first, p.new_through,
-           coalesce(p.old_first, DATE 'infinity') AS old_first, coalesce(p.old_through, beginning()) AS old_through
-    FROM progress AS p JOIN defined AS d USING (interval_id)
-    WHERE p.new_first IS NOT NULL AND p.new_through IS NOT NULL
+    SELECT interval_id, calendar, kind, new_first, new_through, coalesce(old_first, DATE 'infinity') AS old_first,
+           coalesce(old_through, beginning()) AS old_through
+    FROM progress
+    WHERE new_first IS NOT NULL AND new_through IS NOT NULL
 ),
 entered AS MATERIALIZED (
     SELECT m.*, s.first_date AS session_date
@@ -102,10 +102,9 @@ WHERE p.new_first IS NULL OR c.session_date < p.new_first;
 -- What each touched session has room for, segment by segment, as far as its interval has come.
 CREATE OR REPLACE TEMP TABLE room AS
 WITH placed AS (
-    SELECT t.interval_id, t.session_date, d.calendar, d.kind, d.length, p.new_through
+    SELECT t.interval_id, t.session_date, p.calendar, p.kind, p.length, p.new_through
     FROM touched AS t
     JOIN progress AS p ON p.interval_id = t.interval_id AND t.session_date >= p.new_first
-    JOIN defined AS d ON d.interval_id = t.interval_id
 )
 SELECT t.interval_id, t.session_date, g.segment, g.segment_open AS open_,
        CASE WHEN t.new_through >= g.segment_close THEN g.segment_close
@@ -115,11 +114,15 @@ SELECT t.interval_id, t.session_date, g.segment, g.segment_open AS open_,
 FROM placed AS t
 JOIN trading_session AS g ON g.calendar = t.calendar AND g.session_date = t.session_date AND g.replaced_by IS NULL
 WHERE t.kind = 'session' AND g.segment_open < t.new_through
+{blocks};
+
+-- name: room_blocks
+-- Blocks of sessions have room for one bar, once they are over.
 UNION ALL
 SELECT t.interval_id, t.session_date, 0, s.open_, s.close_, (epoch_us(s.close_) - epoch_us(s.open_)) // 1000000
 FROM placed AS t
 JOIN piece AS s ON s.calendar = t.calendar AND s.kind = t.kind AND s.first_date = t.session_date
-WHERE t.kind <> 'session' AND s.close_ <= t.new_through;
+WHERE t.kind <> 'session' AND s.close_ <= t.new_through
 
 -- name: room_bounds
 -- The stretch of time the touched sessions lie in, and the intervals they belong to.
@@ -213,10 +216,10 @@ WHERE d.interval_id = c.interval_id;
 -- begun: the session has an account already. Thousands of intervals go few ways, so what lies on one is looked for once.
 CREATE OR REPLACE TEMP TABLE grown AS
 WITH moved AS MATERIALIZED (
-    SELECT p.interval_id, d.calendar, d.kind, d.length, p.new_first, p.new_through,
-           coalesce(p.old_first, DATE 'infinity') AS old_first, coalesce(p.old_through, beginning()) AS old_through
-    FROM progress AS p JOIN defined AS d USING (interval_id)
-    WHERE p.new_first IS NOT NULL AND p.new_through IS NOT NULL
+    SELECT interval_id, calendar, kind, length, new_first, new_through, coalesce(old_first, DATE 'infinity') AS old_first,
+           coalesce(old_through, beginning()) AS old_through
+    FROM progress
+    WHERE new_first IS NOT NULL AND new_through IS NOT NULL
 ),
 way AS MATERIALIZED (
     SELECT DISTINCT * EXCLUDE (interval_id) FROM moved
@@ -286,14 +289,17 @@ CREATE OR REPLACE TEMP TABLE touched AS
 SELECT interval_id, session_date FROM grown WHERE present_count < expected_count;
 
 -- name: add_up
--- What coverage comes to with that.
+-- What coverage comes to with that, and how far base intervals are complete.
 UPDATE interval_definition AS d
-SET first_session = coalesce(d.first_session, g.first_session),
+SET complete_through = CASE WHEN d.derived THEN d.complete_through ELSE g.new_through END,
+    first_session = coalesce(d.first_session, g.first_session),
     expected_count = coalesce(d.expected_count, 0) + g.expected_count,
     present_count = coalesce(d.present_count, 0) + g.present_count,
     quality_pct = 100.0::DOUBLE * (coalesce(d.present_count, 0) + g.present_count)
-                  / (coalesce(d.expected_count, 0) + g.expected_count)
-FROM (SELECT interval_id, min(session_date) AS first_session, sum(expected_count)::BIGINT AS expected_count,
-             sum(present_count)::BIGINT AS present_count
-      FROM grown GROUP BY interval_id) AS g
+                  / nullif(coalesce(d.expected_count, 0) + g.expected_count, 0)
+FROM (SELECT p.interval_id, p.new_through, min(n.session_date) AS first_session,
+             coalesce(sum(n.expected_count), 0)::BIGINT AS expected_count,
+             coalesce(sum(n.present_count), 0)::BIGINT AS present_count
+      FROM progress AS p LEFT JOIN grown AS n USING (interval_id)
+      GROUP BY p.interval_id, p.new_through) AS g
 WHERE d.interval_id = g.interval_id;

@@ -401,10 +401,6 @@ SELECT count(*), count(*) FILTER (WHERE session_date IS NULL),
 FROM (SELECT interval_id, bar_start, session_date, known, lag(interval_id) OVER () AS last_id, lag(bar_start) OVER () AS last_start
       FROM staged WHERE reason IS NULL);
 
--- name: sessions_reached
--- The first and the last session, and the first and the last bar, of the rows taken.
-SELECT min(session_date), max(session_date), min(first_start), max(last_end) FROM tally;
-
 -- name: unknown_range
 -- The first row beyond what its calendar knows; none when each is known.
 SELECT m.calendar, c.known_from, c.known_through, s.file_row
@@ -500,12 +496,17 @@ GROUP BY ALL;
 -- The bars a batch has just written.
 (FROM bar WHERE batch_id = {batch_id} AND interval_id BETWEEN {first_id} AND {last_id} AND bar_start >= {first_start})
 
--- name: reach
--- How far each interval's rows reach, and how far it had come and was derived before.
-CREATE OR REPLACE TEMP TABLE reach AS
-SELECT f.interval_id, f.first_start, f.last_end, d.complete_through, v.derived_through
-FROM (SELECT interval_id, min(first_start) AS first_start, max(last_end) AS last_end FROM tally GROUP BY interval_id) AS f
-JOIN interval_definition AS d USING (interval_id)
+-- name: progress
+-- How far each interval's rows reach, how far it had come and was derived before; and what accounts need: how far it is
+-- complete now, and the first session of its range before and now.
+CREATE OR REPLACE TEMP TABLE progress AS
+SELECT f.*, d.symbol, d.calendar, d.kind, d.length, v.derived_through,
+       d.complete_through AS old_through, greatest(f.last_end, coalesce(d.complete_through, beginning())) AS new_through,
+       d.first_session AS old_first, coalesce(d.account_from, least(d.first_session, f.first_date)) AS new_first
+FROM (SELECT interval_id, min(first_start) AS first_start, max(last_end) AS last_end, min(session_date) AS first_date,
+             max(session_date) AS last_date
+      FROM tally GROUP BY interval_id) AS f
+JOIN definition AS d USING (interval_id)
 LEFT JOIN (SELECT symbol_id, max(derived_through) AS derived_through FROM interval_definition
            WHERE derived GROUP BY symbol_id) AS v USING (symbol_id);
 
@@ -513,13 +514,14 @@ LEFT JOIN (SELECT symbol_id, max(derived_through) AS derived_through FROM interv
 -- How many of the rows taken lie in no session.
 SELECT coalesce(sum(bar_count) FILTER (WHERE session_date IS NULL), 0)::BIGINT FROM tally;
 
--- name: overlap
--- Whether rows lie where bars may be already, or are derived already, and which part of the bar table the former
--- are in.
+-- name: reached
+-- What the rows reach: whether they lie where bars may be already, or are derived already, and which part of the bar table
+-- the former are in; their first and last session, their first and last bar; and the symbols they are of.
 SELECT count(*) FILTER (WHERE below_), count(*) FILTER (WHERE first_start <= derived_through),
        min(interval_id) FILTER (WHERE below_), max(interval_id) FILTER (WHERE below_),
-       min(first_start) FILTER (WHERE below_), max(last_end) FILTER (WHERE below_)
-FROM (SELECT *, first_start < complete_through AS below_ FROM reach);
+       min(first_start) FILTER (WHERE below_), max(last_end) FILTER (WHERE below_),
+       min(first_date), max(last_date), min(first_start), max(last_end), coalesce(list(symbol ORDER BY symbol), [])
+FROM (SELECT *, first_start < old_through AS below_ FROM progress);
 
 -- name: resent
 -- The sessions the rows belong to, each to be replaced whole.
@@ -534,29 +536,23 @@ AND NOT EXISTS (SELECT 1 FROM staged AS s
 -- name: resent_place
 -- The part of the bar table that those sessions and the rows take up.
 SELECT min(interval_id), max(interval_id), min(start_), max(end_)
-FROM (SELECT interval_id, first_start AS start_, last_end AS end_ FROM reach
+FROM (SELECT interval_id, first_start AS start_, last_end AS end_ FROM progress
       UNION ALL
       SELECT r.interval_id, s.session_open, later(s.session_close, d.closing_seconds + 1)
       FROM resent AS r JOIN definition AS d USING (interval_id)
       JOIN calendar_session AS s ON s.calendar = d.calendar AND s.session_date = r.session_date);
 
 -- name: symbols_reached
--- The symbols that rows were taken for.
+-- The symbols of the intervals that go on.
 SELECT s.symbol
-FROM reach AS r JOIN interval_definition AS d USING (interval_id) JOIN symbol AS s USING (symbol_id)
+FROM progress AS p JOIN interval_definition AS d USING (interval_id) JOIN symbol AS s USING (symbol_id)
 ORDER BY s.symbol;
-
--- name: advance
--- The base intervals are complete through the last bar that arrived. This never goes back.
-UPDATE interval_definition AS d SET complete_through = r.last_end
-FROM reach AS r
-WHERE d.interval_id = r.interval_id AND r.last_end > coalesce(d.complete_through, beginning());
 
 -- name: look_ahead_anew
 -- Intervals that are derived nowhere yet begin with the first session: bars may have come before it.
 UPDATE interval_definition SET next_close = NULL
 WHERE derived AND derived_through IS NULL
-  AND symbol_id IN (SELECT symbol_id FROM interval_definition WHERE interval_id IN (SELECT interval_id FROM reach));
+  AND symbol_id IN (SELECT symbol_id FROM interval_definition WHERE interval_id IN (SELECT interval_id FROM progress));
 
 -- name: invalidate
 -- Where bars changed below what is derived already, the derived bars must be computed again.
@@ -592,9 +588,10 @@ WHERE interval_id = $interval_id;
 
 -- name: ending
 -- The base intervals that a session's end moves on: complete through its last close, a closing bar included.
-CREATE OR REPLACE TEMP TABLE reach AS
-SELECT d.interval_id, s.session_open AS first_start, later(s.session_close, d.closing_seconds) AS last_end,
-       d.complete_through
+CREATE OR REPLACE TEMP TABLE progress AS
+SELECT d.interval_id, d.calendar, d.kind, d.length,
+       d.complete_through AS old_through, later(s.session_close, d.closing_seconds) AS new_through,
+       d.first_session AS old_first, coalesce(d.account_from, d.first_session) AS new_first
 FROM definition AS d
 JOIN calendar_session AS s ON s.calendar = d.calendar AND s.session_date = $session_date::DATE
 WHERE NOT d.derived AND ($symbols IS NULL OR list_contains($symbols::VARCHAR[], d.symbol))

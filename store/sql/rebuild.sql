@@ -132,7 +132,8 @@ WHERE interval_id IN (SELECT interval_id FROM defined);
 -- name: progress_of_base
 -- The whole range of the base intervals.
 CREATE OR REPLACE TEMP TABLE progress AS
-SELECT d.interval_id, NULL::TIMESTAMPTZ AS old_through, d.through AS new_through, NULL::DATE AS old_first,
+SELECT d.interval_id, d.calendar, d.kind, d.length,
+       NULL::TIMESTAMPTZ AS old_through, d.through AS new_through, NULL::DATE AS old_first,
        coalesce(d.account_from, f.first_date) AS new_first
 FROM defined AS d
 LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM bar

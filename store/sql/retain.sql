@@ -130,7 +130,7 @@ CREATE OR REPLACE TEMP TABLE chunk AS SELECT DISTINCT symbol_id FROM going;
 -- name: progress
 -- The intervals to account for anew: no further than before, but from where they are retained.
 CREATE OR REPLACE TEMP TABLE progress AS
-SELECT interval_id, through AS old_through, through AS new_through, first_session AS old_first,
+SELECT interval_id, calendar, kind, length, through AS old_through, through AS new_through, first_session AS old_first,
        account_from AS new_first
 FROM defined
 WHERE account_from IS NOT NULL;
