@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from store.engine import Transaction
 from store.sql import statement
 
 
-def go_on(transaction: Transaction, tally: str, *, blocks: bool) -> None:
+def go_on(transaction: Transaction, tally: str) -> None:
     """Move base intervals on to where ``progress`` says they are complete now, rows below their ends untouched.
 
-    ``tally`` names a table with (interval_id, session_date, complete_count) of the bars added; ``blocks`` says whether
-    some of the intervals cover whole sessions.
+    ``tally`` names a table with (interval_id, session_date, complete_count) of the bars added.
     """
+    blocks, since = transaction.one("account.bounds_of_progress")
     if blocks:
         take_stock(transaction, "account.of_progress")
-    if not grow(transaction, tally, blocks=blocks):
+    if not grow(transaction, tally, since, blocks=blocks):
         transaction.run("account.advance")
         take_stock(transaction, "account.of_progress")
         recount(transaction, tally)
 
 
-def grow(transaction: Transaction, tally: str, *, blocks: bool) -> bool:
+def grow(transaction: Transaction, tally: str, since: datetime, *, blocks: bool) -> bool:
     """Bring accounts up to date where ranges only go on and nothing below their ends was written, by what is new.
 
     Parameters
@@ -30,6 +31,8 @@ def grow(transaction: Transaction, tally: str, *, blocks: bool) -> bool:
     tally
         Names a table with (interval_id, session_date, complete_count) of the bars added, several rows for a session
         maybe; the temporary table ``progress`` says how far each interval has come.
+    since
+        Until when every session has its account already.
     blocks
         Whether some of the intervals cover whole sessions; their pieces must be at hand.
 
@@ -38,7 +41,8 @@ def grow(transaction: Transaction, tally: str, *, blocks: bool) -> bool:
     bool
         False, and nothing is written, when an earlier session has become the first of a range; ``recount`` then.
     """
-    transaction.run("account.grown", blocks=statement("account.grown_blocks") if blocks else "", tally=tally)
+    pieces = statement("account.grown_blocks") if blocks else ""
+    transaction.run("account.grown", {"since": since}, blocks=pieces, tally=tally)
     elsewhere, begun, first_date, new, lacking = transaction.one("account.count_grown")
     if elsewhere:
         return False

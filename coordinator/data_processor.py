@@ -128,7 +128,8 @@ def _process_chunk(transaction: Transaction, counts: dict[str, Changes], *, long
     transaction.run("derive.consume")
     transaction.run("derive.worked")
     transaction.run("account.progress_of_derived")
-    if revised or not grow(transaction, "tally", blocks=blocks):
+    _, since = transaction.one("account.bounds_of_progress")
+    if revised or not grow(transaction, "tally", since, blocks=blocks):
         # What was added lies where the ranges have grown, and is counted with those.
         recount(transaction, "delta" if revised else statement("rebuild.nothing_changed"))
     batch.write(transaction)

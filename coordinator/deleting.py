@@ -58,8 +58,7 @@ def end_session(transaction: Transaction, session_date: date, names: Sequence[st
     transaction.run("load.ending", {"session_date": session_date, "symbols": names})
     moved = [name for (name,) in transaction.run("load.symbols_reached")]
     if moved:
-        (blocks,) = transaction.one("account.any_blocks")
-        go_on(transaction, statement("account.no_tally"), blocks=blocks)
+        go_on(transaction, statement("account.no_tally"))
     return moved
 
 

@@ -72,7 +72,7 @@ def load(
         take_stock(transaction, "account.of_progress")
         recount(transaction, "delta")
     else:
-        go_on(transaction, "tally", blocks=not interval.intraday)
+        go_on(transaction, "tally")
     batch.inserted, batch.revised, batch.deleted = changes.inserted, changes.revised, changes.deleted
     batch.rejected = rejected
     batch.unchanged = taken.count - changes.inserted - changes.revised
@@ -114,7 +114,10 @@ def _map_symbols(
     interval: Interval,
     symbol: str | None,
 ) -> set[str]:
-    """Register ``symbol_map``, which says for each spelling of a symbol where its bars go, or why nowhere."""
+    """Register ``symbol_map``, which says for each spelling of a symbol where its bars go, or why nowhere.
+
+    Registers ``base_definition``, too: the intervals that rows go to, as they are before they come.
+    """
     if symbol is None:
         column = parts["symbol"]
         if column is None:
@@ -128,16 +131,20 @@ def _map_symbols(
         _refuse_several(transaction, source, parts["symbol"], symbol)
         given = [symbol]
     spelled = {text: text.strip().upper() for text in given}
-    known = {row[0]: row[1:] for row in transaction.run("load.definitions", {"symbols": sorted(set(spelled.values()))})}
+    definitions = transaction.table("load.definitions", {"symbols": sorted(set(spelled.values()))})
+    transaction.register("base_definition", definitions)
+    known = {row["symbol"]: row for row in definitions.to_pylist()}
     mapped = []
     for text, name in spelled.items():
         refusal, interval_id, calendar, closing, retained_from = None, None, None, False, None
         if name not in known:
             refusal = f"symbol {name!r} is not registered"
         else:
-            interval_id, base, calendar, _, _, closing, retained_from = known[name]
-            if base != str(interval):
-                refusal = f"{name} is loaded with {base} bars, not {interval}"
+            found = known[name]
+            interval_id, calendar = found["interval_id"], found["calendar"]
+            closing, retained_from = found["includes_closing_bar"], found["retained_from"]
+            if found["interval"] != str(interval):
+                refusal = f"{name} is loaded with {found['interval']} bars, not {interval}"
         mapped.append((text, interval_id, calendar, closing, retained_from, refusal))
     if symbol is not None:
         _refuse_symbol(transaction, canonical_symbol(symbol), mapped[0][-1], interval)

@@ -125,7 +125,7 @@ def drop(transaction: Transaction, batch: Batch) -> None:
 
 def refuse_purged(transaction: Transaction, name: str, bounds: Mapping[str, datetime | None]) -> None:
     """Refuse a range of base bars that begins, or lies, before what is retained."""
-    ((*_, retained_from),) = transaction.run("load.definitions", {"symbols": [name]})
+    (retained_from,) = transaction.one("retain.retained_from", {"symbol": name})
     start, end = bounds["start"], bounds["end"]
     if retained_from is None:
         return

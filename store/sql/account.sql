@@ -68,9 +68,11 @@ UPDATE interval_definition AS d SET complete_through = p.new_through
 FROM progress AS p
 WHERE d.interval_id = p.interval_id AND p.new_through > coalesce(d.complete_through, beginning());
 
--- name: any_blocks
--- Whether some of them cover whole sessions.
-SELECT coalesce(bool_or(kind <> 'session'), false) FROM progress;
+-- name: bounds_of_progress
+-- Whether some of them cover whole sessions, and until when every session has its account already.
+SELECT coalesce(bool_or(kind <> 'session'), false),
+       min(CASE WHEN old_first IS NULL THEN beginning() ELSE coalesce(old_through, beginning()) END)
+FROM progress;
 
 -- name: touch
 -- The sessions to account for anew: where bars changed, what newly entered a range, and what left it. Thousands of
@@ -213,7 +215,8 @@ WHERE d.interval_id = c.interval_id;
 
 -- name: grown
 -- By how much each session's account grows where ranges only go on: rows were added past their ends, none below.
--- begun: the session has an account already. Thousands of intervals go few ways, so what lies on one is looked for once.
+-- begun: the session has an account already. Thousands of intervals go few ways, so what lies on one is looked for once;
+-- what closed until since has its account in any case.
 CREATE OR REPLACE TEMP TABLE grown AS
 WITH moved AS MATERIALIZED (
     SELECT interval_id, calendar, kind, length, new_first, new_through, coalesce(old_first, DATE 'infinity') AS old_first,
@@ -232,6 +235,7 @@ ended AS MATERIALIZED (
     JOIN trading_session AS t ON t.calendar = w.calendar AND t.replaced_by IS NULL
     WHERE w.kind = 'session' AND t.session_date >= w.new_first AND t.segment_open < w.new_through
       AND (t.session_date < w.old_first OR t.segment_close > w.old_through)
+      AND t.segment_close > $since::TIMESTAMPTZ
 ),
 entered AS MATERIALIZED (
     SELECT calendar, kind, length, new_first, new_through, old_first, old_through, session_date,

@@ -13,11 +13,13 @@ DROP TABLE IF EXISTS temp.{table};
 SELECT DISTINCT {symbol}::VARCHAR FROM {rows} WHERE {symbol} IS NOT NULL;
 
 -- name: definitions
--- The base intervals of the symbols named.
-SELECT s.symbol, d.interval_id, d.interval, s.calendar, d.unit, d.length, s.closing_bar = 'include', d.retained_from
-FROM interval_definition AS d
-JOIN symbol AS s ON s.symbol_id = d.symbol_id AND s.removed_at IS NULL
-WHERE NOT d.derived AND s.symbol IN (SELECT unnest($symbols::VARCHAR[]));
+-- The base intervals of the symbols named, as they are before the load, and how far they are derived.
+SELECT d.symbol, d.interval_id, d.interval, d.calendar, d.kind, d.length, d.closing_seconds > 0 AS includes_closing_bar,
+       d.retained_from, d.complete_through, d.first_session, d.account_from, v.derived_through
+FROM definition AS d
+LEFT JOIN (SELECT symbol_id, max(derived_through) AS derived_through FROM interval_definition
+           WHERE derived GROUP BY symbol_id) AS v USING (symbol_id)
+WHERE NOT d.derived AND d.symbol IN (SELECT unnest($symbols::VARCHAR[]));
 
 -- name: parsed
 -- The rows as given, parsed but not judged, with their place in the source, from 1.
@@ -500,15 +502,13 @@ GROUP BY ALL;
 -- How far each interval's rows reach, how far it had come and was derived before; and what accounts need: how far it is
 -- complete now, and the first session of its range before and now.
 CREATE OR REPLACE TEMP TABLE progress AS
-SELECT f.*, d.symbol, d.calendar, d.kind, d.length, v.derived_through,
+SELECT f.*, d.symbol, d.calendar, d.kind, d.length, d.derived_through,
        d.complete_through AS old_through, greatest(f.last_end, coalesce(d.complete_through, beginning())) AS new_through,
        d.first_session AS old_first, coalesce(d.account_from, least(d.first_session, f.first_date)) AS new_first
 FROM (SELECT interval_id, min(first_start) AS first_start, max(last_end) AS last_end, min(session_date) AS first_date,
              max(session_date) AS last_date
       FROM tally GROUP BY interval_id) AS f
-JOIN definition AS d USING (interval_id)
-LEFT JOIN (SELECT symbol_id, max(derived_through) AS derived_through FROM interval_definition
-           WHERE derived GROUP BY symbol_id) AS v USING (symbol_id);
+JOIN base_definition AS d USING (interval_id);
 
 -- name: count_outside
 -- How many of the rows taken lie in no session.

@@ -158,5 +158,5 @@ DELETE FROM {table} WHERE interval_id IN (FROM leaving);
 -- name: forget_account
 -- And what it came to; no bucket of it will close.
 UPDATE interval_definition SET first_session = NULL, expected_count = NULL, present_count = NULL, quality_pct = NULL,
-                               next_close = 'infinity'
+                               next_close = make_timestamptz(253402214400000000)  -- 9999-12-31
 WHERE interval_id IN (FROM leaving);

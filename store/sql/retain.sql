@@ -151,6 +151,10 @@ WHERE interval_id IN (SELECT interval_id FROM going);
 -- Symbols of a name that were struck off.
 SELECT symbol_id FROM symbol WHERE symbol = $symbol AND removed_at IS NOT NULL;
 
+-- name: retained_from
+-- Where the base bars of an active symbol start; null: none were purged.
+SELECT retained_from FROM definition WHERE symbol = $symbol AND NOT derived;
+
 -- name: latest
 -- Now, or the moment of the last batch where that is ahead of the clock.
 SELECT greatest($now::TIMESTAMPTZ, max(committed_at)) FROM batch;
