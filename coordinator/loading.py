@@ -229,7 +229,7 @@ def _rejected(source: Source, rows: int, rejects: list[Reject], options: LoadOpt
 def _write(transaction: Transaction, taken: Taken, batch: Batch, options: LoadOptions, *, appended: bool) -> Changes:
     """Write the rows unless they are, move the watermark, record what must be derived again, account for it."""
     transaction.run("load.reach")
-    overlapping, derived, *bounds = transaction.one("load.overlap")
+    overlapping, derived, advancing, *bounds = transaction.one("load.overlap")
     merged = options.replace is not None or overlapping > 0
     if options.replace is not None:
         transaction.run("load.resent")
@@ -245,14 +245,16 @@ def _write(transaction: Transaction, taken: Taken, batch: Batch, options: LoadOp
     elif overlapping:
         changes = merging.merge(transaction, taken.text, Place(*bounds), batch.batch_id)
     elif appended:
-        changes = Changes(inserted=taken.count)
+        changes = Changes(inserted=taken.count, recounted=True)
     else:
-        changes = Changes(inserted=merging.append(transaction, taken.text, batch.batch_id))
-    transaction.run("load.advance")
+        changes = Changes(inserted=merging.append(transaction, taken.text, batch.batch_id), recounted=True)
+    if advancing:
+        transaction.run("load.advance")
     if changes != Changes() and (derived or merged):
         changed = "delta" if merged else taken.text
         transaction.run("load.invalidate", {"batch_id": batch.batch_id}, changed=changed)
-    take_stock(transaction, "account.of_reach")
-    transaction.run("account.progress_of_base", fresh="tally")
-    account(transaction, "delta" if merged else "tally")
+    if advancing or changes.recounted:  # other values alone leave every account as it is
+        take_stock(transaction, "account.of_reach")
+        transaction.run("account.progress_of_base", fresh="tally")
+        account(transaction, statement("merge.recounted") if merged else "tally")
     return changes
