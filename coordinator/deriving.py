@@ -79,9 +79,9 @@ def gather(
     transaction: Transaction, fresh: str, derived_bars: list[tuple[Interval, str]], *, again: bool = False
 ) -> None:
     """Put derived bars of all lengths that lie in a target together in the temporary table ``fresh``."""
-    within = statement("derive.of_targets") if again else "{bars}"
-    union = "\nUNION ALL\n".join(f"({within.format(bars=text)})" for _, text in derived_bars)
-    transaction.run("derive.gather", fresh=fresh, bars=union or statement("derive.no_bars"))
+    union = "\nUNION ALL\n".join(f"({text})" for _, text in derived_bars) or statement("derive.no_bars")
+    bars = statement("derive.of_targets").format(bars=union) if again else union
+    transaction.run("derive.gather", fresh=fresh, bars=bars)
 
 
 @dataclass(frozen=True, slots=True)
