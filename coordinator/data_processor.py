@@ -119,19 +119,24 @@ def _process_chunk(transaction: Transaction, counts: dict[str, Changes], *, long
     """Work on the symbols of the temporary table ``chunk``; adds to ``counts``, returns the batch's id."""
     blocks = take_stock(transaction, "account.of_chunk")
     batch = Batch.begin(transaction, "process")
-    revised = _derive_again(transaction, batch)
-    if revised:
+    again = _derive_again(transaction, batch)
+    if again != Changes():
         for interval, *written in transaction.run("derive.changes_by_interval"):
             _add(counts, interval, Changes(*written))
-    for length, inserted in _derive_forward(transaction, batch, many=long_backlog).items():
+    forward = _derive_forward(transaction, batch, many=long_backlog)
+    for length, inserted in (forward or {}).items():
         _add(counts, str(length), Changes(inserted=inserted))
     transaction.run("derive.consume")
-    transaction.run("derive.worked")
-    transaction.run("account.progress_of_derived")
-    _, since = transaction.one("account.bounds_of_progress")
-    if revised or not grow(transaction, "tally", since, blocks=blocks):
-        # What was added lies where the ranges have grown, and is counted with those.
-        recount(transaction, "delta" if revised else statement("rebuild.nothing_changed"))
+    if forward is not None or again.recounted:  # other values alone leave every account as it is
+        transaction.run("derive.worked")
+        transaction.run("account.progress_of_derived")
+        # What was added lies where the ranges have grown, and is accounted for with those.
+        if again.recounted:
+            recount(transaction, statement("merge.recounted"))
+        else:
+            _, since = transaction.one("account.bounds_of_progress")
+            if not grow(transaction, "tally", since, blocks=blocks):
+                recount(transaction, statement("rebuild.nothing_changed"))
     batch.write(transaction)
     return batch.batch_id
 
@@ -143,37 +148,36 @@ def _add(counts: dict[str, Changes], interval: str, more: Changes) -> None:
     )
 
 
-def _derive_again(transaction: Transaction, batch: Batch) -> bool:
-    """Derive again what invalidations touch, and write what differs; returns whether there was any."""
+def _derive_again(transaction: Transaction, batch: Batch) -> Changes:
+    """Derive again what invalidations touch, and write what differs; returns what that was."""
     transaction.run("derive.again")
     transaction.run("derive.working_again")
-    targets, first_start, last_end, first_id, last_id = transaction.one("derive.target_bounds")
+    targets, first_start, last_end = transaction.one("derive.target_bounds")
     if not targets:
-        return False
-    gather(transaction, "fresh_again", derive(transaction, first_start, last_end, ranges="derive.ranges"))
-    place = Place(first_id, last_id, first_start, last_end)
-    changes = merging.merge(transaction, "fresh_again", place, batch.batch_id, anew="target")
+        return Changes()
+    gather(transaction, "fresh_again", derive(transaction, first_start, last_end, again=True), again=True)
+    place = Place(first_start, last_end)
+    inside = merging.IN_RANGE_OF_SESSION
+    changes = merging.merge(transaction, "fresh_again", place, batch.batch_id, anew="target", inside=inside)
     (fresh_count,) = transaction.one("merge.count_fresh", fresh="fresh_again")
     batch.revised, batch.deleted, batch.inserted = changes.revised, changes.deleted, changes.inserted
     batch.unchanged = fresh_count - changes.inserted - changes.revised
-    return True
+    return changes
 
 
-def _derive_forward(transaction: Transaction, batch: Batch, *, many: bool) -> dict[Interval, int]:
-    """Derive and add what has closed since the last time; returns how many bars of each length."""
+def _derive_forward(transaction: Transaction, batch: Batch, *, many: bool) -> dict[Interval, int] | None:
+    """Derive and add what has closed since the last time; returns how many bars of each length, None if nothing has."""
     added: dict[Interval, int] = {}
     transaction.run("derive.forward")
-    targets, first_start, last_end, *_ = transaction.one("derive.target_bounds")
+    targets, first_start, last_end = transaction.one("derive.target_bounds")
     if not targets:
-        return added
-    for interval, bars in derive(transaction, first_start, last_end, ranges="derive.ranges_joined", many=many):
+        return None
+    for interval, bars in derive(transaction, first_start, last_end, many=many):
         count = merging.append(transaction, f"({bars})", batch.batch_id)
         if count:
             added[interval] = added.get(interval, 0) + count
             batch.inserted += count
-    transaction.run(
-        "derive.tally", {"batch_id": batch.batch_id, "first_start": first_start, "last_end": last_end}
-    )
+    transaction.run("derive.tally", {"batch_id": batch.batch_id, "first_start": first_start, "last_end": last_end})
     transaction.run("derive.advance")
     transaction.run("derive.look_ahead", blocks=statement("derive.blocks_at_hand"))
     return added

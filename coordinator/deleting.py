@@ -34,13 +34,13 @@ def delete_bars(
         return DeleteReport(batch_id=None, deleted=0)
     batch = Batch.begin(transaction, "delete")
     transaction.run("derive.gather", fresh="fresh", bars=statement("derive.no_bars"))
-    place = Place(interval_id, interval_id, first_start, last_end)
+    place = Place(first_start, last_end)
     changes = merging.merge(transaction, "fresh", place, batch.batch_id, anew="deleting")
     transaction.run("load.invalidate", {"batch_id": batch.batch_id}, changed="delta")
     transaction.run("rebuild.symbols_named", {"symbols": [name]})
     take_stock(transaction, "account.of_chunk")
     transaction.run("account.progress_after_deletion")
-    recount(transaction, "delta")
+    recount(transaction, statement("merge.recounted"))
     batch.deleted = changes.deleted
     if rewind:
         transaction.run("load.rewind", {"interval_id": interval_id})

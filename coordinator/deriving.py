@@ -15,14 +15,15 @@ GRACE = timedelta(seconds=60)
 
 
 def derive(
-    transaction: Transaction, first_start: datetime, last_end: datetime, *, ranges: str, many: bool = False
+    transaction: Transaction, first_start: datetime, last_end: datetime, *, again: bool = False, many: bool = False
 ) -> list[tuple[Interval, str]]:
     """Compute the bars of every target from base bars.
 
     Parameters
     ----------
-    ranges
-        The statement that gives the ranges of base bars to read.
+    again
+        Whether the targets are single sessions and blocks, as ``derive.again`` finds them, or one stretch of time per
+        interval.
     many
         Whether there are so many base bars that it pays to ask first what they know of their trades.
 
@@ -45,12 +46,15 @@ def derive(
     derived_bars: list[tuple[Interval, str]] = []
     for number, (base, derived) in enumerate(sorted(kinds.items())):
         tables = {"place": f"place_{number}", "goal": f"goal_{number}"}
-        scanned = {"base_unit": base.unit, "base_length": base.length, **bounds}
-        transaction.run("derive.scan", scanned, ranges=statement(ranges))
+        scanned = {"base_unit": base.unit, "base_length": base.length}
+        if again:
+            transaction.run("derive.scan_again", scanned)
+        else:
+            transaction.run("derive.scan", {**scanned, **bounds})
         transaction.run("derive.place", place=tables["place"])
         transaction.run("derive.scanned", place=tables["place"])
         if any(interval.intraday for interval in derived):
-            transaction.run("derive.goal", goal=tables["goal"])
+            transaction.run("derive.goal_again" if again else "derive.goal", goal=tables["goal"])
         if not all(interval.intraday for interval in derived):
             transaction.run("derive.block_goal", goal=tables["goal"])
         levels: dict[Interval, str] = {}
@@ -71,11 +75,13 @@ def derive(
     return derived_bars
 
 
-def gather(transaction: Transaction, fresh: str, derived_bars: list[tuple[Interval, str]]) -> None:
+def gather(
+    transaction: Transaction, fresh: str, derived_bars: list[tuple[Interval, str]], *, again: bool = False
+) -> None:
     """Put derived bars of all lengths that lie in a target together in the temporary table ``fresh``."""
-    within = statement("derive.of_targets")
-    union = "\nUNION ALL\n".join(f"({within.format(bars=text)})" for _, text in derived_bars)
-    transaction.run("derive.gather", fresh=fresh, bars=union or statement("derive.no_bars"))
+    union = "\nUNION ALL\n".join(f"({text})" for _, text in derived_bars) or statement("derive.no_bars")
+    bars = statement("derive.of_targets").format(bars=union) if again else union
+    transaction.run("derive.gather", fresh=fresh, bars=bars)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,21 +58,21 @@ def load(
         raise _rejected(source, rows, rejects, options)
 
     transaction.run("load.progress")
-    overlapping, derived, *place, first_session, last_session, first_bar, last_bar_end, symbols = transaction.one(
-        "load.reached"
+    overlapping, derived, advancing, *place, first_session, last_session, first_bar, last_bar_end, symbols = (
+        transaction.one("load.reached")
     )
     merged = options.replace is not None or overlapping > 0
     changes = _write(transaction, taken, batch, options, Place(*place) if merged else None, appended=appended)
     if changes != Changes() and (derived or merged):
         changed = "delta" if merged else taken.text
         transaction.run("load.invalidate", {"batch_id": batch.batch_id}, changed=changed)
-    if merged:
+    if not merged:
+        go_on(transaction, "tally")
+    elif advancing or changes.recounted:  # other values alone leave every account as it is
         transaction.run("load.look_ahead_anew")
         transaction.run("account.advance")
         take_stock(transaction, "account.of_progress")
-        recount(transaction, "delta")
-    else:
-        go_on(transaction, "tally")
+        recount(transaction, statement("merge.recounted"))
     batch.inserted, batch.revised, batch.deleted = changes.inserted, changes.revised, changes.deleted
     batch.rejected = rejected
     batch.unchanged = taken.count - changes.inserted - changes.revised
@@ -265,5 +265,5 @@ def _write(
     if place is not None:
         return merging.merge(transaction, taken.text, place, batch.batch_id)
     if appended:
-        return Changes(inserted=taken.count)
-    return Changes(inserted=merging.append(transaction, taken.text, batch.batch_id))
+        return Changes(inserted=taken.count, recounted=True)
+    return Changes(inserted=merging.append(transaction, taken.text, batch.batch_id), recounted=True)

@@ -20,7 +20,7 @@ from store.models import RepairReport
 from store.sql import statement
 
 # The whole bar table.
-_EVERYWHERE = Place(0, 2**31 - 1, datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
+_EVERYWHERE = Place(datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
 
 
 def rebuild(transaction: Transaction, batch: Batch, *, clock: datetime | None) -> None:
@@ -52,8 +52,8 @@ def rebuild(transaction: Transaction, batch: Batch, *, clock: datetime | None) -
     take_stock(transaction, "account.of_chunk")  # the watermarks have moved
     transaction.run("derive.waiting", {"clock": clock or _EVERYWHERE.first_start})
     transaction.run("derive.forward")
-    targets, first_start, last_end, *_ = transaction.one("derive.target_bounds")
-    gather(transaction, "fresh", derive(transaction, first_start, last_end, ranges="derive.ranges_joined"))
+    targets, first_start, last_end = transaction.one("derive.target_bounds")
+    gather(transaction, "fresh", derive(transaction, first_start, last_end))
     transaction.run("rebuild.derived_place")
     _count(batch, merging.merge(transaction, "fresh", _EVERYWHERE, batch.batch_id, anew="derived_place"))
     if targets:

@@ -11,7 +11,7 @@ from store.models import VerifyReport
 
 
 class _Report(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
 
 class CopyReport(_Report):

@@ -35,8 +35,9 @@ Symbol = Annotated[str, AfterValidator(canonical_symbol)]
 IntervalText = Annotated[str, AfterValidator(_canonical_interval)]
 
 
+# Models build their validators when they are first used: most of what imports them makes none.
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class Gap(_Model):
@@ -158,7 +159,7 @@ class SymbolSessionData(_Model):
 
 
 class _Report(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
 
 class Registration(_Report):

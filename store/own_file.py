@@ -22,7 +22,7 @@ except ImportError:  # Windows, where a lock belongs to its descriptor
 
 _TEXT = re.compile(r"""'((?:[^']|'')*)'|"((?:[^"]|"")*)"|\$(\w*)\$(.*?)\$\3\$""", re.DOTALL)
 _FILLS_FOLDER = re.compile(r"\b(?:partition_by|per_thread_output)\b", re.IGNORECASE)
-_NAMES_FILES = re.compile(r"\bread_\w+|\w*parquet\w*|\w*csv\w*|\bquery\b|\bcopy\b", re.IGNORECASE)
+_NAMES_FILES = re.compile(r"\bread_\w|parquet|csv|\bquery\b|\bcopy\b", re.IGNORECASE)
 
 
 class Lock:
@@ -79,7 +79,7 @@ def refuse_own(text: str, parameters: Mapping[str, Any] | Iterable[Any] | None, 
         place = Path(re.sub("^file:(//)?", "", name))
         if name.startswith("~"):
             place = Path(os.path.expanduser(name))  # noqa: PTH111  # it leaves alone what is nobody's home
-        own = (identity is not None and _identity_of(place) == identity) or (name and _resolved(place) == log_file)
+        own = (identity is not None and _identity_of(place) == identity) or (name and _is(place, log_file))
         if not own and name and names_files:
             own = _matches(place, file) or (fills_folder and place.is_dir() and file.is_relative_to(_resolved(place)))
         if own:
@@ -95,6 +95,15 @@ def _identity_of(file: Path) -> tuple[int, int] | None:
     except (OSError, ValueError):  # ValueError: no name of a file
         return None
     return found.st_dev, found.st_ino
+
+
+def _is(place: Path, file: Path) -> bool:
+    """Whether a name is a file's, which need not be there; asks the disk little of names that cannot be."""
+    try:
+        may_be = place.name == file.name or place.is_symlink()
+    except (OSError, ValueError):
+        return False
+    return may_be and _resolved(place) == file
 
 
 def _texts(text: str, parameters: Mapping[str, Any] | Iterable[Any] | None) -> Iterator[str]:

@@ -67,10 +67,11 @@ WHERE w.new_through IS NOT NULL;
 
 -- name: again
 -- Buckets below derived_through that an invalidation touches: its range is widened to whole buckets, and ends where
--- the forward pass begins. Final bars are left alone.
+-- the forward pass begins. Final bars are left alone. session_date is what the bars there carry, last_date that of the
+-- last session they cover; by these thousands of ranges find their bars without being compared with each.
 CREATE OR REPLACE TEMP TABLE target AS
 WITH hit AS (
-    SELECT d.*, i.session_date, i.range_start, i.range_end
+    SELECT d.*, i.session_date AS changed_date, i.range_start, i.range_end
     FROM defined AS d
     JOIN invalidation AS i ON i.interval_id = d.base_id AND i.range_start < d.derived_through
     WHERE d.derived
@@ -80,25 +81,25 @@ widened AS (
            later(s.segment_open, (greatest(epoch_us(h.range_start) - epoch_us(s.segment_open), 0)
                                   // (h.length::BIGINT * 1000000)) * h.length) AS from_,
            least(s.segment_close,
-                 later(s.segment_open, slots(s.segment_open, h.range_end, h.length) * h.length)) AS to_
+                 later(s.segment_open, slots(s.segment_open, h.range_end, h.length) * h.length)) AS to_,
+           h.changed_date AS session_date, h.changed_date AS last_date
     FROM hit AS h
-    JOIN trading_session AS s ON s.calendar = h.calendar AND s.session_date = h.session_date AND s.replaced_by IS NULL
+    JOIN trading_session AS s ON s.calendar = h.calendar AND s.session_date = h.changed_date AND s.replaced_by IS NULL
     WHERE h.kind = 'session' AND h.range_start < s.segment_close AND h.range_end > s.segment_open
     UNION ALL
-    SELECT h.*, p.open_, p.close_
+    SELECT h.*, p.open_, p.close_, p.first_date, p.last_date
     FROM hit AS h
-    JOIN piece AS p ON p.calendar = h.calendar AND p.kind = h.kind
-                   AND h.session_date BETWEEN p.first_date AND p.last_date
-    WHERE h.kind <> 'session'
+    ASOF JOIN piece AS p ON p.calendar = h.calendar AND p.kind = h.kind AND h.changed_date >= p.first_date
+    WHERE h.kind <> 'session' AND h.changed_date <= p.last_date
 )
 SELECT DISTINCT interval_id, base_id, calendar, kind, unit, length, base_unit, base_length, from_,
-       least(to_, derived_through) AS to_
+       least(to_, derived_through) AS to_, session_date, last_date
 FROM widened
 WHERE from_ < derived_through AND from_ >= coalesce(final_before, beginning());
 
 -- name: target_bounds
--- The stretch of time the targets lie in, and the intervals they belong to.
-SELECT count(*), min(from_), max(to_), min(interval_id), max(interval_id) FROM target;
+-- How many targets there are, and the stretch of time they lie in.
+SELECT count(*), min(from_), max(to_) FROM target;
 
 -- name: target_kinds
 -- Which lengths are to be derived from which base lengths, and on which calendars.
@@ -108,13 +109,24 @@ SELECT base_unit, base_length, unit, length, kind, list(DISTINCT calendar) FROM 
 -- The calendars and lengths whose blocks of sessions are at hand.
 SELECT DISTINCT calendar, kind FROM piece WHERE kind <> 'session';
 
+-- name: scan_again
+-- The sessions whose base bars have to be read again: those that targets cover.
+CREATE OR REPLACE TEMP TABLE scan AS
+SELECT DISTINCT t.base_id, t.calendar, t.session_date
+FROM (SELECT base_id, calendar,
+             unnest(generate_series(session_date, last_date, INTERVAL 1 DAY))::DATE AS session_date
+      FROM (SELECT DISTINCT base_id, calendar, session_date, last_date FROM target
+            WHERE base_unit = $base_unit AND base_length = $base_length)) AS t
+SEMI JOIN (FROM piece WHERE kind = 'session') AS s ON s.calendar = t.calendar AND s.first_date = t.session_date;
+
 -- name: scan
--- The sessions whose base bars have to be read. Thousands of bases share few ranges, so sessions are looked for once
--- per range.
+-- The sessions whose base bars have to be read going forward, where the ranges of one base start and end close
+-- together. Thousands of bases share few of them, so sessions are looked for once per range.
 CREATE OR REPLACE TEMP TABLE scan AS
 WITH reaching AS MATERIALIZED (
     SELECT t.base_id, t.calendar, t.from_, t.to_, d.first_session AS first_date
-    FROM {ranges} AS t
+    FROM (SELECT base_id, calendar, base_unit, base_length, min(from_) AS from_, max(to_) AS to_
+          FROM target GROUP BY ALL) AS t
     JOIN defined AS d ON d.interval_id = t.base_id AND d.first_session IS NOT NULL
     WHERE t.base_unit = $base_unit AND t.base_length = $base_length
 ),
@@ -152,6 +164,14 @@ JOIN (SELECT base_id, row_number() OVER (ORDER BY base_id) AS number FROM (SELEC
      USING (base_id)
 JOIN {place} AS p USING (calendar, session_date);
 
+-- name: goal_again
+-- The same where targets are single sessions: only the segments of these.
+CREATE OR REPLACE TEMP TABLE {goal} AS
+SELECT s.key >> 20 AS prefix, s.session_date, s.segment, s.open_us, s.close_us, t.* EXCLUDE (session_date)
+FROM (SELECT base_id, interval_id, length, session_date, epoch_us(min(from_)) AS from_us, epoch_us(max(to_)) AS to_us
+      FROM target WHERE unit = 'second' GROUP BY ALL) AS t
+JOIN scanned AS s USING (base_id, session_date);
+
 -- name: goal
 -- Where the bars of each interval can lie: the segments read of its base, by the beginning of their keys (a key without
 -- its bucket), and the range that all its targets lie in.
@@ -169,14 +189,6 @@ FROM target AS t
 JOIN (SELECT base_id, min(key) >> 41 AS number FROM scanned GROUP BY base_id) AS b USING (base_id)
 WHERE t.unit <> 'second'
 GROUP BY ALL;
-
--- name: ranges
--- The targets' ranges, as they are.
-target
-
--- name: ranges_joined
--- The targets' ranges, one per base: going forward they start and end close together.
-(SELECT base_id, calendar, base_unit, base_length, min(from_) AS from_, max(to_) AS to_ FROM target GROUP BY ALL)
 
 -- name: trades_of_bars
 -- What base bars know of their trades, summed up.
@@ -210,6 +222,7 @@ SELECT s.key + least((epoch_us(b.bar_start) - s.open_us) // $width_us, (s.close_
 FROM bar AS b
 JOIN scanned AS s ON s.base_id = b.interval_id AND s.session_date = b.session_date AND s.segment = b.segment
 WHERE b.bar_start >= $first_start::TIMESTAMPTZ AND b.bar_start <= $last_end::TIMESTAMPTZ
+  AND b.interval_id IN (SELECT base_id FROM scanned)
 GROUP BY 1;
 
 -- name: level_from_level
@@ -245,6 +258,7 @@ FROM bar AS b
 JOIN scanned AS s ON s.base_id = b.interval_id AND s.session_date = b.session_date AND s.segment = b.segment
 JOIN block_place AS k ON k.number = (s.key >> 20) & 2097151
 WHERE b.bar_start >= $first_start::TIMESTAMPTZ AND b.bar_start <= $last_end::TIMESTAMPTZ
+  AND b.interval_id IN (SELECT base_id FROM scanned)
 GROUP BY 1;
 
 -- name: block_from_level
@@ -292,7 +306,8 @@ ORDER BY l.key
 -- name: of_targets
 -- Those of them that lie in a target, where an interval has several.
 SELECT b.* FROM ({bars}) AS b
-SEMI JOIN target AS t ON t.interval_id = b.interval_id AND b.bar_start >= t.from_ AND b.bar_start < t.to_
+SEMI JOIN target AS t ON t.interval_id = b.interval_id AND t.session_date = b.session_date
+                     AND b.bar_start >= t.from_ AND b.bar_start < t.to_
 
 -- name: gather
 -- The bars of all levels, in the order of the bar table. One statement makes the table: DuckDB 2.0 loses sight of

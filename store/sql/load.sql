@@ -515,30 +515,30 @@ JOIN base_definition AS d USING (interval_id);
 SELECT coalesce(sum(bar_count) FILTER (WHERE session_date IS NULL), 0)::BIGINT FROM tally;
 
 -- name: reached
--- What the rows reach: whether they lie where bars may be already, or are derived already, and which part of the bar table
--- the former are in; their first and last session, their first and last bar; and the symbols they are of.
+-- What the rows reach: whether they lie where bars may be already, are derived already, or lie beyond all bars so far; which
+-- stretch of time the first are in; their first and last session, their first and last bar; and the symbols they are of.
 SELECT count(*) FILTER (WHERE below_), count(*) FILTER (WHERE first_start <= derived_through),
-       min(interval_id) FILTER (WHERE below_), max(interval_id) FILTER (WHERE below_),
+       count(*) FILTER (WHERE old_through IS NULL OR last_end > old_through),
        min(first_start) FILTER (WHERE below_), max(last_end) FILTER (WHERE below_),
        min(first_date), max(last_date), min(first_start), max(last_end), coalesce(list(symbol ORDER BY symbol), [])
 FROM (SELECT *, first_start < old_through AS below_ FROM progress);
 
 -- name: resent
--- The sessions the rows belong to, each to be replaced whole.
+-- The sessions the rows belong to, each to be replaced whole; null where rows are in none.
 CREATE OR REPLACE TEMP TABLE resent AS
-SELECT DISTINCT interval_id, session_date FROM tally WHERE session_date IS NOT NULL;
+SELECT DISTINCT interval_id, session_date FROM tally;
 
 -- name: spared
--- Bars that a refused row stood for: a re-sent session does not take them away.
-AND NOT EXISTS (SELECT 1 FROM staged AS s
+-- A re-sent session does not take away bars of no session, nor those that a refused row stood for.
+AND b.session_date IS NOT NULL AND NOT EXISTS (SELECT 1 FROM staged AS s
                 WHERE s.reason IS NOT NULL AND s.interval_id = b.interval_id AND s.bar_start = b.bar_start)
 
 -- name: resent_place
--- The part of the bar table that those sessions and the rows take up.
-SELECT min(interval_id), max(interval_id), min(start_), max(end_)
-FROM (SELECT interval_id, first_start AS start_, last_end AS end_ FROM progress
+-- The stretch of time that those sessions and the rows take up.
+SELECT min(start_), max(end_)
+FROM (SELECT first_start AS start_, last_end AS end_ FROM progress
       UNION ALL
-      SELECT r.interval_id, s.session_open, later(s.session_close, d.closing_seconds + 1)
+      SELECT s.session_open, later(s.session_close, d.closing_seconds + 1)
       FROM resent AS r JOIN definition AS d USING (interval_id)
       JOIN calendar_session AS s ON s.calendar = d.calendar AND s.session_date = r.session_date);
 

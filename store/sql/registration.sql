@@ -46,9 +46,12 @@ FROM registering AS r
 WHERE NOT EXISTS (SELECT 1 FROM definition AS d WHERE d.symbol = r.symbol AND d.interval = r.interval);
 
 -- name: add_intervals
--- The intervals that are new.
+-- The intervals that are new. Bars lie in the order of these numbers: those of one length together, so that whoever asks
+-- for one interval, of one symbol or of all, need not read the row groups of the others.
 INSERT INTO interval_definition (interval_id, symbol_id, interval, unit, length, derived, base)
-SELECT (SELECT coalesce(max(interval_id), 0) FROM interval_definition) + row_number() OVER (ORDER BY r.position),
+SELECT (SELECT coalesce(max(interval_id), 0) FROM interval_definition) + row_number() OVER (
+           ORDER BY r.derived, nominal_seconds(r.unit, r.length), r.unit, r.position
+       ),
        s.symbol_id, r.interval, r.unit, r.length, r.derived, CASE WHEN r.derived THEN r.base_interval END
 FROM registering AS r
 JOIN symbol AS s ON s.symbol = r.symbol AND s.removed_at IS NULL
