@@ -23,6 +23,8 @@ _BINARY = ("arrow", "parquet")
 SHOWN_ROWS_MAX = 400
 #: With less room per column than this a table runs over the terminal's edge rather than fold every word.
 _COLUMN_WIDTH_MIN = 8
+#: Wider than any table.
+_WIDE = 1_000_000
 _BATCH_ROWS = 10_000
 
 
@@ -208,7 +210,6 @@ def _write_table(table: pa.Table, stream: IO[bytes]) -> None:
     """Write lines for people."""
     from rich import box
     from rich.console import Console
-    from rich.measure import Measurement
     from rich.table import Table
 
     if table.num_columns:
@@ -225,9 +226,8 @@ def _write_table(table: pa.Table, stream: IO[bytes]) -> None:
             grid.add_row(*row)
         console = Console(markup=False, highlight=False, emoji=False, soft_wrap=False)
         on_terminal = stream is getattr(sys.stdout, "buffer", None) and console.is_terminal
-        natural = Measurement.get(console, console.options.update(max_width=10**6), grid).maximum
         if not on_terminal or console.width < _COLUMN_WIDTH_MIN * table.num_columns:
-            console.width = max(natural, 1) if not on_terminal else max(natural, console.width)
+            console.width = max(_WIDE, console.width)
         with console.capture() as captured:
             console.print(grid)
         lines = (line.rstrip() for line in captured.get().splitlines())
