@@ -91,13 +91,14 @@ def _add_gaps(transaction: Transaction, bounds: dict[str, Any]) -> None:
         transaction.run("account.add_gaps", {**bounds, "first_id": first_id, "last_id": last_id})
 
 
-def take_stock(transaction: Transaction, condition: str) -> bool:
+def take_stock(transaction: Transaction, condition: str, concerned: str = "defined") -> bool:
     """Put the definitions a write deals with, and the pieces of time they are accounted by, into temporary tables.
 
-    ``condition`` names the statement that selects them: ``account.of_progress`` or ``account.of_chunk``. Returns
-    whether some of them cover whole sessions.
+    ``condition`` names the statement that selects them: ``account.of_progress`` or ``account.of_chunk``; ``concerned``
+    is a table of those of which blocks of sessions are needed. Returns whether there are any such.
     """
     transaction.run("account.defined", condition=statement(condition))
-    (block_count,) = transaction.one("account.block_count")
-    transaction.run("account.piece", blocks=statement("account.block_pieces") if block_count else "")
+    (block_count,) = transaction.one("account.block_count", concerned=concerned)
+    blocks = statement("account.block_pieces").format(concerned=concerned) if block_count else ""
+    transaction.run("account.piece", blocks=blocks)
     return bool(block_count)

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from coordinator import merging
 from coordinator.accounting import grow, recount, take_stock
-from coordinator.deriving import GRACE, derive, gather
+from coordinator.deriving import GRACE, advance, derive, gather
 from coordinator.merging import Changes, Place
 from store import SessionStore
 from store.batch import Batch
@@ -75,12 +75,17 @@ class DataProcessor:
         done, waiting = 0, 1
         while done < waiting:
             with self._store.transaction() as transaction:
-                if not transaction.one("derive.may_wait", {"clock": clock})[0]:
+                changed, closed = transaction.one("derive.may_wait", {"clock": clock})
+                if not changed and not closed:
                     break  # asked first, for it costs little
-                transaction.run("derive.waiting", {"clock": clock})
+                if closed:
+                    transaction.run("derive.waiting", {"clock": clock}, pending=statement("derive.pending"))
+                else:
+                    transaction.run("derive.waiting", pending="")
                 left, long_backlog = transaction.one("derive.waiting_count")
                 if not left:
-                    transaction.run("derive.look_ahead", blocks=statement("derive.all_blocks"))
+                    ahead = {"ways": statement("derive.ways_unknown"), "blocks": statement("derive.all_blocks")}
+                    transaction.run("derive.look_ahead", next_close=statement("derive.next_close").format(**ahead))
                     break
                 waiting = done + left
                 if long_backlog:
@@ -117,7 +122,7 @@ class DataProcessor:
 
 def _process_chunk(transaction: Transaction, counts: dict[str, Changes], *, long_backlog: bool) -> int:
     """Work on the symbols of the temporary table ``chunk``; adds to ``counts``, returns the batch's id."""
-    blocks = take_stock(transaction, "account.of_chunk")
+    blocks = take_stock(transaction, "account.of_chunk", statement("derive.concerned"))
     batch = Batch.begin(transaction, "process")
     again = _derive_again(transaction, batch)
     if again != Changes():
@@ -178,6 +183,5 @@ def _derive_forward(transaction: Transaction, batch: Batch, *, many: bool) -> di
             added[interval] = added.get(interval, 0) + count
             batch.inserted += count
     transaction.run("derive.tally", {"batch_id": batch.batch_id, "first_start": first_start, "last_end": last_end})
-    transaction.run("derive.advance")
-    transaction.run("derive.look_ahead", blocks=statement("derive.blocks_at_hand"))
+    advance(transaction)
     return added

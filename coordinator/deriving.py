@@ -75,6 +75,12 @@ def derive(
     return derived_bars
 
 
+def advance(transaction: Transaction) -> None:
+    """Take down that every target of the forward pass is derived, and when the next bucket closes."""
+    ahead = {"ways": statement("derive.ways_of_targets"), "blocks": statement("derive.blocks_at_hand")}
+    transaction.run("derive.advance", next_close=statement("derive.next_close").format(**ahead))
+
+
 def gather(
     transaction: Transaction, fresh: str, derived_bars: list[tuple[Interval, str]], *, again: bool = False
 ) -> None:

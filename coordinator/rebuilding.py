@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from coordinator import merging
 from coordinator.accounting import recount, take_stock
-from coordinator.deriving import derive, gather
+from coordinator.deriving import advance, derive, gather
 from coordinator.merging import Changes, Place
 from store import kept_calendar, verification
 from store.batch import Batch
@@ -50,14 +50,14 @@ def rebuild(transaction: Transaction, batch: Batch, *, clock: datetime | None) -
     transaction.run("rebuild.rewind")
     transaction.run("rebuild.forget_invalidations")
     take_stock(transaction, "account.of_chunk")  # the watermarks have moved
-    transaction.run("derive.waiting", {"clock": clock or _EVERYWHERE.first_start})
+    transaction.run("derive.waiting", {"clock": clock or _EVERYWHERE.first_start}, pending=statement("derive.pending"))
     transaction.run("derive.forward")
     targets, first_start, last_end = transaction.one("derive.target_bounds")
     gather(transaction, "fresh", derive(transaction, first_start, last_end))
     transaction.run("rebuild.derived_place")
     _count(batch, merging.merge(transaction, "fresh", _EVERYWHERE, batch.batch_id, anew="derived_place"))
     if targets:
-        transaction.run("derive.advance")
+        advance(transaction)
     _recount(transaction)
 
 

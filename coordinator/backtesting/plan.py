@@ -17,6 +17,7 @@ from store.engine import Transaction
 from store.errors import InputError, StoreError
 from store.given import unknown_symbol
 from store.run import Run
+from store.sql import statement
 
 log = logging.getLogger("barhouse.backtest")
 
@@ -210,5 +211,5 @@ def _check_same(before: Run, request: Request) -> None:
 
 
 def _work_waits(transaction: Transaction, now: datetime) -> bool:
-    transaction.run("derive.waiting", {"clock": now - GRACE})
+    transaction.run("derive.waiting", {"clock": now - GRACE}, pending=statement("derive.pending"))
     return bool(transaction.one("derive.waiting_count")[0])

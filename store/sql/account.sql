@@ -17,14 +17,14 @@ symbol_id IN (FROM chunk)
 
 -- name: block_count
 -- How many of them cover whole sessions.
-SELECT count(*) FROM defined WHERE kind <> 'session';
+SELECT count(*) FROM {concerned} WHERE kind <> 'session';
 
 -- name: block_pieces
 -- Blocks of sessions.
 UNION ALL
 SELECT calendar, kind, first_date, last_date, block_open, block_close, expected_count
 FROM calendar_block
-WHERE (calendar, kind) IN (SELECT (calendar, kind) FROM defined)
+WHERE (calendar, kind) IN (SELECT (calendar, kind) FROM {concerned})
 
 -- name: piece
 -- The pieces of time that intervals are accounted by: sessions, and blocks of sessions for 1d and longer.

@@ -6,9 +6,9 @@
 -- from finer ones; sums stay exact decimals until a bar is written, so the path taken leaves no trace in the bits.
 
 -- name: may_wait
--- How many intervals can have work, at most: base bars go beyond what is derived, and the next bucket can have closed; or
--- base bars changed below.
-SELECT (SELECT count(*) FROM invalidation) + count(*)
+-- How many changes of base bars are to be derived again, and of how many intervals, at most, the next bucket is closed:
+-- base bars go beyond what is derived, and it can have closed.
+SELECT (SELECT count(*) FROM invalidation), count(*)
 FROM interval_definition AS d
 JOIN interval_definition AS b ON b.symbol_id = d.symbol_id AND b.interval = d.base
 WHERE b.complete_through > coalesce(d.derived_through, beginning())
@@ -18,13 +18,17 @@ WHERE b.complete_through > coalesce(d.derived_through, beginning())
 -- The derived intervals with work: their next bucket is closed (new_through says how far they can go), or base bars
 -- changed below what is derived.
 CREATE OR REPLACE TEMP TABLE waiting AS
-SELECT interval_id, symbol_id, derived_through, new_through FROM pending($clock::TIMESTAMPTZ)
-UNION ALL
-SELECT d.interval_id, d.symbol_id, d.derived_through, NULL
+{pending}
+SELECT d.interval_id, d.symbol_id, d.derived_through, NULL::TIMESTAMPTZ AS new_through
 FROM definition AS d
 WHERE d.derived AND EXISTS (SELECT 1 FROM invalidation AS i
                             WHERE i.interval_id = d.base_id AND i.range_start < d.derived_through
                               AND i.range_end > coalesce(d.final_before, beginning()));
+
+-- name: pending
+-- Those of which the next bucket is closed.
+SELECT interval_id, symbol_id, derived_through, new_through FROM pending($clock::TIMESTAMPTZ)
+UNION ALL
 
 -- name: waiting_count
 -- How many symbols have work, and whether some have more of it than a month.
@@ -342,12 +346,30 @@ GROUP BY ALL;
 
 -- name: advance
 -- Every interval of the forward pass is derived through the last closed bucket, empty or not.
-UPDATE interval_definition AS d SET derived_through = t.to_, next_close = NULL
-FROM target AS t WHERE d.interval_id = t.interval_id;
+UPDATE interval_definition AS d SET derived_through = t.to_, next_close = n.next_close
+FROM target AS t
+LEFT JOIN ({next_close}) AS n ON n.calendar = t.calendar AND n.kind = t.kind AND n.length = t.length AND n.from_ = t.to_
+WHERE d.interval_id = t.interval_id;
+
+-- name: next_close
+-- When the next bucket closes: it lies in the first segment, or is the first block, that closes after what is derived. A
+-- closing bar may keep it open for longer, and so may a calendar that is extended.
+SELECT w.calendar, w.kind, w.length, w.from_,
+       CASE WHEN w.kind <> 'session' THEN s.close_
+            ELSE least(later(s.open_, (ended_slots(s.open_, s.close_, w.from_, w.length) + 1) * w.length), s.close_)
+       END AS next_close
+FROM ({ways}) AS w
+ASOF JOIN (SELECT calendar, 'session' AS kind, segment_open AS open_, segment_close AS close_
+           FROM trading_session WHERE replaced_by IS NULL
+           {blocks}) AS s
+       ON s.calendar = w.calendar AND s.kind = w.kind AND s.close_ > w.from_
+
+-- name: ways_of_targets
+-- From where the targets go on.
+SELECT DISTINCT calendar, kind, length, to_ AS from_ FROM target
 
 -- name: look_ahead
--- When the next bucket closes, where that is not known: it lies in the first segment, or is the first block, that closes
--- after what is derived. A closing bar may keep it open for longer, and so may a calendar that is extended.
+-- The same for intervals of which that is not known yet.
 UPDATE interval_definition AS d SET next_close = n.next_close
 FROM (
     WITH unknown AS MATERIALIZED (
@@ -357,29 +379,28 @@ FROM (
                                        AND s.session_date = d.base_first
         WHERE d.derived AND d.next_close IS NULL AND coalesce(d.derived_through, s.session_open) IS NOT NULL
     )
-    SELECT u.interval_id, w.next_close
-    FROM unknown AS u
-    JOIN (
-        SELECT w.*, CASE WHEN w.kind <> 'session' THEN s.close_
-                         ELSE least(later(s.open_, (ended_slots(s.open_, s.close_, w.from_, w.length) + 1) * w.length),
-                                    s.close_) END AS next_close
-        FROM (SELECT DISTINCT calendar, kind, length, from_ FROM unknown) AS w
-        ASOF JOIN (SELECT calendar, 'session' AS kind, segment_open AS open_, segment_close AS close_
-                   FROM trading_session WHERE replaced_by IS NULL
-                   UNION ALL
-                   SELECT calendar, kind, open_, close_ FROM {blocks}) AS s
-               ON s.calendar = w.calendar AND s.kind = w.kind AND s.close_ > w.from_
-    ) AS w USING (calendar, kind, length, from_)
+    SELECT u.interval_id, n.next_close
+    FROM unknown AS u JOIN ({next_close}) AS n USING (calendar, kind, length, from_)
 ) AS n
 WHERE d.interval_id = n.interval_id;
 
+-- name: ways_unknown
+-- From where those go on.
+SELECT DISTINCT calendar, kind, length, from_ FROM unknown
+
 -- name: blocks_at_hand
 -- The blocks that a transaction has gathered.
-(FROM piece WHERE kind <> 'session')
+UNION ALL
+SELECT calendar, kind, open_, close_ FROM piece WHERE kind <> 'session'
 
 -- name: all_blocks
 -- Every block that is in use.
-(SELECT calendar, kind, block_open AS open_, block_close AS close_ FROM calendar_block)
+UNION ALL
+SELECT calendar, kind, block_open, block_close FROM calendar_block
+
+-- name: concerned
+-- The definitions that have work.
+(FROM defined SEMI JOIN waiting USING (interval_id))
 
 -- name: consume
 -- The invalidations of this chunk are dealt with: below derived_through the buckets were computed again, above it
