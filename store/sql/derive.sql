@@ -93,8 +93,9 @@ widened AS (
     UNION ALL
     SELECT h.*, p.open_, p.close_, p.first_date, p.last_date
     FROM hit AS h
-    ASOF JOIN piece AS p ON p.calendar = h.calendar AND p.kind = h.kind AND h.changed_date >= p.first_date
-    WHERE h.kind <> 'session' AND h.changed_date <= p.last_date
+    JOIN (SELECT *, unnest(generate_series(first_date, last_date, INTERVAL 1 DAY))::DATE AS date
+          FROM piece WHERE kind <> 'session') AS p
+         ON p.calendar = h.calendar AND p.kind = h.kind AND p.date = h.changed_date
 )
 SELECT DISTINCT interval_id, base_id, calendar, kind, unit, length, base_unit, base_length, from_,
        least(to_, derived_through) AS to_, session_date, last_date
