@@ -104,6 +104,18 @@ PLANTS = {
         f"UPDATE interval_definition SET quality_pct = 12 WHERE {OF.format('1w')}",
         {"quality"},
     ),
+    "a wrong sum of its coverage": (
+        f"UPDATE interval_definition SET present_count = present_count + 1 WHERE {OF.format('1h')}",
+        {"quality"},
+    ),
+    "a bucket said to close later": (
+        f"UPDATE interval_definition SET next_close = next_close + INTERVAL 5 MINUTE WHERE {OF.format('5m')}",
+        {"watermark"},
+    ),
+    "a block said to close later": (
+        f"UPDATE interval_definition SET next_close = next_close + INTERVAL 1 DAY WHERE {OF.format('1w')}",
+        {"watermark"},
+    ),
     "a base bar in the wrong session": (
         f"UPDATE bar SET session_date = '2020-12-15' WHERE {OF.format('1m')} AND bar_start = '2020-12-16 15:00:00+00'",
         {"misplaced", "derived"},
