@@ -30,14 +30,16 @@ def upgrade() -> None:
     op.add_column(_TABLE, sa.Column("first_session", sa.Date(), nullable=True))
     op.add_column(_TABLE, sa.Column("expected_count", sa.BigInteger(), nullable=True))
     op.add_column(_TABLE, sa.Column("present_count", sa.BigInteger(), nullable=True))
-    op.execute("""
+    op.execute(
+        """
         UPDATE interval_definition AS d
         SET first_session = c.first_session, expected_count = c.expected_count, present_count = c.present_count
         FROM (SELECT interval_id, min(session_date) AS first_session, sum(expected_count)::BIGINT AS expected_count,
                      sum(present_count)::BIGINT AS present_count
               FROM session_coverage GROUP BY interval_id) AS c
         WHERE c.interval_id = d.interval_id
-    """.replace("::", "\\:\\:"))
+    """.replace("::", "\\:\\:")
+    )
     op.create_index("interval_definition_key", _TABLE, ["symbol_id", "interval"], unique=True)
     _replace("0001.sql", "0003.sql")
 
