@@ -297,13 +297,12 @@ SELECT interval_id, session_date FROM grown WHERE present_count < expected_count
 UPDATE interval_definition AS d
 SET complete_through = CASE WHEN d.derived THEN d.complete_through ELSE g.new_through END,
     first_session = coalesce(d.first_session, g.first_session),
-    expected_count = coalesce(d.expected_count, 0) + g.expected_count,
-    present_count = coalesce(d.present_count, 0) + g.present_count,
-    quality_pct = 100.0::DOUBLE * (coalesce(d.present_count, 0) + g.present_count)
-                  / nullif(coalesce(d.expected_count, 0) + g.expected_count, 0)
+    expected_count = coalesce(coalesce(d.expected_count, 0) + g.expected_count, d.expected_count),
+    present_count = coalesce(coalesce(d.present_count, 0) + g.present_count, d.present_count),
+    quality_pct = coalesce(100.0::DOUBLE * (coalesce(d.present_count, 0) + g.present_count)
+                           / (coalesce(d.expected_count, 0) + g.expected_count), d.quality_pct)
 FROM (SELECT p.interval_id, p.new_through, min(n.session_date) AS first_session,
-             coalesce(sum(n.expected_count), 0)::BIGINT AS expected_count,
-             coalesce(sum(n.present_count), 0)::BIGINT AS present_count
+             sum(n.expected_count)::BIGINT AS expected_count, sum(n.present_count)::BIGINT AS present_count
       FROM progress AS p LEFT JOIN grown AS n USING (interval_id)
       GROUP BY p.interval_id, p.new_through) AS g
 WHERE d.interval_id = g.interval_id;

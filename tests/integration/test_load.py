@@ -49,6 +49,15 @@ def test_a_whole_session(bench: Bench) -> None:
     assert f"{state['complete_through']:%Y-%m-%d %H:%M}" == "2024-11-26 21:00"
 
 
+def test_outside_bars_alone_begin_no_account(bench: Bench) -> None:
+    take(bench, ["2024-11-26 08:00", "2024-11-26 17:00"])
+    assert bench.ask("SELECT * FROM coverage") == []
+    assert bench.store.verify().sound
+    take(bench, ["2024-11-27 08:00", "2024-11-27 09:31"])
+    assert quality(bench, "1m", "2024-11-27") == (2, 1, 50.0)
+    assert bench.store.verify().sound
+
+
 def test_outside_bars_are_kept_and_counted(bench: Bench) -> None:
     stamps = ["2024-11-26 09:29", "2024-11-26 09:30", "2024-11-26 15:59", "2024-11-26 16:00", "2024-11-28 12:00"]
     report = take(bench, [*stamps, "2024-11-30 12:00"])
