@@ -338,11 +338,14 @@ LEFT JOIN target AS t USING (interval_id)
 WHERE t.interval_id IS NOT NULL OR d.interval_id IN (SELECT interval_id FROM working_again);
 
 -- name: tally
--- The bars the forward pass has added, counted by interval and session.
+-- The bars the forward pass has added, counted by interval and session. What was derived again before has the same batch
+-- and lies below.
 CREATE OR REPLACE TEMP TABLE tally AS
-SELECT interval_id, session_date, count(*) FILTER (WHERE base_count = expected_count AND base_count > 0) AS complete_count
-FROM bar
-WHERE batch_id = $batch_id AND bar_start >= $first_start::TIMESTAMPTZ AND bar_start < $last_end::TIMESTAMPTZ
+SELECT b.interval_id, b.session_date,
+       count(*) FILTER (WHERE b.base_count = b.expected_count AND b.base_count > 0) AS complete_count
+FROM bar AS b
+JOIN target AS t ON t.interval_id = b.interval_id AND b.bar_start >= t.from_
+WHERE b.batch_id = $batch_id AND b.bar_start >= $first_start::TIMESTAMPTZ AND b.bar_start < $last_end::TIMESTAMPTZ
 GROUP BY ALL;
 
 -- name: advance

@@ -83,3 +83,14 @@ def test_when_only_outside_bars_are_purged_the_range_starts_with_the_first_sessi
     assert world.purge("A", "30m", at(2024, 11, 26, 20)) == 1
     world.load("A", [bar(at(2024, 11, 27, 15, 30))])
     world.process()
+
+
+def test_a_bar_derived_again_beside_others_going_forward_counts_once(world: World) -> None:
+    for symbol, hours in (("A", 6), ("B", 2)):
+        world.register(symbol, "24/7", "1h", ["2h"])
+        world.load(symbol, [bar(at(2024, 3, 1, hour)) for hour in range(hours)])
+    world.process(at(2024, 3, 1, 6))
+    world.load("A", [bar(at(2024, 3, 1, 2), high=3.0)])
+    for symbol, hours in (("A", 6), ("B", 2)):
+        world.load(symbol, [bar(at(2024, 3, 1, hour)) for hour in range(hours, 8)])
+    world.process(at(2024, 3, 1, 8))
