@@ -318,8 +318,7 @@ SEMI JOIN target AS t ON t.interval_id = b.interval_id AND t.session_date = b.se
 -- The bars of all levels, in the order of the bar table. One statement makes the table: DuckDB 2.0 loses sight of
 -- rows inserted into a temporary table one after the other until the transaction ends.
 CREATE OR REPLACE TEMP TABLE {fresh} AS
-{bars}
-ORDER BY interval_id, bar_start;
+SELECT * FROM ({bars}) AS b ORDER BY interval_id, bar_start;
 
 -- name: no_bars
 -- What is gathered when there is nothing to derive.
