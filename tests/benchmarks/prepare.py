@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -40,8 +41,11 @@ def made_from(name: str, sizes: Sizes) -> tuple[str, ...]:
 
 
 def copied(run: Run, name: str) -> Path:
-    """A copy of a prepared file, for this turn to change."""
-    return Path(shutil.copy(place(run, name), run.work / "bars.duckdb"))
+    """A copy of a prepared file, for this turn to change; on the disk already, or the first commit would wait for it."""
+    copy = Path(shutil.copy(place(run, name), run.work / "bars.duckdb"))
+    with copy.open("rb+") as file:
+        os.fsync(file.fileno())
+    return copy
 
 
 def make(name: str, run: Run) -> None:
