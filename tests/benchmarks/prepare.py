@@ -41,7 +41,7 @@ def made_from(name: str, sizes: Sizes) -> tuple[str, ...]:
 
 
 def copied(run: Run, name: str) -> Path:
-    """A copy of a prepared file, for this turn to change; on the disk already, or the first commit would wait for it."""
+    """A copy of a prepared file, for this turn to change; on the disk, or the first commit would wait for that."""
     copy = Path(shutil.copy(place(run, name), run.work / "bars.duckdb"))
     with copy.open("rb+") as file:
         os.fsync(file.fileno())
