@@ -222,10 +222,13 @@ def _write_table(table: pa.Table, stream: IO[bytes]) -> None:
             side: Literal["left", "right"] = "right" if numeric and not _is_flag(values) else "left"
             grid.add_column(name, justify=side, overflow="fold")
             columns.append([_readable(one) for one in values])
-        for row in zip(*columns, strict=True):
-            grid.add_row(*row)
         console = Console(markup=False, highlight=False, emoji=False, soft_wrap=False)
         on_terminal = stream is getattr(sys.stdout, "buffer", None) and console.is_terminal
+        if on_terminal or not shown.num_rows or not all(text.isprintable() for texts in columns for text in texts):
+            for row in zip(*columns, strict=True):
+                grid.add_row(*row)
+        else:  # nothing is folded, so one row of many lines looks the same, in a fraction of the time
+            grid.add_row(*("\n".join(texts) for texts in columns))
         if not on_terminal or console.width < _COLUMN_WIDTH_MIN * table.num_columns:
             console.width = max(_WIDE, console.width)
         with console.capture() as captured:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,6 +58,8 @@ def live(ctx: click.Context, /, job: Path | None, *, form: str, **options: Any) 
     there, and nothing is lost or taken twice. Rows and files that cannot be taken are kept
     in the view rejected, and with --once the exit code says so.
     """
+    import asyncio
+
     from coordinator.live.config import LiveConfig
 
     said = {name for name in options if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT}
@@ -74,6 +75,8 @@ def live(ctx: click.Context, /, job: Path | None, *, form: str, **options: Any) 
 
 
 async def _follow(session: LiveSession) -> LiveStatus:
+    import asyncio
+
     loop = asyncio.get_running_loop()
     for one in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(one, session.stop)
