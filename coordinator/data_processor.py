@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from coordinator import merging
 from coordinator.accounting import grow, recount, take_stock
-from coordinator.deriving import GRACE, advance, derive, gather
+from coordinator.deriving import GRACE, advance, derive, gather, look_ahead
 from coordinator.merging import Changes, Place
 from store import SessionStore
 from store.batch import Batch
@@ -84,8 +84,7 @@ class DataProcessor:
                     transaction.run("derive.waiting", pending="")
                 left, long_backlog = transaction.one("derive.waiting_count")
                 if not left:
-                    ahead = {"ways": statement("derive.ways_unknown"), "blocks": statement("derive.all_blocks")}
-                    transaction.run("derive.look_ahead", next_close=statement("derive.next_close").format(**ahead))
+                    look_ahead(transaction)
                     break
                 waiting = done + left
                 if long_backlog:

@@ -81,6 +81,12 @@ def advance(transaction: Transaction) -> None:
     transaction.run("derive.advance", next_close=statement("derive.next_close").format(**ahead))
 
 
+def look_ahead(transaction: Transaction) -> None:
+    """Take down when the next bucket of each interval closes of which that is not known yet."""
+    ahead = {"ways": statement("derive.ways_unknown"), "blocks": statement("derive.all_blocks")}
+    transaction.run("derive.look_ahead", next_close=statement("derive.next_close").format(**ahead))
+
+
 def gather(
     transaction: Transaction, fresh: str, derived_bars: list[tuple[Interval, str]], *, again: bool = False
 ) -> None:

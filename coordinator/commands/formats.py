@@ -230,7 +230,7 @@ def _write_table(table: pa.Table, stream: IO[bytes]) -> None:
         else:  # nothing is folded, so one row of many lines looks the same, in a fraction of the time
             grid.add_row(*("\n".join(texts) for texts in columns))
         if not on_terminal or console.width < _COLUMN_WIDTH_MIN * table.num_columns:
-            console.width = max(_WIDE, console.width)
+            console.width = _WIDE
         with console.capture() as captured:
             console.print(grid)
         lines = (line.rstrip() for line in captured.get().splitlines())

@@ -324,27 +324,36 @@ GROUP BY d.interval_id, d.derived_through
 HAVING max(later(b.bar_start, b.span_seconds)) > coalesce(d.derived_through, beginning());
 
 -- name: late_hint
--- No bucket of a derived interval that is not derived yet ends before its next_close.
+-- No bucket of a derived interval that is not derived yet ends before its next_close; the first one, where none is derived,
+-- holds its base's first session.
 WITH derived_ AS (
-    SELECT DISTINCT calendar, kind, unit, length, derived_through FROM checked WHERE derived_through IS NOT NULL
+    SELECT c.interval_id, c.calendar, c.kind, c.unit, c.length::BIGINT AS length, c.next_close,
+           coalesce(c.derived_through, s.session_open) AS from_
+    FROM checked AS c
+    LEFT JOIN calendar_session AS s ON s.calendar = c.calendar AND s.session_date = c.base_first
+    WHERE c.derived
+),
+way AS (
+    SELECT DISTINCT calendar, kind, unit, length, from_ FROM derived_ WHERE from_ IS NOT NULL
 ),
 bucket_end AS (
     SELECT w.*, min(least(make_timestamptz(
-               epoch_us(s.segment_open) + (greatest(epoch_us(w.derived_through) - epoch_us(s.segment_open), 0)
+               epoch_us(s.segment_open) + (greatest(epoch_us(w.from_) - epoch_us(s.segment_open), 0)
                                            // (w.length * 1000000) + 1) * (w.length * 1000000)), s.segment_close)) AS first_end
-    FROM (SELECT * REPLACE (length::BIGINT AS length) FROM derived_ WHERE unit = 'second') AS w
-    JOIN trading_session AS s ON s.calendar = w.calendar AND s.replaced_by IS NULL AND s.segment_close > w.derived_through
+    FROM way AS w
+    JOIN trading_session AS s ON s.calendar = w.calendar AND s.replaced_by IS NULL AND s.segment_close > w.from_
+    WHERE w.unit = 'second'
     GROUP BY ALL
     UNION ALL
     SELECT w.*, min(b.block_close)
-    FROM derived_ AS w
-    JOIN calendar_block AS b ON b.calendar = w.calendar AND b.kind = w.kind AND b.block_close > w.derived_through
+    FROM way AS w
+    JOIN calendar_block AS b ON b.calendar = w.calendar AND b.kind = w.kind AND b.block_close > w.from_
     GROUP BY ALL
 )
 SELECT d.interval_id, d.next_close AS at, 'next_close ' || d.next_close AS stored,
        'next_close ' || b.first_end || ' or earlier' AS expected
-FROM checked AS d
-JOIN bucket_end AS b USING (calendar, kind, unit, length, derived_through)
+FROM derived_ AS d
+JOIN bucket_end AS b USING (calendar, kind, unit, length, from_)
 WHERE d.next_close > b.first_end;
 
 -- name: unaligned_intraday

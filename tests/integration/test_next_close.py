@@ -58,6 +58,21 @@ def test_older_bars_are_derived_before_the_first_bucket_of_the_newer_ones_closes
     assert bench.store.verify().sound
 
 
+def test_a_first_bucket_said_to_close_later_is_found(bench: Bench) -> None:
+    at(bench, "09:40:00")
+    take(bench, "2024-11-26 09:30", "2024-11-26 09:34")
+    bench.process()
+    bench.process()
+    assert next_close(bench, "SPY", "1h") == "11-26 15:30"
+    with bench.store.transaction() as transaction:
+        transaction.execute(
+            "UPDATE interval_definition SET next_close = next_close + INTERVAL 1 HOUR WHERE interval = '1h'"
+        )
+    report = bench.store.verify()
+    assert report.totals == {"watermark": 1}
+    assert "next_close 2024-11-26 15:30:00+00 or earlier" in str(report)
+
+
 def test_an_interval_that_is_registered_later_catches_up(bench: Bench) -> None:
     at(bench, "10:25:00")
     take(bench, "2024-11-26 09:30", "2024-11-26 10:21")
