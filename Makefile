@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 JOBS ?= 2
 BIN := $(VENV)/bin
-CODE := store coordinator migrations tests .ci
+CODE := barhouse/__init__.py barhouse/__main__.py store coordinator migrations tests .ci
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help

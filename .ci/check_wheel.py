@@ -17,21 +17,19 @@ import duckdb
 from alembic import command
 from alembic.script import ScriptDirectory
 
-import coordinator
-import store
-from coordinator import DataProcessor, SessionCoordinator
-from store import open_store
-from store.upgrade import alembic_config
+import barhouse
+from barhouse import DataProcessor, SessionCoordinator, open_store
+from barhouse.store.database.upgrade import alembic_config
 
 BARHOUSE = str(Path(sysconfig.get_path("scripts")) / "barhouse")
 
 
 def check_contents(project: Path, wheel: Path) -> None:
-    """Compare what the wheel holds with the checkout: the two packages and the migrations, nothing else."""
-    expected = {
-        f"{'store/' if package == 'migrations' else ''}{path.relative_to(project).as_posix()}"
-        for package in ("store", "coordinator", "migrations")
-        for path in (project / package).rglob("*")
+    """Compare what the wheel holds with the checkout: one package, with the three folders inside, nothing else."""
+    expected = {f"barhouse/{path.name}" for path in (project / "barhouse").iterdir() if path.is_file()} | {
+        f"barhouse/{path.relative_to(project).as_posix()}"
+        for folder in ("store", "coordinator", "migrations")
+        for path in (project / folder).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
     with zipfile.ZipFile(wheel) as archive:
@@ -39,15 +37,14 @@ def check_contents(project: Path, wheel: Path) -> None:
     assert held == expected, f"missing {sorted(expected - held)}, too many {sorted(held - expected)}"
     endings = {Path(name).suffix for name in held}
     assert {".py", ".sql", ".typed", ".mako"} <= endings, endings
-    assert "store/migrations/views/0001.sql" in held
+    assert "barhouse/migrations/views/0001.sql" in held
 
 
 def check_place(project: Path) -> None:
     """Make sure that it is the installed packages that are tested."""
     assert not list(Path().iterdir()), "run it in an empty folder"
-    for package in (store, coordinator):
-        place = Path(str(package.__file__)).resolve()
-        assert project not in place.parents, f"{place} is of the checkout"
+    place = Path(str(barhouse.__file__)).resolve()
+    assert project not in place.parents, f"{place} is of the checkout"
 
 
 def barhouse(*arguments: str) -> str:

@@ -13,17 +13,17 @@ from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from coordinator import merging
-from coordinator.accounting import grow, recount, take_stock
-from coordinator.deriving import GRACE, advance, derive, gather, look_ahead
-from coordinator.merging import Changes, Place
-from store import SessionStore
-from store.batch import Batch
-from store.engine import Transaction
-from store.errors import InputError
-from store.interval import Interval
-from store.models import IntervalChange, ProcessReport
-from store.sql import statement
+from barhouse.coordinator.derive.derivation import GRACE, advance, derive, gather, look_ahead
+from barhouse.coordinator.write import merge
+from barhouse.coordinator.write.coverage import grow, recount, take_stock
+from barhouse.coordinator.write.merge import Changes, Place
+from barhouse.store.database.database import Transaction
+from barhouse.store.errors import InputError
+from barhouse.store.model.interval import Interval
+from barhouse.store.model.reports import IntervalChange, ProcessReport
+from barhouse.store.records.batch import Batch
+from barhouse.store.session_store import SessionStore
+from barhouse.store.sql import statement
 
 log = logging.getLogger("barhouse.processor")
 
@@ -161,8 +161,8 @@ def _derive_again(transaction: Transaction, batch: Batch) -> Changes:
         return Changes()
     gather(transaction, "fresh_again", derive(transaction, first_start, last_end, again=True), again=True)
     place = Place(first_start, last_end)
-    inside = merging.IN_RANGE_OF_SESSION
-    changes = merging.merge(transaction, "fresh_again", place, batch.batch_id, anew="target", inside=inside)
+    inside = merge.IN_RANGE_OF_SESSION
+    changes = merge.merge(transaction, "fresh_again", place, batch.batch_id, anew="target", inside=inside)
     (fresh_count,) = transaction.one("merge.count_fresh", fresh="fresh_again")
     batch.revised, batch.deleted, batch.inserted = changes.revised, changes.deleted, changes.inserted
     batch.unchanged = fresh_count - changes.inserted - changes.revised
@@ -177,7 +177,7 @@ def _derive_forward(transaction: Transaction, batch: Batch, *, many: bool) -> di
     if not targets:
         return None
     for interval, bars in derive(transaction, first_start, last_end, many=many):
-        count = merging.append(transaction, f"({bars})", batch.batch_id)
+        count = merge.append(transaction, f"({bars})", batch.batch_id)
         if count:
             added[interval] = added.get(interval, 0) + count
             batch.inserted += count

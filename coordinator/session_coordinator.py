@@ -8,32 +8,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from coordinator import calendar_changes, deleting, loading, rebuilding, recalling, retaining
-from coordinator.deriving import GRACE
-from coordinator.jobs import nightly
-from coordinator.jobs.config import JobConfig, read_config
-from coordinator.jobs.planning import Progress
-from coordinator.jobs.report import JobReport
-from coordinator.modes import StreamRegistrar
-from coordinator.registering import names_of
-from coordinator.sources import LoadOptions, check_whole, open_source
-from store import SessionStore, run
-from store.calendar_definition import CalendarDefinition
-from store.errors import InputError
-from store.given import as_instant
-from store.interval import Interval
-from store.models import (
-    CalendarReport,
-    DeleteReport,
-    LoadReport,
-    RepairReport,
-    RetentionReport,
-    canonical_symbol,
-)
-from store.run import Run
+from barhouse.coordinator.derive.derivation import GRACE
+from barhouse.coordinator.edit import calendar_edit, deletion, rebuild, retention
+from barhouse.coordinator.load import bar_load, known_files
+from barhouse.coordinator.sources import LoadOptions, check_whole, open_source
+from barhouse.coordinator.streams.registrar import StreamRegistrar
+from barhouse.coordinator.streams.symbol_registration import names_of
+from barhouse.store.calendars.definition import CalendarDefinition
+from barhouse.store.errors import InputError
+from barhouse.store.model.inputs import as_instant
+from barhouse.store.model.interval import Interval
+from barhouse.store.model.reports import CalendarReport, DeleteReport, LoadReport, RepairReport, RetentionReport
+from barhouse.store.model.symbol import canonical_symbol
+from barhouse.store.records import run
+from barhouse.store.records.run import Run
+from barhouse.store.session_store import SessionStore
 
 log = logging.getLogger("barhouse.coordinator")
 
@@ -127,11 +118,11 @@ class SessionCoordinator(StreamRegistrar):
         length = Interval.parse(interval)
         source = open_source(data, options, whole=False)
         with self._store.transaction() as transaction:
-            request = loading.request_of(length, symbol, options)
-            report = recalling.recall(transaction, source, request, options)
+            request = bar_load.request_of(length, symbol, options)
+            report = known_files.recall(transaction, source, request, options)
             if report is None:
                 check_whole(source)
-                report = loading.load(transaction, source, length, symbol, options)
+                report = bar_load.load(transaction, source, length, symbol, options)
         log.info(
             "loaded %s: %d rows, %d new, %d revised, %d rejected",
             source.name,
@@ -172,7 +163,7 @@ class SessionCoordinator(StreamRegistrar):
         if start is None and end is None:
             raise InputError("delete_bars needs start, end or both; to delete everything use remove_symbol")
         with self._store.transaction() as transaction:
-            return deleting.delete_bars(transaction, name, text, bounds, rewind=rewind)
+            return deletion.delete_bars(transaction, name, text, bounds, rewind=rewind)
 
     def end_session(self, session_date: date, symbols: Iterable[str] | None = None) -> list[str]:
         """Declare a session over: what has not come by now is missing, and every bucket of it can close.
@@ -191,7 +182,7 @@ class SessionCoordinator(StreamRegistrar):
         """
         names = None if symbols is None else names_of(symbols)
         with self._store.transaction() as transaction:
-            return deleting.end_session(transaction, session_date, names)
+            return deletion.end_session(transaction, session_date, names)
 
     def add_calendar(
         self,
@@ -245,12 +236,12 @@ class SessionCoordinator(StreamRegistrar):
     def define_calendar(self, definition: CalendarDefinition) -> CalendarReport:
         """Do the same as ``add_calendar``, with a definition read from elsewhere."""
         with self._store.transaction() as transaction:
-            return calendar_changes.define(transaction, definition, self._grace)
+            return calendar_edit.define(transaction, definition, self._grace)
 
     def refresh_calendar(self, name: str, *, apply: bool = True) -> CalendarReport:
         """Compare a calendar the store has with what exchange_calendars says today; ``apply`` takes it over."""
         with self._store.transaction() as transaction:
-            return calendar_changes.refresh(transaction, name, self._grace, apply=apply)
+            return calendar_edit.refresh(transaction, name, self._grace, apply=apply)
 
     def repair(self, symbols: Iterable[str] | None = None, *, accept_lost_history: bool = False) -> RepairReport:
         """Mend what ``verify`` finds and can be derived again, as one batch.
@@ -271,7 +262,7 @@ class SessionCoordinator(StreamRegistrar):
             raise InputError("accept_lost_history is for the whole store; leave out symbols")
         self._store.intervals(names)  # says which symbol is unknown
         with self._store.transaction() as transaction:
-            return rebuilding.repair(transaction, names, self._grace, accept_lost_history=accept_lost_history)
+            return rebuild.repair(transaction, names, self._grace, accept_lost_history=accept_lost_history)
 
     def remove_symbol(self, symbol: str, *, purge: bool = False) -> DeleteReport:
         """Strike a symbol off. Its bars become history (``revisions``, ``bars_as_of``); its name is free again.
@@ -289,7 +280,7 @@ class SessionCoordinator(StreamRegistrar):
         """
         name = canonical_symbol(symbol)
         with self._store.transaction() as transaction:
-            return deleting.remove_symbol(transaction, name, purge=purge)
+            return deletion.remove_symbol(transaction, name, purge=purge)
 
     def purge_bars(
         self, interval: str, before: datetime | date | str, symbols: Iterable[str] | None = None
@@ -311,7 +302,7 @@ class SessionCoordinator(StreamRegistrar):
         names = None if symbols is None else names_of(symbols)
         text, instant = str(Interval.parse(interval)), as_instant(before, "before")
         with self._store.transaction() as transaction:
-            return retaining.purge_bars(transaction, names, [retaining.Keeping(text, before=instant)])
+            return retention.purge_bars(transaction, names, [retention.Keeping(text, before=instant)])
 
     def apply_retention(self, policy: Mapping[str, str], symbols: Iterable[str] | None = None) -> RetentionReport:
         """Keep bars of each interval for so long before the last base bar, and purge what is older, as one batch.
@@ -329,11 +320,11 @@ class SessionCoordinator(StreamRegistrar):
         purge_bars, purge_revisions : what it means for the rest.
         """
         names = None if symbols is None else names_of(symbols)
-        keeping, revisions = retaining.parse(policy)
+        keeping, revisions = retention.parse(policy)
         if revisions is not None and names is not None:
             raise InputError("revisions are kept or purged for the whole store; leave out symbols, or revisions")
         with self._store.transaction() as transaction:
-            return retaining.purge_bars(transaction, names, keeping, revisions)
+            return retention.purge_bars(transaction, names, keeping, revisions)
 
     def purge_revisions(self, before: datetime | date | str) -> RetentionReport:
         """Give up old values that were replaced before an instant; to ask ``as_of`` an earlier one is then an error.
@@ -342,24 +333,7 @@ class SessionCoordinator(StreamRegistrar):
         """
         instant = as_instant(before, "before")
         with self._store.transaction() as transaction:
-            return retaining.purge_revisions(transaction, instant)
-
-    def run(self, config: str | Path | Mapping[str, Any] | JobConfig, *, progress: Progress | None = None) -> JobReport:
-        """Run a nightly job in this store: load what is new, derive, verify, look after it.
-
-        Parameters
-        ----------
-        config
-            The job: a TOML file, a mapping like one, or a ``JobConfig``. The store it names, if any, is passed over
-            for this one.
-        progress
-            Called with (what is being done, how many are done, how many in all).
-
-        See Also
-        --------
-        coordinator.run_job : opens the store too, and says more.
-        """
-        return nightly.run_nightly(self, self._store, read_config(config), progress)
+            return retention.purge_revisions(transaction, instant)
 
     def close_run(self, run_id: int) -> Run:
         """Close a run that ended early, so that nobody goes on with it.

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from alembic import context
 from sqlalchemy.pool import StaticPool
 
-from store.dialect import ConnectionWrapper, register_alembic_impl
-from store.opening import connect
-from store.tables import metadata
+from barhouse.store.database.dialect import ConnectionWrapper, register_alembic_impl
+from barhouse.store.database.opening import connect
+from barhouse.store.database.tables import metadata
 
 register_alembic_impl()
 

@@ -9,16 +9,17 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from store import health, registration, run, verification
-from store.care_reports import ExportReport
-from store.engine import Clock, wall_clock
-from store.errors import InputError, UnknownSymbolError
-from store.given import as_instant, unknown_symbol
-from store.interval import Interval
-from store.models import BarIntervalData, Gap, Registration, SymbolSessionData, VerifyReport, canonical_symbol
-from store.opening import open_database
-from store.sql import statement
-from store.store_file import StoreFile
+from barhouse.store.checks import health, verification
+from barhouse.store.database.database import Clock, wall_clock
+from barhouse.store.database.opening import open_database
+from barhouse.store.errors import InputError, UnknownSymbolError
+from barhouse.store.model.inputs import as_instant, unknown_symbol
+from barhouse.store.model.interval import Interval
+from barhouse.store.model.reports import ExportReport, Registration, VerifyReport
+from barhouse.store.model.symbol import BarIntervalData, Gap, SymbolSessionData, canonical_symbol
+from barhouse.store.records import registration, run
+from barhouse.store.sql import statement
+from barhouse.store.store_file import StoreFile
 
 
 def open_store(
@@ -299,8 +300,8 @@ class SessionStore(StoreFile):
         StoreError
             Another export is writing there, or there is no room.
         """
-        from store import exporting  # late: it takes its time, and most have no need of it
-        from store.export_folder import Selection, prepared
+        from barhouse.store.copies import exports  # late: it takes its time, and most have no need of it
+        from barhouse.store.copies.export_folder import Selection, prepared
 
         asked = Selection.of(
             format,
@@ -314,7 +315,7 @@ class SessionStore(StoreFile):
             prepared(Path(folder).expanduser().resolve()) as place,
             self._database.reading() as transaction,
         ):
-            return exporting.export(transaction, place, asked, anew=anew, progress=progress)
+            return exports.export(transaction, place, asked, anew=anew, progress=progress)
 
     def calendars(self) -> pa.Table:
         """The calendars the store has: calendar, kind, known_from, known_through, symbol_count, definition."""

@@ -8,10 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from store import publishing
-from store.care_reports import CopyReport
-from store.engine import Database, Transaction
-from store.verification import Progress
+from barhouse.store.checks.verification import Progress
+from barhouse.store.copies import publication
+from barhouse.store.database.database import Database, Transaction
+from barhouse.store.model.reports import CopyReport
 
 
 class StoreFile:
@@ -64,7 +64,7 @@ class StoreFile:
         StoreError
             The snapshot could not be written; ``target`` is as it was.
         """
-        return publishing.publish(self._database, target, keep=keep)
+        return publication.publish(self._database, target, keep=keep)
 
     def backup(
         self,
@@ -92,7 +92,7 @@ class StoreFile:
         StoreError
             The copy could not be written or does not verify; ``target`` is as it was.
         """
-        return publishing.backup(self._database, target, keep=keep, check=check, progress=progress)
+        return publication.backup(self._database, target, keep=keep, check=check, progress=progress)
 
     def close(self) -> None:
         """Give the file back; closing twice is fine."""

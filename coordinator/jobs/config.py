@@ -24,15 +24,15 @@ from pydantic import (
     model_validator,
 )
 
-from coordinator import retaining
-from coordinator.jobs.config_errors import explained
-from coordinator.sources import LoadOptions
-from store.bar import NAMES
-from store.calendar_definition import CalendarDefinition
-from store.errors import ConfigError
-from store.interval import Interval
-from store.models import ClosingBar, IntervalText, Symbol
-from store.zone import zone_named
+from barhouse.coordinator.edit import retention
+from barhouse.coordinator.jobs.config_errors import explained
+from barhouse.coordinator.sources import LoadOptions
+from barhouse.store.calendars.definition import CalendarDefinition
+from barhouse.store.calendars.time_zone import zone_named
+from barhouse.store.errors import ConfigError
+from barhouse.store.model.bar import NAMES
+from barhouse.store.model.interval import Interval
+from barhouse.store.model.symbol import ClosingBar, IntervalText, Symbol
 
 
 def _as_list(given: object) -> object:
@@ -69,7 +69,7 @@ def _duration(given: str) -> str:
 
 
 def _policy(given: dict[str, str]) -> dict[str, str]:
-    retaining.parse(given)
+    retention.parse(given)
     return given
 
 
@@ -317,4 +317,4 @@ def _checked(table: Mapping[str, Any], where: str, folder: Path) -> JobConfig:
 @cache
 def presets() -> dict[str, dict[str, Any]]:
     """The layouts of vendors, by name; ``about`` says what each is for."""
-    return tomllib.loads(files("coordinator.jobs").joinpath("presets.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(files("barhouse.coordinator.jobs").joinpath("presets.toml").read_text(encoding="utf-8"))

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from coordinator.sources import LoadOptions
-from coordinator.sources.source import SourceFile
-from store.engine import Transaction
-from store.errors import BarhouseError, ConfigError, InputError
-from store.interval import Interval
-from store.models import canonical_symbol
+from barhouse.coordinator.sources import LoadOptions
+from barhouse.coordinator.sources.source import SourceFile
+from barhouse.store.database.database import Transaction
+from barhouse.store.errors import BarhouseError, ConfigError, InputError
+from barhouse.store.model.interval import Interval
+from barhouse.store.model.symbol import canonical_symbol
 
 #: What each named part of a pattern may be, in expressions that Python and RE2 both know.
 _PARTS = {

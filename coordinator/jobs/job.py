@@ -8,19 +8,20 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from coordinator.jobs import enrolling
-from coordinator.jobs.config import JobConfig, read_config
-from coordinator.jobs.planning import Progress, plan, resolved
-from coordinator.jobs.report import FileProblem, JobReport
-from coordinator.session_coordinator import SessionCoordinator
-from store import SessionStore, kept_calendar, open_store
-from store.errors import ConfigError
+from barhouse.coordinator.jobs import job_registration
+from barhouse.coordinator.jobs.config import JobConfig, read_config
+from barhouse.coordinator.jobs.job_plan import Progress, plan, resolved
+from barhouse.coordinator.jobs.job_run import run_nightly
+from barhouse.coordinator.jobs.report import FileProblem, JobReport
+from barhouse.store.errors import ConfigError
+from barhouse.store.records import trading_calendar
+from barhouse.store.session_store import SessionStore, open_store
 
 
 def run_job(
     config: str | Path | Mapping[str, Any] | JobConfig,
     *,
-    store: str | Path | None = None,
+    store: str | Path | SessionStore | None = None,
     progress: Progress | None = None,
 ) -> JobReport:
     """Run a job: open its store, load what is new, derive, verify, look after it, and close.
@@ -34,7 +35,7 @@ def run_job(
         The path of a TOML file, a mapping like one (relative paths start from the current folder), or a
         ``JobConfig``.
     store
-        The store's file, rather than the one the job names.
+        The store's file, rather than the one the job names; or a store that is open, which stays so.
     progress
         Called with (what is being done, how many are done, how many in all).
 
@@ -55,8 +56,10 @@ def run_job(
         Whatever else ends a job; what was loaded until then stays.
     """
     job = read_config(config)
+    if isinstance(store, SessionStore):
+        return run_nightly(store, job, progress)
     with open_store(_place(job, store), settings=job.settings or None) as opened:
-        return SessionCoordinator(opened, grace=job.grace()).run(job, progress=progress)
+        return run_nightly(opened, job, progress)
 
 
 def _place(job: JobConfig, store: str | Path | None) -> Path:
@@ -125,12 +128,12 @@ def check_job(
 def _checked(store: SessionStore, job: JobConfig, place: Path, exists: bool, progress: Progress) -> JobCheck:
     own = {name.casefold() for name in job.calendars}
     with store.reading() as transaction:
-        kept_calendar.canonical(
+        trading_calendar.canonical(
             transaction, {one.calendar for one in job.symbols if one.calendar.strip().casefold() not in own}
         )
     todo = plan(store, job, progress)
     with store.reading() as transaction:
-        enrolled = enrolling.determine(transaction, job, todo)
+        enrolled = job_registration.determine(transaction, job, todo)
     alike: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
     bases: dict[str, str] = {}
     for group in enrolled:

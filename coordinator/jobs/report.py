@@ -7,9 +7,15 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from store.care_reports import CopyReport, ExportReport
-from store.errors import JobError
-from store.models import ProcessReport, Registration, RetentionReport, VerifyReport
+from barhouse.store.errors import JobError
+from barhouse.store.model.reports import (
+    CopyReport,
+    ExportReport,
+    ProcessReport,
+    Registration,
+    RetentionReport,
+    VerifyReport,
+)
 
 Outcome = Literal["done", "past thresholds", "files failed", "differences"]
 

@@ -9,15 +9,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from coordinator.jobs.config_errors import explained
-from coordinator.live.options import LiveOptions
-from coordinator.live.session import LiveSession
-from coordinator.sources import LoadOptions
-from coordinator.sources.feeds import open_feed
-from store import SessionStore
-from store.errors import ConfigError
-from store.given import as_instant
-from store.models import ClosingBar, IntervalText, Symbol
+from barhouse.coordinator.feeds.addresses import open_feed
+from barhouse.coordinator.jobs.config_errors import explained
+from barhouse.coordinator.live.options import LiveOptions
+from barhouse.coordinator.live.session import LiveSession
+from barhouse.coordinator.sources import LoadOptions
+from barhouse.store.errors import ConfigError
+from barhouse.store.model.inputs import as_instant
+from barhouse.store.model.symbol import ClosingBar, IntervalText, Symbol
+from barhouse.store.session_store import SessionStore
 
 #: What says how files are read, as in ``LoadOptions``.
 _READING = ("label", "timezone", "columns", "timestamp_format", "volume_column", "skip_rows", "header", "ambiguous")
@@ -38,7 +38,7 @@ class LiveConfig(BaseModel):
     Attributes
     ----------
     feed
-        Its address; see ``coordinator.sources.feeds.open_feed``.
+        Its address; see ``barhouse.coordinator.feeds.addresses.open_feed``.
     symbols, intervals, calendar, closing_bar
         What is registered; without intervals the symbols must be registered already.
     interval

@@ -15,18 +15,18 @@ from typing import Any, Literal, TypeVar
 import pyarrow as pa
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
-from coordinator.live.backlog import Backlog
-from coordinator.live.healing import Healer
-from coordinator.live.options import LiveOptions
-from coordinator.live.status import LiveStatus, RefusedFile
-from coordinator.live.writer import LiveWriter
-from coordinator.session_coordinator import SessionCoordinator
-from coordinator.sources.feed import Feed, History, Offer, Position
-from store import SessionStore
-from store.care_reports import CopyReport
-from store.errors import BarhouseError, FeedError, StoreError
-from store.given import as_instant
-from store.models import ClosingBar, canonical_symbol
+from barhouse.coordinator.feeds.feed import Feed, History, Offer, Position
+from barhouse.coordinator.live.delivery_queue import Backlog
+from barhouse.coordinator.live.gap_filling import Healer
+from barhouse.coordinator.live.options import LiveOptions
+from barhouse.coordinator.live.status import LiveStatus, RefusedFile
+from barhouse.coordinator.live.writer import LiveWriter
+from barhouse.coordinator.session_coordinator import SessionCoordinator
+from barhouse.store.errors import BarhouseError, FeedError, StoreError
+from barhouse.store.model.inputs import as_instant
+from barhouse.store.model.reports import CopyReport
+from barhouse.store.model.symbol import ClosingBar, canonical_symbol
+from barhouse.store.session_store import SessionStore
 
 log = logging.getLogger("barhouse.live")
 
@@ -44,12 +44,12 @@ class LiveSession:
     store
         An open store; its clock is the session's.
     feed
-        Where bars or trades come from; see ``coordinator.sources.feed``.
+        Where bars or trades come from; see ``barhouse.coordinator.feeds.feed``.
     symbols, intervals, calendar, closing_bar, on_missing
         As in ``SessionCoordinator.register``: they are registered with what the feed offers. With no intervals the
         symbols must be registered already.
     history
-        Whatever can be asked for what is missing (has ``ask`` of ``coordinator.sources.feed.History``); the feed by
+        Whatever can be asked for what is missing (has ``ask`` of ``feeds.feed.History``); the feed by
         default.
     history_from
         How far back a symbol without any bars is asked for; not at all by default.

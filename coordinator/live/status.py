@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from coordinator.live.writer import Counts
+from barhouse.coordinator.live.writer import Counts
 
 
 class RefusedFile(BaseModel):

@@ -13,10 +13,10 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
-from store import kept_calendar
-from store.bar import INSTANT, TURNOVER_LIMIT, VOLUME_LIMIT
-from store.engine import Transaction
-from store.sql import statement
+from barhouse.store.database.database import Transaction
+from barhouse.store.model.bar import INSTANT, TURNOVER_LIMIT, VOLUME_LIMIT
+from barhouse.store.records import trading_calendar
+from barhouse.store.sql import statement
 
 #: A trade this far ahead of the clock is a mistake, which must not be kept until its day comes.
 _AHEAD = timedelta(days=1)
@@ -56,7 +56,7 @@ def take(transaction: Transaction, given: pa.Table, kept_from: datetime, now: da
     calendars = [name for (name,) in transaction.run("trade.spelled")]
     times = [one for one in given["traded_at"].to_pylist() if one is not None and one <= now + _AHEAD]
     if calendars and times:
-        kept_calendar.reach(transaction, calendars, max(min(times), kept_from).date(), max(times).date())
+        trading_calendar.reach(transaction, calendars, max(min(times), kept_from).date(), max(times).date())
     transaction.run(
         "trade.judge",
         {

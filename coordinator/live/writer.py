@@ -16,22 +16,23 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from coordinator import loading
-from coordinator.data_processor import DataProcessor
-from coordinator.live import trades
-from coordinator.live.backlog import Taken
-from coordinator.live.options import LiveOptions
-from coordinator.live.refusing import refuse
-from coordinator.session_coordinator import SessionCoordinator
-from coordinator.sources.events import BarEvent, Refused, bar_tables, trade_table
-from coordinator.sources.feed import FileToLoad, Position
-from store import SessionStore, run
-from store.bar import TURNOVER_LIMIT
-from store.engine import Transaction
-from store.errors import CalendarError, InputError, OptionsError
-from store.interval import Interval
-from store.models import LoadReport
-from store.run import End
+from barhouse.coordinator.data_processor import DataProcessor
+from barhouse.coordinator.feeds.events import BarEvent, Refused, bar_tables, trade_table
+from barhouse.coordinator.feeds.feed import FileToLoad, Position
+from barhouse.coordinator.live import trades
+from barhouse.coordinator.live.delivery_queue import Taken
+from barhouse.coordinator.live.options import LiveOptions
+from barhouse.coordinator.live.rejected_events import refuse
+from barhouse.coordinator.load import bar_load
+from barhouse.coordinator.session_coordinator import SessionCoordinator
+from barhouse.store.database.database import Transaction
+from barhouse.store.errors import CalendarError, InputError, OptionsError
+from barhouse.store.model.bar import TURNOVER_LIMIT
+from barhouse.store.model.interval import Interval
+from barhouse.store.model.reports import LoadReport
+from barhouse.store.records import run
+from barhouse.store.records.run import End
+from barhouse.store.session_store import SessionStore
 
 log = logging.getLogger("barhouse.live")
 
@@ -277,7 +278,7 @@ class LiveWriter:
 
     def _has_read_like(self, file: FileToLoad) -> bool:
         """Whether some file was read before in the way this one was to be."""
-        request = loading.request_of(Interval.parse(file.interval), file.symbol, file.options)
+        request = bar_load.request_of(Interval.parse(file.interval), file.symbol, file.options)
         with self._store.transaction() as transaction:
             (has_read,) = transaction.one("live.has_read_like", {"request": request})
         return bool(has_read)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from coordinator.sources.files import check_whole, compression_of, is_blank, open_file
-from coordinator.sources.frames import open_frame
-from coordinator.sources.source import LoadOptions, Source
+from barhouse.coordinator.sources.files import check_whole, compression_of, is_blank, open_file
+from barhouse.coordinator.sources.frames import open_frame
+from barhouse.coordinator.sources.source import LoadOptions, Source
 
 __all__ = ["LoadOptions", "Source", "check_whole", "compression_of", "is_blank", "open_source"]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from coordinator.sources.source import Format, LoadOptions, Source, SourceFile
-from store.errors import OptionsError, SourceError
+from barhouse.coordinator.sources.source import Format, LoadOptions, Source, SourceFile
+from barhouse.store.errors import OptionsError, SourceError
 
 _FORMATS: dict[str, Format] = {
     ".csv": "csv",

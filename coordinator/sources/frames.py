@@ -7,8 +7,8 @@ import sys
 
 import pyarrow as pa
 
-from coordinator.sources.source import Source
-from store.errors import SourceError
+from barhouse.coordinator.sources.source import Source
+from barhouse.store.errors import SourceError
 
 
 def open_frame(data: object) -> Source:

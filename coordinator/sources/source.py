@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from store.errors import InputError, SourceError
+from barhouse.store.errors import InputError, SourceError
 
 Format = Literal["csv", "parquet", "arrow"]
 

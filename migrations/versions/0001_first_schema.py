@@ -7,8 +7,8 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import op
 
-from store.dialect import TinyInt
-from store.sql import parse
+from barhouse.store.database.dialect import TinyInt
+from barhouse.store.sql import parse
 
 revision = "0001"
 down_revision = None

@@ -7,7 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import op
 
-from store.sql import parse
+from barhouse.store.sql import parse
 
 revision = "0003"
 down_revision = "0002"

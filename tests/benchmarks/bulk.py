@@ -176,7 +176,7 @@ def size_real_parquet(run: Run) -> None:
 
 
 def _real_store(run: Run, *, with_bars: bool = True) -> Path:
-    from coordinator import SessionCoordinator
+    from barhouse import SessionCoordinator
 
     if not REAL_DATA.is_dir():
         raise FileNotFoundError("the folder of real market data is not here")

@@ -49,7 +49,7 @@ def live(store_name: str, day: str, minute_count: int, *, alike: bool = True) ->
     """Load and process the first minutes of a session, each as it ends; ``alike``: others do it with the same bars."""
 
     def take(run: Run) -> None:
-        from coordinator import DataProcessor, SessionCoordinator
+        from barhouse import DataProcessor, SessionCoordinator
 
         minutes = list(islice(data.minutes(pq.read_table(place(run, day))), minute_count))
         clock = ours.Clock(minutes[0][0])
@@ -134,7 +134,7 @@ def opening(store_name: str) -> Contender:
     """Open the store, everything imported."""
 
     def take(run: Run) -> None:
-        from coordinator import DataProcessor
+        from barhouse import DataProcessor
 
         path = copied(run, store_name)
         with ours.opened(Path(":memory:")) as store:
@@ -159,7 +159,7 @@ def compacted(name: str) -> Contender:
     """The same, compacted."""
 
     def take(run: Run) -> None:
-        from store import compact
+        from barhouse import compact
 
         run.value = compact(copied(run, name)).bytes_after / 1e6
 

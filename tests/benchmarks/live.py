@@ -22,7 +22,7 @@ Corrections = Callable[[Iterator[pa.Table]], Iterator[pa.Table]]
 
 def trade(run: Run, path: Path, corrections: Corrections) -> None:
     """Run a month of sessions (fewer without the long history) minute by minute on a store."""
-    from coordinator import DataProcessor, SessionCoordinator
+    from barhouse import DataProcessor, SessionCoordinator
 
     names = data.symbols(run.sizes.symbols)
     clock = ours.Clock(ours.NOW)

@@ -18,11 +18,11 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from coordinator.live.options import LiveOptions
-from coordinator.live.session import LiveSession
-from coordinator.sources.events import parse
-from coordinator.sources.feed import Delivery, Offer, Position
-from store import open_store
+from barhouse import open_store
+from barhouse.coordinator.feeds.events import parse
+from barhouse.coordinator.feeds.feed import Delivery, Offer, Position
+from barhouse.coordinator.live.options import LiveOptions
+from barhouse.coordinator.live.session import LiveSession
 
 START = datetime(2024, 3, 4, tzinfo=UTC)
 INTERVALS = ["1m", "5m", "15m", "30m", "1h", "1d"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tests.benchmarks import data
 
 if TYPE_CHECKING:
-    from store import SessionStore
+    from barhouse import SessionStore
 
 DERIVED = ["5m", "15m", "30m", "1h", "1d"]
 #: What every store's clock shows unless time goes on: long after the last bar.
@@ -24,31 +24,34 @@ TOTALS = """
 
 def opened(path: Path, clock: Callable[[], datetime] = lambda: NOW) -> SessionStore:
     """Open a store with the default settings; what is imported late is here before any time is taken."""
-    for late in ("coordinator.session_coordinator", "pandas"):  # pyarrow looks for the latter when it makes an array
+    for late in (
+        "barhouse.coordinator.session_coordinator",
+        "pandas",
+    ):  # pyarrow looks for the latter when it makes an array
         import_module(late)
-    import_module("coordinator.data_processor")
-    from store import open_store
+    import_module("barhouse.coordinator.data_processor")
+    from barhouse import open_store
 
     return open_store(path, clock=clock)
 
 
 def register(store: SessionStore, symbol_count: int) -> None:
     """Register the symbols for all intervals."""
-    from coordinator import SessionCoordinator
+    from barhouse import SessionCoordinator
 
     SessionCoordinator(store).register(data.symbols(symbol_count), ["1m", *DERIVED], "XNYS")
 
 
 def load(store: SessionStore, source: object) -> None:
     """Load minutes."""
-    from coordinator import SessionCoordinator
+    from barhouse import SessionCoordinator
 
     SessionCoordinator(store).load(source, "1m")
 
 
 def process(store: SessionStore) -> None:
     """Derive what is waiting."""
-    from coordinator import DataProcessor
+    from barhouse import DataProcessor
 
     DataProcessor(store).process()
 

@@ -9,7 +9,8 @@ import os
 import sys
 from unittest import mock
 
-from store import compact, compaction
+from barhouse import compact
+from barhouse.store.copies import compaction
 
 
 def end(*_: object) -> None:

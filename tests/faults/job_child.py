@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from coordinator import run_job
-from coordinator.jobs import nightly
+from barhouse import run_job
+from barhouse.coordinator.jobs import job_run
 
 #: Small groups: more transactions to be killed in, and between.
 FILES_TOGETHER = 40
@@ -13,7 +13,7 @@ FILES_TOGETHER = 40
 
 def main(path: str, store: str) -> None:
     """Run the job on a store."""
-    nightly.GROUP_FILES = FILES_TOGETHER
+    job_run.GROUP_FILES = FILES_TOGETHER
     print("ready", flush=True)
     print(run_job(path, store=store).model_dump_json(), flush=True)
 

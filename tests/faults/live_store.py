@@ -9,12 +9,12 @@ import asyncio
 import signal
 import sys
 
-from coordinator.live.options import LiveOptions
-from coordinator.live.session import LiveSession
-from coordinator.sources.feed import Feed
-from coordinator.sources.redis_feed import RedisFeed
-from coordinator.sources.websocket_feed import WebSocketFeed
-from store import open_store
+from barhouse import open_store
+from barhouse.coordinator.feeds.feed import Feed
+from barhouse.coordinator.feeds.redis_feed import RedisFeed
+from barhouse.coordinator.feeds.websocket_feed import WebSocketFeed
+from barhouse.coordinator.live.options import LiveOptions
+from barhouse.coordinator.live.session import LiveSession
 from tests.faults.live_log import INTERVALS, SYMBOLS
 
 OPTIONS = LiveOptions(

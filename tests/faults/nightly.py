@@ -11,8 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 
-from coordinator import DataProcessor, SessionCoordinator
-from store import open_store
+from barhouse import DataProcessor, SessionCoordinator, open_store
 
 SYMBOLS = ("AAA", "BBB")
 INTERVALS = ("5m", "15m", "1h", "1d", "1w")

@@ -15,10 +15,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from coordinator import Backtest, DataProcessor, SessionCoordinator
-from coordinator.backtesting.tick import Tick
-from store import SessionStore, open_store
-from store.engine import Transaction
+from barhouse import Backtest, DataProcessor, SessionCoordinator, SessionStore, open_store
+from barhouse.coordinator.backtest.tick import Tick
+from barhouse.store.database.database import Transaction
 
 SYMBOLS = ("BTC", "BTC-NY", "SPY", "6EH4")
 #: What a replay takes by itself: all of it, or enough of it to be killed in.

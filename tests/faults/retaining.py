@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import timedelta
 
-from coordinator import SessionCoordinator
-from store import open_store
+from barhouse import SessionCoordinator, open_store
 from tests.faults.nightly import SESSIONS
 
 

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from coordinator import Backtest
-from store import open_store
-from store.interval import Interval
+from barhouse import Backtest, open_store
+from barhouse.store.model.interval import Interval
 from tests.faults import replaying
 
 ROOT = Path(__file__).parents[2]

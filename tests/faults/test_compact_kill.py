@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from store import open_store
-from store.tables import metadata
+from barhouse import open_store
+from barhouse.store.database.tables import metadata
 from tests.faults.nightly import SESSIONS, day
 
 KILLS = int(os.environ.get("BARHOUSE_KILLS", "20")) // 2
@@ -22,7 +22,7 @@ TABLES = [table.name for table in metadata.sorted_tables]
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with revisions, closed."""
-    from coordinator import DataProcessor, SessionCoordinator
+    from barhouse import DataProcessor, SessionCoordinator
 
     path = tmp_path_factory.mktemp("original") / "bars.duckdb"
     with open_store(path) as store:

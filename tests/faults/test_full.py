@@ -15,9 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from coordinator import DataProcessor, SessionCoordinator
-from store import SessionStore, compact, open_store
-from store.errors import StoreBrokenError, StoreError, StoreFullError, StoreMemoryError
+from barhouse import DataProcessor, SessionCoordinator, SessionStore, compact, open_store
+from barhouse.store.errors import StoreBrokenError, StoreError, StoreFullError, StoreMemoryError
 
 DAYS = 8
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
@@ -180,7 +179,7 @@ def test_no_room_for_a_snapshot(disk: Path, tmp_path: Path, monkeypatch: pytest.
             ):
                 copy(target, keep=2)
         # Room that goes while the copy is being made.
-        monkeypatch.setattr("store.snapshot._check_room", lambda *_: None)
+        monkeypatch.setattr("barhouse.store.database.file_copy._check_room", lambda *_: None)
         store.backup(tmp_path / "elsewhere.duckdb")
         for copy in (store.publish, store.backup):
             with room(disk, 300), pytest.raises(StoreFullError, match=r"No space left on device.* make room"):

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from store import open_store
+from barhouse import open_store
 from tests.integration.job_kit import day_of, fill, job_file, sessions, write
 
 #: Kills are shared out to parts, so that several processes can share them.

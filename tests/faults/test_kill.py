@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from store import open_store
+from barhouse import open_store
 
 #: Kills are shared out to parts, so that several processes can share them.
 ALL_KILLS = int(os.environ.get("BARHOUSE_KILLS", "20"))

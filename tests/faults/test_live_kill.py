@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from store import open_store
+from barhouse import open_store
 from tests.faults.live_log import SYMBOLS, expected
 
 KILLS = int(os.environ.get("BARHOUSE_LIVE_KILLS", "3"))

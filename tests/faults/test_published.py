@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from store import open_store
+from barhouse import open_store
 
 ROOT = Path(__file__).parents[2]
 ROUNDS = int(os.environ.get("BARHOUSE_PUBLISHES", "12"))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from store import open_store
+from barhouse import open_store
 from tests.faults import nightly
 
 ROOT = Path(__file__).parents[2]

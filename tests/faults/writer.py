@@ -5,8 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 
-from coordinator import DataProcessor, SessionCoordinator
-from store import open_store
+from barhouse import DataProcessor, SessionCoordinator, open_store
 from tests.faults.nightly import INTERVALS, SESSIONS, SYMBOLS, day
 
 

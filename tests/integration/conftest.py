@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from load_kit import Bench, copy_template, make_template, make_template_of_every_kind
 
-from store import kept_calendar, open_store
+from barhouse import open_store
+from barhouse.store.records import trading_calendar
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +31,7 @@ def knowing_xnys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store that has nothing but the calendar XNYS, which takes longer to compute than most jobs take."""
     path = tmp_path_factory.mktemp("calendar") / "bars.duckdb"
     with open_store(path) as store, store.transaction() as transaction:
-        kept_calendar.keep(transaction, ["XNYS"])
+        trading_calendar.keep(transaction, ["XNYS"])
     return path
 
 

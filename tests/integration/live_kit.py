@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from coordinator.sources.events import BarEvent, CancelEvent, TradeEvent
-from coordinator.sources.feed import Delivery, Offer, Position
+from barhouse.coordinator.feeds.events import BarEvent, CancelEvent, TradeEvent
+from barhouse.coordinator.feeds.feed import Delivery, Offer, Position
 
 OPEN = datetime(2024, 11, 29, 14, 30, tzinfo=UTC)  # of a half day in New York; it closes at 18:00
 MINUTE = timedelta(minutes=1)

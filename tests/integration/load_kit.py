@@ -9,9 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from coordinator import DataProcessor, SessionCoordinator
-from store import open_store
-from store.models import LoadReport
+from barhouse import DataProcessor, SessionCoordinator, open_store
+from barhouse.store.model.reports import LoadReport
 
 NEW_YORK = "America/New_York"
 HEADER = "timestamp,open,high,low,close,volume"

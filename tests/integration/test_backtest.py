@@ -16,11 +16,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from coordinator import Backtest, DataProcessor, SessionCoordinator
-from coordinator.backtesting.pace import Pace
-from coordinator.modes import SourceBars
-from store import SessionStore, open_store
-from store.errors import InputError, RegistrationError, RunActiveError, StoreError, UnknownSymbolError
+from barhouse import Backtest, DataProcessor, SessionCoordinator, SessionStore, open_store
+from barhouse.coordinator.backtest.clock import Pace
+from barhouse.coordinator.streams.registrar import SourceBars
+from barhouse.store.errors import InputError, RegistrationError, RunActiveError, StoreError, UnknownSymbolError
 
 WEEK = (date(2024, 11, 26), date(2024, 11, 27), date(2024, 11, 29))  # the 28th is a holiday, the 29th a half day
 
@@ -286,7 +285,7 @@ def test_time_is_held_stepped_and_stopped_from_another_thread(store: SessionStor
 
 def test_the_speed_is_that_of_open_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
-    monkeypatch.setattr("coordinator.backtesting.pace.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("barhouse.coordinator.backtest.clock.time.monotonic", lambda: clock[0])
     pace, opened = Pace(60.0), at("2024-11-26T14:30")
     assert pace.delay(None, opened) == 0  # nothing was open before: not waited for
     assert pace.delay(opened, opened + timedelta(minutes=3)) == 3.0
@@ -310,7 +309,7 @@ def test_the_speed_is_that_of_open_sessions(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def barhouse(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "coordinator.cli", "--store", str(path), "backtest", *arguments]
+    command = [sys.executable, "-m", "barhouse", "--store", str(path), "backtest", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -326,7 +325,7 @@ def test_the_command_writes_bars_as_they_close(path: Path) -> None:
 def test_the_command_goes_on_with_its_file(path: Path, tmp_path: Path) -> None:
     whole = barhouse(path, "SPY", "COIN", "--run", "whole").stdout
     out = tmp_path / "out.csv"
-    run = [sys.executable, "-m", "coordinator.cli", "--store", str(path), "backtest", "SPY", "COIN"]
+    run = [sys.executable, "-m", "barhouse", "--store", str(path), "backtest", "SPY", "COIN"]
     run += ["--run", "part", "--speed", "3000", "--output", str(out)]
     with subprocess.Popen(run, stderr=subprocess.PIPE, text=True) as child:
         while not out.exists() or len(out.read_text(encoding="utf-8").splitlines()) < 3:

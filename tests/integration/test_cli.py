@@ -22,10 +22,10 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from coordinator.cli import ExitCode, cli
-from coordinator.commands.errors import MEANINGS, in_options
-from coordinator.commands.formats import FORMATS, SHOWN_ROWS_MAX
-from store.bar import NAMES
+from barhouse.coordinator.cli.errors import MEANINGS, in_options
+from barhouse.coordinator.cli.formats import FORMATS, SHOWN_ROWS_MAX
+from barhouse.coordinator.cli.main import ExitCode, cli
+from barhouse.store.model.bar import NAMES
 
 ROOT = Path(__file__).parents[2]
 SPY = ROOT / "sample" / "spy_1m_2020-12-15_18.csv"
@@ -99,7 +99,7 @@ def filled(empty: Line, tmp_path_factory: pytest.TempPathFactory) -> Line:
 
 def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
     """Run the real thing, in a process of its own."""
-    command = [sys.executable, "-m", "coordinator.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "barhouse", *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False, **options)
 
 
@@ -107,7 +107,7 @@ def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[st
 
 
 def commands_of(module: str) -> tuple[click.Command, ...]:
-    return getattr(importlib.import_module(f"coordinator.commands.{module}"), "COMMANDS", ())
+    return getattr(importlib.import_module(f"barhouse.coordinator.cli.commands.{module}"), "COMMANDS", ())
 
 
 def test_help_lists_the_commands_in_the_order_of_use_and_the_exit_codes() -> None:
@@ -118,7 +118,9 @@ def test_help_lists_the_commands_in_the_order_of_use_and_the_exit_codes() -> Non
         *("check", "run", "live", "backtest", "sessions", "verify", "calendar"),
         *("publish", "export", "backup", "restore", "compact", "delete", "retain", "purge", "remove"),
     ]
-    every = {one.name for path in (ROOT / "coordinator" / "commands").glob("*.py") for one in commands_of(path.stem)}
+    every = {
+        one.name for path in (ROOT / "coordinator" / "cli" / "commands").glob("*.py") for one in commands_of(path.stem)
+    }
     assert set(listed) == every
     for code in ExitCode:
         assert f"{code.value}  {MEANINGS[code]}" in result.stdout
@@ -166,7 +168,9 @@ def test_the_examples_work_one_after_the_other(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_help_imports_neither_the_store_nor_what_it_needs() -> None:
-    code = "import sys; import coordinator.cli; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    code = (
+        "import sys; import barhouse.coordinator.cli.main; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    )
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=True)
     heavy = {"alembic", "duckdb", "exchange_calendars", "pandas", "pyarrow", "pydantic", "rich", "sqlalchemy"}
     assert not heavy & set(answer.stdout.split())
@@ -175,7 +179,7 @@ def test_help_imports_neither_the_store_nor_what_it_needs() -> None:
 def test_reading_imports_no_more_than_it_needs(filled: Line) -> None:
     code = """
 import sys
-from coordinator.cli import cli
+from barhouse.coordinator.cli.main import cli
 for form in ("table", "json", "csv"):
     cli([*sys.argv[1:], "--format", form], standalone_mode=False)
 print({"alembic", "pandas", "sqlalchemy"} & set(sys.modules), file=sys.stderr)
@@ -527,7 +531,7 @@ def test_an_unexpected_error_is_one_line(line: Line, monkeypatch: pytest.MonkeyP
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("store.session_store.SessionStore.sql", fail)
+    monkeypatch.setattr("barhouse.store.session_store.SessionStore.sql", fail)
     result = line("sql", "SELECT 1", expected=ExitCode.FAILED)
     assert result.stderr == "barhouse: unexpected error: RuntimeError: a bug\n"
 
@@ -562,7 +566,7 @@ def test_messages_name_options_instead_of_parameters() -> None:
 def test_a_held_store_names_the_holder_and_readers_share_one(filled: Line) -> None:
     hold = """
 import sys
-from store import open_store
+from barhouse import open_store
 for read_only in (True, False):
     with open_store(sys.argv[1], read_only=read_only):
         print("open", flush=True)
@@ -583,7 +587,17 @@ for read_only in (True, False):
 
 def test_a_reader_that_leaves_early_is_no_error(filled: Line) -> None:
     query = "SELECT b.* FROM bars AS b, range(10)"
-    command = [sys.executable, "-m", "coordinator.cli", "--store", str(filled.store), "sql", query, "--format", "csv"]
+    command = [
+        sys.executable,
+        "-m",
+        "barhouse.coordinator.cli.main",
+        "--store",
+        str(filled.store),
+        "sql",
+        query,
+        "--format",
+        "csv",
+    ]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.read(10)
         process.stdout.close()
@@ -601,7 +615,7 @@ def test_no_format_minds_a_reader_that_left(filled: Line, form: str, monkeypatch
     def opened(output: Path | None) -> Iterator[Left]:
         yield Left()
 
-    monkeypatch.setattr("coordinator.commands.formats._opened", opened)
+    monkeypatch.setattr("barhouse.coordinator.cli.formats._opened", opened)
     assert filled("sql", DAILY, "--format", form).stderr == ""
 
 
@@ -621,7 +635,7 @@ def on_terminal(line: Line, *arguments: object, typed: str = "", columns: int = 
 
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    command = [sys.executable, "-m", "coordinator.cli", "--store", str(line.store), *map(str, arguments)]
+    command = [sys.executable, "-m", "barhouse", "--store", str(line.store), *map(str, arguments)]
     with subprocess.Popen(command, cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs) as process:
         os.close(theirs)
         os.write(ours, typed.encode())
@@ -644,7 +658,7 @@ def test_a_terminal_is_asked_before_anything_is_removed(line: Line, monkeypatch:
     assert code == ExitCode.FAILED
     assert "Remove SPY with all its bars? [y/N]" in shown
     assert len(json.loads(line("status", "--format", "json").stdout)) == 5
-    monkeypatch.setattr("coordinator.commands.shared._somebody_is_there", lambda: True)
+    monkeypatch.setattr("barhouse.coordinator.cli.options._somebody_is_there", lambda: True)
     line("remove", "SPY", stdin="y\n")
     assert json.loads(line("status", "--format", "json").stdout) == []
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 from test_cli import Line, empty, filled, line, spy
 
-from coordinator.commands.errors import ExitCode
+from barhouse.coordinator.cli.errors import ExitCode
 
 __all__ = ["empty", "filled", "line", "spy"]  # fixtures
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 from test_cli import Line, copied, empty, filled, spy
 
-from coordinator.commands.errors import ExitCode
+from barhouse.coordinator.cli.errors import ExitCode
 
 __all__ = ["empty", "filled", "spy"]  # fixtures
 

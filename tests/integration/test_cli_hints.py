@@ -19,10 +19,10 @@ from click.testing import CliRunner, Result
 from load_kit import copy_template, line, minutes
 from rich.console import Console
 
-from coordinator.cli import cli
-from coordinator.commands.errors import ExitCode
-from coordinator.commands.read import VIEWS
-from coordinator.commands.status import drawn
+from barhouse.coordinator.cli.commands.query import VIEWS
+from barhouse.coordinator.cli.commands.status import drawn
+from barhouse.coordinator.cli.errors import ExitCode
+from barhouse.coordinator.cli.main import cli
 
 SAMPLE = Path(__file__).parents[2] / "sample" / "spy_1m_2020-12-15_18.csv"
 #: click 8.1 mixes the streams unless told; later ones keep them apart, and know no such option.
@@ -98,7 +98,7 @@ def test_a_folder_that_may_not_be_written_to_is_named(store: Path, tmp_path: Pat
     try:
         given = command.replace("STORE", str(store)).replace("FOLDER", str(folder)).split()
         done = subprocess.run(
-            [*_FEWER_RIGHTS, sys.executable, "-m", "coordinator.cli", *given],
+            [*_FEWER_RIGHTS, sys.executable, "-m", "barhouse", *given],
             text=True,
             capture_output=True,
             check=False,

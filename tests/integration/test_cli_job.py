@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 from job_kit import day_of, fill, job_file, write
 
-from coordinator.cli import ExitCode, cli
+from barhouse.coordinator.cli.main import ExitCode, cli
 
 ROOT = Path(__file__).parents[2]
 MONDAY, TUESDAY = job_kit.sessions(2)
@@ -127,7 +127,7 @@ def test_sessions_lists_runs_and_closes_one(job: Path, tmp_path: Path) -> None:
 def test_a_run_whose_process_died_is_crashed_and_can_be_closed(job: Path, tmp_path: Path) -> None:
     code = f"""
 import os, sys
-from coordinator import run_job
+from barhouse import run_job
 run_job({str(job)!r}, progress=lambda stage, done, total: stage == "loading" and os._exit(9))
 """
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 9
@@ -141,9 +141,9 @@ run_job({str(job)!r}, progress=lambda stage, done, total: stage == "loading" and
 def test_another_process_has_the_store(job: Path, tmp_path: Path) -> None:
     code = f"""
 import subprocess, sys
-from store import open_store
+from barhouse import open_store
 with open_store({str(tmp_path / "bars.duckdb")!r}):
-    command = [sys.executable, "-m", "coordinator.cli", "run", {str(job)!r}]
+    command = [sys.executable, "-m", "barhouse", "run", {str(job)!r}]
     done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
 print(done.returncode, done.stderr)
 """

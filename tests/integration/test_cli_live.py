@@ -16,10 +16,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from coordinator import SessionCoordinator
-from coordinator.cli import cli
-from coordinator.commands.errors import ExitCode
-from store import open_store
+from barhouse import SessionCoordinator, open_store
+from barhouse.coordinator.cli.errors import ExitCode
+from barhouse.coordinator.cli.main import cli
 
 SAMPLE = Path(__file__).parents[2] / "sample" / "spy_1m_2020-12-15_18.csv"
 FOLDER = ["--symbols", "SPY", "--intervals", "1m,1d", "--interval", "1m", "--timezone", "America/New_York"]
@@ -183,7 +182,17 @@ def test_what_is_wrong_is_said(given: list[str], said: str, tmp_path: Path, monk
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_it_with_everything_written(inbox: Path, sent: signal.Signals) -> None:
     store = inbox.parent / "bars.duckdb"
-    command = [sys.executable, "-m", "coordinator.cli", "--store", str(store), "live", "--feed", str(inbox), *FOLDER]
+    command = [
+        sys.executable,
+        "-m",
+        "barhouse.coordinator.cli.main",
+        "--store",
+        str(store),
+        "live",
+        "--feed",
+        str(inbox),
+        *FOLDER,
+    ]
     child = subprocess.Popen(
         [*command, "--calendar", "XNYS", "--format", "json"], stdout=subprocess.PIPE, text=True, stderr=subprocess.PIPE
     )

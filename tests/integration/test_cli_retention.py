@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from test_cli import Line, copied, empty, filled, spy
 
-from coordinator.commands.errors import ExitCode
+from barhouse.coordinator.cli.errors import ExitCode
 
 __all__ = ["empty", "filled", "spy"]  # fixtures
 

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 from test_cli import Line, copied, empty, filled, on_terminal, spy
 
-from coordinator.commands.errors import ExitCode
+from barhouse.coordinator.cli.errors import ExitCode
 
 __all__ = ["empty", "filled", "spy"]  # fixtures
 

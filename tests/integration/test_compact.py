@@ -20,12 +20,12 @@ import pytest
 from load_kit import HEADER, NOW, Bench, line
 from test_cli import RUNNER
 
-from coordinator import DataProcessor, SessionCoordinator
-from coordinator.cli import cli
-from coordinator.commands.errors import ExitCode
-from store import compact, compaction, open_store
-from store.errors import InputError, StoreError, StoreFullError, StoreHeldError
-from store.tables import metadata
+from barhouse import DataProcessor, SessionCoordinator, compact, open_store
+from barhouse.coordinator.cli.errors import ExitCode
+from barhouse.coordinator.cli.main import cli
+from barhouse.store.copies import compaction
+from barhouse.store.database.tables import metadata
+from barhouse.store.errors import InputError, StoreError, StoreFullError, StoreHeldError
 
 SESSIONS = ("2024-11-26", "2024-11-27", "2024-11-29")
 

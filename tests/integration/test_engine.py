@@ -20,24 +20,17 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from coordinator import DataProcessor, SessionCoordinator
-from store import SessionStore, SymbolSessionData, open_store
-from store.engine import Database
-from store.errors import (
-    InputError,
-    StoreClosedError,
-    StoreError,
-    StoreHeldError,
-    StoreVersionError,
-)
-from store.failures import failure_of
-from store.opening import explained, open_database
-from store.snapshot import copy_file
+from barhouse import DataProcessor, SessionCoordinator, SessionStore, SymbolSessionData, open_store
+from barhouse.store.database.database import Database
+from barhouse.store.database.failures import failure_of
+from barhouse.store.database.file_copy import copy_file
+from barhouse.store.database.opening import explained, open_database
+from barhouse.store.errors import InputError, StoreClosedError, StoreError, StoreHeldError, StoreVersionError
 
 ROOT = Path(__file__).parents[2]
 OPEN_AND_SAY = """
 import sys
-from store import open_store
+from barhouse import open_store
 try:
     open_store(sys.argv[1], read_only=len(sys.argv) > 2).close()
     print("opened")
@@ -46,7 +39,7 @@ except Exception as error:
 """
 HOLD = """
 import sys
-from store import open_store
+from barhouse import open_store
 with open_store(sys.argv[1], read_only=len(sys.argv) > 2):
     print("open", flush=True)
     sys.stdin.readline()
@@ -638,7 +631,7 @@ def test_names_in_a_query_are_never_python_variables(database: Database) -> None
 
 def test_instants_are_in_utc_whatever_the_machine_says(path: Path) -> None:
     lines = [
-        "import sys, time; from store import open_store; time.tzset()",
+        "import sys, time; from barhouse import open_store; time.tzset()",
         "with open_store(sys.argv[1]) as store, store.transaction() as transaction:",
         "    query = \"SELECT '2024-07-01 12:00:00+00'::TIMESTAMPTZ AS t, t::VARCHAR AS u\"",
         "    found = store.sql(query)",

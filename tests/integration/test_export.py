@@ -14,9 +14,9 @@ import pyarrow as pa
 import pytest
 from load_kit import Bench, line, lines, minutes
 
-from store import export_folder, exporting
-from store.errors import InputError, StoreError, UnknownSymbolError
-from store.export_folder import FORMATS, MANIFEST
+from barhouse.store.copies import export_folder, exports
+from barhouse.store.copies.export_folder import FORMATS, MANIFEST
+from barhouse.store.errors import InputError, StoreError, UnknownSymbolError
 
 NEW_YORK = {"timezone": "America/New_York"}
 COLUMNS = "symbol, interval, bar_start, bar_end, session_date, open, high, low, close, volume, base_count, complete"
@@ -294,10 +294,10 @@ def test_an_export_cut_short_is_finished_by_the_next(
         return wrapped
 
     where, name, count = {
-        "while writing": (exporting, "_write_file", 3),
-        "before the renames": (exporting, "sync_all", 1),
-        "between renames": (exporting, "remove", 10),
-        "before the manifest": (exporting, "sync_all", 2),
+        "while writing": (exports, "_write_file", 3),
+        "before the renames": (exports, "sync_all", 1),
+        "between renames": (exports, "remove", 10),
+        "before the manifest": (exports, "sync_all", 2),
     }[moment]
     with monkeypatch.context() as patch:
         patch.setattr(where, name, crash_at(count, getattr(where, name)))
@@ -360,7 +360,7 @@ def test_an_export_is_over_although_a_process_started_meanwhile_shares_what_it_h
 
 def test_many_files_and_their_progress(filled: Bench, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export_folder, "_SYNCED_ONE_BY_ONE_MAX", 3)
-    monkeypatch.setattr(exporting, "_ROWS_AT_A_TIME", 7)
+    monkeypatch.setattr(exports, "_ROWS_AT_A_TIME", 7)
     seen: list[tuple[int, int]] = []
     filled.store.export(folder, progress=lambda done, total: seen.append((done, total)))
     assert seen == [(number, 16) for number in range(1, 17)]

@@ -18,12 +18,12 @@ import pytest
 from live_kit import OPEN, bar
 from websocket_kit import Exchange
 
-from coordinator.sources.events import BarEvent
-from coordinator.sources.feed import Delivery
-from coordinator.sources.folder_feed import FolderFeed
-from coordinator.sources.redis_feed import RedisFeed
-from coordinator.sources.websocket_feed import WebSocketFeed
-from store.errors import FeedError, InputError
+from barhouse.coordinator.feeds.events import BarEvent
+from barhouse.coordinator.feeds.feed import Delivery
+from barhouse.coordinator.feeds.folder_feed import FolderFeed
+from barhouse.coordinator.feeds.redis_feed import RedisFeed
+from barhouse.coordinator.feeds.websocket_feed import WebSocketFeed
+from barhouse.store.errors import FeedError, InputError
 
 
 def sent(minute: int, symbol: str = "SPY") -> dict[str, Any]:
@@ -274,7 +274,7 @@ def test_a_redis_that_is_not_there() -> None:
 def test_a_missing_library_is_named(module: str, feed: str, extra: str) -> None:
     code = (
         f"import sys, asyncio; sys.modules[{module!r}] = None\n"
-        f"from coordinator.sources import {feed.split('.', maxsplit=1)[0]}\n"
+        f"from barhouse.coordinator.feeds import {feed.split('.', maxsplit=1)[0]}\n"
         f"try: asyncio.run({feed}.offer())\n"
         f"except Exception as error: print(type(error).__name__, error)"
     )

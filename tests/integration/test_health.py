@@ -17,10 +17,10 @@ import pyarrow as pa
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from coordinator import DataProcessor, SessionCoordinator
-from coordinator.metrics_server import metrics_served
-from store import SessionStore, open_store, run
-from store.errors import InputError
+from barhouse import DataProcessor, SessionCoordinator, SessionStore, open_store
+from barhouse.coordinator.live.metrics_server import metrics_served
+from barhouse.store.errors import InputError
+from barhouse.store.records import run
 
 DAY = date(2024, 11, 29)  # a half day: 14:30 to 18:00 UTC
 OPEN = datetime(2024, 11, 29, 14, 30, tzinfo=UTC)
@@ -162,7 +162,7 @@ def test_metrics_of_a_store_that_this_process_holds(store: SessionStore, clock: 
 
 
 def command(path: Path, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", "coordinator.cli", "--store", str(path), "status", *arguments]
+    return [sys.executable, "-m", "barhouse", "--store", str(path), "status", *arguments]
 
 
 def test_the_command_writes_metrics(store: SessionStore, path: Path, tmp_path: Path) -> None:

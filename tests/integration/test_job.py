@@ -17,10 +17,9 @@ import pyarrow.csv
 import pytest
 from job_kit import day_of, fill, job_file, write
 
-from coordinator import JobReport, SessionCoordinator, check_job, run_job
-from coordinator.jobs.config import presets, read_config
-from store import open_store
-from store.errors import ConfigError, JobError, RegistrationError, RunActiveError, StoreHeldError
+from barhouse import JobReport, SessionCoordinator, check_job, open_store, run_job
+from barhouse.coordinator.jobs.config import presets, read_config
+from barhouse.store.errors import ConfigError, JobError, RegistrationError, RunActiveError, StoreHeldError
 
 MONDAY, TUESDAY, WEDNESDAY = job_kit.sessions(3)
 DAYS = [MONDAY, TUESDAY, WEDNESDAY]
@@ -367,7 +366,7 @@ def test_a_session_that_never_came_counts_as_missing(tmp_path: Path) -> None:
 
 def test_a_run_that_was_cut_short_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its rejected rows count in the report of the run that finishes it, and its sessions are verified."""
-    from coordinator import data_processor
+    from barhouse.coordinator import data_processor
 
     table = day_of("AAA", MONDAY)
     high = table["high"].to_pylist()
@@ -393,7 +392,7 @@ def test_a_closed_run_is_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.Mo
     fill(tmp_path / "bars", ["AAA"], [MONDAY])
     job = job_file(tmp_path)
     with monkeypatch.context() as patched:
-        patched.setattr("coordinator.jobs.nightly.plan", lambda *_: 1 / 0)
+        patched.setattr("barhouse.coordinator.jobs.job_run.plan", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run_job(job)
     with open_store(tmp_path / "bars.duckdb") as store:
@@ -413,10 +412,10 @@ def test_two_coordinators_on_one_store_are_refused(tmp_path: Path) -> None:
             if not inside:
                 inside.append(True)
                 with pytest.raises(RunActiveError) as raised:
-                    SessionCoordinator(store).run(job)
+                    run_job(job, store=store)
                 refused.append(str(raised.value))
 
-        SessionCoordinator(store).run(job, progress=again)
+        run_job(job, store=store, progress=again)
         with pytest.raises(StoreHeldError, match="already open in this process"):
             run_job(job)
     assert refused[0].startswith("run 1 (nightly 'test', since ") and "is going on in this store" in refused[0]

@@ -13,12 +13,12 @@ import pyarrow as pa
 import pytest
 from live_kit import MINUTE, OPEN, Clock, Scripted, bar, cancel, trade
 
-from coordinator.live.options import LiveOptions
-from coordinator.live.session import LiveSession
-from coordinator.sources.events import Refused, bar_tables
-from coordinator.sources.feed import Delivery, Offer
-from store import SessionStore, open_store
-from store.errors import FeedError, RegistrationError, StoreError
+from barhouse import SessionStore, open_store
+from barhouse.coordinator.feeds.events import Refused, bar_tables
+from barhouse.coordinator.feeds.feed import Delivery, Offer
+from barhouse.coordinator.live.options import LiveOptions
+from barhouse.coordinator.live.session import LiveSession
+from barhouse.store.errors import FeedError, RegistrationError, StoreError
 
 FAST = {"flush_seconds": 0.0, "heartbeat_seconds": 0.02, "reconnect_seconds": 0.01, "reconnect_seconds_max": 0.02}
 

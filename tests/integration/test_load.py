@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from load_kit import NEW_YORK, Bench, line, lines, minutes, unchanged
 
-from store.errors import BarhouseError, CalendarError, InputError, RejectedBarsError, UnknownSymbolError
+from barhouse.store.errors import BarhouseError, CalendarError, InputError, RejectedBarsError, UnknownSymbolError
 
 DAY = minutes("2024-11-26 09:30", "2024-11-26 16:00")
 HALF_DAY = minutes("2024-11-29 09:30", "2024-11-29 13:00")

@@ -13,9 +13,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from coordinator import loading, recalling
-from store import compact, restore
-from store.errors import InputError, SourceError, UnknownSymbolError
+from barhouse import compact, restore
+from barhouse.coordinator.load import bar_load, known_files
+from barhouse.store.errors import InputError, SourceError, UnknownSymbolError
 from tests.integration.load_kit import NEW_YORK, Bench, line, lines, minutes
 
 START = datetime(2024, 11, 26, 10, tzinfo=UTC)
@@ -57,7 +57,7 @@ def test_a_file_that_has_not_changed_is_not_read_again(
     first = bench.load(path)
     bench.process()
     before = bench.state()
-    monkeypatch.setattr(loading, "load", lambda *_: pytest.fail("it was read again"))
+    monkeypatch.setattr(bar_load, "load", lambda *_: pytest.fail("it was read again"))
     for _ in range(2):
         again = bench.load(path)
         expected = {"inserted": 0, "unchanged": 5, "batch_id": again.batch_id}
@@ -75,7 +75,7 @@ def test_it_says_what_reading_it_again_says(bench: Bench, monkeypatch: pytest.Mo
     path = bench.write(*lines([*stamps, stamps[3]]))
     bench.load(path, timezone=NEW_YORK)
     quick = bench.load(path, timezone=NEW_YORK)
-    monkeypatch.setattr("coordinator.recalling.recall", lambda *_: None)
+    monkeypatch.setattr("barhouse.coordinator.load.known_files.recall", lambda *_: None)
     thorough = bench.load(path, timezone=NEW_YORK)
     assert thorough.model_copy(update={"batch_id": quick.batch_id}) == quick
     assert (quick.unchanged, quick.repeated) == (11, 1)
@@ -88,7 +88,7 @@ def test_loads_of_other_symbols_and_deriving_change_nothing_about_it(
     bench.load(path)
     bench.load(bench.write(*stamped({0: 7}), name="other.csv"), symbol="QQQ")
     bench.process()
-    monkeypatch.setattr(loading, "load", lambda *_: pytest.fail("it was read again"))
+    monkeypatch.setattr(bar_load, "load", lambda *_: pytest.fail("it was read again"))
     assert bench.load(path).unchanged == 5
 
 
@@ -189,10 +189,10 @@ def test_a_zone_whose_clock_changes_are_known_better_now_is_asked_again(
     path = bench.write(*lines(minutes("2024-11-26 09:30", "2024-11-26 09:35")))
     bench.load(path, timezone=NEW_YORK)
     pieces = pa.table({"offset_seconds": [0]})
-    monkeypatch.setattr("coordinator.recalling.zone_pieces", lambda *_: pieces)
+    monkeypatch.setattr("barhouse.coordinator.load.known_files.zone_pieces", lambda *_: pieces)
     read: list[object] = []
-    whole = loading.load
-    monkeypatch.setattr(loading, "load", lambda *given: read.append(given) or whole(*given))
+    whole = bar_load.load
+    monkeypatch.setattr(bar_load, "load", lambda *given: read.append(given) or whole(*given))
     assert bench.load(path, timezone=NEW_YORK).unchanged == 5
     assert len(read) == 1
 
@@ -211,13 +211,13 @@ def test_a_damaged_file_is_told_from_a_whole_one(bench: Bench) -> None:
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The sources that were read, as they are."""
     names: list[str] = []
-    whole = loading.load
+    whole = bar_load.load
 
     def noting(transaction: Any, source: Any, *rest: Any) -> Any:
         names.append(Path(source.name).name)
         return whole(transaction, source, *rest)
 
-    monkeypatch.setattr(loading, "load", noting)
+    monkeypatch.setattr(bar_load, "load", noting)
     return names
 
 
@@ -374,7 +374,7 @@ def test_another_version_reads_for_itself(
     path = bench.write(*stamped(FIVE))
     bench.load(path)
     other = (lambda _: "99.0") if name == "version" else SimpleNamespace(__version__="99.0")
-    monkeypatch.setattr(recalling, name, other)
+    monkeypatch.setattr(known_files, name, other)
     bench.load(path)
     bench.load(path)
     assert len(read) == 2
@@ -418,7 +418,9 @@ def test_a_file_written_to_while_it_is_loaded_is_not_taken_for_known(
 ) -> None:
     path = bench.write(*stamped(FIVE))
     written_to = {**FIVE, 5: 100}
-    monkeypatch.setattr("coordinator.session_coordinator.check_whole", lambda _: bench.write(*stamped(written_to)))
+    monkeypatch.setattr(
+        "barhouse.coordinator.session_coordinator.check_whole", lambda _: bench.write(*stamped(written_to))
+    )
     assert bench.load(path).inserted == 6
     (row,) = bench.ask("SELECT outcome FROM source_file")
     assert row["outcome"] is None

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from load_kit import HEADER, NEW_YORK, Bench, line, lines, minutes, unchanged
 
-from store.errors import CalendarError, InputError, SourceError, UnknownSymbolError
+from barhouse.store.errors import CalendarError, InputError, SourceError, UnknownSymbolError
 
 pl = pytest.importorskip("polars")
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from load_kit import HEADER, NEW_YORK, Bench, line, lines, minutes, unchanged
 
-from store.errors import RejectedBarsError
+from barhouse.store.errors import RejectedBarsError
 
 GOOD = line("2024-11-26 10:00:00")
 #: What is wrong with the row at 10:01, and the words of the reason.

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from load_kit import NEW_YORK, Bench, line, lines, unchanged
 
-from store.errors import CalendarError, SourceError
+from barhouse.store.errors import CalendarError, SourceError
 
 
 def load(bench: Bench, *stamps: str, **options: Any) -> dict[int | None, str]:

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pytest
 from load_kit import NEW_YORK, Bench, lines, minutes, unchanged
 
-from coordinator import SessionCoordinator
-from coordinator.modes import SourceBars
-from coordinator.sources import LoadOptions
-from store.errors import InputError, RegistrationError, SourceError
+from barhouse import SessionCoordinator
+from barhouse.coordinator.sources import LoadOptions
+from barhouse.coordinator.streams.registrar import SourceBars
+from barhouse.store.errors import InputError, RegistrationError, SourceError
 
 TUESDAY = lines(minutes("2024-11-26 09:30", "2024-11-26 09:40"))
 HEADER = "symbol,timestamp,open,high,low,close,volume"

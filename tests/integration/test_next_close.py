@@ -8,8 +8,7 @@ import pyarrow as pa
 import pytest
 from load_kit import NEW_YORK, Bench, lines, minutes
 
-from coordinator import DataProcessor, SessionCoordinator
-from store import open_store
+from barhouse import DataProcessor, SessionCoordinator, open_store
 
 
 def at(bench: Bench, clock: str) -> None:

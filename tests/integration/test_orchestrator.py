@@ -9,9 +9,8 @@ import job_kit
 import pytest
 from job_kit import fill, job_file
 
-from coordinator import run_job
-from store import open_store
-from store.errors import JobError
+from barhouse import open_store, run_job
+from barhouse.store.errors import JobError
 
 dagster = pytest.importorskip("dagster", reason="the extra 'orchestrator' is not installed; .ci/run has it")
 

@@ -12,9 +12,9 @@ import duckdb
 import pytest
 from test_engine import add_run, elsewhere, holder, note, runs
 
-from store.engine import Database
-from store.errors import InputError, StoreBrokenError, StoreHeldError
-from store.opening import open_database
+from barhouse.store.database.database import Database
+from barhouse.store.database.opening import open_database
+from barhouse.store.errors import InputError, StoreBrokenError, StoreHeldError
 
 
 @pytest.fixture

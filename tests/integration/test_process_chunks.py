@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from coordinator import DataProcessor, SessionCoordinator, data_processor
-from store import open_store
+from barhouse import DataProcessor, SessionCoordinator, open_store
+from barhouse.coordinator import data_processor
 
 SYMBOLS = ["A", "B", "C"]
 

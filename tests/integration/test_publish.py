@@ -12,10 +12,9 @@ import duckdb
 import pytest
 from load_kit import Bench, line, lines, minutes
 
-from coordinator import SessionCoordinator
-from store import open_store
-from store.errors import InputError, StoreError, StoreHeldError, StoreVersionError
-from store.models import SymbolSessionData
+from barhouse import SessionCoordinator, open_store
+from barhouse.store.errors import InputError, StoreError, StoreHeldError, StoreVersionError
+from barhouse.store.model.symbol import SymbolSessionData
 
 DAY = "2024-11-26"
 ALL = "FROM bars ORDER BY ALL"

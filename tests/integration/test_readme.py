@@ -66,7 +66,7 @@ def without_sizes(text: str) -> str:
 
 
 def test_the_readme_names_every_column(tmp_path: Path) -> None:
-    from store import open_store
+    from barhouse import open_store
 
     rows = re.findall(
         r"^\| `(\w+)(\([a-z]+\))?` \| [^|]+ \| ([^|]+) \|$", README.read_text(encoding="utf-8"), re.MULTILINE

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from load_kit import NEW_YORK, Bench
 
-from store.models import LoadReport
+from barhouse.store.model.reports import LoadReport
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the folder of real market data is not here")

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from load_kit import Bench, line, lines, minutes, unchanged
 
-from coordinator import SessionCoordinator
-from store import BarhouseError, BarIntervalData, SymbolSessionData, open_store
-from store.errors import CalendarError, InputError, IntervalError, RegistrationError, UnknownSymbolError
+from barhouse import BarhouseError, BarIntervalData, SessionCoordinator, SymbolSessionData, open_store
+from barhouse.store.errors import CalendarError, InputError, IntervalError, RegistrationError, UnknownSymbolError
 
 OPENING = lines(minutes("2024-11-26 09:30", "2024-11-26 09:40"))
 

@@ -10,8 +10,8 @@ import pytest
 from load_kit import Bench, copy_template, line
 from test_engine import holder
 
-from store import open_store, restore
-from store.errors import InputError, StoreError, StoreHeldError
+from barhouse import open_store, restore
+from barhouse.store.errors import InputError, StoreError, StoreHeldError
 
 DAY = "2024-11-26"
 ALL = "FROM bars ORDER BY ALL"

@@ -10,8 +10,8 @@ import duckdb
 import pytest
 from load_kit import Bench, line, lines, minutes, unchanged
 
-from coordinator import SessionCoordinator
-from store.errors import CalendarError, InputError, RejectedBarsError, UnknownSymbolError
+from barhouse import SessionCoordinator
+from barhouse.store.errors import CalendarError, InputError, RejectedBarsError, UnknownSymbolError
 
 NEW_YORK = "America/New_York"
 DAYS = ("2025-11-17", "2025-11-18", "2025-11-19", "2025-11-20", "2025-11-21", "2025-11-24", "2025-11-25")
@@ -427,7 +427,7 @@ def test_blocks_of_days_that_a_calendar_would_shift_are_refused(bench: Bench) ->
 
 
 def test_compaction_gives_the_room_back(held: Bench, tmp_path: Path) -> None:
-    from store.compaction import compact
+    from barhouse.store.copies.compaction import compact
 
     held.coordinator.purge_bars("1m", "2025-11-20T18:00Z")
     before = held.ask("SELECT * FROM bars ORDER BY ALL")

@@ -8,9 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from coordinator import DataProcessor, SessionCoordinator
-from store import SessionStore, open_store
-from store.errors import InputError, UnknownSymbolError
+from barhouse import DataProcessor, SessionCoordinator, SessionStore, open_store
+from barhouse.store.errors import InputError, UnknownSymbolError
 
 SPY = Path(__file__).parents[2] / "sample" / "spy_1m_2020-12-15_18.csv"
 BARS = "SELECT * EXCLUDE (batch_id) FROM bars ORDER BY ALL"

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from coordinator import DataProcessor, SessionCoordinator
-from store import open_store
-from store.opening import SCHEMA_VERSION
+from barhouse import DataProcessor, SessionCoordinator, open_store
+from barhouse.store.database.opening import SCHEMA_VERSION
 
 FIRST = datetime(2024, 11, 29, 14, 30, tzinfo=UTC)  # the open of a half day
 NOW = datetime(2024, 12, 2, tzinfo=UTC)

@@ -22,7 +22,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
-from store.dialect import ConnectionWrapper, HugeInt, TinyInt, register_alembic_impl
+from barhouse.store.database.dialect import ConnectionWrapper, HugeInt, TinyInt, register_alembic_impl
 
 TYPES: dict[str, tuple[sa.types.TypeEngine[Any], Any]] = {
     "TINYINT": (TinyInt(), 2),
@@ -354,7 +354,7 @@ def test_a_changed_constraint_is_seen(created: sa.Engine, definition: str, expec
 
 ENVIRONMENT = """
 from alembic import context
-from store.dialect import register_alembic_impl
+from barhouse.store.database.dialect import register_alembic_impl
 
 register_alembic_impl()
 given = context.config.attributes
@@ -372,7 +372,7 @@ REVISION = """
 import sqlalchemy as sa
 from alembic import op
 
-from store.dialect import TinyInt
+from barhouse.store.database.dialect import TinyInt
 
 revision, down_revision = {revision}, {down_revision}
 
@@ -622,5 +622,5 @@ def test_a_broken_constraint_is_an_integrity_error(created: sa.Engine) -> None:
 
 
 def test_importing_the_dialect_does_not_import_alembic() -> None:
-    code = "import sys, store.dialect; sys.exit('alembic' in sys.modules)"
+    code = "import sys, barhouse.store.database.dialect; sys.exit('alembic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -19,16 +19,16 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from coordinator import SessionCoordinator
-from coordinator.sources import LoadOptions
-from coordinator.sources.source import SourceFile
-from store import open_store, opening, upgrade
-from store.dialect import ConnectionWrapper, register_alembic_impl
-from store.errors import MigrationError, StoreVersionError
-from store.opening import SCHEMA_VERSION, open_database
-from store.sql import parse
-from store.tables import metadata
-from store.upgrade import alembic_config, migrations_folder
+from barhouse import SessionCoordinator, open_store
+from barhouse.coordinator.sources import LoadOptions
+from barhouse.coordinator.sources.source import SourceFile
+from barhouse.store.database import opening, upgrade
+from barhouse.store.database.dialect import ConnectionWrapper, register_alembic_impl
+from barhouse.store.database.opening import SCHEMA_VERSION, open_database
+from barhouse.store.database.tables import metadata
+from barhouse.store.database.upgrade import alembic_config, migrations_folder
+from barhouse.store.errors import MigrationError, StoreVersionError
+from barhouse.store.sql import parse
 
 ROOT = Path(__file__).parents[2]
 STORES = Path(__file__).parent / "stores"
@@ -229,7 +229,7 @@ def test_alembic_does_not_open_a_store_that_is_held(path: Path) -> None:
 def test_opening_a_current_store_does_not_import_alembic(path: Path) -> None:
     open_store(path).close()
     lines = [
-        "import sys; from store import open_store",
+        "import sys; from barhouse import open_store",
         "open_store(sys.argv[1]).close()",
         "sys.exit('alembic' in sys.modules)",
     ]

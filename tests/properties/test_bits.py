@@ -14,8 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from coordinator import DataProcessor, SessionCoordinator
-from store import open_store
+from barhouse import DataProcessor, SessionCoordinator, open_store
 
 SYMBOLS = int(os.environ.get("BARHOUSE_SYMBOLS", "12"))
 INTERVALS = ["1m", "5m", "15m", "30m", "1h", "1d"]

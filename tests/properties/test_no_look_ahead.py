@@ -24,8 +24,8 @@ from oracle import Length, Slot, Symbol
 from test_histories import LONG_AFTER
 from world import WINDOWS, Window, World, priced
 
-from coordinator import Backtest
-from coordinator.backtesting.tick import Bar
+from barhouse import Backtest
+from barhouse.coordinator.backtest.tick import Bar
 
 #: How many replays are tried; the first ones are the same every time.
 REPLAYS = int(os.environ.get("BARHOUSE_REPLAYS", "5"))

@@ -21,8 +21,7 @@ import pytest
 from oracle import Bar, Length, Row, Symbol
 from world import calendar, differing
 
-from coordinator import DataProcessor, SessionCoordinator
-from store import SessionStore, open_store
+from barhouse import DataProcessor, SessionCoordinator, SessionStore, open_store
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 SAMPLE = Path(__file__).parents[2] / "sample"

@@ -13,8 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from coordinator import DataProcessor, SessionCoordinator
-from store import open_store
+from barhouse import DataProcessor, SessionCoordinator, open_store
 
 OPENS = {"XNYS": (15, 0), "XHKG": (2, 0), "24/7": (6, 0), "XLON": (9, 0)}
 PAIRS = [("1w", ["1d"]), ("2w", ["1w"]), ("2mo", ["1mo"]), ("1mo", ["45m", "1d"]), ("4d", ["2d"]), ("1w", ["1h"])]

@@ -15,12 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from oracle import to_decimal, to_double
 
-from coordinator import SessionCoordinator
-from coordinator.live.backlog import Taken
-from coordinator.live.options import LiveOptions
-from coordinator.live.writer import LiveWriter
-from coordinator.sources.events import CancelEvent, Event, TradeEvent
-from store import SessionStore, open_store
+from barhouse import SessionCoordinator, SessionStore, open_store
+from barhouse.coordinator.feeds.events import CancelEvent, Event, TradeEvent
+from barhouse.coordinator.live.delivery_queue import Taken
+from barhouse.coordinator.live.options import LiveOptions
+from barhouse.coordinator.live.writer import LiveWriter
 
 DAY = datetime(2024, 11, 29, tzinfo=UTC)  # a half day: XNYS is open from 14:30 to 18:00
 NOW = DAY + timedelta(hours=18, minutes=40)

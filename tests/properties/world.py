@@ -18,9 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 from oracle import SECOND, Length, Row, Symbol
 
-from coordinator import DataProcessor, SessionCoordinator
-from store import open_store
-from store.errors import CalendarError, InputError, RejectedBarsError
+from barhouse import DataProcessor, SessionCoordinator, open_store
+from barhouse.store.errors import CalendarError, InputError, RejectedBarsError
 
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2025, 12, 31)
 

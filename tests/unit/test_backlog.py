@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from coordinator.live.backlog import Backlog, Taken
-from coordinator.sources.events import CancelEvent, Refused
-from coordinator.sources.feed import Delivery, FileToLoad
-from coordinator.sources.source import LoadOptions
+from barhouse.coordinator.feeds.events import CancelEvent, Refused
+from barhouse.coordinator.feeds.feed import Delivery, FileToLoad
+from barhouse.coordinator.live.delivery_queue import Backlog, Taken
+from barhouse.coordinator.sources.source import LoadOptions
 
 
 def delivery(number: int, rows: int = 10) -> Delivery:

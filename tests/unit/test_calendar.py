@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from store import calendar as calendar_module
-from store.calendar import ORIGIN, SEGMENTS, Sessions, canonical_name, sessions
-from store.calendar_definition import CalendarDefinition
-from store.errors import CalendarError
+from barhouse.store.calendars import exchange as calendar_module
+from barhouse.store.calendars.definition import CalendarDefinition
+from barhouse.store.calendars.exchange import ORIGIN, SEGMENTS, Sessions, canonical_name, sessions
+from barhouse.store.errors import CalendarError
 
 ANSWERS = Path(__file__).parents[1] / "answers" / "calendars.csv"
 DAY = timedelta(days=1)
@@ -219,7 +219,7 @@ def test_an_unknown_calendar_is_named_with_a_way_out(given: str, hint: str) -> N
 def test_the_slow_libraries_are_imported_only_for_exchanges() -> None:
     lines = [
         "import sys; from datetime import date",
-        "from store.calendar import *; from store.zone import zone_pieces",
+        "from barhouse.store.calendars.exchange import *; from barhouse.store.calendars.time_zone import zone_pieces",
         "assert 'pandas' not in sys.modules",
         "sessions('24/7', date(2024, 1, 1), date(2024, 1, 2)); zone_pieces('UTC', ORIGIN, ORIGIN)",
         "sessions(CalendarDefinition.parse('A', timezone='UTC', open='08:00', close='9:00'), ORIGIN, ORIGIN)",

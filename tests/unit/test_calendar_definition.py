@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from store.calendar_definition import CalendarDefinition
-from store.errors import CalendarError
+from barhouse.store.calendars.definition import CalendarDefinition
+from barhouse.store.errors import CalendarError
 
 Segment = tuple[datetime, datetime]
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from coordinator.sources.events import BarEvent, CancelEvent, TradeEvent, bar_tables, parse, trade_table
+from barhouse.coordinator.feeds.events import BarEvent, CancelEvent, TradeEvent, bar_tables, parse, trade_table
 
 BAR = {
     **{"type": "bar", "symbol": "spy", "interval": "60s", "start": "2024-11-29T09:30:00-05:00"},

@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from store.errors import BarhouseError, IntervalError
-from store.interval import Interval, parse_all
+from barhouse.store.errors import BarhouseError, IntervalError
+from barhouse.store.model.interval import Interval, parse_all
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from coordinator.jobs.config import JobConfig, PublishConfig, SourceConfig, presets, read_config
-from coordinator.jobs.config_errors import _table_in
-from coordinator.jobs.discovery import PathPattern, find
-from store.errors import ConfigError
+from barhouse.coordinator.jobs.config import JobConfig, PublishConfig, SourceConfig, presets, read_config
+from barhouse.coordinator.jobs.config_errors import _table_in
+from barhouse.coordinator.jobs.discovery import PathPattern, find
+from barhouse.store.errors import ConfigError
 
 GOOD = """
 store = "bars.duckdb"

@@ -8,9 +8,10 @@ from datetime import UTC, date, datetime
 import pydantic
 import pytest
 
-from store import BarhouseError, BarIntervalData, Gap, SymbolSessionData
-from store.errors import InputError
-from store.models import LoadReport, canonical_symbol
+from barhouse import BarhouseError, BarIntervalData, Gap, SymbolSessionData
+from barhouse.store.errors import InputError
+from barhouse.store.model.reports import LoadReport
+from barhouse.store.model.symbol import canonical_symbol
 
 GAP = Gap(
     session_date=date(2024, 11, 26),

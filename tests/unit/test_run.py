@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from store import open_store, run
-from store.errors import InputError, RunActiveError
+from barhouse import open_store
+from barhouse.store.errors import InputError, RunActiveError
+from barhouse.store.records import run
 
 START = datetime(2024, 1, 2, 9, tzinfo=UTC)
 

@@ -7,8 +7,8 @@ from fractions import Fraction
 
 import pytest
 
-from coordinator.stream_determination import StreamDetermination, determine_streams
-from store.errors import InputError, IntervalError, StreamError
+from barhouse.coordinator.streams.determination import StreamDetermination, determine_streams
+from barhouse.store.errors import InputError, IntervalError, StreamError
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from store.errors import CalendarError
-from store.zone import ZONE_PIECES, zone_pieces
+from barhouse.store.calendars.time_zone import ZONE_PIECES, zone_pieces
+from barhouse.store.errors import CalendarError
 
 DAY = timedelta(days=1)
 

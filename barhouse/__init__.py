@@ -1,0 +1,101 @@
+"""Barhouse: a persistent store of market bars that derives longer intervals by itself.
+
+Everything that is promised to users is imported from here. Names are imported when they are first used, so that
+what only reads does not load what writes, and the command line answers ``--help`` without loading DuckDB.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from barhouse.coordinator.backtest.backtest import Backtest
+    from barhouse.coordinator.data_processor import DataProcessor
+    from barhouse.coordinator.feeds.folder_feed import FolderFeed
+    from barhouse.coordinator.feeds.redis_feed import RedisFeed
+    from barhouse.coordinator.feeds.websocket_feed import WebSocketFeed
+    from barhouse.coordinator.jobs.config import JobConfig
+    from barhouse.coordinator.jobs.job import check_job, run_job
+    from barhouse.coordinator.jobs.report import JobReport
+    from barhouse.coordinator.live.options import LiveOptions
+    from barhouse.coordinator.live.session import LiveSession
+    from barhouse.coordinator.session_coordinator import SessionCoordinator
+    from barhouse.coordinator.sources.source import LoadOptions
+    from barhouse.coordinator.streams.determination import StreamDetermination, determine_streams
+    from barhouse.coordinator.streams.registrar import SourceBars
+    from barhouse.store.calendars.definition import CalendarDefinition
+    from barhouse.store.copies.compaction import compact
+    from barhouse.store.copies.restoration import restore
+    from barhouse.store.errors import BarhouseError
+    from barhouse.store.model.interval import Interval
+    from barhouse.store.model.symbol import BarIntervalData, Gap, SymbolSessionData
+    from barhouse.store.session_store import SessionStore, open_store
+
+_MODULES = {
+    "Backtest": "coordinator.backtest.backtest",
+    "BarIntervalData": "store.model.symbol",
+    "BarhouseError": "store.errors",
+    "CalendarDefinition": "store.calendars.definition",
+    "DataProcessor": "coordinator.data_processor",
+    "FolderFeed": "coordinator.feeds.folder_feed",
+    "Gap": "store.model.symbol",
+    "Interval": "store.model.interval",
+    "JobConfig": "coordinator.jobs.config",
+    "JobReport": "coordinator.jobs.report",
+    "LiveOptions": "coordinator.live.options",
+    "LiveSession": "coordinator.live.session",
+    "LoadOptions": "coordinator.sources.source",
+    "RedisFeed": "coordinator.feeds.redis_feed",
+    "SessionCoordinator": "coordinator.session_coordinator",
+    "SessionStore": "store.session_store",
+    "SourceBars": "coordinator.streams.registrar",
+    "StreamDetermination": "coordinator.streams.determination",
+    "SymbolSessionData": "store.model.symbol",
+    "WebSocketFeed": "coordinator.feeds.websocket_feed",
+    "check_job": "coordinator.jobs.job",
+    "compact": "store.copies.compaction",
+    "determine_streams": "coordinator.streams.determination",
+    "open_store": "store.session_store",
+    "restore": "store.copies.restoration",
+    "run_job": "coordinator.jobs.job",
+}
+
+__all__ = [
+    "Backtest",
+    "BarIntervalData",
+    "BarhouseError",
+    "CalendarDefinition",
+    "DataProcessor",
+    "FolderFeed",
+    "Gap",
+    "Interval",
+    "JobConfig",
+    "JobReport",
+    "LiveOptions",
+    "LiveSession",
+    "LoadOptions",
+    "RedisFeed",
+    "SessionCoordinator",
+    "SessionStore",
+    "SourceBars",
+    "StreamDetermination",
+    "SymbolSessionData",
+    "WebSocketFeed",
+    "check_job",
+    "compact",
+    "determine_streams",
+    "open_store",
+    "restore",
+    "run_job",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

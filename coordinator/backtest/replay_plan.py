@@ -1,0 +1,216 @@
+"""What a backtest was asked for, and what came of it when it began: kept with its run, so that it can go on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from barhouse.coordinator.backtest.point_in_time import BEGINNING
+from barhouse.coordinator.backtest.timeline import Sessions, Span, Stream, Timeline
+from barhouse.coordinator.data_processor import DataProcessor
+from barhouse.coordinator.derive.derivation import GRACE
+from barhouse.store.database.database import Transaction
+from barhouse.store.errors import InputError, StoreError
+from barhouse.store.model.inputs import unknown_symbol
+from barhouse.store.records import run
+from barhouse.store.records.run import Run
+from barhouse.store.session_store import SessionStore
+from barhouse.store.sql import statement
+
+log = logging.getLogger("barhouse.backtest")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked for; see ``Backtest``."""
+
+    symbols: tuple[str, ...]
+    intervals: tuple[str, ...] | None
+    start: date | None
+    end: date | None
+    warm_up: int | None
+
+    def as_json(self) -> dict[str, Any]:
+        """In JSON's terms."""
+        return {
+            **asdict(self),
+            "symbols": list(self.symbols),
+            "intervals": None if self.intervals is None else list(self.intervals),
+            "start": self.start and self.start.isoformat(),
+            "end": self.end and self.end.isoformat(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a backtest replays.
+
+    Attributes
+    ----------
+    streams
+        Every interval of its symbols, in the order of delivery.
+    reach
+        The first and last session with bars when it began, by calendar.
+    known_through
+        The last date whose sessions were known, by calendar.
+    pinned
+        The newest batch it may see.
+    """
+
+    request: Request
+    streams: tuple[Stream, ...]
+    reach: Mapping[str, tuple[date, date]]
+    known_through: Mapping[str, date]
+    pinned: int
+
+    @classmethod
+    def begin(
+        cls, store: SessionStore, request: Request, name: str | None, *, restart: bool
+    ) -> tuple[Plan, Run | None]:
+        """Plan a backtest; with a name, begin its run or take up the one that has not come to its end."""
+        if name is not None and store.read_only:
+            raise StoreError("a store that was opened only to be read cannot record a run; leave out name=")
+        if name is not None and not restart:
+            with store.transaction() as transaction:
+                run.recover(transaction)
+                before = run.runs(transaction, mode="backtest", name=name)
+                if before and before[0].state != "done":
+                    _check_same(before[0], request)
+                    return cls._kept(transaction, request, before[0]), run.take_up(transaction, before[0].run_id)
+        if store.read_only:
+            with store.reading() as transaction:
+                if _work_waits(transaction, store.now()):
+                    raise InputError("derived bars wait to be processed; run DataProcessor(store).process() first")
+                return cls._fresh(transaction, request), None
+        while True:
+            DataProcessor(store).process()
+            with store.transaction() as transaction:
+                if _work_waits(transaction, store.now()):
+                    continue  # somebody loaded in between
+                plan = cls._fresh(transaction, request)
+                if name is None:
+                    return plan, None
+                config = {"asked": request.as_json(), "found": plan._as_json()}
+                return plan, run.begin(transaction, "backtest", name, config, pinned_batch=plan.pinned)
+
+    @classmethod
+    def _fresh(cls, transaction: Transaction, request: Request) -> Plan:
+        rows = transaction.run("backtest.ids", {"symbols": list(request.symbols)})
+        there: dict[str, list[str]] = {}
+        for _, symbol, interval in rows:
+            there.setdefault(symbol, []).append(interval)
+        for symbol in request.symbols:
+            if symbol not in there:
+                raise unknown_symbol(symbol, {name for (name,) in transaction.run("registration.active_symbols")})
+        for interval in request.intervals or ():
+            if not any(interval in found for found in there.values()):
+                listed = ", ".join(sorted({one for found in there.values() for one in found}))
+                raise InputError(f"no symbol of the backtest has interval {interval!r}; there are {listed}")
+        (pinned,) = transaction.one("backtest.newest_batch")
+        reach = {
+            calendar: tuple(dates)
+            for calendar, *dates in transaction.run("backtest.reach", {"symbols": list(request.symbols)})
+        }
+        known = dict(transaction.run("backtest.known_through", {"calendars": sorted(reach)}))
+        streams = _streams(transaction, [interval_id for interval_id, *_ in rows], request)
+        return cls(request, tuple(one for one in streams if one.calendar in reach), reach, known, pinned)
+
+    @classmethod
+    def _kept(cls, transaction: Transaction, request: Request, before: Run) -> Plan:
+        found = before.config["found"]
+        reach = {
+            calendar: (date.fromisoformat(first), date.fromisoformat(last))
+            for calendar, (first, last) in found["reach"].items()
+        }
+        known = {calendar: date.fromisoformat(last) for calendar, last in found["known_through"].items()}
+        assert before.pinned_batch is not None
+        return cls(
+            request, tuple(_streams(transaction, found["interval_ids"], request)), reach, known, before.pinned_batch
+        )
+
+    def _as_json(self) -> dict[str, Any]:
+        return {
+            "interval_ids": [one.interval_id for one in self.streams],
+            "reach": {calendar: [day.isoformat() for day in days] for calendar, days in self.reach.items()},
+            "known_through": {calendar: day.isoformat() for calendar, day in self.known_through.items()},
+        }
+
+    def timeline(self, store: SessionStore) -> tuple[Timeline, Sessions]:
+        """Its ticks, and its sessions.
+
+        Raises
+        ------
+        InputError
+            When there are no bars in the range.
+        """
+        with store.reading() as transaction:
+            sessions = Sessions(transaction, self.streams, self.pinned, self.known_through)
+        spans = {calendar: span for calendar in sorted(self.reach) if (span := self._span(sessions, calendar))}
+        streams = [one for one in self.streams if one.calendar in spans]
+        if not any(one.delivered for one in streams):
+            raise InputError(
+                f"the store holds no bars of {', '.join(self.request.symbols[:5])} in sessions from "
+                f"{self.request.start or 'the first'} to {self.request.end or 'the last'}; "
+                f"the view intervals says what it holds"
+            )
+        return Timeline(store, streams, sessions, spans, self.pinned), sessions
+
+    def since(self, sessions: Sessions) -> dict[str, datetime]:
+        """The instant that each calendar's bars can be read from."""
+        found = {}
+        for calendar in self.reach:
+            warm_up, at = self.request.warm_up, self._first(sessions, calendar)
+            own = sessions.by_calendar[calendar]
+            bounded = warm_up is not None and at < len(own)
+            found[calendar] = own[max(at - (warm_up or 0), 0)].open if bounded else BEGINNING
+        return found
+
+    def _first(self, sessions: Sessions, calendar: str) -> int:
+        """Where the first session that is handed over stands in its calendar."""
+        first, _ = self.reach[calendar]
+        if self.request.start is not None:
+            return sessions.at_or_after(calendar, max(first, self.request.start))
+        return sessions.at_or_after(calendar, first) + (self.request.warm_up or 0)
+
+    def _span(self, sessions: Sessions, calendar: str) -> Span | None:
+        own, (_, last_date) = sessions.by_calendar[calendar], self.reach[calendar]
+        first, last = self._first(sessions, calendar), sessions.at_or_after(calendar, last_date)
+        streams = [one for one in self.streams if one.calendar == calendar]
+        if self.request.end is not None:
+            last = min(last, sessions.at_or_after(calendar, self.request.end) - 1)
+        if first > last:
+            return None
+        ends = own[last].close
+        if self.request.end is None:
+            # A week that nothing more came of closes after its last session with bars.
+            blocks = (sessions.block(one, own[last].session_date) for one in streams if one.unit != "second")
+            ends = max(ends, *(one.close for one in blocks), ends)
+        wait = timedelta(seconds=max(one.wait_seconds for one in streams))
+        return Span(own[first].session_date, own[last].session_date, own[first].open, ends + wait)
+
+
+def _streams(transaction: Transaction, interval_ids: list[int], request: Request) -> list[Stream]:
+    wanted = request.intervals
+    rows = transaction.run("backtest.streams", {"interval_ids": interval_ids})
+    placed = ((*row, place, wanted is None or row[2] in wanted) for place, row in enumerate(rows))
+    return [Stream(*fields) for fields in placed]
+
+
+def _check_same(before: Run, request: Request) -> None:
+    asked, asks = before.config["asked"], request.as_json()
+    differing = [name for name in asks if asked.get(name) != asks[name]]
+    if differing:
+        name = differing[0]
+        raise InputError(
+            f"run {before.run_id} (backtest {before.name!r}) is {before.state} at {before.cursor or 'its start'} and "
+            f"was asked for {name}={asked.get(name)!r}, not {asks[name]!r}; ask for the same to go on with it, say "
+            f"restart=True to begin again, or give another name"
+        )
+
+
+def _work_waits(transaction: Transaction, now: datetime) -> bool:
+    transaction.run("derive.waiting", {"clock": now - GRACE}, pending=statement("derive.pending"))
+    return bool(transaction.one("derive.waiting_count")[0])

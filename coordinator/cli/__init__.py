@@ -1,0 +1,1 @@
+"""The command line: each command wraps one public call."""

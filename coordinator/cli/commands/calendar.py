@@ -1,0 +1,246 @@
+"""The commands about trading calendars, those of exchanges and those of one's own."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from barhouse.coordinator.cli import formats, reports
+from barhouse.coordinator.cli.errors import Commands
+from barhouse.coordinator.cli.options import (
+    Settings,
+    command,
+    data_options,
+    epilog,
+    opened,
+    report_option,
+    session_range,
+    split,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from barhouse.store.calendars.definition import CalendarDefinition
+    from barhouse.store.model.reports import CalendarReport
+    from barhouse.store.session_store import SessionStore
+
+
+@click.group("calendar", cls=Commands, epilog=epilog("barhouse calendar list"))
+def calendar() -> None:
+    """Show trading calendars, and add your own."""
+
+
+def _early_closes(ctx: click.Context, parameter: click.Parameter, given: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in given:
+        day, equals, clock = text.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{text!r} is not DATE=TIME, such as 2024-12-24=13:00")
+        found[day.strip()] = clock.strip()
+    return found
+
+
+@command(
+    "add",
+    example="barhouse calendar add FX --timezone America/New_York --open 17:00 --close 17:00 --holiday 2024-12-25",
+)
+@click.argument("name", required=False)
+@click.option("--timezone", metavar="ZONE", help="The zone of all its times, such as America/New_York.")
+@click.option("--open", metavar="TIME", help="When a session opens, such as 09:30.")
+@click.option("--close", metavar="TIME", help="When it closes; on the next day unless later than the open.")
+@click.option("--break", "break_", multiple=True, callback=split, metavar="TIME-TIME", help="A break. Repeatable.")
+@click.option(
+    "--weekdays",
+    default="mon-fri",
+    show_default=True,
+    metavar="DAYS",
+    help="The days sessions close on: sun-thu, mon,wed,fri or daily.",
+)
+@click.option(
+    "--holiday", "holidays", multiple=True, callback=split, metavar="DATE", help="No session that day. Repeatable."
+)
+@click.option(
+    "--early-close",
+    "early_closes",
+    multiple=True,
+    callback=_early_closes,
+    metavar="DATE=TIME",
+    help="A session that closes early. Repeatable.",
+)
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE.toml",
+    help="Take calendars from a file, each a table: the name, then the same options.",
+)
+@report_option
+@click.pass_context
+def add(ctx: click.Context, /, name: str | None, source: Path | None, form: str, **hours: Any) -> None:
+    """Add a calendar of your own, or change it.
+
+    Changing one derives again what it touches, and keeps the old bars as revisions. A session is named by the day
+    it closes on; weekdays, holidays and early closes name that day.
+
+    \b
+    A file that --from takes:
+      [FX]
+      timezone = "America/New_York"
+      open = "17:00"
+      close = "17:00"
+      break = ["12:00-13:00"]
+      weekdays = "mon-fri"
+      holidays = ["2024-12-25"]
+      early_closes = { 2024-12-24 = "13:00" }
+    """
+    definitions = _from_options(name, hours) if source is None else _from_file(ctx, source)
+    from barhouse.coordinator.session_coordinator import SessionCoordinator
+
+    with opened(ctx.obj) as store:
+        coordinator = SessionCoordinator(store)
+        for one in definitions:
+            report = coordinator.define_calendar(one)
+            reports.put(report, reports.calendar_changed(report), form)
+
+
+def _from_options(name: str | None, hours: dict[str, Any]) -> list[CalendarDefinition]:
+    missing = [] if name else ["NAME"]
+    missing += [f"--{one}" for one in ("timezone", "open", "close") if not hours[one]]
+    if name is None or missing:
+        raise click.UsageError(f"say {', '.join(missing)} as well, or name a file with --from")
+    from barhouse.store.calendars.definition import CalendarDefinition
+
+    return [CalendarDefinition.parse(name, **hours)]
+
+
+def _from_file(ctx: click.Context, source: Path) -> list[CalendarDefinition]:
+    """Read every calendar of a file, so that a mistake in one is found before any is added."""
+    given = [
+        one
+        for one in ctx.command.params
+        if one.name not in ("source", "form")
+        and ctx.get_parameter_source(one.name or "") is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        names = ", ".join(one.opts[0] if isinstance(one, click.Option) else "NAME" for one in given)
+        raise click.UsageError(f"--from takes names and hours from the file; leave out {names}")
+    from barhouse.store.calendars.definition import CalendarDefinition
+    from barhouse.store.errors import CalendarError
+
+    try:
+        tables = tomllib.loads(source.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CalendarError(f"{source} cannot be read as TOML: {error}") from error
+    wrong = [name for name, table in tables.items() if not isinstance(table, dict)]
+    if wrong or not tables:
+        what = f"{', '.join(wrong)} stands outside of one" if wrong else "it has none"
+        raise CalendarError(f"{source}: each calendar is a table that begins with its name, such as [FX]; {what}")
+    return [CalendarDefinition.from_table(name, table) for name, table in tables.items()]
+
+
+@command("list", example="barhouse calendar list")
+@data_options
+@click.pass_obj
+def list_(settings: Settings, form: str, output: Path | None) -> None:
+    """Show the calendars the store has.
+
+    It knows the sessions of each from one date through another, and extends them when bars reach further. An
+    exchange's calendar comes with the first symbol registered for it.
+    """
+    formats.check(form, output)
+    with opened(settings, read_only=True) as store:
+        table = store.calendars().drop_columns(["definition"])
+    formats.write(table, form, output)
+
+
+@command("show", example="barhouse calendar show XNYS --from 2020-12-21 --to 2021-01-01")
+@click.argument("name")
+@session_range
+@data_options
+@click.pass_obj
+def show(
+    settings: Settings, name: str, *, start: date | None, end: date | None, form: str, output: Path | None
+) -> None:
+    """Show the sessions of a calendar, in UTC.
+
+    A session with a break has several segments, one a row.
+    """
+    formats.check(form, output)
+    with opened(settings, read_only=True) as store:
+        kept = _kept(store, name)
+        table = store.sessions(kept["calendar"], start, end)
+    formats.write(table, form, output)
+    if form == "table":
+        reports.say(_described(kept))
+
+
+def _kept(store: SessionStore, name: str) -> dict[str, Any]:
+    """Find a calendar of the store; case does not matter."""
+    from barhouse.store.errors import CalendarError
+
+    rows: list[dict[str, Any]] = store.calendars().to_pylist()
+    wanted = name.strip()
+    same = [one for one in rows if one["calendar"] == wanted]
+    found = same or [one for one in rows if one["calendar"].casefold() == wanted.casefold()]
+    if not found:
+        names = ", ".join(one["calendar"] for one in rows) or "none"
+        raise CalendarError(
+            f"the store has no calendar {name!r}, it has {names}; an exchange's comes with the first symbol registered "
+            f"for it, `barhouse calendar add` adds one of your own"
+        )
+    return found[0]
+
+
+def _described(kept: dict[str, Any]) -> str:
+    known = f"known from {kept['known_from']} through {kept['known_through']}"
+    if kept["definition"] is None:
+        return f"{kept['calendar']}: {known}"
+    own = json.loads(kept["definition"])
+    parts = [f"{own['open']} to {own['close']} {own['timezone']}"]
+    parts += [f"break {one}" for one in own["break"]]
+    parts += [own["weekdays"], reports.counted(len(own["holidays"]), "holiday")]
+    parts += [reports.counted(len(own["early_closes"]), "early close")]
+    return f"{kept['calendar']}: {', '.join(parts)}; {known}"
+
+
+@command("refresh", example="barhouse calendar refresh XNYS --dry-run")
+@click.argument("name")
+@click.option("--dry-run", is_flag=True, help="Only show what would change.")
+@data_options
+@click.pass_obj
+def refresh(settings: Settings, name: str, *, dry_run: bool, form: str, output: Path | None) -> None:
+    """Bring a calendar up to date.
+
+    Shows the sessions whose hours differ. What is stored stays as it was until then, whatever a new release of
+    exchange_calendars says. Bars that are touched are derived again, and the old ones kept as revisions.
+    """
+    from barhouse.coordinator.session_coordinator import SessionCoordinator
+
+    formats.check(form, output)
+    with opened(settings) as store:
+        kept = _kept(store, name)
+        report = SessionCoordinator(store).refresh_calendar(kept["calendar"], apply=not dry_run)
+    reports.say(reports.calendar_changed(report, added=False, dry_run=dry_run))
+    if form != "table" or report.changes:
+        formats.write(_changes(report), form, output)
+
+
+def _changes(report: CalendarReport) -> pa.Table:
+    import pyarrow as pa
+
+    columns = {"session_date": pa.date32(), "before": pa.string(), "after": pa.string()}
+    arrays = [pa.array([getattr(one, name) for one in report.changes], kind) for name, kind in columns.items()]
+    return pa.Table.from_arrays(arrays, names=list(columns))
+
+
+for _one in (add, list_, show, refresh):
+    calendar.add_command(_one)
+
+COMMANDS = (calendar,)

@@ -1,0 +1,77 @@
+"""The commands that give up what is old: bars of an interval, and revisions."""
+
+from __future__ import annotations
+
+import click
+
+from barhouse.coordinator.cli import reports
+from barhouse.coordinator.cli.options import Settings, command, confirm, opened, report_option, split, yes_option
+
+
+@command("retain", example="barhouse retain 1m=2y 5m=5y revisions=1y --yes")
+@click.argument("policy", nargs=-1, required=True, metavar="INTERVAL=DURATION...")
+@click.option("--symbol", "symbols", multiple=True, callback=split, metavar="LIST", help="Only these.")
+@yes_option
+@report_option
+@click.pass_obj
+def retain(settings: Settings, policy: tuple[str, ...], symbols: list[str], yes: bool, form: str) -> None:
+    """Keep bars of each interval for so long, and purge what is older.
+
+    A duration is days, weeks, months or years before the last base bar: 90d, 12w, 6mo, 2y. revisions=1y purges values
+    that were replaced longer ago. What was derived from purged bars stays, and is final.
+    """
+    from barhouse.coordinator.session_coordinator import SessionCoordinator
+
+    durations: dict[str, str] = {}
+    for one in policy:
+        name, equals, duration = one.partition("=")
+        if not equals or name in durations:
+            raise click.UsageError(f"{one!r} is not INTERVAL=DURATION such as 1m=90d, each interval once")
+        durations[name] = duration
+    confirm(f"Purge for good what is older than {', '.join(policy)}?", yes=yes)
+    with opened(settings) as store:
+        report = SessionCoordinator(store).apply_retention(durations, symbols or None)
+    reports.put(report, reports.purged(report), form)
+
+
+@command("purge", example="barhouse purge SPY --interval 1m --before 2020-12-17 --yes")
+@click.argument("symbols", nargs=-1, metavar="[SYMBOL]...")
+@click.option("-i", "--interval", help="The interval whose bars go, loaded or derived.")
+@click.option("--revisions", is_flag=True, help="Rather than bars, purge values that were replaced before.")
+@click.option("--before", required=True, metavar="ISO", help="What is older goes; UTC unless it says otherwise.")
+@yes_option
+@report_option
+@click.pass_obj
+def purge(
+    settings: Settings,
+    symbols: tuple[str, ...],
+    *,
+    interval: str | None,
+    revisions: bool,
+    before: str,
+    yes: bool,
+    form: str,
+) -> None:
+    """Give up old bars, or old revisions, for good.
+
+    Bars go by whole sessions, and by whole bars of every interval derived from them; those stay, and are final. Without
+    symbols, of all that have the interval.
+    """
+    from barhouse.coordinator.session_coordinator import SessionCoordinator
+
+    if revisions == (interval is not None):
+        raise click.UsageError("say --interval to purge bars, or --revisions")
+    if revisions and symbols:
+        raise click.UsageError("--revisions goes for the whole store; leave out the symbols")
+    what = "revisions" if interval is None else " ".join([interval, "bars", *(["of", *symbols] if symbols else [])])
+    confirm(f"Purge {what} before {before} for good?", yes=yes)
+    with opened(settings) as store:
+        coordinator = SessionCoordinator(store)
+        if interval is None:
+            report = coordinator.purge_revisions(before)
+        else:
+            report = coordinator.purge_bars(interval, before, symbols or None)
+    reports.put(report, reports.purged(report), form)
+
+
+COMMANDS = (retain, purge)

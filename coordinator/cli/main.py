@@ -1,0 +1,105 @@
+"""The command line: each command wraps one public call; data goes to stdout, everything else to stderr.
+
+The modules of ``cli.commands`` import only click and the standard library; the store, pyarrow, DuckDB and rich are
+imported inside the commands that need them, so that help answers at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import click
+
+from barhouse.coordinator.cli.commands import (
+    backtest,
+    calendar,
+    compact,
+    copies,
+    job,
+    live,
+    query,
+    retention,
+    status,
+    verify,
+    write,
+)
+from barhouse.coordinator.cli.errors import MEANINGS, Commands, ExitCode, in_options
+from barhouse.coordinator.cli.options import DEFAULT_STORE, Settings
+
+__all__ = ["ExitCode", "cli", "main"]
+
+
+class _InOptions(logging.Formatter):
+    """Spells what the library logs as its errors are spelled: with options."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Spell one record; a job's are spelled as its file is."""
+        text = super().format(record)
+        return text if record.name == "barhouse.job" else in_options(text)
+
+
+_CODES = "\n".join(f"  {code.value}  {meaning}" for code, meaning in MEANINGS.items())
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=f"\b\nData goes to stdout, everything else to stderr. Exit codes:\n{_CODES}",
+)
+@click.option(
+    "--store",
+    envvar="BARHOUSE_STORE",
+    show_envvar=True,
+    default=DEFAULT_STORE,
+    show_default=True,
+    metavar="PATH",
+    help="The store's file.",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Show the log, and the causes of an error, on stderr.")
+@click.version_option(package_name="barhouse", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, store: str, verbose: bool) -> None:
+    """Keep market bars in one file, and derive longer intervals from them.
+
+    \b
+    Example:
+      barhouse init
+      barhouse register SPY --intervals 1m,5m,1h,1d --calendar XNYS
+      barhouse load spy.csv --symbol SPY --interval 1m --timezone America/New_York --process
+      barhouse sql "FROM bars WHERE interval = '1d'"
+    """
+    ctx.obj = Settings(store, verbose)
+    log, handler = logging.getLogger("barhouse"), logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_InOptions("barhouse: %(message)s"))
+    level, propagates = log.level, log.propagate
+    log.addHandler(handler)
+    log.setLevel(logging.DEBUG if verbose else logging.WARNING)
+    log.propagate = False
+
+    @ctx.call_on_close
+    def put_back() -> None:
+        log.removeHandler(handler)
+        log.setLevel(level)
+        log.propagate = propagates
+
+
+_MODULES = (write, job, live, backtest, status, query, verify, calendar, retention, copies, compact)
+_COMMANDS = {one.name: one for module in _MODULES for one in module.COMMANDS}
+#: As help lists them: in the order of use.
+_ORDER = (
+    *("init", "register", "load", "process", "end-session", "status", "gaps", "sql"),
+    *("check", "run", "live", "backtest", "sessions", "verify", "calendar"),
+    *("publish", "export", "backup", "restore", "compact", "delete", "retain", "purge", "remove"),
+)
+for _name in _ORDER:
+    cli.add_command(_COMMANDS[_name])
+
+
+def main() -> None:
+    """Run the command line and exit with an :class:`ExitCode`."""
+    cli(prog_name="barhouse")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""From base bars to the bars derived from them."""

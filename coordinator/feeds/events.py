@@ -1,0 +1,168 @@
+"""The messages of feeds: bars, trades and cancellations as JSON, checked at the door.
+
+One message is an event, or a list of events::
+
+    {"type": "bar", "symbol": "SPY", "interval": "1m", "start": "2024-11-29T14:30:00Z",
+     "open": 100.0, "high": 101.0, "low": 99.5, "close": 100.5, "volume": 1200, "trade_count": 17, "vwap": 100.3}
+    {"type": "trade", "symbol": "SPY", "id": "52", "at": "2024-11-29T14:30:00.125Z", "price": 100.25, "size": 10}
+    {"type": "cancel", "symbol": "SPY", "id": "52"}
+
+A bar sent again with other values replaces the first. A trade is corrected by sending it again, whole, with a higher
+``revision``; a cancellation is final. Instants carry their zone, or are numbers of seconds or milliseconds since 1970.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import pyarrow as pa
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    NonNegativeInt,
+    TypeAdapter,
+    ValidationError,
+)
+
+from barhouse.store.model.bar import INSTANT
+from barhouse.store.model.symbol import IntervalText, Symbol
+
+_Price = FiniteFloat
+_Amount = Annotated[FiniteFloat, Field(ge=0)]
+_SHOWN_CHARACTERS = 2000
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class BarEvent(_Event):
+    """A base bar that has ended, labelled by its start."""
+
+    type: Literal["bar"] = "bar"
+    symbol: Symbol
+    interval: IntervalText
+    start: AwareDatetime
+    open: _Price
+    high: _Price
+    low: _Price
+    close: _Price
+    volume: _Amount
+    trade_count: NonNegativeInt | None = None
+    vwap: _Price | None = None
+
+
+class TradeEvent(_Event):
+    """A trade, or with a higher ``revision`` its correction. Trades of one instant are ordered by ``sequence``."""
+
+    type: Literal["trade"] = "trade"
+    symbol: Symbol
+    id: Annotated[str, Field(min_length=1, coerce_numbers_to_str=True)]
+    at: AwareDatetime
+    price: _Price
+    size: _Amount
+    sequence: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    revision: Annotated[int, Field(ge=0, lt=2**63)] = 0
+
+
+class CancelEvent(_Event):
+    """A trade that never was. ``at``, where it is known, lets it be forgotten in time."""
+
+    type: Literal["cancel"] = "cancel"
+    symbol: Symbol
+    id: Annotated[str, Field(min_length=1, coerce_numbers_to_str=True)]
+    at: AwareDatetime | None = None
+
+
+Event = BarEvent | TradeEvent | CancelEvent
+_One = Annotated[Event, Field(discriminator="type")]
+_ONE: TypeAdapter[Event] = TypeAdapter(_One)
+_MANY: TypeAdapter[list[Event]] = TypeAdapter(list[_One])
+_LISTED: TypeAdapter[list[object]] = TypeAdapter(list[object])
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Something sent that is not taken: as it was given, and why."""
+
+    given: str
+    reason: str
+
+
+def parse(message: str | bytes) -> tuple[list[Event], list[Refused]]:
+    """The events of a message; those of a list that cannot be understood are refused alone."""
+    is_list = message.lstrip()[:1] in ("[", b"[")
+    try:
+        return (_MANY.validate_json(message) if is_list else [_ONE.validate_json(message)]), []
+    except ValidationError as error:
+        first = error
+    try:
+        parts = _LISTED.validate_json(message) if is_list else []
+    except ValidationError:
+        parts = []
+    if not parts:
+        return [], [Refused(_text(message), _why(first))]
+    events, refused = [], []
+    for part in parts:
+        try:
+            events.append(_ONE.validate_python(part))
+        except ValidationError as error:
+            refused.append(Refused(_text(repr(part)), _why(error)))
+    return events, refused
+
+
+def _text(message: str | bytes) -> str:
+    text = message.decode("utf-8", "replace") if isinstance(message, bytes) else message
+    return text[:_SHOWN_CHARACTERS]
+
+
+def _why(error: ValidationError) -> str:
+    found = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in found["loc"])
+    return f"{where}: {found['msg']}" if where else found["msg"]
+
+
+def bar_tables(events: Iterable[BarEvent]) -> dict[str, pa.Table]:
+    """Bars as tables by interval, in the columns of a load; of one bar sent several times the last."""
+    last: dict[str, dict[tuple[str, object], BarEvent]] = {}
+    for event in events:
+        last.setdefault(event.interval, {})[event.symbol, event.start] = event
+    return {interval: _bar_table(list(bars.values())) for interval, bars in last.items()}
+
+
+def _bar_table(bars: Sequence[BarEvent]) -> pa.Table:
+    return pa.table(
+        {
+            "symbol": pa.array([one.symbol for one in bars], pa.string()),
+            "bar_start": pa.array([one.start for one in bars], INSTANT),
+            **{
+                name: pa.array([getattr(one, name) for one in bars], pa.float64())
+                for name in ("open", "high", "low", "close", "volume")
+            },
+            "trade_count": pa.array([one.trade_count for one in bars], pa.int64()),
+            "vwap": pa.array([one.vwap for one in bars], pa.float64()),
+        }
+    )
+
+
+def trade_table(events: Sequence[TradeEvent | CancelEvent]) -> pa.Table:
+    """Trades and cancellations as a table, numbered in ``given_row``."""
+    trades = [one if isinstance(one, TradeEvent) else None for one in events]
+    return pa.table(
+        {
+            "given_row": pa.array(range(len(events)), pa.int64()),
+            "symbol": pa.array([one.symbol for one in events], pa.string()),
+            "trade_id": pa.array([one.id for one in events], pa.string()),
+            "traded_at": pa.array([one.at for one in events], INSTANT),
+            "sequence": pa.array([one.sequence if one else 0 for one in trades], pa.int64()),
+            "revision": pa.array([one.revision if one else 0 for one in trades], pa.int64()),
+            "price": pa.array([one.price if one else None for one in trades], pa.float64()),
+            "size": pa.array([one.size if one else None for one in trades], pa.float64()),
+            "cancelled": pa.array([one is None for one in trades], pa.bool_()),
+        }
+    )

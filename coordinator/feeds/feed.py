@@ -1,0 +1,132 @@
+"""What a live feed is to a session: it delivers bars or trades, each delivery with the place to go on after it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import pyarrow as pa
+
+from barhouse.coordinator.feeds.events import Event, Refused
+from barhouse.coordinator.sources.source import LoadOptions
+
+#: Where a feed goes on, in its own terms; whatever JSON can say.
+Position = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a feed has.
+
+    Attributes
+    ----------
+    intervals
+        The intervals of its bars, for all symbols or by symbol; None when it does not say. For a feed of trades:
+        the base intervals they may be built into.
+    symbols
+        The symbols it has; None when it does not say.
+    """
+
+    intervals: tuple[str, ...] | Mapping[str, tuple[str, ...]] | None = None
+    symbols: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileToLoad:
+    """A file whose bars are delivered, and how to read it."""
+
+    path: Path
+    interval: str
+    symbol: str | None
+    options: LoadOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What a feed hands over at a time.
+
+    Attributes
+    ----------
+    position
+        Goes on after this delivery; acknowledged once it is committed.
+    events
+        Bars and trades, in the order they were sent.
+    bars
+        Base bars by interval, as tables in the columns of a load.
+    refused
+        What was sent and cannot be understood.
+    file
+        A file to load.
+    missed
+        Something was sent before this that did not arrive and will not come again.
+    """
+
+    position: Position | None
+    events: Sequence[Event] = ()
+    bars: Mapping[str, pa.Table] | None = None
+    refused: Sequence[Refused] = ()
+    file: FileToLoad | None = None
+    missed: bool = False
+
+    @property
+    def row_count(self) -> int:
+        """How many rows it has; a file counts as a thousand, before it is read."""
+        tables: int = sum(table.num_rows for table in (self.bars or {}).values())
+        return len(self.events) + len(self.refused) + tables + (1000 if self.file else 0)
+
+
+@runtime_checkable
+class History(Protocol):
+    """Whatever can be asked for bars of the past; feeds may be."""
+
+    async def ask(self, symbol: str, interval: str, start: datetime, end: datetime) -> object | None:
+        """Base bars with ``start <= bar_start < end``, as anything ``SessionCoordinator.load`` takes; None: no answer.
+
+        Called without ``await`` where it is no coroutine.
+        """
+
+
+class Feed(History, Protocol):
+    """Delivers bars or trades as they come.
+
+    A session calls one method at a time, ``ask`` aside. Whatever may be mended by connecting again is raised as
+    ``FeedError``; the session waits a little and calls ``deliveries`` again.
+    """
+
+    @property
+    def name(self) -> str:
+        """What reports call it; a position is only handed to a feed of the same name."""
+
+    async def offer(self) -> Offer:
+        """What it has."""
+
+    def deliveries(self, symbols: Sequence[str], position: Position | None) -> AsyncIterator[Delivery]:
+        """Connect, and deliver what was sent after ``position``; ends only when nothing will ever come again.
+
+        The first delivery is an empty one: it says that the connection stands.
+        """
+
+    async def subscribe(self, symbols: Sequence[str]) -> None:
+        """Deliver these symbols too, from now on."""
+
+    async def unsubscribe(self, symbols: Sequence[str]) -> None:
+        """Deliver these symbols no longer."""
+
+    async def acknowledge(self, position: Position, problem: str | None = None) -> None:
+        """Everything up to ``position`` is committed and need not be kept for this session.
+
+        ``problem`` says why the file delivered last could not be loaded, if so.
+        """
+
+    async def close(self) -> None:
+        """Give back what it holds open."""
+
+
+async def ask(history: History, symbol: str, interval: str, start: datetime, end: datetime) -> object | None:
+    """Ask a feed or another source for bars, whether it answers at once or later."""
+    answer = history.ask(symbol, interval, start, end)
+    return await answer if inspect.isawaitable(answer) else answer

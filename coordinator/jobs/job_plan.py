@@ -1,0 +1,269 @@
+"""What a job has to do: which files are new, whose bars they hold, and what can be registered from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from urllib.parse import unquote
+
+from barhouse.coordinator.jobs import file_contents
+from barhouse.coordinator.jobs.config import JobConfig, SourceConfig, SymbolGroup
+from barhouse.coordinator.jobs.discovery import FoundFile, LoadedFiles, PathPattern, find
+from barhouse.coordinator.jobs.file_contents import Held
+from barhouse.coordinator.jobs.report import FileProblem
+from barhouse.coordinator.load import source_rows
+from barhouse.coordinator.sources import LoadOptions, Source, open_source
+from barhouse.store.database.database import Transaction
+from barhouse.store.errors import InputError, SourceError
+from barhouse.store.model.interval import Interval
+from barhouse.store.session_store import SessionStore
+
+#: Files that are looked into, and loaded, together: so many, or so many bytes.
+GROUP_FILES = 200
+GROUP_BYTES = 200_000_000
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How the files of one source of a job are read.
+
+    Attributes
+    ----------
+    expression
+        What tells the symbol from a path, where the pattern names it.
+    options
+        How files are loaded; its ``symbols`` are those wanted of files with many.
+    symbol
+        Whose bars all the files hold, where the job says so.
+    """
+
+    config: SourceConfig
+    expression: str | None
+    options: LoadOptions
+    symbol: str | None
+    folder: Path
+
+    def open(self, files: Sequence[FoundFile]) -> Source:
+        """Open files as one source, named by their paths in the job's folder."""
+        source = open_source([str(one.path) for one in files], self.options)
+        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        return replace(
+            source,
+            name=self.shown(files[0].path) + more,
+            partitions=False,
+            path_symbol=self.expression,
+        )
+
+    def stated(self, file: FoundFile) -> str | None:
+        """The interval of a file's bars, where its path or the job says so."""
+        return file.interval or self.config.interval
+
+    def shown(self, path: Path) -> str:
+        """A path as reports have it."""
+        return str(path.relative_to(self.folder)) if path.is_relative_to(self.folder) else str(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A file to load: how, whose bars it holds, and how long they are."""
+
+    reader: Reader
+    file: FoundFile
+    symbols: tuple[str, ...]
+    held: Held
+
+
+@dataclass(slots=True)
+class Plan:
+    """What there is to do.
+
+    Attributes
+    ----------
+    found, known
+        How many files there are, and how many of them were loaded before and have not changed since.
+    available
+        For each symbol the intervals that new files hold.
+    problems
+        What is wrong with files, found without loading them.
+    """
+
+    waiting: list[Waiting] = field(default_factory=list)
+    found: int = 0
+    known: int = 0
+    available: dict[str, set[str]] = field(default_factory=dict)
+    problems: list[FileProblem] = field(default_factory=list)
+
+
+def plan(store: SessionStore, config: JobConfig, progress: Progress) -> Plan:
+    """Look for files that are new or changed, and into those whose paths do not say it all."""
+    made = Plan()
+    with store.reading() as transaction:
+        loaded = LoadedFiles(transaction)
+    for number, source in enumerate(config.sources):
+        readers = _readers(config, source)
+        new: list[tuple[Reader, FoundFile]] = []
+        seen: set[Path] = set()
+        for reader, matching in readers:
+            files = [one for one in matching if one.path not in seen]
+            seen.update(one.path for one in files)
+            made.found += len(files)
+            fresh = [one for one in files if not loaded.has(one, reader.options, reader.symbol, reader.stated(one))]
+            made.known += len(files) - len(fresh)
+            new += [(reader, one) for one in fresh]
+        if not seen:
+            made.problems.append(
+                FileProblem(path=", ".join(source.files), kind="missing", what=f"sources[{number}] matches no file")
+            )
+        done = 0
+        for reader, files in _together(new):
+            _look_into(store, reader, files, config.symbols, made)
+            done += len(files)
+            progress("reading", done, len(new))
+    return made
+
+
+def _readers(config: JobConfig, source: SourceConfig) -> list[tuple[Reader, list[FoundFile]]]:
+    """One for each pattern, since each says symbols in its own way; with the files it matches."""
+    made = []
+    for text in source.files:
+        pattern = PathPattern.parse(text, config.folder)
+        by_path = pattern.symbol_expression is not None
+        options = source.options(None if by_path or source.symbol else _chosen(config, source))
+        if by_path:
+            options = replace(options, columns={**options.columns, "symbol": "path_symbol"})
+        reader = Reader(source, pattern.symbol_expression, options, source.symbol, config.folder)
+        made.append((reader, find([pattern])))
+    return made
+
+
+def _chosen(config: JobConfig, source: SourceConfig) -> list[str] | None:
+    """The symbols wanted of files with many; None for all of them."""
+    wanted = source.symbols or sorted({name for group in config.symbols for name in group.names})
+    return None if "*" in wanted else wanted
+
+
+def group_of(symbol: str, groups: Iterable[SymbolGroup]) -> SymbolGroup | None:
+    """The first group that names a symbol, or else the first with a pattern for it."""
+    listed = list(groups)
+    named = next((group for group in listed if symbol in group.names), None)
+    return named or next((group for group in listed if any(fnmatchcase(symbol, name) for name in group.names)), None)
+
+
+def _together(files: Sequence[tuple[Reader, FoundFile]]) -> list[tuple[Reader, list[FoundFile]]]:
+    """Files whose paths say whose they are can be looked into together; others are by themselves."""
+    made: list[tuple[Reader, list[FoundFile]]] = []
+    for reader, file in files:
+        joins = made and made[-1][0] is reader and reader.expression is not None
+        if joins and len(made[-1][1]) < GROUP_FILES:
+            made[-1][1].append(file)
+        else:
+            made.append((reader, [file]))
+    return made
+
+
+def _look_into(
+    store: SessionStore, reader: Reader, files: Sequence[FoundFile], groups: Sequence[SymbolGroup], made: Plan
+) -> None:
+    """Add files to the plan, or what is wrong with them; a group that cannot be read is looked into by halves."""
+    try:
+        # One transaction for each try: a failed read leaves nothing to go on with.
+        with store.reading() as transaction:
+            held = _held(transaction, reader, files)
+    except InputError as error:
+        if len(files) > 1:
+            middle = len(files) // 2
+            for half in (files[:middle], files[middle:]):
+                _look_into(store, reader, half, groups, made)
+        else:
+            _fail(made, reader, files[0], str(error))
+        return
+    for file in files:
+        try:
+            _add(reader, file, held[file], groups, made)
+        except InputError as error:
+            _fail(made, reader, file, str(error))
+
+
+def _held(transaction: Transaction, reader: Reader, files: Sequence[FoundFile]) -> dict[FoundFile, dict[str, Held]]:
+    """What each file holds, by symbol."""
+    if reader.expression is None:
+        (file,) = files
+        options = replace(reader.options, symbols=None)
+        if reader.symbol is not None:
+            options = replace(options, columns={**options.columns, "symbol": None})
+        interval = reader.stated(file)
+        return {file: file_contents.holdings(transaction, reader.open(files), options, interval)}
+    found: dict[FoundFile, dict[str, Held]] = {}
+    to_read: dict[str, FoundFile] = {}
+    for file in files:
+        interval = reader.stated(file)
+        if interval is None:
+            to_read[str(file.path)] = file
+        else:
+            found[file] = {str(file.symbol): Held(interval, regular=True)}
+    if to_read:
+        # Told apart by path, so that each file shows its own interval.
+        source = replace(reader.open(list(to_read.values())), path_symbol="(.*)")
+        rows = file_contents.holdings(transaction, source, reader.options, None)
+        for path, file in to_read.items():
+            found[file] = {str(file.symbol): rows.get(unquote(path), Held(None, regular=False))}
+    return found
+
+
+def _add(reader: Reader, file: FoundFile, held: dict[str, Held], groups: Sequence[SymbolGroup], made: Plan) -> None:
+    if reader.symbol is not None:
+        held = {reader.symbol: next(iter(held.values()), Held(None, regular=False))}
+    elif "" in held:
+        del held[""]  # rows without a symbol; the load counts them
+        if not held:
+            raise SourceError(
+                f"{reader.shown(file.path)} has no column that names the symbol; say symbol = in its source, put "
+                f"{{symbol}} into files, or name the column with columns = {{ symbol = ... }}"
+            )
+    by_name: dict[str, Held] = {}
+    for text, one in held.items():
+        by_name.setdefault(text.strip().upper(), one)
+    wanted = {name: one for name, one in by_name.items() if _is_wanted(name, reader, groups)}
+    strangers = sorted(by_name.keys() - wanted.keys())
+    if strangers and reader.config.unknown == "report" and reader.config.symbols is None:
+        listed = ", ".join(strangers[:5]) + (f" and {len(strangers) - 5} more" if len(strangers) > 5 else "")
+        made.problems.append(
+            FileProblem(
+                path=reader.shown(file.path),
+                kind="unknown symbol" if wanted else "failed",
+                what=f"holds bars of {listed}, which the job does not name; name them in [[symbols]], or say "
+                f'unknown = "skip"',
+            )
+        )
+    if not wanted:
+        return
+    shared = file_contents.one_interval(wanted, reader.shown(file.path))
+    made.waiting.append(Waiting(reader, file, tuple(sorted(wanted)), shared))
+    for name in wanted:
+        made.available.setdefault(name, set()).update(shared.bases())
+
+
+def _is_wanted(name: str, reader: Reader, groups: Sequence[SymbolGroup]) -> bool:
+    chosen = reader.config.symbols
+    if chosen is not None and not any(
+        fnmatchcase(name, one) if source_rows.is_pattern(one) else name == one for one in chosen
+    ):
+        return False
+    return group_of(name, groups) is not None
+
+
+def _fail(made: Plan, reader: Reader, file: FoundFile, what: str) -> None:
+    made.problems.append(FileProblem(path=reader.shown(file.path), kind="failed", what=what))
+
+
+def resolved(waiting: Waiting, base: str | None) -> str:
+    """The interval to load a file with: what it holds; where steps are irregular, the base that fits them."""
+    interval = str(waiting.held.interval)
+    irregular = base is not None and not waiting.held.regular
+    if irregular and Interval.parse(str(base)).tiles(Interval.parse(interval)):
+        return str(base)
+    return interval

@@ -1,0 +1,56 @@
+"""Registering the symbols of a job: those it names, and those that its patterns find in its files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from barhouse.coordinator.jobs.config import JobConfig, SymbolGroup
+from barhouse.coordinator.jobs.job_plan import Plan, group_of
+from barhouse.coordinator.load.source_rows import is_pattern
+from barhouse.coordinator.streams import symbol_registration
+from barhouse.store.database.database import Transaction
+from barhouse.store.model.symbol import SymbolSessionData
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """What one group of symbols can be registered with, and why some of it cannot."""
+
+    group: SymbolGroup
+    symbols: list[SymbolSessionData]
+    failures: list[str]
+
+
+def determine(transaction: Transaction, config: JobConfig, plan: Plan) -> list[Enrolled]:
+    """What would be registered for each group, by what the store has and the new files hold; writes nothing."""
+    added_by = f"job {config.name}"
+    own = {symbol for symbol, _, by in transaction.run("nightly.symbols_loaded") if by == added_by}
+    named = {name for group in config.symbols for name in group.names if not is_pattern(name)}
+    members: dict[int, list[str]] = {}
+    for name in sorted(named | own | plan.available.keys()):
+        group = group_of(name, config.symbols)
+        if group is not None:
+            members.setdefault(id(group), []).append(name)
+    kept = {name for (name,) in transaction.run("calendar.names")}
+    coming = {one.name for one in config.definitions()} - kept
+    return [
+        _determined(transaction, group, members.get(id(group), []), plan, added_by, coming) for group in config.symbols
+    ]
+
+
+def _determined(
+    transaction: Transaction, group: SymbolGroup, names: list[str], plan: Plan, added_by: str, coming: set[str]
+) -> Enrolled:
+    """The base is the one stated, the one a symbol has, or the best of those that files hold."""
+    registered = symbol_registration.standing(transaction, names)
+    offered: dict[str, list[str]] = {}
+    for name in names:
+        if group.base is not None:
+            offered[name] = [group.base]
+        elif name in registered:
+            offered[name] = [registered[name].base]
+        else:
+            offered[name] = sorted(plan.available.get(name, ()))
+    request = symbol_registration.Request(names, group.intervals, group.calendar, group.closing_bar, added_by)
+    symbols, failures = symbol_registration.determine(transaction, request, offered, coming & {group.calendar})
+    return Enrolled(group, symbols, list(failures.values()))

@@ -1,0 +1,287 @@
+"""A nightly job: find new files, register, load, derive, verify, account for it; one run, from wherever it stands.
+
+Each group of files is one transaction, which also says in the run's record how far the run has come. A run that is
+cut short is taken up by the next: what is loaded stays, and reports, checks and thresholds cover both together.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from itertools import groupby
+from typing import Any
+
+from barhouse.coordinator.data_processor import DataProcessor
+from barhouse.coordinator.jobs import job_registration
+from barhouse.coordinator.jobs.config import JobConfig
+from barhouse.coordinator.jobs.job_plan import GROUP_BYTES, GROUP_FILES, Plan, Progress, Waiting, plan, resolved
+from barhouse.coordinator.jobs.maintenance import looked_after
+from barhouse.coordinator.jobs.outcome import judged, touched, verified
+from barhouse.coordinator.jobs.report import FileProblem, JobReport
+from barhouse.coordinator.load import bar_load
+from barhouse.coordinator.session_coordinator import SessionCoordinator
+from barhouse.store.database.database import Transaction
+from barhouse.store.errors import InputError, RegistrationError, SourceError
+from barhouse.store.model.interval import Interval
+from barhouse.store.model.reports import LoadReport, Registration
+from barhouse.store.records import registration, run
+from barhouse.store.session_store import SessionStore
+
+log = logging.getLogger("barhouse.job")
+
+#: Problems that a run's record keeps for the report of whoever finishes it.
+_KEPT_PROBLEMS = 200
+
+
+@dataclass(slots=True)
+class _Job:
+    """A run of a job, on its way."""
+
+    store: SessionStore
+    config: JobConfig
+    run_id: int
+    continued: bool
+    after: int  # the newest batch before the run
+    cursor: datetime | None
+    files_loaded: int = 0
+    files_passed_over: int = 0
+    problems: list[FileProblem] = field(default_factory=list)
+
+    @property
+    def position(self) -> dict[str, Any]:
+        return {
+            "after": self.after,
+            "files_loaded": self.files_loaded,
+            # Files that failed are tried again, and told again if they fail again.
+            "problems": [one.model_dump() for one in self.problems if one.kind != "failed"][:_KEPT_PROBLEMS],
+        }
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Tell nobody."""
+
+
+def run_nightly(store: SessionStore, config: JobConfig, progress: Progress | None) -> JobReport:
+    """Run a job on an open store; see ``run_job``."""
+    started_at = store.now()
+    coordinator = SessionCoordinator(store, grace=config.grace())
+    job = _begin(store, config)
+    try:
+        report = _carry_out(job, coordinator, progress or _silent, started_at)
+    except BaseException as error:
+        stopped = isinstance(error, KeyboardInterrupt)
+        with suppress(Exception), store.transaction() as transaction:
+            run.end(transaction, job.run_id, "stopped" if stopped else "failed", str(error) or type(error).__name__)
+        raise
+    with store.transaction() as transaction:
+        run.end(transaction, job.run_id, "done")
+    return report
+
+
+def _begin(store: SessionStore, config: JobConfig) -> _Job:
+    """Take up the job's last run when it ended early, or begin one."""
+    asked = config.model_dump(mode="json", exclude_unset=True)
+    with store.transaction() as transaction:
+        run.recover(transaction)
+        before = next(iter(run.runs(transaction, mode="nightly", name=config.name)), None)
+        cursor = None if before is None else before.cursor
+        if before is not None and before.state not in ("done", "closed", "running") and before.position is not None:
+            same = before.config == asked
+            log.warning(
+                "run %d of job %s %s; %s",
+                before.run_id,
+                config.name,
+                before.state,
+                "going on" if same else "the job differs now",
+            )
+            if same:
+                run.take_up(transaction, before.run_id)
+                left = before.position
+                problems = [FileProblem(**one) for one in left["problems"]]
+                return _Job(
+                    store, config, before.run_id, True, left["after"], before.cursor, left["files_loaded"], 0, problems
+                )
+        (newest,) = transaction.one("nightly.newest_batch")
+        begun = run.begin(
+            transaction,
+            "nightly",
+            config.name,
+            asked,
+            cursor=cursor,
+            position={"after": newest, "files_loaded": 0, "problems": []},
+        )
+        return _Job(store, config, begun.run_id, False, newest, cursor)
+
+
+def _carry_out(job: _Job, coordinator: SessionCoordinator, progress: Progress, started_at: datetime) -> JobReport:
+    store, config = job.store, job.config
+    for definition in config.definitions():
+        coordinator.define_calendar(definition)
+    loaded_before = job.files_loaded  # by the part of the run that was cut short
+    todo = plan(store, config, progress)
+    log.info("%d files: %d known, %d to load", todo.found, todo.known, len(todo.waiting))
+    registered, missing = _register(store, config, todo)
+    _load(job, todo, progress)
+    processor = DataProcessor(store, grace=config.grace(), chunk_symbols=config.process.chunk_symbols)
+    processed = processor.process(progress=lambda done, total: progress("deriving", done, total))
+    proof = verified(store, config, job.after, progress)
+    report = JobReport(
+        job=config.name,
+        run_id=job.run_id,
+        outcome="done",
+        continued=job.continued,
+        files_found=todo.found,
+        files_known=todo.known - loaded_before,
+        files_loaded=job.files_loaded,
+        files_passed_over=job.files_passed_over,
+        registered=tuple(registered),
+        not_registered=tuple(missing),
+        problems=(*todo.problems, *job.problems),
+        processed=processed,
+        verified=proof,
+        started_at=started_at,
+        **touched(store, config, job.after),
+        **looked_after(coordinator, store, config, progress, sound=proof is None or proof.sound),
+        ended_at=store.now(),
+    )
+    return judged(report, config.thresholds)
+
+
+def _register(store: SessionStore, config: JobConfig, todo: Plan) -> tuple[list[Registration], list[str]]:
+    """Register what can be: all groups in one transaction."""
+    with store.transaction() as transaction:
+        enrolled = job_registration.determine(transaction, config, todo)
+        missing = [failure for group in enrolled for failure in group.failures]
+        if missing and config.on_missing == "raise":
+            raise RegistrationError("nothing was registered: " + "; ".join(missing))
+        done = [one for group in enrolled for one in registration.write(transaction, group.symbols)]
+    new = [one for one in done if one.added]
+    for one in new:
+        log.info("registered %s: %s", one.symbol, " ".join(one.added))
+    for failure in missing:
+        log.warning("not registered: %s", failure)
+    return new, missing
+
+
+def _load(job: _Job, todo: Plan, progress: Progress) -> None:
+    with job.store.reading() as transaction:
+        bases = {symbol: interval for symbol, interval, _ in transaction.run("nightly.symbols_loaded")}
+    wanted = [(one, interval) for one in todo.waiting if (interval := _interval_for(job, one, bases)) is not None]
+    done = 0
+    for group, interval in _groups(wanted):
+        _load_group(job, group, Interval.parse(interval))
+        done += len(group)
+        progress("loading", done, len(wanted))
+
+
+def _interval_for(job: _Job, waiting: Waiting, bases: dict[str, str]) -> str | None:
+    """The interval to load a file with; None when none of its symbols is loaded with that."""
+    own = {bases[name] for name in waiting.symbols if name in bases}
+    interval = resolved(waiting, next(iter(own)) if len(own) == 1 else None)
+    if interval in own:
+        return interval
+    if own and waiting.reader.stated(waiting.file) is None:
+        names = ", ".join(waiting.symbols[:3])
+        _note(
+            job, waiting, "failed", f"holds {interval} bars of {names}, which are loaded with {', '.join(sorted(own))}"
+        )
+    else:
+        job.files_passed_over += 1
+    return None
+
+
+def _groups(wanted: Sequence[tuple[Waiting, str]]) -> Iterator[tuple[list[Waiting], str]]:
+    """Files that are read alike, one after the other, so many at a time that memory suffices."""
+    for (_, interval), alike in groupby(wanted, key=lambda one: (id(one[0].reader), one[1])):
+        group: list[Waiting] = []
+        size_bytes = 0
+        for waiting, _ in alike:
+            size = waiting.file.path.stat().st_size if waiting.file.path.exists() else 0
+            if group and (len(group) == GROUP_FILES or size_bytes + size > GROUP_BYTES):
+                yield group, interval
+                group, size_bytes = [], 0
+            group.append(waiting)
+            size_bytes += size
+        yield group, interval
+
+
+class _LookCloserError(InputError):
+    """Something about a group of files that only shows which file it is when each is loaded by itself."""
+
+
+def _load_group(job: _Job, group: list[Waiting], interval: Interval) -> None:
+    """Load files in one transaction; when something is wrong, by halves, until it shows with which."""
+    reader = group[0].reader
+    before = len(job.problems)
+    try:
+        source = reader.open([one.file for one in group])
+        with job.store.transaction() as transaction:
+            report = bar_load.load(transaction, source, interval, reader.symbol, reader.options)
+            _check(transaction, job, group, report)
+            job.files_loaded += len(group)
+            cursor = max(filter(None, (job.cursor, report.last_bar_end)), default=None)
+            run.advance(transaction, job.run_id, cursor, job.position)
+        job.cursor = cursor
+    except InputError as error:
+        del job.problems[before:]
+        if len(group) > 1:
+            middle = len(group) // 2
+            _load_group(job, group[:middle], interval)
+            _load_group(job, group[middle:], interval)
+        else:
+            _note(job, group[0], "failed", str(error))
+        return
+    log.info(
+        "loaded %s: %d rows, %d new, %d revised, %d rejected",
+        report.source,
+        report.rows,
+        report.inserted,
+        report.revised,
+        report.rejected,
+    )
+
+
+def _check(transaction: Transaction, job: _Job, group: list[Waiting], report: LoadReport) -> None:
+    """Refuse files that are not what they seem, and note what is odd; of several files, look closer instead."""
+    config, alone = group[0].reader.config, len(group) == 1
+    if not alone and (report.rejected or report.repeated):
+        raise _LookCloserError("some rows are odd")
+    if alone and not report.rows:
+        raise SourceError(f"{report.source} holds no bars")
+    taken = report.rows - report.rejected
+    most = config.value("max_outside_pct")
+    if taken and most < 100 and 100 * report.outside / taken > most / len(group):
+        raise SourceError(
+            f"{report.outside} of {taken} bars lie outside the sessions of their calendar, as when "
+            f"the time zone is wrong; check timezone and label, or say max_outside_pct = 100 if they are meant to"
+        )
+    _check_dates(transaction, group)
+    if report.repeated:
+        _note(job, group[0], "repeated rows", f"{report.repeated} rows come again with the same values")
+
+
+def _check_dates(transaction: Transaction, group: list[Waiting]) -> None:
+    """A path that names a day or a month must have bars of it."""
+    if all(one.file.first_date is None for one in group):
+        return
+    rows = transaction.run("nightly.dates_held")
+    by_symbol: dict[str, set[date]] = {}
+    for symbol, day in rows:
+        if day is not None:
+            by_symbol.setdefault(symbol, set()).add(day)
+    for one in group:
+        first, last = one.file.first_date, one.file.last_date
+        held = sorted(set().union(*(by_symbol.get(symbol, ()) for symbol in one.symbols)))
+        if first is None or last is None or not held or any(first <= day <= last for day in held):
+            continue
+        named = f"{first}" if first == last else f"{first:%Y-%m}"
+        span = f"{held[0]}" if held[0] == held[-1] else f"{held[0]} to {held[-1]}"
+        raise SourceError(f"{one.reader.shown(one.file.path)} is named for {named} but holds bars of {span}")
+
+
+def _note(job: _Job, waiting: Waiting, kind: Any, what: str) -> None:
+    job.problems.append(FileProblem(path=waiting.reader.shown(waiting.file.path), kind=kind, what=what))
+    log.warning("%s: %s", job.problems[-1].path, what)

@@ -1,0 +1,132 @@
+"""What a feed has delivered and the store has not taken yet: bounded, so that the feed waits when it is too much."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+from barhouse.coordinator.feeds.events import Event, Refused
+from barhouse.coordinator.feeds.feed import Delivery, FileToLoad, Position
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Deliveries taken together, to be written in one transaction.
+
+    Attributes
+    ----------
+    position
+        Goes on after all of them.
+    """
+
+    position: Position | None
+    events: Sequence[Event] = ()
+    bars: Mapping[str, Sequence[pa.Table]] | None = None
+    refused: Sequence[Refused] = ()
+    file: FileToLoad | None = None
+
+    @classmethod
+    def together(cls, deliveries: Sequence[Delivery]) -> Taken:
+        """Put deliveries together, in their order."""
+        bars: dict[str, list[pa.Table]] = {}
+        for one in deliveries:
+            for interval, table in (one.bars or {}).items():
+                bars.setdefault(interval, []).append(table)
+        return cls(
+            position=deliveries[-1].position,
+            events=[event for one in deliveries for event in one.events],
+            bars=bars,
+            refused=[refused for one in deliveries for refused in one.refused],
+            file=deliveries[-1].file,
+        )
+
+    @property
+    def row_count(self) -> int:
+        """How many rows that is; a file counts as one."""
+        tables: int = sum(table.num_rows for given in (self.bars or {}).values() for table in given)
+        return len(self.events) + len(self.refused) + tables + (self.file is not None)
+
+    def parts(self) -> list[Taken]:
+        """The same in smaller parts, the last of which has the position; alone when it has no parts."""
+        found = [replace(self, position=None, events=[], bars={}, file=None)] if self.refused else []
+        half = (len(self.events) + 1) // 2
+        found += [Taken(None, events=part) for part in (self.events[:half], self.events[half:]) if part]
+        for interval, tables in (self.bars or {}).items():
+            table = pa.concat_tables(tables)
+            half = (table.num_rows + 1) // 2
+            found += [Taken(None, bars={interval: [part]}) for part in (table[:half], table[half:]) if part.num_rows]
+        if self.file is not None:
+            found.append(Taken(None, file=self.file))
+        return [*found[:-1], replace(found[-1], position=self.position)] if found else [self]
+
+
+class Backlog:
+    """A queue of deliveries, bounded by their rows.
+
+    Parameters
+    ----------
+    limit_rows
+        With so many rows waiting, ``put`` waits too.
+    """
+
+    def __init__(self, limit_rows: int) -> None:
+        self._limit_rows = limit_rows
+        self._waiting: deque[Delivery] = deque()
+        self._changed = asyncio.Condition()
+        self._closed = False
+        self.row_count = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether everything that will ever come has been taken."""
+        return self._closed and not self._waiting
+
+    async def put(self, delivery: Delivery) -> None:
+        """Add a delivery; waits while there is no room, for as long as it takes."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.row_count < self._limit_rows or self._closed)
+            self._waiting.append(delivery)
+            self.row_count += delivery.row_count
+            self._changed.notify_all()
+
+    async def close(self) -> None:
+        """Say that nothing more will come; what waits can still be taken."""
+        async with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    async def take(self, rows: int, flush_seconds: float, patience_seconds: float) -> Taken | None:
+        """Take what waits, up to about so many rows.
+
+        Waits for the first delivery for ``patience_seconds`` (then: None), and for more for ``flush_seconds``, or until
+        there are enough. A file is taken alone.
+        """
+        async with self._changed:
+            await self._wait(lambda: bool(self._waiting) or self._closed, patience_seconds)
+            if not self._waiting:
+                return None
+            if self._waiting[0].file is None:
+                await self._wait(lambda: self.row_count >= rows or self._closed, flush_seconds)
+            taken = [self._pop()]
+            count = taken[0].row_count
+            while taken[0].file is None and self._waiting and self._waiting[0].file is None and count < rows:
+                taken.append(self._pop())
+                count += taken[-1].row_count
+            self._changed.notify_all()
+            return Taken.together(taken)
+
+    async def _wait(self, is_so: Callable[[], bool], seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._changed.wait_for(is_so)
+        except TimeoutError:
+            return
+
+    def _pop(self) -> Delivery:
+        delivery = self._waiting.popleft()
+        self.row_count -= delivery.row_count
+        return delivery

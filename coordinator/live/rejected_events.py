@@ -1,0 +1,21 @@
+"""What a feed sent and nothing could be made of becomes part of the store, with the reason: the view ``rejected``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from barhouse.coordinator.feeds.events import Refused
+from barhouse.store.database.database import Transaction
+from barhouse.store.records.batch import Batch
+
+
+def refuse(transaction: Transaction, source: str, refused: Sequence[Refused]) -> None:
+    """Write rows that are not taken, as a batch of their own."""
+    batch = Batch.begin(transaction, "load", source)
+    batch.rejected = len(refused)
+    batch.write(transaction)
+    columns = {"given": [one.given for one in refused], "reason": [one.reason for one in refused]}
+    transaction.register("refused_event", pa.table(columns, schema=pa.schema(dict.fromkeys(columns, pa.string()))))
+    transaction.run("batch.refuse", {"batch_id": batch.batch_id})

@@ -1,0 +1,139 @@
+"""How the columns of a source become the values of bars: SQL expressions for stamps, numbers and counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from barhouse.coordinator.sources import LoadOptions, Source
+from barhouse.store.errors import OptionsError
+
+_EPOCHS = {"epoch_s": "* 1000000", "epoch_ms": "* 1000", "epoch_us": "", "epoch_ns": "// 1000"}
+_INTEGERS = {
+    "TINYINT",
+    "SMALLINT",
+    "INTEGER",
+    "BIGINT",
+    "UTINYINT",
+    "USMALLINT",
+    "UINTEGER",
+    "UBIGINT",
+    "HUGEINT",
+}
+_FLOATS = {"FLOAT", "DOUBLE"}
+_NAIVE = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}
+#: A date, or a date and time, with nothing after it that would change its meaning (AM, the name of a zone).
+_PLAIN = r"^[0-9]+[-/][0-9]+[-/][0-9]+([ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?)?$"
+_OFFSET = r"[0-9]{1,2}:[0-9]{2}.*?( ?(?:[zZ]|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?))$"
+_OFFSET_AFTER_MINUTES = r"([ T][0-9]{1,2}:[0-9]{2})( ?(?:Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?))$"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a source, by name and DuckDB type."""
+
+    name: str
+    type: str
+
+    @property
+    def sql(self) -> str:
+        """The column's name, quoted."""
+        return quoted(self.name)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the source holds text that has to be understood."""
+        return self.type == "VARCHAR" or self.type.startswith("ENUM")
+
+
+def quoted(name: str) -> str:
+    """An SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """An SQL text literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def stamp(column: Column, source: Source, options: LoadOptions, *, wants_dates: bool) -> tuple[str, str]:
+    """Expressions for a stamp's local time (TIMESTAMP) and its instant (TIMESTAMPTZ); either may be NULL."""
+    none = "NULL::TIMESTAMP", "NULL::TIMESTAMPTZ"
+    name, form = column.sql, options.timestamp_format
+    if form in _EPOCHS:
+        if not (column.is_text or column.type in _INTEGERS | _FLOATS):
+            raise OptionsError(
+                f"timestamp_format={form!r} is for numbers, but {column.name} is {column.type}; leave it out"
+            )
+        # Through trim, or DuckDB casts while it reads and calls the line malformed.
+        digits = f"trim({name}::VARCHAR)" if column.is_text else name
+        micros = f"(TRY_CAST({digits} AS BIGINT)::HUGEINT {_EPOCHS[form]})"
+        instant = f"CASE WHEN abs({micros}) < 253402300800000000 THEN make_timestamptz({micros}::BIGINT) END"
+        return (f"timezone('UTC', {instant})" if wants_dates else none[0]), instant
+    if column.is_text:
+        text = f"trim({name}::VARCHAR)"
+        if form is None:
+            text = f"upper({text})"
+            plain = f"regexp_matches({text}, {literal(_PLAIN)})"
+            offset = f"regexp_matches({text}, {literal(_OFFSET)})"
+            bare = f"regexp_replace({text}, ' ?([zZ]|UTC|GMT|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$', '')"
+            # DuckDB 1.5 wants seconds before an offset.
+            spelled_out = f"regexp_replace({text}, {literal(_OFFSET_AFTER_MINUTES)}, '\\1:00\\2')"
+            cast = f"coalesce(TRY_CAST({text} AS TIMESTAMPTZ), TRY_CAST({spelled_out} AS TIMESTAMPTZ))"
+            instant = f"CASE WHEN {offset} THEN {cast} END"
+            local = (
+                f"CASE WHEN {plain} THEN TRY_CAST({text} AS TIMESTAMP) "
+                f"WHEN ({instant}) IS NOT NULL THEN TRY_CAST({bare} AS TIMESTAMP) END"
+            )
+            return local, instant
+        if "%z" in form or "%Z" in form:
+            instant = f"try_strptime({text}, {literal(form)})::TIMESTAMPTZ"
+            if not wants_dates or not form.endswith("%z"):
+                return (f"timezone('UTC', {instant})" if wants_dates else none[0]), instant
+            bare = f"regexp_replace({text}, '(Z|[+-][0-9]{{2}}:?[0-9]{{2}})$', '')"
+            return f"try_strptime({bare}, {literal(form.removesuffix('%z'))})::TIMESTAMP", instant
+        return f"try_strptime({text}, {literal(form)})::TIMESTAMP", none[1]
+    if form is not None:
+        raise OptionsError(
+            f"timestamp_format={form!r} is for text or numbers, but {column.name} is {column.type}; leave it out"
+        )
+    if column.type in _NAIVE:
+        return f"{name}::TIMESTAMP", none[1]
+    if column.type in ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"):
+        name = f"{name}::TIMESTAMPTZ"
+        own = options.timezone or source.zones.get(column.name, "UTC")
+        return (f"timezone({literal(own)}, {name})" if wants_dates else none[0]), name
+    if column.type in _INTEGERS | _FLOATS:
+        raise OptionsError(
+            f"{column.name} holds numbers; say what they count with timestamp_format=, one of {', '.join(_EPOCHS)}"
+        )
+    raise OptionsError(f"{column.name} is {column.type}, which is no time; name another column with columns=")
+
+
+def number(column: Column | None, part: str) -> str:
+    """An expression for a price or volume (DOUBLE); NULL where there is no column or no number."""
+    if column is None:
+        return "NULL::DOUBLE"
+    # Adding zero turns -0.0 into 0.0: equal values have equal bits.
+    if column.is_text:
+        return f"TRY_CAST(nullif(trim({column.sql}::VARCHAR), '') AS DOUBLE) + 0.0"
+    if column.type in _INTEGERS | _FLOATS or column.type.startswith("DECIMAL"):
+        return f"{column.sql}::DOUBLE + 0.0"
+    raise OptionsError(f"{column.name} is {column.type}, but {part} takes numbers; name another column with columns=")
+
+
+def count(column: Column | None) -> str:
+    """An expression for a number of trades (BIGINT); NULL where there is no column or no number."""
+    if column is None:
+        return "NULL::BIGINT"
+    return f"TRY_CAST({number(column, 'trade_count')} AS BIGINT)"
+
+
+def misread(parts: Mapping[str, Column | None]) -> str:
+    """An expression for the first part whose text is there but no number; NULL where all are."""
+    cases = []
+    for part, column in parts.items():
+        if column is not None and column.is_text and part not in ("bar_start", "symbol"):
+            text = f"trim({column.sql}::VARCHAR)"
+            cases.append(f"WHEN {text} <> '' AND TRY_CAST({text} AS DOUBLE) IS NULL THEN {literal(part)}")
+    return f"CASE {' '.join(cases)} END" if cases else "NULL::VARCHAR"

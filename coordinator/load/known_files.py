@@ -1,0 +1,117 @@
+"""Loading a file again: while neither it nor anything it was loaded into has changed, what comes of it is known."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from barhouse.coordinator.sources import LoadOptions, Source
+from barhouse.store.calendars.time_zone import zone_pieces
+from barhouse.store.database.database import Transaction
+from barhouse.store.model.reports import LoadReport
+from barhouse.store.records.batch import Batch
+
+_DAY = timedelta(days=1)
+
+
+def note(transaction: Transaction, source: Source, request: str, options: LoadOptions, report: LoadReport) -> None:
+    """Record which files were loaded, so that they are known again, and what the load came to where that is certain.
+
+    It is not where rows were refused, for reasons that pass: the clock moves on, symbols are registered. Nor where
+    other bars go with those that are sent, where a file's path says something about its rows, or where the file was
+    written to while it was read.
+    """
+    if not source.files:
+        return
+    certain = (
+        _stands_alone(source)
+        and not report.rejected
+        and report.last_bar_end is not None
+        and options.replace is None
+        and _is_as_it_was(source)
+    )
+    transaction.register("loaded_file", pa.Table.from_pylist([asdict(one) for one in source.files]))
+    transaction.run(
+        "load.note_files",
+        {
+            "request": request,
+            "batch_id": report.batch_id,
+            "outcome": report.model_dump_json() if certain else None,
+            "read_with": _programs() + _clock_changes(report, options) if certain else None,
+        },
+    )
+
+
+def recall(transaction: Transaction, source: Source, request: str, options: LoadOptions) -> LoadReport | None:
+    """Load a file again without reading it, as a batch of unchanged rows; None when it has to be compared.
+
+    Certain is only that bars are what they were after the file was loaded: since then no batch wrote any of those
+    intervals from its first bar to its last, and none deleted, removed, repaired, purged or changed a calendar
+    anywhere.
+    """
+    if not _stands_alone(source):
+        return None
+    transaction.register("loaded_file", pa.Table.from_pylist([asdict(one) for one in source.files]))
+    found = transaction.run("load.recall", {"request": request, "programs": _programs()})
+    if not found:
+        return None
+    batch_id, outcome, read_with = found[0]
+    before = LoadReport.model_validate_json(outcome)
+    if before.last_bar_end is None or before.last_bar_end > transaction.now:
+        return None
+    if read_with != _programs() + _clock_changes(before, options):
+        return None
+    written = {
+        "symbols": list(before.symbols),
+        "interval": before.interval,
+        "first_bar": before.first_bar,
+        "last_bar_end": before.last_bar_end,
+        "bar_count": before.rows - before.repeated,
+        "batch_id": batch_id,
+    }
+    if transaction.one("load.changed_since", written)[0]:
+        return None
+    batch = Batch.begin(transaction, "load", source.name)
+    batch.unchanged = before.rows
+    batch.write(transaction)
+    counts = {"inserted": 0, "revised": 0, "unchanged": before.rows}
+    report = before.model_copy(update={"batch_id": batch.batch_id, "source": source.name, **counts})
+    note(transaction, source, request, options, report)
+    return report
+
+
+def _stands_alone(source: Source) -> bool:
+    """Whether it is one file that says all by itself: its path names no symbol or column, and no link its kind."""
+    if len(source.files) != 1 or source.path_symbol is not None:
+        return False
+    given, found = source.paths[0], source.files[0].path
+    return "=" not in given + found and Path(given).name == Path(found).name
+
+
+def _is_as_it_was(source: Source) -> bool:
+    """Whether nobody wrote to the file after its fingerprint was taken; then that is not of what was read."""
+    (file,) = source.files
+    try:
+        found = Path(file.path).stat()
+    except OSError:
+        return False
+    return found.st_size == file.size_bytes and datetime.fromtimestamp(found.st_mtime, UTC) == file.modified_at
+
+
+def _programs() -> str:
+    """What reads files and understands them."""
+    return f"barhouse {version('barhouse')}, duckdb {duckdb.__version__}; "
+
+
+def _clock_changes(report: LoadReport, options: LoadOptions) -> str:
+    """A digest of how far the zone of naive stamps is from UTC in the days of the bars; empty without a zone."""
+    if options.timezone is None or report.first_bar is None or report.last_bar_end is None:
+        return ""
+    pieces = zone_pieces(options.timezone, report.first_bar.date() - _DAY, report.last_bar_end.date() + _DAY)
+    return hashlib.blake2b(repr(pieces.to_pydict()).encode()).hexdigest()[:32]

@@ -1,0 +1,1 @@
+"""What to load and what to derive: streams determined, and registered."""

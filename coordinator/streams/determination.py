@@ -1,0 +1,69 @@
+"""Which interval to stream, and which to derive from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from barhouse.store.errors import StreamError
+from barhouse.store.model.interval import Interval, parse_all
+
+#: What a feed or source is taken to offer when nothing is said about it.
+USUAL_BASES = (Interval("second", 1), Interval("second", 60), Interval("day", 1))
+
+
+@dataclass(frozen=True, slots=True)
+class StreamDetermination:
+    """The answer: stream ``required_base_interval``, derive ``derivable_intervals`` (finest first) from it."""
+
+    required_base_interval: str
+    derivable_intervals: tuple[str, ...]
+
+
+def determine_streams(
+    requested: Iterable[str | Interval], available: Iterable[str | Interval] | None = None
+) -> StreamDetermination:
+    """Choose the coarsest available interval that tiles every requested one.
+
+    Parameters
+    ----------
+    requested
+        The intervals wanted, in any order.
+    available
+        What the source or feed offers; by default one of 1s, 1m and 1d.
+
+    Raises
+    ------
+    IntervalError
+        For an empty request, or a text that is no interval.
+    StreamError
+        When nothing available tiles all of them: names each that fails, and what would do.
+    """
+    wanted = parse_all(requested)
+    offered = list(USUAL_BASES) if available is None else sorted({Interval.parse(one) for one in available})
+    for base in reversed(offered):
+        if all(base.tiles(one) for one in wanted):
+            return StreamDetermination(str(base), tuple(str(one) for one in wanted if one != base))
+    raise StreamError(_explain(wanted, offered))
+
+
+def _explain(wanted: list[Interval], offered: list[Interval]) -> str:
+    def listed(intervals: Iterable[Interval]) -> str:
+        return ", ".join(str(one) for one in intervals)
+
+    if not offered:
+        return (
+            f"{listed(wanted)} cannot be had: no interval is available; a base that divides them is needed, such as 1m"
+        )
+    alone = [one for one in wanted if not any(base.tiles(one) for base in offered)]
+    if alone:
+        enough = next((base for base in reversed(USUAL_BASES) if all(base.tiles(one) for one in wanted)), None)
+        return (
+            f"{listed(alone)} cannot be derived from what is available ({listed(offered)}); "
+            f"a base of {enough or USUAL_BASES[0]} would do"
+        )
+    finer = next(base for base in reversed(USUAL_BASES) if all(base.tiles(one) for one in wanted))
+    return (
+        f"no single available interval ({listed(offered)}) tiles all of {listed(wanted)}; a symbol has one base "
+        f"interval: ask for fewer, or offer a finer base such as {finer}"
+    )

@@ -1,0 +1,267 @@
+"""Modes: which streams a backtest or a live run has, and registering its symbols for them.
+
+A backtest streams what the store, or a source, holds for each symbol over the range. A live run streams what its feed
+declares. Everything else, and every check, is the same for both, and goes through one door in one transaction.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from barhouse.coordinator.load import source_rows
+from barhouse.coordinator.sources import LoadOptions, open_source
+from barhouse.coordinator.streams import symbol_registration
+from barhouse.coordinator.streams.symbol_registration import Available, OnMissing, Request, by_symbol, listed, names_of
+from barhouse.store.database.database import Transaction
+from barhouse.store.errors import InputError, SourceError
+from barhouse.store.model.interval import Interval
+from barhouse.store.model.reports import Registration, StreamReport
+from barhouse.store.model.symbol import ClosingBar, canonical_symbol
+from barhouse.store.records import trading_calendar
+from barhouse.store.session_store import SessionStore
+
+log = logging.getLogger("barhouse.coordinator")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceBars:
+    """Bars in files or a frame that a backtest is to be registered for.
+
+    Attributes
+    ----------
+    data, interval, symbol, options
+        As ``SessionCoordinator.load`` takes them.
+    """
+
+    data: object
+    interval: str
+    symbol: str | None = None
+    options: LoadOptions = field(default_factory=LoadOptions)
+
+
+class StreamRegistrar:
+    """Registers symbols: by what is wanted and available, for a backtest, or for a live run."""
+
+    def __init__(self, store: SessionStore) -> None:
+        self._store = store
+
+    def register(
+        self,
+        symbols: str | Iterable[str],
+        intervals: str | Iterable[str],
+        calendar: str,
+        *,
+        base: str | None = None,
+        available: Available | None = None,
+        closing_bar: ClosingBar = "outside",
+        added_by: str = "user",
+        on_missing: OnMissing = "raise",
+    ) -> list[Registration]:
+        """Register symbols for the intervals wanted: all of them, or none.
+
+        Idempotent and additive: registering again never loses a bar, and an interval that is new is derived back
+        to the first base bar.
+
+        Parameters
+        ----------
+        symbols
+            One symbol or many; case does not matter.
+        intervals
+            What is wanted; the base interval to load is determined from it (see ``determine_streams``).
+        calendar
+            An exchange's name such as ``XNYS``, ``24/7``, or a calendar that was added.
+        base
+            The base interval, when the source is known to offer just this one.
+        available
+            What the source offers: intervals for all symbols, or a mapping from symbol to intervals. A symbol
+            registered before has its base; nothing else is available to it.
+        closing_bar
+            What becomes of the bar that starts exactly at a session's last close: ``outside`` keeps it aside,
+            ``include`` adds it to the last bucket of every derived interval (base of 1m or finer).
+        on_missing
+            ``skip`` registers the symbols that can be had and leaves out the rest.
+
+        Raises
+        ------
+        RegistrationError
+            Naming each symbol that cannot be registered, and why.
+        """
+        names = names_of(symbols)
+        symbol_registration.check_on_missing(on_missing)
+        if base is not None and available is not None:
+            raise InputError("base and available exclude each other; base='1m' means that 1m is all there is")
+        request = Request(names, listed(intervals), calendar, closing_bar, added_by)
+        with self._store.transaction() as transaction:
+            offered = by_symbol(names, [base] if base is not None else available, "available")
+            if base is None:
+                for name, found in symbol_registration.standing(transaction, names).items():
+                    offered[name] = [found.base]
+            registered, failures = symbol_registration.register(transaction, request, offered, on_missing)
+        _say(failures)
+        return registered
+
+    def register_for_backtest(
+        self,
+        symbols: str | Iterable[str],
+        intervals: str | Iterable[str],
+        start: date | None = None,
+        end: date | None = None,
+        *,
+        source: SourceBars | Mapping[str, Iterable[str]] | None = None,
+        calendar: str | None = None,
+        closing_bar: ClosingBar | None = None,
+        on_missing: OnMissing = "raise",
+    ) -> StreamReport:
+        """Register symbols for what there is of them over a range: all of them, or none.
+
+        Parameters
+        ----------
+        start, end
+            The range: sessions with ``start <= session_date < end``; None leaves it open.
+        source
+            What holds the bars: the store itself (None), files or a frame (``SourceBars``, which is looked at but
+            not loaded), or a mapping from symbol to the intervals there are.
+        calendar
+            For symbols that are new; those registered keep theirs.
+        closing_bar
+            As in ``register``; None keeps what a symbol has.
+        on_missing
+            ``skip`` registers the symbols that can be had, and reports the rest.
+
+        Raises
+        ------
+        RegistrationError
+            Naming each symbol that there are no bars of, that lacks a base for the intervals, or that contradicts
+            what is registered.
+        """
+        names = names_of(symbols)
+        with self._store.transaction() as transaction:
+            known = symbol_registration.standing(transaction, names)
+            held: dict[str, list[str]]
+            if source is None:
+                rows = transaction.run("registration.held", {"symbols": names, "start": start, "end": end})
+                held = {name: [known[name].base] for (name,) in rows}
+                where = "the store holds"
+            elif isinstance(source, SourceBars):
+                calendars = {name: found.calendar for name, found in known.items()}
+                if calendar is not None:
+                    calendars = {name: calendars.get(name, calendar) for name in names}
+                held = _held_by_source(transaction, source, calendars, start, end)
+                where = f"the source holds {Interval.parse(source.interval)}, but"
+            else:
+                held = {name: one for name, one in by_symbol(names, source, "source").items() if one}
+                where = "the source holds"
+            refused = {name: _without_bars(name, where, start, end) for name in names if not held.get(name)}
+            request = Request(names, listed(intervals), calendar, closing_bar, "backtest", refused)
+            return _registered(transaction, request, held, on_missing)
+
+    def register_for_live(
+        self,
+        symbols: str | Iterable[str],
+        intervals: str | Iterable[str],
+        feed_intervals: Available,
+        *,
+        calendar: str | None = None,
+        closing_bar: ClosingBar | None = None,
+        on_missing: OnMissing = "raise",
+    ) -> StreamReport:
+        """Register symbols for what a feed declares: all of them, or none.
+
+        Parameters
+        ----------
+        feed_intervals
+            The intervals the feed declares: for all symbols, or a mapping from symbol to intervals.
+        calendar, closing_bar, on_missing
+            As in ``register_for_backtest``.
+
+        Raises
+        ------
+        RegistrationError
+            Naming each symbol that the feed does not declare a base for, or whose registered base it lacks.
+        """
+        names = names_of(symbols)
+        declared = {name: one or [] for name, one in by_symbol(names, feed_intervals, "feed_intervals").items()}
+        with self._store.transaction() as transaction:
+            refused = {name: "the feed declares no interval for it" for name in names if not declared[name]}
+            request = Request(names, listed(intervals), calendar, closing_bar, "live", refused)
+            return _registered(transaction, request, declared, on_missing)
+
+
+def _registered(
+    transaction: Transaction, request: Request, there: Mapping[str, list[str]], on_missing: OnMissing
+) -> StreamReport:
+    """Register for what is there of each symbol; one that is registered has its base, if that is there."""
+    refused = dict(request.refused)
+    offered: dict[str, list[str]] = {name: list(found) for name, found in there.items()}
+    for name, found in symbol_registration.standing(transaction, request.names).items():
+        if name in refused:
+            continue
+        if found.base not in {str(Interval.parse(one)) for one in offered[name]}:
+            refused[name] = (
+                f"registered with base {found.base}, but there is only {', '.join(offered[name])}; "
+                f"remove_symbol({name!r}) first to give it another base"
+            )
+        offered[name] = [found.base]
+    request = Request(
+        request.names, request.intervals, request.calendar, request.closing_bar, request.added_by, refused
+    )
+    registered, failures = symbol_registration.register(transaction, request, offered, on_missing)
+    _say(failures)
+    return StreamReport(registered=tuple(registered), skipped=failures)
+
+
+def _say(failures: Mapping[str, str]) -> None:
+    for failure in failures.values():
+        log.warning("skipped %s", failure)
+
+
+def _without_bars(name: str, where: str, start: date | None, end: date | None) -> str:
+    since = "" if start is None else f" from {start}"
+    until = "" if end is None else f" to {end}"
+    return f"{where} no bar of it in a session{since}{until}"
+
+
+def _held_by_source(
+    transaction: Transaction,
+    source: SourceBars,
+    calendars: Mapping[str, str],
+    start: date | None,
+    end: date | None,
+) -> dict[str, list[str]]:
+    """Which of the symbols a source has bars of, by the sessions of each one's calendar."""
+    interval = Interval.parse(source.interval)
+    opened = open_source(source.data, source.options)
+    opened = source_rows.with_headers_compared(opened, transaction)
+    parts = source_rows.map_columns(source_rows.columns_of(opened, transaction), opened, source.options)
+    by_name = source.symbol is None
+    if by_name and parts["symbol"] is None:
+        raise SourceError(f"{opened.name} has no column that names the symbol; say which one it holds with symbol=")
+    source_rows.read(opened, parts, source.options, transaction, wants_dates=not interval.intraday, by_symbol=by_name)
+    ends = source.options.label == "end" and interval.intraday
+    own = None if source.symbol is None else canonical_symbol(source.symbol)
+    canonical = trading_calendar.canonical(transaction, set(calendars.values()))
+    trading_calendar.keep(transaction, canonical.values())
+    found: dict[str, list[str]] = {}
+    for calendar in sorted(set(canonical.values())):
+        if start is not None and end is not None:
+            trading_calendar.reach(transaction, [calendar], start, end)
+        first, last = transaction.one("registration.session_bounds", {"calendar": calendar, "start": start, "end": end})
+        if (start is not None and first is None) or (end is not None and last is None):
+            continue  # no session in the range
+        rows = transaction.run(
+            "registration.held_by_source",
+            {
+                "timezone": source.options.timezone or "UTC",
+                "shift_seconds": interval.length if ends else 0,
+                "from": first,
+                "through": last,
+            },
+        )
+        names = {own if own is not None else canonical_symbol(given) for (given,) in rows if own or given}
+        for name, follows in calendars.items():
+            if name in names and canonical[follows] == calendar:
+                found[name] = [str(interval)]
+    return found

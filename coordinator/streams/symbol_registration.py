@@ -1,0 +1,175 @@
+"""Registering: what each symbol shall stream and derive, decided for all before any is written."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import ValidationError
+
+from barhouse.coordinator.streams.determination import determine_streams
+from barhouse.store.database.database import Transaction
+from barhouse.store.errors import InputError, RegistrationError, StreamError
+from barhouse.store.model.reports import Registration
+from barhouse.store.model.symbol import ClosingBar, SymbolSessionData, canonical_symbol
+from barhouse.store.records import registration
+
+Available = Iterable[str] | Mapping[str, Iterable[str]]
+OnMissing = Literal["raise", "skip"]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a symbol is registered already."""
+
+    base: str
+    calendar: str
+    closing_bar: ClosingBar
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is wanted of some symbols.
+
+    Attributes
+    ----------
+    names
+        The symbols, each once and in its one spelling.
+    intervals
+        What each shall have.
+    calendar, closing_bar
+        For symbols that are new; None leaves those that are registered as they are.
+    refused
+        Symbols that cannot be had whatever is wanted, each with the reason.
+    """
+
+    names: list[str]
+    intervals: list[str]
+    calendar: str | None
+    closing_bar: ClosingBar | None = None
+    added_by: str = "user"
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+
+def register(
+    transaction: Transaction, request: Request, offered: Mapping[str, Iterable[str] | None], on_missing: OnMissing
+) -> tuple[list[Registration], dict[str, str]]:
+    """Register each symbol with the base that is best of what is offered for it (None: the usual ones).
+
+    Returns what was registered; and each symbol that cannot be, with the reason.
+
+    Raises
+    ------
+    RegistrationError
+        Naming every symbol that cannot be registered, and why; with ``on_missing="skip"`` those are left out.
+    """
+    check_on_missing(on_missing)
+    symbols, failures = determine(transaction, request, offered)
+    if failures and on_missing == "raise":
+        raise RegistrationError("nothing was registered: " + "; ".join(failures[name] for name in sorted(failures)))
+    return registration.write(transaction, symbols), failures
+
+
+def determine(
+    transaction: Transaction,
+    request: Request,
+    offered: Mapping[str, Iterable[str] | None],
+    coming: Collection[str] = (),
+) -> tuple[list[SymbolSessionData], dict[str, str]]:
+    """What ``register`` would write, and the reason for each symbol that cannot be had; writes nothing.
+
+    ``coming`` are calendars that the store will have by then.
+    """
+    registered = standing(transaction, request.names)
+    symbols: dict[str, SymbolSessionData] = {}
+    failures = {name: f"{name}: {why}" for name, why in request.refused.items()}
+    for name in request.names:
+        if name in failures:
+            continue
+        try:
+            symbols[name] = _determined(name, request, offered[name], registered.get(name))
+        except StreamError as error:
+            failures[name] = f"{name}: {error}" + _way_out(name, registered)
+        except ValidationError as error:
+            failures[name] = f"{name}: " + "; ".join(one["msg"] for one in error.errors())
+    failures |= registration.conflicts(transaction, list(symbols.values()), coming)
+    return [data for name, data in symbols.items() if name not in failures], failures
+
+
+def standing(transaction: Transaction, names: list[str]) -> dict[str, Standing]:
+    """How those of the symbols are registered that are."""
+    return {name: Standing(*rest) for name, *rest in transaction.run("registration.bases", {"symbols": names})}
+
+
+def names_of(symbols: str | Iterable[str]) -> list[str]:
+    """One symbol or many, each once and in its one spelling.
+
+    Raises
+    ------
+    RegistrationError
+        When there is none.
+    InputError
+        For one that is no printable text.
+    """
+    given = [symbols] if isinstance(symbols, str) else list(symbols)
+    if not given:
+        raise RegistrationError("no symbol given; name at least one")
+    return list(dict.fromkeys(canonical_symbol(one) for one in given))
+
+
+def listed(intervals: str | Iterable[str]) -> list[str]:
+    """One interval or many, as a list."""
+    return [intervals] if isinstance(intervals, str) else list(intervals)
+
+
+def check_on_missing(on_missing: str) -> None:
+    """Refuse what is neither raise nor skip."""
+    if on_missing not in ("raise", "skip"):
+        raise InputError(f"on_missing={on_missing!r} is not known; allowed are 'raise' and 'skip'")
+
+
+def by_symbol(names: list[str], available: Available | None, parameter: str) -> dict[str, list[str] | None]:
+    """What is offered for each symbol: the same for all, or what a mapping says; None where nothing was said.
+
+    Raises
+    ------
+    InputError
+        For a text where a list of intervals is wanted.
+    """
+    if isinstance(available, str):
+        raise InputError(f"{parameter} takes a list of intervals, not the text {available!r}; write [{available!r}]")
+    if isinstance(available, Mapping):
+        for name, offered in available.items():
+            if isinstance(offered, str):
+                raise InputError(f"{parameter} of {name} takes a list of intervals; write [{offered!r}]")
+        found = {canonical_symbol(name): list(offered) for name, offered in available.items()}
+        return {name: found.get(name, []) for name in names}
+    everything = None if available is None else list(available)
+    return {name: everything for name in names}
+
+
+def _determined(
+    name: str, request: Request, offered: Iterable[str] | None, registered: Standing | None
+) -> SymbolSessionData:
+    calendar = request.calendar
+    if calendar is None and registered:
+        calendar = registered.calendar
+    if calendar is None:
+        raise StreamError("it is not registered yet, and nothing says which calendar it follows; give calendar=")
+    streams = determine_streams(request.intervals, offered)
+    return SymbolSessionData.build(
+        name,
+        streams.required_base_interval,
+        streams.derivable_intervals,
+        calendar=calendar,
+        closing_bar=request.closing_bar or (registered.closing_bar if registered else "outside"),
+        added_by=request.added_by,
+    )
+
+
+def _way_out(name: str, registered: Mapping[str, Standing]) -> str:
+    if name not in registered:
+        return ""
+    base = registered[name].base
+    return f" ({name} is registered with base {base}; remove_symbol({name!r}) first to give it another)"

@@ -1,0 +1,187 @@
+"""Exchange sessions, as segments in UTC.
+
+The only module that knows ``exchange_calendars``. That library, and the pandas it stands on, cost most of a
+second to import, so they are imported inside the functions that need them: never for ``24/7`` or for a
+calendar of one's own. Nor is pyarrow.compute, by those who only read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from importlib.metadata import version
+from typing import Final
+
+import pyarrow as pa
+
+from barhouse.store.calendars.definition import CalendarDefinition
+from barhouse.store.calendars.time_zone import EARLIEST, LATEST, did_you_mean
+from barhouse.store.errors import CalendarError
+
+ORIGIN: Final = date(2000, 1, 1)
+"""Ordinal 0 is the first session on or after this date. It never moves: blocks of N days count from it."""
+
+ALWAYS_OPEN: Final = "24/7"
+
+_UTC = pa.timestamp("us", "UTC")
+SEGMENTS: Final = pa.schema(
+    {
+        "session_date": pa.date32(),
+        "ordinal": pa.int32(),
+        "segment": pa.int8(),
+        "segment_open": _UTC,
+        "segment_close": _UTC,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """What a calendar says about a range of dates.
+
+    Attributes
+    ----------
+    table
+        One row per segment, schema ``SEGMENTS``, ordered by session_date and segment. Segments are half-open,
+        never empty, never overlap; neighbours may touch. ``ordinal`` counts sessions, ``segment`` from 0.
+    known_from, known_through
+        First and last date (both included) for which ``table`` is complete: a date between them without a row
+        has no session; about a date outside nothing is known.
+    """
+
+    table: pa.Table
+    known_from: date
+    known_through: date
+
+
+def canonical_name(name: str) -> str:
+    """Return the one name of a built-in calendar: ``NYSE`` and ``xnys`` are ``XNYS``.
+
+    Raises
+    ------
+    CalendarError
+        There is no such calendar; calendars of one's own are not looked for here.
+    """
+    given = name.strip()
+    if given == ALWAYS_OPEN:
+        return given
+    import exchange_calendars
+
+    names = exchange_calendars.get_calendar_names(include_aliases=True)
+    same = [given] if given in names else [known for known in names if known.casefold() == given.casefold()]
+    resolved = {str(exchange_calendars.resolve_alias(known)) for known in same}
+    if len(resolved) == 1:
+        return resolved.pop()
+    raise CalendarError(
+        f"calendar {name!r} is unknown{did_you_mean(given, names)}; define one of your own with `barhouse calendar add`"
+    )
+
+
+def sessions(calendar: str | CalendarDefinition, first: date, last: date) -> Sessions:
+    """Return the sessions of a calendar.
+
+    The answer covers more than was asked: from ORIGIN at the latest, so that ordinals never depend on the
+    range, to about a year ahead at least. It can also cover less, where the calendar is not known: compare
+    ``known_from`` and ``known_through``.
+
+    Ordinal 0 is the first session on or after ORIGIN (for an exchange known only from a later day, its first
+    known session); sessions before it count down from -1.
+
+    Parameters
+    ----------
+    calendar
+        A built-in name or alias, or a definition.
+    first, last
+        Session dates, both included.
+
+    Raises
+    ------
+    CalendarError
+        The calendar is unknown, or the installed libraries cannot evaluate it.
+    """
+    if first > last:
+        raise CalendarError(f"calendar range: first {first} is after last {last}")
+    if isinstance(calendar, str):
+        name = canonical_name(calendar)
+        if name != ALWAYS_OPEN:
+            return _exchange_sessions(name, first, last)
+        calendar = CalendarDefinition.parse(name, timezone="UTC", open="00:00", close="24:00", weekdays="daily")
+    known_from = max(min(first, ORIGIN), EARLIEST)
+    known_through = min(max(last, date(datetime.now(UTC).year + 1, 12, 31)), LATEST)
+    rows = list(calendar.segments(known_from, known_through))
+    columns = zip(*rows, strict=True) if rows else [()] * 4
+    kinds = (pa.date32(), pa.int8(), pa.timestamp("s", "UTC"), pa.timestamp("s", "UTC"))
+    arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
+    return Sessions(_finished(calendar.name, *arrays), known_from, known_through)
+
+
+def _exchange_sessions(name: str, first: date, last: date) -> Sessions:
+    import pandas as pd
+    import pyarrow.compute as pc
+    from exchange_calendars.calendar_utils import global_calendar_dispatcher
+    from pandas.tseries.holiday import AbstractHolidayCalendar as HolidayRules
+
+    factory = global_calendar_dispatcher._calendar_factories[name]
+    if hasattr(factory, "special_weekmasks") and not _weekmasks_work():
+        raise CalendarError(
+            f"calendar {name!r} would silently lose its weekend sessions with {_versions()}; install pandas < 3.1"
+        )
+    # Holiday rules end where pandas says, without a word: beyond, every weekday would look like a session.
+    bounds = (factory.bound_min(), factory.bound_max())
+    floor = max(stamp.date() for stamp in (HolidayRules.start_date, bounds[0]) if stamp is not None)
+    ceiling = min(stamp.date() for stamp in (HolidayRules.end_date, bounds[1]) if stamp is not None)
+    known_through = min(max(last, factory.default_end().date()), ceiling)
+    asked_from = max(min(first, ORIGIN), floor)
+    # Some calendars contradict themselves in early years and refuse. Fixed steps keep the ordinals the same.
+    steps = (date(year, 1, 1) for year in range(floor.year, known_through.year + 1) if year % 5 == 0)
+    refusal: Exception | None = None
+    for known_from in (asked_from, *(step for step in steps if asked_from < step)):
+        try:
+            schedule = factory(start=pd.Timestamp(known_from), end=pd.Timestamp(known_through)).schedule
+        except (ValueError, NotImplementedError) as error:
+            refusal = refusal or error
+            continue
+        days = pa.array(schedule.index).cast(pa.date32())
+        opens, break_starts, break_ends, closes = (
+            pa.array(schedule[column]).cast(_UTC) for column in ("open", "break_start", "break_end", "close")
+        )
+        paused = pc.is_valid(break_starts)
+        table = _finished(
+            name,
+            pa.concat_arrays([days, days.filter(paused)]),
+            pa.array([0] * len(days) + [1] * pc.sum(paused).as_py()),
+            pa.concat_arrays([opens, break_ends.filter(paused)]),
+            pa.concat_arrays([pc.coalesce(break_starts, closes), closes.filter(paused)]),
+        )
+        return Sessions(table, known_from, known_through)
+    raise CalendarError(f"calendar {name!r} cannot be evaluated with {_versions()}: {refusal}") from refusal
+
+
+def _weekmasks_work() -> bool:
+    """Try a week with an extra Saturday: pandas 3.1 ignores what exchange_calendars 4.13 overrides in it."""
+    import pandas as pd
+    from exchange_calendars.pandas_extensions.offsets import MultipleWeekmaskCustomBusinessDay as Days
+
+    week = (pd.Timestamp("2024-01-15"), pd.Timestamp("2024-01-21"), "1111110")
+    return bool(pd.Timestamp("2024-01-19") + Days(weekmask="1111100", weekmasks=[week]) == pd.Timestamp("2024-01-20"))
+
+
+def _versions() -> str:
+    return " and ".join(f"{package} {version(package)}" for package in ("exchange_calendars", "pandas"))
+
+
+def _finished(name: str, *columns: pa.Array) -> pa.Table:
+    """Order segments (date, number, open, close), count sessions, refuse what no later code could trust."""
+    import pyarrow.compute as pc
+
+    days = columns[0]
+    before_origin = pc.count_distinct(days.filter(pc.less(days, pa.scalar(ORIGIN)))).as_py()
+    ordinals = pc.subtract(pc.rank(days, tiebreaker="dense").cast(pa.int64()), before_origin + 1)
+    cast = [column.cast(kind) for column, kind in zip([days, ordinals, *columns[1:]], SEGMENTS.types, strict=True)]
+    table = pa.table(cast, schema=SEGMENTS).sort_by([("session_date", "ascending"), ("segment", "ascending")])
+    opens, closes = table["segment_open"], table["segment_close"]
+    for sound in (pc.less(opens, closes), pc.less_equal(closes[:-1], opens[1:])):
+        if (row := pc.index(sound, False).as_py()) >= 0:
+            day = table["session_date"][row]
+            raise CalendarError(f"calendar {name!r}: a segment of {day} is empty or overlaps the next one")
+    return table

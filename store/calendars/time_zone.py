@@ -1,0 +1,139 @@
+"""Time zones: wall clocks turned into UTC, one by one or, as a table to join with, many at a time."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from difflib import get_close_matches
+from functools import cache
+from itertools import pairwise
+from typing import Final
+from zoneinfo import ZoneInfo, available_timezones
+
+import pyarrow as pa
+
+from barhouse.store.errors import CalendarError
+
+EARLIEST: Final = date(1800, 1, 1)
+LATEST: Final = date(2200, 12, 31)
+"""Days outside are never evaluated, so that one absurd stamp cannot cost minutes or overflow a date."""
+
+DAY_SECONDS: Final = 86_400
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+ZONE_PIECES: Final = pa.schema(
+    {
+        "local_day": pa.int32(),
+        "local_from": pa.timestamp("us"),
+        "local_to": pa.timestamp("us"),
+        "offset_seconds": pa.int64(),
+        "occurrence": pa.int8(),
+    }
+)
+
+
+def zone_pieces(timezone: str, first: date, last: date) -> pa.Table:
+    """Cut local days so that a join turns naive local stamps into UTC.
+
+    Parameters
+    ----------
+    timezone
+        IANA name.
+    first, last
+        Local days, both included.
+
+    Returns
+    -------
+    pyarrow.Table
+        Schema ``ZONE_PIECES``, ordered by local_from and occurrence. A stamp belongs to the pieces with its
+        ``local_day`` (days since 1970-01-01) and ``local_from <= stamp < local_to``, and UTC is the stamp
+        minus ``offset_seconds``. One piece, ``occurrence`` 0: the stamp is clear. Two, ``occurrence`` 1
+        and 2: the clock went back, they are the earlier and the later instant. None: the clock skipped it.
+        Days before EARLIEST and after LATEST have no pieces.
+
+    Raises
+    ------
+    CalendarError
+        There is no such time zone.
+    """
+    zone = zone_named(timezone)
+    begin, end = wall_seconds(max(first, EARLIEST)), wall_seconds(min(last, LATEST)) + DAY_SECONDS
+    if begin >= end:
+        return ZONE_PIECES.empty_table()
+    # Two days more on either side: local time is never further from UTC. A day holds one change at most.
+    marks = range(begin - 2 * DAY_SECONDS, end + 3 * DAY_SECONDS, DAY_SECONDS)
+    changes = [_change(zone, *days) for days in pairwise(marks) if len({_offset(zone, mark) for mark in days}) > 1]
+    stretches = [
+        (since + _offset(zone, since), until + _offset(zone, since), _offset(zone, since))
+        for since, until in pairwise([marks[0], *changes, marks[-1]])
+    ]
+    edges = {edge for since, until, _ in stretches for edge in (since, until) if begin < edge < end}
+    cuts = sorted(edges.union(range(begin, end + 1, DAY_SECONDS)))
+    offsets: defaultdict[int, list[int]] = defaultdict(list)
+    for since, until, offset in stretches:  # in UTC order, so the earlier instant comes first
+        for cut in cuts[bisect_left(cuts, since) : bisect_left(cuts, until)]:
+            offsets[cut].append(offset)
+    rows = [
+        (since // DAY_SECONDS, since, until, offset, place if len(offsets[since]) > 1 else 0)
+        for since, until in pairwise(cuts)
+        for place, offset in enumerate(offsets[since], start=1)
+    ]
+    columns = [pa.array([row[place] for row in rows], pa.int64()) for place in range(len(ZONE_PIECES))]
+    columns[1:3] = [column.cast(pa.timestamp("s")) for column in columns[1:3]]
+    return pa.table(columns, names=ZONE_PIECES.names).cast(ZONE_PIECES)
+
+
+@cache
+def _zones() -> frozenset[str]:
+    # Two are the machine's own; and ZoneInfo alone would also open folders and leap-second variants.
+    return frozenset(available_timezones() - {"localtime", "Factory"})
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """Return the zone of an IANA name.
+
+    Raises
+    ------
+    CalendarError
+        There is no such time zone; names those that come close.
+    """
+    if name not in _zones():
+        raise CalendarError(f"timezone {name!r} is not an IANA name{did_you_mean(name, _zones())}")
+    return ZoneInfo(name)
+
+
+def _offset(zone: ZoneInfo, instant: int) -> int:
+    """Seconds to add to UTC at an instant (seconds since 1970) to get local time."""
+    return _offset_shown((_EPOCH + timedelta(seconds=instant)).astimezone(zone))
+
+
+def _offset_shown(shown: datetime) -> int:
+    return (shown.utcoffset() or timedelta()) // timedelta(seconds=1)
+
+
+def _change(zone: ZoneInfo, since: int, until: int) -> int:
+    """First second after ``since``, at most ``until``, whose offset is no longer that of ``since``."""
+    old = _offset(zone, since)
+    return since + bisect_left(range(until - since), True, key=lambda gone: _offset(zone, since + gone) != old)
+
+
+def utc_seconds(zone: ZoneInfo, wall: int) -> int:
+    """Turn a wall clock into the first instant at which the clock shows it, or has passed it."""
+    shown = datetime(1970, 1, 1, tzinfo=zone) + timedelta(seconds=wall)  # on the wall, not in UTC
+    before, after = _offset_shown(shown), _offset_shown(shown.replace(fold=1))
+    # Only in skipped time is the offset of fold 1 the larger (PEP 495); then the change lies between the two.
+    return _change(zone, wall - after, wall - before) if after > before else wall - before
+
+
+def wall_seconds(day: date) -> int:
+    """Seconds of a clock without a zone from 1970-01-01 to the start of the day."""
+    return (day - _EPOCH.date()).days * DAY_SECONDS
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """Return a hint for an error message, in brackets; empty when no known name comes close."""
+    folded = {name.casefold(): name for name in known}
+    near = [folded[key] for key in get_close_matches(given.casefold(), folded)]
+    return f" (did you mean {' or '.join(near)}?)" if near else ""

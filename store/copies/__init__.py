@@ -1,0 +1,1 @@
+"""The file as others get it: published, backed up, restored, compacted, exported."""

@@ -1,0 +1,165 @@
+"""Copies of a store that others read: published snapshots, and backups.
+
+A copy takes the place of the one before by a rename: whoever opens the name finds a whole store, the old one or
+the new one, and whoever has the old one open keeps it. Older copies lie beside it, under names of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from barhouse.store.checks.verification import Progress, verify
+from barhouse.store.copies.store_state import State, has_come_by, state_in, state_of
+from barhouse.store.database.database import Database, identity_of
+from barhouse.store.database.file_copy import copy_synced, copy_whole, part_of, sync_folder
+from barhouse.store.database.opening import check_not_written, open_database
+from barhouse.store.errors import InputError, StoreError
+from barhouse.store.model.reports import CopyReport, VerifyReport
+
+
+def publish(database: Database, target: str | Path, *, keep: int = 1) -> CopyReport:
+    """Publish a snapshot; see ``SessionStore.publish``."""
+    place = _place(target, keep)
+    # Writers are held from reading the state to the rename, so that no older copy replaces a newer one.
+    with database.writers_held():
+        state, before = state_of(database), _state_before(database, place)
+        if before is not None and before.same_bars(state):
+            return _report(database, place, before, keep, written=False)
+        part = part_of(place)
+        try:
+            copy_whole(database, place, part)
+            _put_in_place(part, place, before, keep)
+        finally:
+            part.unlink(missing_ok=True)
+        return _report(database, place, state, keep, written=True)
+
+
+def backup(
+    database: Database, target: str | Path, *, keep: int = 1, check: bool = True, progress: Progress | None = None
+) -> CopyReport:
+    """Copy a store and prove the copy; see ``SessionStore.backup``."""
+    place = _place(target, keep)
+    part = part_of(place)
+    try:
+        with database.writers_held():
+            state, before = state_of(database), _state_before(database, place)
+            if before == state:
+                return _report(database, place, state, keep, written=False)
+            copy_whole(database, place, part)
+        proof = _proven(database, part, place, progress) if check else None
+        _put_in_place(part, place, before, keep)
+    finally:
+        part.unlink(missing_ok=True)
+    return _report(database, place, state, keep, written=True, proof=proof)
+
+
+def _place(target: str | Path, keep: int) -> Path:
+    place = Path(target).expanduser().resolve()
+    if keep < 1:
+        raise InputError(f"keep={keep} is not usable; it counts the copies kept, the new one included: 1 or more")
+    if place.is_dir():
+        raise InputError(f"{place} is a folder; name a file, such as {place / 'bars.duckdb'}")
+    if not place.parent.is_dir():
+        raise InputError(f"the folder {place.parent} does not exist; create it first, or name a file elsewhere")
+    return place
+
+
+def _state_before(database: Database, place: Path) -> State | None:
+    """Return the state of the copy that is to be replaced; None without one.
+
+    Raises
+    ------
+    InputError
+        It is no copy of this store.
+    """
+    if identity_of(place) is None:
+        return None
+    if identity_of(place) == database.identity:
+        raise InputError(f"the copy {place} would be the store itself; name another file")
+    check_not_written(place)
+    before = state_in(place)
+    if not has_come_by(database, before):
+        raise InputError(
+            f"{place} is no copy of {database.path}: its batch {before.batch_id}, committed {before.committed_at}, is "
+            f"not in there; name another file, or move this one away"
+        )
+    return before
+
+
+def _proven(database: Database, part: Path, place: Path, progress: Progress | None) -> VerifyReport:
+    alike = database.query(
+        "SELECT current_setting('threads') AS threads, current_setting('memory_limit') AS memory_limit"
+    )
+    copied = open_database(part, read_only=True, settings=alike.to_pylist()[0])
+    try:
+        with copied.reading() as transaction:
+            report = verify(transaction, None, None, None, None, progress)
+    except duckdb.Error as error:
+        raise StoreError(f"the copy for {place} cannot be verified, so {place} was left alone: {error}") from error
+    finally:
+        copied.close()
+    if not report.sound:
+        raise StoreError(
+            f"{database.path} does not verify, so {place} was left alone; repair the store first, or copy it as it is "
+            f"with check=False; the first difference: {report.differences[0]}"
+        )
+    return report
+
+
+def _put_in_place(part: Path, place: Path, before: State | None, keep: int) -> None:
+    """Rename a copy to its place, keeping the one before under another name."""
+    # Read-only for everyone: what somebody wrote into it would be lost with the next copy.
+    part.chmod(part.stat().st_mode & ~0o222)
+    if before is not None and keep > 1:
+        _keep(place, before)
+    # What somebody with all rights wrote into the copy before nevertheless; it does not fit the new one.
+    place.with_name(f"{place.name}.wal").unlink(missing_ok=True)
+    part.replace(place)
+    sync_folder(place.parent)
+
+
+def _keep(place: Path, before: State) -> None:
+    made = datetime.fromtimestamp(place.stat().st_mtime, UTC)
+    aside = place.with_name(f"{place.stem}.{made:%Y%m%dT%H%M%S.%fZ}-{before.batch_id or 0}{place.suffix}")
+    try:
+        os.link(place, aside)
+    except FileExistsError:
+        return  # kept by one that was killed before it could replace it
+    except OSError:  # a file system without hard links
+        part = part_of(aside)
+        try:
+            copy_synced(place, part, aside)
+            part.replace(aside)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _older(place: Path) -> list[Path]:
+    """Return the older copies beside one, newest first."""
+    pattern = re.compile(rf"{re.escape(place.stem)}\.(\d{{8}}T\d{{6}}\.\d{{6}}Z)-(\d+){re.escape(place.suffix)}")
+    found = [(match, one) for one in place.parent.iterdir() if (match := pattern.fullmatch(one.name))]
+    return [one for _, one in sorted(found, key=lambda each: (int(each[0][2]), each[0][1]), reverse=True)]
+
+
+def _report(
+    database: Database, place: Path, state: State, keep: int, *, written: bool, proof: VerifyReport | None = None
+) -> CopyReport:
+    """Remove what is one too many, and say what is there now."""
+    older = _older(place)
+    for one in older[keep - 1 :]:
+        one.unlink(missing_ok=True)
+    return CopyReport(
+        target=place,
+        written=written,
+        batch_id=state.batch_id,
+        committed_at=state.committed_at,
+        size_bytes=place.stat().st_size,
+        older=tuple(older[: keep - 1]),
+        removed=tuple(older[keep - 1 :]),
+        verified=proof,
+    )

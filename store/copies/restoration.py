@@ -1,0 +1,159 @@
+"""Going back to a backup."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from barhouse.store.checks.verification import verify
+from barhouse.store.copies.store_state import State, has_batch_of, state_in
+from barhouse.store.database.database import identity_of
+from barhouse.store.database.file_copy import copy_synced, part_of, sync_folder
+from barhouse.store.database.file_lock import Lock
+from barhouse.store.database.opening import check_not_written, kept_closed, open_database
+from barhouse.store.errors import InputError, StoreError, StoreHeldError
+from barhouse.store.model.reports import RestoreReport, VerifyReport
+
+
+def restore(backup: str | Path, path: str | Path, *, force: bool = False) -> RestoreReport:
+    """Put a backup, or a published snapshot, in the place of a store.
+
+    The backup is copied, brought to the current schema and verified first; then it takes the store's place by a
+    rename. The file that was there is kept beside it, as ``NAME.replaced-TIME``.
+
+    Parameters
+    ----------
+    backup
+        A file that ``backup`` or ``publish`` wrote, or any other whole store.
+    path
+        The store's file, which nobody may have open for writing; it need not exist.
+    force
+        Also replace a store that has what the backup lacks, or a file that cannot be read as a store.
+
+    Raises
+    ------
+    InputError
+        The store has what the backup lacks, cannot be read, or is the backup itself.
+    StoreHeldError
+        Somebody has the store open.
+    StoreError
+        The backup cannot be read or does not verify; the store is as it was.
+    """
+    source, file = Path(backup).expanduser().resolve(), Path(path).expanduser().resolve()
+    if not source.is_file():
+        raise StoreError(f"there is no backup at {source}; name a file that `backup` or `publish` wrote")
+    if source == file or identity_of(source) == identity_of(file):
+        raise InputError(f"{source} is the store itself; name a backup of it")
+    if file.is_dir() or not file.parent.is_dir():
+        raise InputError(f"{file} is no place for a store; name a file in a folder that exists")
+    check_not_written(source)
+    with kept_closed(file):
+        _refuse_newer(source, file, force=force)  # early: copying takes time
+    wanted = state_in(source)
+    part = part_of(file)
+    try:
+        copy_synced(source, part, file)
+        part.chmod(_mode(file if file.exists() else source))
+        proof = _proven(part, source)
+        with kept_closed(file):
+            present = _refuse_newer(source, file, force=force)
+            if present == wanted:
+                return _report(file, wanted, proof, replaced=None, written=False)
+            replaced = _put_in_place(part, file)
+    finally:
+        for left in (part, _log_of(part)):
+            left.unlink(missing_ok=True)
+    return _report(file, wanted, proof, replaced=replaced, written=True)
+
+
+def _mode(file: Path) -> int:
+    return stat.S_IMODE(file.stat().st_mode) | stat.S_IWUSR
+
+
+def _refuse_newer(source: Path, file: Path, *, force: bool) -> State | None:
+    """Return the state of the store that is to be replaced; None without one, or for one that cannot be read."""
+    if not file.exists():
+        return None
+    wanted = state_in(source)
+    try:
+        present = state_in(file)
+    except StoreHeldError:
+        raise
+    except StoreError as error:
+        if force:
+            return None
+        raise InputError(f"{error}; it is replaced only with force=True (and kept aside)") from error
+    behind = has_batch_of(source, present) and (present.batch_id != wanted.batch_id or present.same_bars(wanted))
+    if not behind and not force:
+        raise InputError(
+            f"{file} has what the backup lacks: its newest batch is {_spelled(present)}, the backup's is "
+            f"{_spelled(wanted)}; go back to the backup with force=True (the store of now is kept aside)"
+        )
+    return present
+
+
+def _spelled(state: State) -> str:
+    return "none" if state.batch_id is None else f"{state.batch_id} of {state.committed_at}"
+
+
+def _proven(part: Path, source: Path) -> VerifyReport:
+    copied = open_database(part)
+    try:
+        with copied.reading() as transaction:
+            report = verify(transaction, None, None, None, None, None)
+    finally:
+        copied.close()
+    if not report.sound:
+        raise StoreError(f"the backup {source} does not verify, so nothing was replaced: {report.differences[0]}")
+    return report
+
+
+def _put_in_place(part: Path, file: Path) -> Path | None:
+    """Rename a copy to a store's place while no other process can have it; returns where the old one is."""
+    if not file.exists():
+        part.replace(file)
+        sync_folder(file.parent)
+        return None
+    aside = file.with_name(f"{file.name}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
+    with _locked(file):
+        try:
+            os.link(file, aside)
+        except OSError:  # a file system without hard links
+            file.rename(aside)
+        if _log_of(file).exists():
+            _log_of(file).rename(_log_of(aside))
+        part.replace(file)
+        sync_folder(file.parent)
+    return aside
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    """Keep other processes from opening a file for as long as it still has its name."""
+    lock = Lock(file, read_only=False)
+    try:
+        lock.renew()
+        yield
+    except StoreHeldError as error:
+        raise StoreHeldError(f"{file} is being read or written by another process; wait for it, or stop it") from error
+    finally:
+        lock.release()
+
+
+def _log_of(file: Path) -> Path:
+    return file.with_name(f"{file.name}.wal")
+
+
+def _report(file: Path, state: State, proof: VerifyReport, *, replaced: Path | None, written: bool) -> RestoreReport:
+    return RestoreReport(
+        path=file,
+        written=written,
+        batch_id=state.batch_id,
+        committed_at=state.committed_at,
+        replaced=replaced,
+        verified=proof,
+    )

@@ -1,0 +1,1 @@
+"""The DuckDB file: opened, locked, upgraded, copied, and the transactions on it."""

@@ -1,0 +1,348 @@
+"""An open store: the connection that holds the file, and the doors to read and to write through.
+
+One root connection lives as long as the store and holds the lock on the file. Every transaction and every query
+has a cursor of it, a connection of its own that ends with it, so every thread reads freely; writers queue behind
+one lock that is held from the first read to the commit.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from barhouse.store.database.failures import breaks, broken, failure_of
+from barhouse.store.database.file_lock import Lock, refuse_own
+from barhouse.store.errors import InputError, StoreClosedError, StoreError, StoreHeldError
+from barhouse.store.sql import statement
+
+Clock = Callable[[], datetime]
+
+
+def wall_clock() -> datetime:
+    """Return the machine's time, in UTC."""
+    return datetime.now(UTC)
+
+
+class Transaction:
+    """One write: everything run through it is committed together, or not at all.
+
+    Attributes
+    ----------
+    cursor
+        DuckDB's connection that the transaction is of; ends with it.
+    clock
+        The store's clock, in UTC; ``now`` is what it showed when the transaction began.
+    owner, pid
+        The opening of the store it belongs to, and its process.
+    """
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, database: Database) -> None:
+        self.cursor = cursor
+        self.clock = database.clock
+        self.owner = database.owner
+        self.pid = database.pid
+        self.now = self.clock()
+        self.failure: BaseException | None = None
+        self._place = database.place
+
+    def run(self, name: str, parameters: dict[str, Any] | None = None, /, **places: object) -> list[tuple[Any, ...]]:
+        """Run the statement ``subject.name``; returns its rows, read to the end.
+
+        ``parameters`` fill the statement's ``$named`` values, ``places`` its ``{named}`` identifiers and
+        expressions.
+        """
+        text = statement(name)
+        if places:
+            text = text.format(**places)
+        return self.execute(text, parameters)
+
+    def execute(self, text: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """Run SQL text inside this transaction; returns its rows, read to the end."""
+        # Read to the end always: DuckDB 2.0 streams, and an unfinished result blocks the connection.
+        try:
+            return self.cursor.execute(text, parameters or {}).fetchall()
+        except duckdb.Error as error:
+            failure = failure_of(error, self._place)
+            if failure is None:
+                raise
+            raise failure from error
+
+    def one(self, name: str, parameters: dict[str, Any] | None = None, /, **places: object) -> tuple[Any, ...]:
+        """Run a statement that gives exactly one row."""
+        (row,) = self.run(name, parameters, **places)
+        return row
+
+    def table(self, name: str, parameters: dict[str, Any] | None = None, /, **places: object) -> pa.Table:
+        """Run the statement ``subject.name`` that reads; returns its rows as Arrow."""
+        text = statement(name).format(**places) if places else statement(name)
+        return self.cursor.sql(text, params=parameters or {}).to_arrow_table()
+
+    @contextmanager
+    def stream(
+        self, name: str, parameters: dict[str, Any] | None = None, /, *, batch_rows: int
+    ) -> Iterator[pa.RecordBatchReader]:
+        """Run a statement whose rows are read batch by batch; nothing else may be run until they are."""
+        reader = self.cursor.sql(statement(name), params=parameters).to_arrow_reader(batch_rows)
+        try:
+            yield reader
+        finally:
+            reader.close()
+
+    def register(self, name: str, table: object) -> None:
+        """Make an Arrow table or reader readable as ``name`` until the transaction ends."""
+        self.cursor.register(name, table)
+
+
+class Database:
+    """An open store file.
+
+    Attributes
+    ----------
+    path
+        The file, without links; None in memory.
+    identity
+        The file's device and inode: the same under whatever name it was opened.
+    pid
+        The process that opened it.
+    owner
+        Names this opening; no two are alike.
+    closed
+        Whether close() was called.
+    """
+
+    def __init__(self, path: Path | None, root: duckdb.DuckDBPyConnection, *, read_only: bool, clock: Clock) -> None:
+        self.path = path
+        self.identity = identity_of(path) if path else None
+        self.pid = os.getpid()
+        self.owner = uuid.uuid4().hex
+        self.read_only = read_only
+        self.clock = clock
+        self._root = root
+        self._lock = Lock(path, read_only=read_only) if path else None
+        self._broken_by: BaseException | None = None
+        self.closed = False
+        self._write_lock = threading.RLock()
+        self._current: Transaction | None = None
+        self._reader_count = 0
+        self._readers_changed = threading.Condition()
+
+    @property
+    def root(self) -> duckdb.DuckDBPyConnection:
+        """The connection that holds the file; for work that no transaction can do.
+
+        Raises
+        ------
+        StoreClosedError
+            After close().
+        StoreError
+            In a fork of the process that opened the store.
+        """
+        if self.closed:
+            raise StoreClosedError(f"the store {self.place} was closed; open it again with open_store()")
+        if self.pid != os.getpid():
+            raise StoreError(
+                f"the store {self.place} was opened by process {self.pid}, of which this one is a fork; "
+                f"open stores after forking, or start processes with the method 'spawn'"
+            )
+        if self._broken_by is not None:
+            raise broken(self.place, self._broken_by) from self._broken_by
+        return self._root
+
+    @property
+    def place(self) -> str:
+        """The file, for a message."""
+        return str(self.path or ":memory:")
+
+    def _have_lock(self) -> None:
+        """Take the lock on the file again if something in this process has ended it."""
+        if self._lock is None:
+            return
+        try:
+            self._lock.renew()
+            if not self.read_only and identity_of(self.path) != self.identity:  # type: ignore[arg-type]
+                raise StoreHeldError(
+                    f"{self.path} is another file than the one that was opened: replaced or removed; nothing more "
+                    f"is written here: close the store and open it again"
+                )
+        except StoreHeldError as error:
+            self._broken_by = error
+            raise
+
+    @contextmanager
+    def explaining(self) -> Iterator[None]:
+        """Tell failures of the machine as errors of the store, and remember those after which nothing goes."""
+        try:
+            yield
+        except BaseException as error:
+            if breaks(error):
+                self._broken_by = self._broken_by or error
+            failure = failure_of(error, self.place)
+            if failure is None:
+                raise
+            raise failure from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Open the one door to write through; waits for the writer before.
+
+        Entered again by the same thread it joins the transaction already open, so that calls that write can be
+        put together into one.
+        """
+        if self.read_only:
+            raise StoreError(f"the store {self.path} was opened read-only; open it without read_only=True to write")
+        with self._write_lock:
+            if self._current is not None:
+                try:
+                    yield self._current
+                except BaseException as error:
+                    # DuckDB has no savepoints: what the inner part wrote can only go together with the rest.
+                    self._current.failure = error
+                    raise
+                return
+            _ = self.root  # closed in the meantime?
+            self._have_lock()
+            # A connection for each transaction: what it registered and its temporary tables end with it.
+            with self.explaining(), closing(self.root.cursor()) as cursor:
+                try:
+                    cursor.begin()
+                    transaction = self._current = Transaction(cursor, self)
+                    yield transaction
+                    if transaction.failure is not None:
+                        raise StoreError(
+                            "a part of this transaction failed, so nothing of it was written"
+                        ) from transaction.failure
+                    self._have_lock()
+                    cursor.commit()
+                except BaseException as error:
+                    _roll_back(cursor, error)
+                    raise
+                finally:
+                    self._current = None
+
+    @contextmanager
+    def writers_held(self) -> Iterator[None]:
+        """Keep writers out, between transactions; waits for the writer before."""
+        with self._write_lock:
+            _ = self.root  # closed in the meantime?
+            if self._current is not None:
+                raise StoreError("this thread is inside a transaction; end it first")
+            yield
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """Give one consistent view for several statements, which may make temporary tables; nothing is written."""
+        with self._reader() as cursor, self.explaining():
+            cursor.begin()
+            try:
+                yield Transaction(cursor, self)
+            finally:
+                with suppress(duckdb.Error):  # closing the connection ends it in any case
+                    cursor.rollback()
+
+    def query(self, text: str, parameters: dict[str, Any] | list[Any] | None = None) -> pa.Table:
+        """Read with one SQL statement, in a read-only transaction of a connection of its own.
+
+        Raises
+        ------
+        InputError
+            When the statement does anything but read, or there is more or less than one, or it names the store's
+            own file. A read-only transaction alone would let through what ends it, and settings and attached files
+            that outlive it.
+        """
+        with self._reader() as cursor, self.explaining():
+            _check_reads(cursor.extract_statements(text))
+            if self.path is not None:
+                refuse_own(text, parameters, self.path)
+            cursor.execute("BEGIN TRANSACTION READ ONLY")
+            try:
+                relation = cursor.sql(text, params=parameters) if parameters else cursor.sql(text)
+                try:
+                    return relation.to_arrow_table() if relation is not None else pa.table({})
+                finally:
+                    del relation  # an error's traceback would keep it, and with it the file
+            finally:
+                self._have_lock()  # the query may have named the file in a way that was not seen
+
+    @contextmanager
+    def _reader(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give a connection; the store stays open until it is given back."""
+        with self._readers_changed:
+            cursor = self.root.cursor()
+            self._reader_count += 1
+        try:
+            yield cursor
+        finally:
+            cursor.close()
+            with self._readers_changed:
+                self._reader_count -= 1
+                self._readers_changed.notify_all()
+
+    def close(self) -> None:
+        """Give the file back, after whoever writes or reads has finished; closing twice is fine."""
+        if self.pid != os.getpid():
+            return  # a fork's; only the process that opened the file may write its end
+        with self._write_lock:
+            if self._current is not None:
+                raise StoreError("this thread is inside a transaction; end it before closing the store")
+            with self._readers_changed:
+                self.closed = True
+                self._readers_changed.wait_for(lambda: self._reader_count == 0)
+            if self._lock is not None:
+                self._leave_alone_what_is_lost()
+            self._root.close()
+            if self._lock is not None:
+                self._lock.release()
+
+    def _leave_alone_what_is_lost(self) -> None:
+        """Write nothing at the end into a file that is another process's by now."""
+        try:
+            self._have_lock()
+        except StoreHeldError:
+            with suppress(duckdb.Error):
+                self._root.execute("PRAGMA disable_checkpoint_on_shutdown")
+
+
+def _roll_back(cursor: duckdb.DuckDBPyConnection, error: BaseException) -> None:
+    """Roll back because of an error, which stays the one that is raised whatever happens here.
+
+    The connection is closed next, which ends its transaction in any case: a broken database rolls nothing back, one
+    whose commit failed has done so already, and DuckDB 2 refuses while the error's traceback keeps a streamed result.
+    """
+    if breaks(error):
+        return
+    try:
+        cursor.rollback()
+    except duckdb.Error as second:
+        ended = "no transaction is active" in str(second) or type(second).__name__ == "ResourceInUseException"
+        if not ended:
+            error.add_note(f"and rolling back failed: {second}")
+
+
+def _check_reads(statements: list[duckdb.Statement]) -> None:
+    kinds = [one.type.name for one in statements]
+    # PIVOT is MULTI to DuckDB 2; 1.5 spells it out, in statements without a text.
+    pivots = kinds == ["CREATE", "SELECT"] and not any(one.query for one in statements)
+    if pivots or (len(kinds) == 1 and kinds[0] in {"SELECT", "EXPLAIN", "COPY", "MULTI"}):
+        return
+    raise InputError(
+        f"a query is one statement that reads (SELECT, WITH, FROM, PIVOT, DESCRIBE, SHOW, EXPLAIN, COPY ... TO), "
+        f"not {' and '.join(kinds) or 'an empty text'}; a store is changed through its coordinator"
+    )
+
+
+def identity_of(file: Path) -> tuple[int, int] | None:
+    """Return a file's device and inode; None when there is no such file."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino

@@ -1,0 +1,83 @@
+"""Failures of the machine under a store, told in a store's errors: a full disk, no memory, a broken database."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+
+import duckdb
+
+from barhouse.store.errors import StoreBrokenError, StoreError, StoreFullError, StoreMemoryError
+
+_NO_ROOM = ("No space left on device", "Disk quota exceeded", "File too large")
+_NOT_ALLOWED = ("Permission denied", "Read-only file system")
+_NO_ROOM_CODES = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def failure_of(error: BaseException, place: str) -> StoreError | None:
+    """Tell an error as what failed under the store at ``place``; None when it is about something else."""
+    if isinstance(error, StoreError):
+        return None
+    for one in _causes(error):
+        if isinstance(one, OSError) and not isinstance(one, duckdb.Error):
+            if one.errno in _NO_ROOM_CODES:
+                return StoreFullError(
+                    f"there is no room left for {place} or a file of it: {one}; make room, then do it again"
+                )
+        elif isinstance(one, duckdb.Error):
+            return _failure(one, place)
+    return None
+
+
+def is_full(text: str) -> bool:
+    """Whether a message says that a disk has no room."""
+    return any(said in text for said in _NO_ROOM)
+
+
+def is_not_allowed(text: str) -> bool:
+    """Whether a message says that somebody may not write."""
+    return any(said in text for said in _NOT_ALLOWED)
+
+
+def breaks(error: BaseException) -> bool:
+    """Whether DuckDB refuses everything after this error until the file is opened again."""
+    return any(isinstance(one, duckdb.FatalException | duckdb.InternalException) for one in _causes(error))
+
+
+def broken(place: str, why: object) -> StoreBrokenError:
+    """Make the error of a store that was broken by an earlier failure."""
+    return StoreBrokenError(
+        f"the store {place} cannot go on after an earlier failure ({_first_line(why)}); close it and open it again: "
+        f"what was committed is there"
+    )
+
+
+def _failure(error: duckdb.Error, place: str) -> StoreError | None:
+    text, fatal = str(error), breaks(error)
+    again = "close the store, open it again and do it again" if fatal else "do it again"
+    if is_full(text):
+        return StoreFullError(
+            f"there is no room left on the disk of {place} or of its temporary files: {_first_line(text)}; make room, "
+            f"then {again}: what was being written is there whole or not at all"
+        )
+    if is_not_allowed(text) and ".wal" in text:
+        return StoreError(
+            f"the folder of {place} may not be written to, and a write needs a file there ({_first_line(text)}); "
+            f"nothing was written. Change who may use it, or copy the store elsewhere"
+        )
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return StoreMemoryError(
+            f"the memory allowed was not enough for {place}: {_first_line(text)}; nothing was written. Allow more "
+            f"(memory_limit, max_temp_directory_size), or do it in smaller parts"
+        )
+    return broken(place, text) if fatal else None
+
+
+def _first_line(text: object) -> str:
+    return str(text).strip().splitlines()[0].rstrip(".") if str(text).strip() else "it did not say why"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

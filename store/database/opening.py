@@ -1,0 +1,269 @@
+"""Opening a store: its place, its lock, its version."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from barhouse.store.database.database import Clock, Database, identity_of, wall_clock
+from barhouse.store.database.failures import failure_of, is_not_allowed
+from barhouse.store.errors import InputError, MigrationError, StoreError, StoreHeldError, StoreVersionError
+from barhouse.store.sql import statement
+
+#: The schema this version reads and writes: Alembic's head. Known here so that opening an up-to-date store does
+#: not have to import Alembic.
+SCHEMA_VERSION = "0003"
+
+#: What DuckDB says of a file that is another's: it takes rows and SQLite's files for a database of theirs.
+_NO_DUCKDB = ("not a valid DuckDB database file", "in-memory database in read-only mode", "sqlite_scanner")
+_HOLDER = re.compile(r"\(PID (\d+)\)")
+
+# The stores open in this process. Closing any descriptor of a file ends this process's lock on it, whichever
+# descriptor took it: a file must not be opened a second time, under whatever name.
+_open: weakref.WeakSet[Database] = weakref.WeakSet()
+_opening = threading.Lock()
+
+
+def open_database(
+    path: str | Path,
+    *,
+    read_only: bool = False,
+    clock: Clock = wall_clock,
+    settings: dict[str, str | int] | None = None,
+) -> Database:
+    """Open a store file, creating or upgrading it; ``":memory:"`` gives one that lives as long as the object.
+
+    Raises
+    ------
+    StoreHeldError
+        The file is open for writing elsewhere; names the process.
+    StoreVersionError
+        The file is of a newer version, or no store.
+    MigrationError
+        An upgrade failed; the file is as it was.
+    """
+    if str(path) == ":memory:":
+        database = Database(None, connect(":memory:", settings=settings), read_only=False, clock=clock)
+    else:
+        file = Path(path).expanduser().resolve()
+        _check_place(file, read_only=read_only)
+        with _opening:
+            _check_not_open(file, read_only=read_only)
+            root = _connect_in_place(file, read_only=read_only, settings=settings)
+            database = Database(file, root, read_only=read_only, clock=clock)
+            _open.add(database)
+    try:
+        _bring_up_to_date(database)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+@contextmanager
+def attached(database: Database, file: Path, name: str) -> Iterator[None]:
+    """Have another store's file at hand as ``name``, for writing; it counts as open until it is given back.
+
+    Raises
+    ------
+    StoreHeldError
+        The file is open elsewhere.
+    """
+    with _opening:
+        _check_not_open(file, read_only=False)
+        root = database.root.cursor()
+        try:
+            root.execute(statement("compact.attach").format(file=str(file).replace("'", "''"), name=name))
+        except duckdb.Error as error:
+            raise explained(str(file), str(error)) from error
+        other = Database(file, root, read_only=False, clock=database.clock)
+        _open.add(other)
+    try:
+        yield
+    finally:
+        with _opening:
+            root.execute(statement("compact.detach").format(name=name))
+            other.close()
+
+
+def _connect_in_place(
+    file: Path, *, read_only: bool, settings: dict[str, str | int] | None
+) -> duckdb.DuckDBPyConnection:
+    """Connect to a file that was not replaced between being found and being locked.
+
+    Without that a writer could go on, unseen, in a file that a compaction has just put another in the place of.
+    """
+    while True:
+        found = identity_of(file)
+        root = connect(str(file), read_only=read_only, settings=settings)
+        if found in (None, identity_of(file)):
+            return root
+        root.close()
+
+
+def _check_not_open(file: Path, *, read_only: bool) -> None:
+    identity = identity_of(file)
+    for other in _open:
+        if other.closed:
+            continue
+        same_name, same_file = other.path == file, other.identity == identity
+        if not (same_name or same_file):
+            continue
+        if other.pid != os.getpid():
+            raise StoreHeldError(f"the store {file} is held by process {other.pid}, of which this one is a fork")
+        if not (same_name and same_file and read_only and other.read_only):
+            raise StoreHeldError(
+                f"the store {file} is already open in this process{'' if same_name else f' as {other.path}'}; use that "
+                f"store object, it may be shared between threads, or close it first"
+            )
+
+
+@contextmanager
+def kept_closed(file: Path) -> Iterator[None]:
+    """Keep this process from opening a file as a store; refuse one that it has open."""
+    with _opening:
+        _check_not_open(file, read_only=False)
+        yield
+
+
+def check_not_written(file: Path) -> None:
+    """Refuse a file that this process has open as a store it may write to."""
+    identity = identity_of(file)
+    for other in _open:
+        if not other.closed and not other.read_only and other.identity == identity:
+            raise StoreHeldError(f"{file} is a store that is open in this process; name another file")
+
+
+def _check_place(file: Path, *, read_only: bool) -> None:
+    if file.is_dir():
+        raise StoreError(f"{file} is a folder; name a file, such as {file / 'bars.duckdb'}")
+    if not file.parent.is_dir():
+        raise StoreError(f"the folder {file.parent} does not exist; create it first, or name a file elsewhere")
+    if read_only and not file.exists():
+        raise StoreError(f"there is no store at {file}; open it once without read_only=True to create it")
+
+
+def connect(
+    place: str, *, read_only: bool = False, settings: dict[str, str | int] | None = None
+) -> duckdb.DuckDBPyConnection:
+    """Open a file with the settings every store needs, and those given.
+
+    Raises
+    ------
+    InputError
+        DuckDB does not know a setting, or not its value.
+    StoreError
+        The file cannot be opened; see ``open_database``.
+    """
+    # A query's names are the store's, never Python's variables.
+    config: dict[str, Any] = {"python_enable_replacements": False, **(settings or {})}
+    if not read_only:
+        # Keeps a file made by DuckDB 2 readable to 1.5; it cannot be said later.
+        config["storage_compatibility_version"] = "v1.5.0"
+        # A quarter of DuckDB's own: a store of few bars takes a third of the room, one of many no more, as fast.
+        config.setdefault("default_block_size", 65_536)
+    try:
+        root = duckdb.connect(place, read_only=read_only, config=config)
+    except duckdb.InvalidInputException as error:
+        raise InputError(f"settings={settings!r} cannot be used: {error}") from error
+    except duckdb.Error as error:
+        raise failure_of(error, place) or explained(place, str(error)) from error
+    # DuckDB opens a file of rows (.csv, .json, .parquet) as a database in memory, and what is written there is lost.
+    (kept_in,) = root.execute(
+        "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
+    ).fetchall()[0]
+    if kept_in is None and place != ":memory:":
+        root.close()
+        raise _no_store(place)
+    # Global, so that every cursor has it too.
+    root.execute("SET GLOBAL TimeZone = 'UTC'")
+    return root
+
+
+def explained(place: str, text: str) -> StoreError:
+    """Make an error of the store of what DuckDB says when it cannot open a file."""
+    if "Could not set lock" in text:
+        found = _HOLDER.search(text)
+        holder = f"process {found[1]}" if found else "another process"
+        if "read-only mode" in text:
+            return StoreHeldError(
+                f"the store {place} is being read by {holder}; wait for it or stop it, or open it with read_only=True"
+            )
+        return StoreHeldError(
+            f"the store {place} is held by {holder}; wait for it or stop it, or read a published snapshot"
+        )
+    if any(said in text for said in _NO_DUCKDB):
+        return _no_store(place)
+    if is_not_allowed(text) and not Path(place).exists():
+        return StoreError(
+            f"{place} cannot be made: the folder may not be written to; name a file elsewhere, or change who may write "
+            f"there"
+        )
+    if is_not_allowed(text):
+        return StoreError(
+            f"{place} may not be written to, as a published snapshot may not; open it with read_only=True, or change "
+            f"who may use it"
+        )
+    if "version number" in text:
+        return StoreVersionError(
+            f"the file {place} was written by another DuckDB than {duckdb.__version__}, which cannot read it; "
+            f"upgrade duckdb"
+        )
+    return StoreError(f"the store {place} cannot be opened: {text.splitlines()[0]}")
+
+
+def _no_store(place: str) -> StoreVersionError:
+    return StoreVersionError(f"{place} is not a Barhouse store, nor any DuckDB file; name another file")
+
+
+def schema_version(database: Database) -> str | None:
+    """Return the version written in the file; None for an empty one."""
+    with database.root.cursor() as cursor:
+        tables = {
+            name
+            for (name,) in cursor.execute(
+                "SELECT table_name FROM duckdb_tables() WHERE NOT temporary AND schema_name = 'main'"
+                " AND database_name = current_database()"
+            ).fetchall()
+        }
+        if "alembic_version" in tables:
+            rows = cursor.execute("SELECT version_num FROM alembic_version").fetchall()
+            if rows:
+                return str(rows[0][0])
+            tables.discard("alembic_version")
+        if tables:
+            raise StoreVersionError(
+                f"{database.path} is a DuckDB file but not a Barhouse store (it holds "
+                f"{', '.join(sorted(tables)[:3])}); name another file"
+            )
+    return None
+
+
+def _bring_up_to_date(database: Database) -> None:
+    version = schema_version(database)
+    if version == SCHEMA_VERSION:
+        return
+    if database.read_only:
+        raise StoreVersionError(
+            f"the store {database.path} has schema {version or 'none'}, this Barhouse reads {SCHEMA_VERSION}; "
+            f"open it once without read_only=True to upgrade it"
+        )
+    from barhouse.store.database.upgrade import upgrade
+
+    try:
+        upgrade(database, version)
+    except StoreError:
+        raise
+    except Exception as error:
+        raise MigrationError(
+            f"upgrading {database.path or ':memory:'} from schema {version or 'none'} to {SCHEMA_VERSION} failed, "
+            f"the file is as it was: {error}"
+        ) from error

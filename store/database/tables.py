@@ -1,0 +1,245 @@
+"""The tables of a store, as SQLAlchemy metadata: what Alembic compares a file with.
+
+``bar``, ``bar_revision``, ``invalidation``, ``session_coverage`` and ``gap`` grow with the data. They carry no key
+and no index: a primary key makes loading three to four times slower. Each is kept unique by the one write path,
+and ``verify`` proves it. Every instant is TIMESTAMP WITH TIME ZONE and means UTC; every range is half-open.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table
+
+from barhouse.store.database.dialect import TinyInt
+
+metadata = sa.MetaData()
+
+_Instant = sa.DateTime(timezone=True)
+
+
+def _bar_columns() -> list[Column[object]]:
+    return [
+        Column("interval_id", sa.Integer, nullable=False),
+        Column("bar_start", _Instant, nullable=False),
+        Column("span_seconds", sa.BigInteger, nullable=False),  # bar_end = bar_start + span_seconds
+        Column("session_date", sa.Date),  # null: an outside bar
+        Column("segment", TinyInt),  # null: an outside bar
+        Column("open", sa.Double, nullable=False),
+        Column("high", sa.Double, nullable=False),
+        Column("low", sa.Double, nullable=False),
+        Column("close", sa.Double, nullable=False),
+        Column("volume", sa.Double, nullable=False),
+        Column("trade_count", sa.BigInteger),
+        Column("vwap", sa.Double),
+        Column("base_count", sa.Integer, nullable=False),  # base bars inside; 1 for a base bar, 0 for a closing bar
+        Column("expected_count", sa.Integer, nullable=False),  # base bars there is room for; 0 outside sessions
+        Column("batch_id", sa.BigInteger, nullable=False),  # the batch that wrote these values
+    ]
+
+
+batch = Table(
+    "batch",
+    metadata,
+    Column("batch_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", sa.String, nullable=False),
+    Column("source", sa.String),
+    Column("started_at", _Instant, nullable=False),
+    Column("committed_at", _Instant, nullable=False),  # strictly increasing, whatever the machine's clock does
+    Column("inserted", sa.BigInteger, nullable=False),
+    Column("revised", sa.BigInteger, nullable=False),
+    Column("unchanged", sa.BigInteger, nullable=False),
+    Column("rejected", sa.BigInteger, nullable=False),
+    Column("deleted", sa.BigInteger, nullable=False),
+    CheckConstraint("kind in ('load', 'process', 'delete', 'remove', 'calendar', 'repair', 'retention')"),
+)
+
+trading_calendar = Table(
+    "trading_calendar",
+    metadata,
+    Column("calendar", sa.String, primary_key=True),
+    Column("definition", sa.String),  # JSON of a user's own calendar; null: an exchange's
+    Column("known_from", sa.Date, nullable=False),  # every session from this date
+    Column("known_through", sa.Date, nullable=False),  # to this date, inclusive, is in trading_session
+)
+
+trading_session = Table(
+    "trading_session",
+    metadata,
+    Column("calendar", sa.String, ForeignKey("trading_calendar.calendar"), nullable=False),
+    Column("session_date", sa.Date, nullable=False),
+    Column("ordinal", sa.Integer, nullable=False),  # sessions since the first on or after 2000-01-01
+    Column("segment", TinyInt, nullable=False),  # counted from 0
+    Column("segment_open", _Instant, nullable=False),
+    Column("segment_close", _Instant, nullable=False),
+    Column("batch_id", sa.BigInteger, nullable=False),
+    Column("replaced_by", sa.BigInteger),  # null: current
+    CheckConstraint("segment_open < segment_close"),
+)
+
+symbol = Table(
+    "symbol",
+    metadata,
+    Column("symbol_id", sa.Integer, primary_key=True, autoincrement=False),
+    Column("symbol", sa.String, nullable=False),
+    Column("calendar", sa.String, ForeignKey("trading_calendar.calendar"), nullable=False),
+    Column("closing_bar", sa.String, nullable=False),
+    Column("added_by", sa.String, nullable=False),
+    Column("registered_at", _Instant, nullable=False),
+    Column("removed_at", _Instant),
+    CheckConstraint("closing_bar in ('outside', 'include')"),
+)
+Index("symbol_active", symbol.c.symbol, sa.text("coalesce(epoch_us(removed_at), 9223372036854775807)"), unique=True)
+
+# No foreign key to symbol: removed_at is indexed, DuckDB carries out its update as delete and insert, and would
+# refuse it for as long as a definition refers to the row.
+interval_definition = Table(
+    "interval_definition",
+    metadata,
+    Column("interval_id", sa.Integer, primary_key=True, autoincrement=False),
+    Column("symbol_id", sa.Integer, nullable=False),
+    Column("interval", sa.String, nullable=False),
+    Column("unit", sa.String, nullable=False),
+    Column("length", sa.Integer, nullable=False),  # how many of the unit
+    Column("derived", sa.Boolean, nullable=False),
+    Column("base", sa.String),  # the interval it is derived from; null: loaded or streamed
+    Column("complete_through", _Instant),  # base intervals only
+    Column("derived_through", _Instant),  # derived intervals only
+    Column("retained_from", _Instant),  # no bar before it is kept; null: all are
+    Column("retained_date", sa.Date),  # the first session from there on
+    Column("purged_before", _Instant),  # bars before it went without a revision ...
+    Column("purged_by", sa.BigInteger),  # ... the last of them with this batch
+    Column("quality_pct", sa.Double),
+    # Derived intervals: no bucket after derived_through closes before it, by event time or the clock; null: not known.
+    Column("next_close", _Instant),
+    # What session_coverage comes to: its first session, and the sums of its counts; null: it has no rows yet.
+    Column("first_session", sa.Date),
+    Column("expected_count", sa.BigInteger),
+    Column("present_count", sa.BigInteger),
+    CheckConstraint("unit in ('second', 'day', 'week', 'month')"),
+    CheckConstraint("length > 0"),
+    CheckConstraint("derived = (base is not null)"),
+)
+Index("interval_definition_key", interval_definition.c.symbol_id, interval_definition.c.interval, unique=True)
+
+bar = Table("bar", metadata, *_bar_columns())
+
+bar_revision = Table(
+    "bar_revision",
+    metadata,
+    *_bar_columns(),
+    Column("replaced_by", sa.BigInteger, nullable=False),  # the batch that overwrote or deleted these values
+)
+
+invalidation = Table(
+    "invalidation",
+    metadata,
+    Column("interval_id", sa.Integer, nullable=False),  # of the base
+    Column("session_date", sa.Date, nullable=False),
+    Column("range_start", _Instant, nullable=False),
+    Column("range_end", _Instant, nullable=False),
+    Column("batch_id", sa.BigInteger, nullable=False),
+)
+
+session_coverage = Table(
+    "session_coverage",
+    metadata,
+    Column("interval_id", sa.Integer, nullable=False),
+    Column("session_date", sa.Date, nullable=False),
+    Column("expected_count", sa.Integer, nullable=False),
+    Column("present_count", sa.Integer, nullable=False),
+)
+
+gap = Table(
+    "gap",
+    metadata,
+    Column("interval_id", sa.Integer, nullable=False),
+    Column("session_date", sa.Date, nullable=False),
+    Column("segment", TinyInt, nullable=False),
+    Column("gap_start", _Instant, nullable=False),
+    Column("gap_end", _Instant, nullable=False),
+    Column("missing_count", sa.Integer, nullable=False),
+    Column("incomplete_count", sa.Integer, nullable=False),  # of those missing, how many are there but lack base bars
+)
+
+# What retention took from history, or was accepted as lost, by whose it was: with it, bars and revisions account for
+# every batch.
+purge = Table(
+    "purge",
+    metadata,
+    Column("batch_id", sa.BigInteger, nullable=False),  # the batch that took it
+    Column("of_batch", sa.BigInteger, nullable=False),
+    Column("written", sa.BigInteger, nullable=False),  # bars and revisions gone that of_batch wrote
+    Column("replaced", sa.BigInteger, nullable=False),  # old values gone, or never kept, that of_batch replaced
+)
+
+history_start = Table(
+    "history_start",
+    metadata,
+    Column("batch_id", sa.BigInteger, ForeignKey("batch.batch_id"), nullable=False),
+    Column("kept_from", _Instant, nullable=False),  # revisions replaced before it are gone
+)
+
+rejected_bar = Table(
+    "rejected_bar",
+    metadata,
+    Column("batch_id", sa.BigInteger, ForeignKey("batch.batch_id"), nullable=False),
+    Column("file_row", sa.BigInteger),  # counted from 1, the header aside; null: a line that is no row at all
+    Column("given", sa.String, nullable=False),  # the row as given: JSON, or the raw line
+    Column("reason", sa.String, nullable=False),
+)
+
+source_file = Table(
+    "source_file",
+    metadata,
+    Column("path", sa.String, nullable=False),  # absolute
+    Column("size_bytes", sa.BigInteger, nullable=False),
+    Column("modified_at", _Instant, nullable=False),
+    Column("fingerprint", sa.String, nullable=False),  # of the file's bytes
+    Column("request", sa.String, nullable=False),  # JSON: the symbol, the interval and the options it was loaded with
+    Column("batch_id", sa.BigInteger, nullable=False),  # the load; of several with one path the newest counts
+    Column("outcome", sa.String),  # JSON: its report, where the same file would come to the same again; null: else
+    Column("read_with", sa.String),  # what its rows were understood with: programs, clock changes; null: no outcome
+)
+
+trade = Table(
+    "trade",
+    metadata,
+    Column("interval_id", sa.Integer, nullable=False),  # of the base interval it is built into
+    Column("trade_id", sa.String, nullable=False),  # as the feed names it; one per symbol
+    Column("bar_start", _Instant),  # of the base bar it belongs to; null: cancelled before it was known
+    Column("traded_at", _Instant),
+    Column("sequence", sa.BigInteger, nullable=False),  # order among trades of one instant
+    Column("revision", sa.BigInteger, nullable=False),  # 0, counted up by corrections
+    Column("price", sa.Double),
+    Column("size", sa.Double),
+    Column("cancelled", sa.Boolean, nullable=False),
+    Column("seen_at", _Instant, nullable=False),  # when it was written last
+)
+
+trade_bucket = Table(
+    "trade_bucket",
+    metadata,
+    Column("interval_id", sa.Integer, nullable=False),
+    Column("bar_start", _Instant, nullable=False),  # a base bar whose trades changed since it was built
+)
+
+session_run = Table(
+    "session_run",
+    metadata,
+    Column("run_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    Column("mode", sa.String, nullable=False),
+    Column("name", sa.String, nullable=False),
+    Column("config", sa.String, nullable=False),  # JSON
+    Column("state", sa.String, nullable=False),
+    Column("cursor", _Instant),  # how far it has come, in the time of the bars
+    Column("position", sa.String),  # JSON: where its sources go on
+    Column("pinned_batch", sa.BigInteger),  # the newest batch a backtest may see
+    Column("owner", sa.String, nullable=False),  # the opening of the store that carries it out
+    Column("pid", sa.BigInteger, nullable=False),
+    Column("started_at", _Instant, nullable=False),
+    Column("updated_at", _Instant, nullable=False),
+    Column("ended_at", _Instant),
+    Column("error", sa.String),
+    CheckConstraint("mode in ('backtest', 'live', 'nightly')"),
+    CheckConstraint("state in ('running', 'stopped', 'done', 'failed', 'crashed', 'closed')"),
+)

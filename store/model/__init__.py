@@ -1,0 +1,1 @@
+"""Values: intervals, bars, symbols, reports, and what callers give; no database."""

@@ -1,0 +1,41 @@
+"""What callers give, understood or refused: instants, and names that nobody registered."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+from barhouse.store.errors import InputError, UnknownSymbolError
+
+
+def as_instant(given: datetime | date | str, name: str) -> datetime:
+    """A point in time as UTC.
+
+    Raises
+    ------
+    InputError
+        For a datetime without time zone, or a text that is no ISO 8601 date or time.
+    """
+    if isinstance(given, str):
+        try:
+            given = datetime.fromisoformat(given)
+        except ValueError:
+            raise InputError(
+                f"{name}={given!r} is not a date or time; write it as 2024-11-29 or 2024-11-29T14:30:00+00:00"
+            ) from None
+        return given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)
+    if isinstance(given, datetime):
+        if given.tzinfo is None:
+            raise InputError(f"{name}={given!r} has no time zone; say which, such as tzinfo=datetime.UTC")
+        return given.astimezone(UTC)
+    if isinstance(given, date):
+        return datetime(given.year, given.month, given.day, tzinfo=UTC)
+    raise InputError(f"{name} takes a date, a datetime or a text, not {type(given).__name__}")
+
+
+def unknown_symbol(symbol: str, known: set[str]) -> UnknownSymbolError:
+    """The error for a symbol that is not registered, with the names that come close."""
+    import difflib
+
+    close = difflib.get_close_matches(symbol, sorted(known), n=3)
+    hint = f"; close to it: {', '.join(close)}" if close else ""
+    return UnknownSymbolError(f"symbol {symbol!r} is not registered{hint}; register it first")

@@ -1,0 +1,153 @@
+"""Interval: the nominal length of a bar.
+
+The grammar is ``Ns Nm Nh Nd Nw Nmo``, lower case, N a positive whole number without leading zeros. Each length
+has one canonical spelling: ``60m`` is read and kept as ``1h``. Intraday lengths stay below 24 hours, because a
+longer one would have to run across sessions: those are counted in sessions (``d``), ISO weeks (``w``) or calendar
+months (``mo``).
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from barhouse.store.errors import IntervalError
+
+Unit = Literal["second", "day", "week", "month"]
+
+_GRAMMAR = re.compile(r"([1-9][0-9]*)(s|m|h|d|w|mo)")
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+_BLOCKS: dict[str, Unit] = {"d": "day", "w": "week", "mo": "month"}
+_SUFFIXES: dict[Unit, str] = {"day": "d", "week": "w", "month": "mo"}
+_DAY_SECONDS = 86_400
+_LENGTH_MAX = 1_000  # blocks; a longer bar than 1000 months is a typing error
+_ALLOWED = "Ns, Nm, Nh (below 24h), Nd, Nw or Nmo with N a positive whole number, such as 5m, 1h, 1d or 1mo"
+
+# Only for ordering: a week counts as seven days, a month as thirty.
+_NOMINAL_SECONDS: dict[Unit, int] = {
+    "second": 1,
+    "day": _DAY_SECONDS,
+    "week": 7 * _DAY_SECONDS,
+    "month": 30 * _DAY_SECONDS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A bar's nominal length.
+
+    Attributes
+    ----------
+    unit
+        ``second`` for everything intraday; ``day`` (sessions), ``week`` (ISO weeks) or ``month`` (calendar
+        months) for everything longer.
+    length
+        How many of the unit; seconds when intraday.
+    """
+
+    unit: Unit
+    length: int
+
+    @classmethod
+    def parse(cls, given: str | Interval) -> Interval:
+        """Read an interval.
+
+        Raises
+        ------
+        IntervalError
+            For anything outside the grammar, naming what was probably meant.
+        """
+        if isinstance(given, Interval):
+            return given
+        if not isinstance(given, str):
+            raise IntervalError(f"an interval is text, not {type(given).__name__}; allowed are {_ALLOWED}")
+        return _parse(given)
+
+    @property
+    def intraday(self) -> bool:
+        """Whether bars of this interval are parts of a segment, rather than whole sessions."""
+        return self.unit == "second"
+
+    @property
+    def nominal_seconds(self) -> int:
+        """Length for ordering; a week counts as seven days, a month as thirty."""
+        return _NOMINAL_SECONDS[self.unit] * self.length
+
+    def tiles(self, other: Interval) -> bool:
+        """Whether bars of this interval fill every bar of ``other`` exactly, none straddling an edge.
+
+        Intraday buckets start at their segment's open and are clipped at its close, so an intraday interval
+        tiles every intraday multiple of itself and everything made of whole sessions.
+        """
+        if self.intraday:
+            return not other.intraday or other.length % self.length == 0
+        if self.unit == other.unit:
+            return other.length % self.length == 0
+        return self.unit == "day" and self.length == 1 and not other.intraday
+
+    def __str__(self) -> str:
+        if self.unit != "second":
+            return f"{self.length}{_SUFFIXES[self.unit]}"
+        for suffix in ("h", "m"):
+            if self.length % _SECONDS[suffix] == 0:
+                return f"{self.length // _SECONDS[suffix]}{suffix}"
+        return f"{self.length}s"
+
+    def __lt__(self, other: Interval) -> bool:
+        return self._order < other._order
+
+    @property
+    def _order(self) -> tuple[int, str]:
+        # 7d and 1w have the same nominal length; the unit decides, so that the order is total.
+        return self.nominal_seconds, self.unit
+
+
+@functools.lru_cache(maxsize=1024)
+def _parse(given: str) -> Interval:
+    match = _GRAMMAR.fullmatch(given)
+    if match is None:
+        raise IntervalError(f"interval {given!r} is not known; allowed are {_ALLOWED}{_hint(given)}")
+    count, suffix = int(match[1]), match[2]
+    if suffix in _BLOCKS:
+        if count > _LENGTH_MAX:
+            raise IntervalError(f"interval {given!r} is longer than {_LENGTH_MAX}{suffix}, the longest kept")
+        return Interval(_BLOCKS[suffix], count)
+    seconds = count * _SECONDS[suffix]
+    if seconds >= _DAY_SECONDS:
+        raise IntervalError(
+            f"interval {given!r} is {seconds // 3600} hours long, but an intraday interval stays below 24h; "
+            f"write it in sessions ('1d'), weeks ('1w') or months ('1mo')"
+        )
+    return Interval("second", seconds)
+
+
+def _hint(given: str) -> str:
+    text = given.strip()
+    if re.fullmatch(r"[1-9][0-9]*M", text):
+        return f"; for months write '{text[:-1]}mo', for minutes '{text[:-1]}m'"
+    lowered = text.lower()
+    if lowered != given and _GRAMMAR.fullmatch(lowered):
+        return f"; write {lowered!r}"
+    unpadded = re.sub(r"^0+(?=[1-9])", "", lowered)
+    if unpadded != lowered and _GRAMMAR.fullmatch(unpadded):
+        return f"; write {unpadded!r}"
+    return ""
+
+
+def parse_all(given: Iterable[str | Interval]) -> list[Interval]:
+    """Read several intervals, drop repeats and sort them, finest first.
+
+    Raises
+    ------
+    IntervalError
+        When there is none, when one cannot be read, or when a single text was given instead of a collection.
+    """
+    if isinstance(given, str):
+        raise IntervalError(f"intervals takes a list, not the text {given!r}; write [{given!r}]")
+    intervals = sorted({Interval.parse(one) for one in given})
+    if not intervals:
+        raise IntervalError("no interval given; name at least one, such as ['1m', '5m', '1d']")
+    return intervals

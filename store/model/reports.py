@@ -1,0 +1,259 @@
+"""What each write, check and copy of a store reports: frozen objects, complete when they are returned."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Report(BaseModel):
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+
+class Registration(_Report):
+    """What became of one symbol at registration: everything it has now, and what was new."""
+
+    symbol: str
+    calendar: str
+    base_interval: str
+    derived_intervals: tuple[str, ...]
+    added: tuple[str, ...] = Field(description="intervals that were new; empty when all were there already")
+
+
+class StreamReport(_Report):
+    """What was registered for a backtest or a live run, and which symbols were left out, each with the reason."""
+
+    registered: tuple[Registration, ...]
+    skipped: dict[str, str] = {}
+
+
+class Reject(_Report):
+    """Rows left out for one reason, with the first of them as it was given."""
+
+    reason: str
+    count: int
+    first_row: int | None = Field(description="counted from 1, the header aside; None for a line that is no row")
+    first_given: str
+
+
+class LoadReport(_Report):
+    """What a load did. ``rows == inserted + revised + unchanged + rejected``; ``outside`` is a subset."""
+
+    batch_id: int
+    source: str
+    symbols: tuple[str, ...]
+    interval: str
+    rows: int
+    inserted: int
+    revised: int
+    unchanged: int
+    rejected: int
+    outside: int = Field(description="rows in no session, kept and left out of derived bars and quality")
+    deleted: int = Field(description='bars that a re-sent session no longer has; only with replace="sessions"')
+    repeated: int = Field(default=0, description="rows that say again what a later row says; a subset of the unchanged")
+    first_session: date | None = Field(default=None, description="the first session the rows taken lie in")
+    last_session: date | None = None
+    first_bar: datetime | None = Field(default=None, description="where the first row taken starts, in UTC")
+    last_bar_end: datetime | None = None
+    rejects: tuple[Reject, ...] = ()
+
+
+class IntervalChange(_Report):
+    """How many derived bars of one interval length a process call wrote."""
+
+    interval: str
+    inserted: int
+    revised: int
+    deleted: int
+
+
+class ProcessReport(_Report):
+    """What a process call did; ``batches`` is empty when nothing was waiting, and then nothing was written."""
+
+    batches: tuple[int, ...] = ()
+    intervals: tuple[IntervalChange, ...] = ()
+
+    @property
+    def inserted(self) -> int:
+        """Derived bars that are new."""
+        return sum(one.inserted for one in self.intervals)
+
+    @property
+    def revised(self) -> int:
+        """Derived bars whose values changed."""
+        return sum(one.revised for one in self.intervals)
+
+    @property
+    def deleted(self) -> int:
+        """Derived bars whose last base bar is gone."""
+        return sum(one.deleted for one in self.intervals)
+
+
+class DeleteReport(_Report):
+    """What a deletion took away; the old bars are in ``revisions``."""
+
+    batch_id: int | None = Field(description="None when nothing matched, and then nothing was written")
+    deleted: int
+
+
+class RetainedInterval(_Report):
+    """What a purge took of one interval length."""
+
+    interval: str
+    symbol_count: int = Field(description="the symbols that lost bars")
+    deleted: int = Field(description="the bars that went")
+    retained_from: datetime = Field(description="where bars start now; the earliest of the symbols'")
+
+
+class RetentionReport(_Report):
+    """What retention gave up; ``batch_id`` is None when there was nothing to, and then nothing was written."""
+
+    batch_id: int | None
+    intervals: tuple[RetainedInterval, ...] = ()
+    revisions: int = Field(default=0, description="old values that went, those of purged bars among them")
+    history_from: datetime | None = Field(
+        default=None, description="since when past states can be told, where that has changed"
+    )
+    held_back: tuple[str, ...] = Field(
+        default=(), description="symbols that kept bars longer than asked, because base bars wait to be derived"
+    )
+
+    @property
+    def deleted(self) -> int:
+        """Bars that went."""
+        return sum(one.deleted for one in self.intervals)
+
+
+DifferenceKind = Literal[
+    "duplicate", "impossible", "retained", "misplaced", "derived", "coverage", "gap", "quality", "watermark", "revision"
+]
+
+
+class Difference(_Report):
+    """Something a store keeps that is not what a recomputation gives."""
+
+    kind: DifferenceKind
+    symbol: str | None
+    interval: str | None
+    at: datetime | None
+    stored: str
+    expected: str
+    advice: str
+
+    def __str__(self) -> str:
+        where = " ".join(str(one) for one in (self.symbol, self.interval, self.at) if one is not None)
+        return f"{self.kind}: {where}: is {self.stored}; should be {self.expected} ({self.advice})"
+
+
+class VerifyReport(_Report):
+    """What was checked, and what differs. An empty one (no differences) is a proof.
+
+    ``differences`` shows the first of each kind, ``totals`` counts all.
+    """
+
+    symbol_count: int
+    interval_count: int
+    base_bar_count: int
+    derived_bar_count: int
+    session_count: int
+    batches_checked: bool = Field(description="whether the whole history was checked; not with a part of the store")
+    differences: tuple[Difference, ...] = ()
+    totals: dict[str, int] = {}
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing differs."""
+        return not self.differences
+
+    def __len__(self) -> int:
+        return len(self.differences)
+
+    def __str__(self) -> str:
+        checked = (
+            f"checked {self.symbol_count:,} symbols, {self.interval_count:,} intervals, {self.base_bar_count:,} base "
+            f"bars, {self.derived_bar_count:,} derived bars, {self.session_count:,} sessions"
+        )
+        if self.sound:
+            return f"{checked}: all as recomputed"
+        found = ", ".join(f"{count:,} {kind}" for kind, count in self.totals.items())
+        return "\n".join([f"{checked}: {found}", *(str(one) for one in self.differences)])
+
+
+class SessionChange(_Report):
+    """A session whose hours changed: its segments in UTC before and after, None where there is no session."""
+
+    session_date: date
+    before: str | None
+    after: str | None
+
+
+class CalendarReport(_Report):
+    """What became of a calendar; ``batch_id`` is None when nothing was written."""
+
+    calendar: str
+    batch_id: int | None
+    changes: tuple[SessionChange, ...] = ()
+    inserted: int = 0
+    revised: int = 0
+    deleted: int = 0
+
+
+class RepairReport(_Report):
+    """What a repair wrote, and what it could not mend."""
+
+    batch_id: int | None = Field(description="None when nothing differed, and then nothing was written")
+    inserted: int = 0
+    revised: int = 0
+    deleted: int = 0
+    accepted: int = Field(default=0, description="batches of which bars or revisions were accepted as lost")
+    before: VerifyReport
+    after: VerifyReport
+
+
+class CompactReport(_Report):
+    """What a compaction came to: the file's size before and after, and how many rows it put in order."""
+
+    path: str
+    row_count: int
+    bytes_before: int
+    bytes_after: int
+
+
+class CopyReport(_Report):
+    """What became of a published snapshot, or of a backup."""
+
+    target: Path = Field(description="the file that names the newest copy")
+    written: bool = Field(description="False: nothing has changed since the copy that is there was made")
+    batch_id: int | None = Field(description="the newest batch in it; None before the first")
+    committed_at: datetime | None = Field(description="when that was committed, in UTC")
+    size_bytes: int
+    older: tuple[Path, ...] = Field(default=(), description="the older copies kept beside it, newest first")
+    removed: tuple[Path, ...] = Field(default=(), description="older copies that were one too many")
+    verified: VerifyReport | None = Field(default=None, description="what verify found in the copy, where it was asked")
+
+
+class RestoreReport(_Report):
+    """What became of a store that a backup was to take the place of."""
+
+    path: Path
+    written: bool = Field(description="False: the store is as the backup is")
+    batch_id: int | None = Field(description="the newest batch in the backup; None before the first")
+    committed_at: datetime | None
+    replaced: Path | None = Field(description="where the file is that was there before; None without one")
+    verified: VerifyReport
+
+
+class ExportReport(_Report):
+    """What an export wrote; a partition is one symbol, interval and month, in a file of its own."""
+
+    folder: Path
+    format: str
+    batch_id: int | None = Field(description="the store's newest batch, which the folder is up to date with")
+    written: int = Field(description="partitions that were new or had changed")
+    rows: int = Field(description="bars in those")
+    unchanged: int
+    removed: int = Field(description="partitions that the store has no bars of any more")
+    given_up: int = Field(description="partitions left as they are because retention took their bars from the store")

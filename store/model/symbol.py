@@ -1,0 +1,158 @@
+"""A symbol as an object: its base interval, what is derived from it, and the calendar it follows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from barhouse.store.errors import InputError
+from barhouse.store.model.interval import Interval
+
+ClosingBar = Literal["outside", "include"]
+
+
+def canonical_symbol(given: str) -> str:
+    """The one spelling of a symbol: without surrounding blanks, upper case.
+
+    Raises
+    ------
+    InputError
+        For an empty or unprintable text.
+    """
+    if not isinstance(given, str) or not given.strip() or not given.strip().isprintable():
+        raise InputError(f"symbol {given!r} is not usable; a symbol is printable text such as 'SPY' or 'BTC-USD'")
+    return given.strip().upper()
+
+
+def _canonical_interval(given: str) -> str:
+    return str(Interval.parse(given))
+
+
+Symbol = Annotated[str, AfterValidator(canonical_symbol)]
+IntervalText = Annotated[str, AfterValidator(_canonical_interval)]
+
+
+# Models build their validators when they are first used: most of what imports them makes none.
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", defer_build=True)
+
+
+class Gap(_Model):
+    """A maximal run of expected bars that are missing, ``[start, end)`` in UTC, within one segment."""
+
+    session_date: date
+    start: datetime
+    end: datetime
+    missing_count: int
+
+
+class BarIntervalData(_Model):
+    """One interval of a symbol, describing itself.
+
+    Attributes
+    ----------
+    derived
+        Whether it is computed here; ``False`` means loaded or streamed.
+    base
+        The interval it is computed from; ``None`` unless derived.
+    quality
+        100 x present / expected bars, in percent; ``None`` where nothing is expected yet.
+    gaps
+        The runs of missing bars, oldest first.
+    updated
+        Whether base rows wait to be derived.
+    data
+        Always empty: bars live in the store. Load them with ``SessionCoordinator.load``, read them with
+        ``SessionStore.bars``.
+    """
+
+    derived: bool
+    base: IntervalText | None = None
+    quality: float | None = None
+    gaps: list[Gap] = Field(default_factory=list)
+    updated: bool = False
+    data: Sequence[Any] = Field(default=(), exclude=True, repr=False)
+
+    @model_validator(mode="after")
+    def _coherent(self) -> BarIntervalData:
+        if self.derived and self.base is None:
+            raise ValueError("a derived interval needs base, the interval it is computed from, such as base='1m'")
+        if not self.derived and self.base is not None:
+            raise ValueError(f"base={self.base!r} is only for derived intervals; this one has derived=False")
+        if len(self.data):
+            raise ValueError("data must stay empty; load bars with SessionCoordinator.load() after registering")
+        return self
+
+
+class SymbolSessionData(_Model):
+    """A symbol with its intervals: one base interval, and those derived from it.
+
+    ``calendar`` names the trading calendar whose sessions the bars belong to. ``closing_bar`` says what becomes of
+    the bar that starts exactly at a session's last close: kept aside (``outside``) or added to the last bucket of
+    each derived interval (``include``).
+    """
+
+    symbol: Symbol
+    base_interval: IntervalText
+    bars: dict[IntervalText, BarIntervalData]
+    calendar: str = "XNYS"
+    closing_bar: ClosingBar = "outside"
+    added_by: str = "user"
+
+    @model_validator(mode="after")
+    def _coherent(self) -> SymbolSessionData:
+        base = Interval.parse(self.base_interval)
+        own = self.bars.get(self.base_interval)
+        if own is None or own.derived:
+            raise ValueError(f"bars must hold the base interval {self.base_interval!r} with derived=False")
+        for interval, data in self.bars.items():
+            if interval == self.base_interval:
+                continue
+            if not data.derived or data.base != self.base_interval:
+                raise ValueError(
+                    f"interval {interval!r} must have derived=True and base={self.base_interval!r}; "
+                    f"a symbol has one base interval"
+                )
+            if not base.tiles(Interval.parse(interval)):
+                raise ValueError(
+                    f"interval {interval!r} is not a multiple of base {self.base_interval!r}; "
+                    f"register a finer base, one that {interval!r} is a multiple of"
+                )
+        if self.closing_bar == "include" and not (base.intraday and base.length <= 60):
+            raise ValueError(
+                f"closing_bar='include' needs a base of 1m or finer, not {self.base_interval!r}: a coarser bar at "
+                f"the close holds more than the closing auction; use closing_bar='outside'"
+            )
+        return self
+
+    @property
+    def derived_intervals(self) -> list[str]:
+        """The derived intervals, finest first."""
+        return sorted((text for text, one in self.bars.items() if one.derived), key=Interval.parse)
+
+    @classmethod
+    def build(
+        cls,
+        symbol: str,
+        base_interval: str,
+        derived_intervals: Sequence[str] = (),
+        *,
+        calendar: str = "XNYS",
+        closing_bar: ClosingBar = "outside",
+        added_by: str = "user",
+    ) -> SymbolSessionData:
+        """A registration from interval names alone."""
+        return cls(
+            symbol=symbol,
+            base_interval=base_interval,
+            bars={
+                base_interval: BarIntervalData(derived=False),
+                **{one: BarIntervalData(derived=True, base=base_interval) for one in derived_intervals},
+            },
+            calendar=calendar,
+            closing_bar=closing_bar,
+            added_by=added_by,
+        )

@@ -1,0 +1,1 @@
+"""Rows with an identity: batches, runs, registrations and kept calendars."""

@@ -1,0 +1,48 @@
+"""A batch: one committed write, with its counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from barhouse.store.database.database import Transaction
+
+Kind = Literal["load", "process", "delete", "remove", "calendar", "repair", "retention"]
+
+
+@dataclass(slots=True)
+class Batch:
+    """The batch being written inside a transaction; the counts are of bars."""
+
+    batch_id: int
+    kind: Kind
+    source: str | None
+    inserted: int = 0
+    revised: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    deleted: int = 0
+
+    @classmethod
+    def begin(cls, transaction: Transaction, kind: Kind, source: str | None = None) -> Batch:
+        """Take the next id; nothing is written yet."""
+        (batch_id,) = transaction.one("batch.next")
+        return cls(batch_id, kind, source)
+
+    def write(self, transaction: Transaction) -> None:
+        """Write the batch's own row: the last write of its transaction but for rows that refer to it."""
+        transaction.run(
+            "batch.add",
+            {
+                "batch_id": self.batch_id,
+                "kind": self.kind,
+                "source": self.source,
+                "started_at": transaction.now,
+                "clock": transaction.clock(),
+                "inserted": self.inserted,
+                "revised": self.revised,
+                "unchanged": self.unchanged,
+                "rejected": self.rejected,
+                "deleted": self.deleted,
+            },
+        )

@@ -1,0 +1,140 @@
+"""Writing registrations: symbols and their intervals, many at once, idempotent and additive."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from barhouse.store.database.database import Transaction
+from barhouse.store.errors import RegistrationError
+from barhouse.store.model.interval import Interval
+from barhouse.store.model.reports import Registration
+from barhouse.store.model.symbol import SymbolSessionData
+from barhouse.store.records import trading_calendar
+
+
+def write(transaction: Transaction, symbols: Sequence[SymbolSessionData]) -> list[Registration]:
+    """Register symbols inside a transaction: all, or (raising) none.
+
+    What is registered already stays; intervals not there yet are added and will be derived back to the first
+    base bar.
+
+    Raises
+    ------
+    RegistrationError
+        Naming every symbol whose base, calendar or closing bar contradicts what the store has.
+    CalendarError
+        For an unknown calendar.
+    """
+    if not symbols:
+        return []
+    canonical = trading_calendar.canonical(transaction, {one.calendar for one in symbols})
+    trading_calendar.keep(transaction, canonical.values())
+    transaction.register("registering", _as_table(symbols, canonical))
+    refused = _conflicts(transaction)
+    if refused:
+        raise RegistrationError("nothing was registered: " + "; ".join(refused.values()))
+    added: dict[str, list[str]] = {}
+    for symbol, interval in transaction.run("registration.new_intervals"):
+        added.setdefault(symbol, []).append(interval)
+    transaction.run("registration.change_symbols")
+    transaction.run("registration.add_symbols", {"now": transaction.now})
+    transaction.run("registration.add_intervals")
+    _start_late(transaction)
+    names = list(dict.fromkeys(one.symbol for one in symbols))
+    reports: dict[str, dict[str, Any]] = {name: {"derived": []} for name in names}
+    for symbol, interval, derived, _base, calendar in transaction.run("registration.intervals_of", {"symbols": names}):
+        report = reports[symbol]
+        report["calendar"] = calendar
+        if derived:
+            report["derived"].append(interval)
+        else:
+            report["base"] = interval
+    return [
+        Registration(
+            symbol=name,
+            calendar=report["calendar"],
+            base_interval=report["base"],
+            derived_intervals=tuple(report["derived"]),
+            added=tuple(sorted(added.get(name, ()), key=Interval.parse)),
+        )
+        for name, report in reports.items()
+    ]
+
+
+def _start_late(transaction: Transaction) -> None:
+    """New intervals of symbols whose oldest base bars were purged start where base bars do."""
+    (late_count,) = transaction.one("retain.late_intervals")
+    if not late_count:
+        return
+    transaction.run("retain.starting_kinds")
+    transaction.run("retain.start_late")
+    for symbol, interval, final_before in transaction.run("retain.not_started"):
+        raise RegistrationError(
+            f"nothing was registered: base bars of {symbol} before {final_before} were purged, and its calendar is not "
+            f"known as far as the first {interval} bar that would have all of its base; leave out {interval!r}"
+        )
+
+
+def _as_table(symbols: Sequence[SymbolSessionData], canonical: dict[str, str]) -> pa.Table:
+    rows: list[dict[str, object]] = []
+    for data in symbols:
+        for text in (data.base_interval, *data.derived_intervals):
+            interval = Interval.parse(text)
+            rows.append(
+                {
+                    "position": len(rows),
+                    "symbol": data.symbol,
+                    "calendar": canonical[data.calendar],
+                    "closing_bar": data.closing_bar,
+                    "added_by": data.added_by,
+                    "base_interval": data.base_interval,
+                    "interval": text,
+                    "unit": interval.unit,
+                    "length": interval.length,
+                    "derived": text != data.base_interval,
+                }
+            )
+    return pa.Table.from_pylist(rows)
+
+
+def conflicts(
+    transaction: Transaction, symbols: Sequence[SymbolSessionData], coming: Collection[str] = ()
+) -> dict[str, str]:
+    """The symbols that contradict what the store has, each with what is wrong and the way out.
+
+    ``coming`` are calendars that will be there when the symbols are written.
+
+    Raises
+    ------
+    CalendarError
+        For an unknown calendar.
+    """
+    if not symbols:
+        return {}
+    canonical = trading_calendar.canonical(transaction, {one.calendar for one in symbols} - {*coming})
+    canonical |= {name: canonical.get(name, name) for name in coming}
+    transaction.register("registering", _as_table(symbols, canonical))
+    return _conflicts(transaction)
+
+
+def _conflicts(transaction: Transaction) -> dict[str, str]:
+    found = transaction.run("registration.conflicts")
+    if not found:
+        return {}
+    with_bars = {symbol for (symbol,) in transaction.run("registration.symbols_with_bars")}
+    lines: dict[str, list[str]] = {}
+    for symbol, what, has, wants in found:
+        if what == "base":
+            lines.setdefault(symbol, []).append(
+                f"{symbol} is registered with base {has}, not {wants}; derive from {has}, or remove_symbol({symbol!r}) "
+                f"first (its bars become history)"
+            )
+        elif symbol in with_bars:
+            lines.setdefault(symbol, []).append(
+                f"{symbol} holds bars under {what} {has!r}, not {wants!r}; keep {has!r}, or remove_symbol({symbol!r}) "
+                f"first and load it again"
+            )
+    return {symbol: "; ".join(found) for symbol, found in lines.items()}

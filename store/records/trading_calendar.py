@@ -1,0 +1,96 @@
+"""Trading calendars as a store keeps them: computed once, written down, extended when bars reach further."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+
+from barhouse.store.calendars import exchange as calendars
+from barhouse.store.calendars.definition import CalendarDefinition
+from barhouse.store.database.database import Transaction
+from barhouse.store.records.batch import Batch
+
+# Sessions beyond the bars that are still looked at: the one after, to tell what lies between, and the rest of
+# the month a bar falls in.
+_AHEAD = timedelta(days=40)
+_BEHIND = timedelta(days=15)
+
+
+def canonical(transaction: Transaction, given: Iterable[str]) -> dict[str, str]:
+    """Give each name's one spelling: as the store has it (users' own calendars too), or as the exchange's.
+
+    Raises
+    ------
+    CalendarError
+        For a name that neither the store nor exchange_calendars knows.
+    """
+    kept = {name.casefold(): name for (name,) in transaction.run("calendar.names")}
+    return {name: kept.get(name.strip().casefold()) or calendars.canonical_name(name) for name in given}
+
+
+def keep(transaction: Transaction, names: Iterable[str]) -> None:
+    """Make sure the store has each calendar; the names must be canonical.
+
+    Raises
+    ------
+    CalendarError
+        For a name that no exchange has and that no user defined.
+    """
+    for name in sorted(set(names)):
+        if not transaction.run("calendar.kept", {"calendar": name}):
+            today = transaction.now.date()
+            computed = calendars.sessions(name, today, today)
+            transaction.run(
+                "calendar.keep",
+                {
+                    "calendar": name,
+                    "definition": None,
+                    "known_from": computed.known_from,
+                    "known_through": computed.known_through,
+                },
+            )
+            # An empty range of known dates: everything computed is new.
+            _add(transaction, name, computed, date.max, date.min)
+
+
+def reach(transaction: Transaction, names: Iterable[str], first: date, last: date) -> None:
+    """Extend calendars so that they cover ``first`` to ``last`` with room on both sides, where they can be."""
+    for name in sorted(set(names)):
+        definition, known_from, known_through = transaction.one("calendar.kept", {"calendar": name})
+        wanted_from, wanted_through = first - _BEHIND, last + _AHEAD
+        if known_from <= wanted_from and wanted_through <= known_through:
+            continue
+        source = CalendarDefinition.from_json(definition) if definition else name
+        computed = calendars.sessions(source, min(known_from, wanted_from), max(known_through, wanted_through))
+        if computed.known_from >= known_from and computed.known_through <= known_through:
+            continue
+        _add(transaction, name, computed, known_from, known_through)
+        transaction.run(
+            "calendar.know",
+            {
+                "calendar": name,
+                "known_from": min(known_from, computed.known_from),
+                "known_through": max(known_through, computed.known_through),
+            },
+        )
+
+
+def _add(
+    transaction: Transaction,
+    name: str,
+    computed: calendars.Sessions,
+    known_from: date,
+    known_through: date,
+) -> None:
+    batch = Batch.begin(transaction, "calendar", name)
+    transaction.register("computed_session", computed.table)
+    transaction.run(
+        "calendar.add_sessions",
+        {
+            "calendar": name,
+            "batch_id": batch.batch_id,
+            "known_from": known_from,
+            "known_through": known_through,
+        },
+    )
+    batch.write(transaction)
