@@ -47,20 +47,20 @@ def check_place(project: Path) -> None:
     assert project not in place.parents, f"{place} is of the checkout"
 
 
-def barhouse(*arguments: str) -> str:
+def run(*arguments: str) -> str:
     """Run the command line; returns what it wrote to stdout."""
     return subprocess.run([BARHOUSE, *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def check_command_line(sample: Path) -> None:
     """Create, load, process and query a store with the installed command."""
-    barhouse("init")
-    barhouse("register", "SPY", "--calendar", "XNYS", "--intervals", "1m,5m,15m,1h,1d")
+    run("init")
+    run("register", "SPY", "--calendar", "XNYS", "--intervals", "1m,5m,15m,1h,1d")
     given = ("--symbol", "SPY", "--interval", "1m", "--timezone", "America/New_York")
-    barhouse("load", str(sample), *given)
-    barhouse("process")
+    run("load", str(sample), *given)
+    run("process")
     query = "SELECT interval, bar_count FROM intervals ORDER BY bar_count"
-    counts = barhouse("sql", query, "--format", "csv").split()[1:]
+    counts = run("sql", query, "--format", "csv").split()[1:]
     assert counts == ['"1d",4', '"1h",28', '"15m",104', '"5m",312', '"1m",1564'], counts
 
 
