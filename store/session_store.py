@@ -318,7 +318,7 @@ class SessionStore(StoreFile):
             return exports.export(transaction, place, asked, anew=anew, progress=progress)
 
     def calendars(self) -> pa.Table:
-        """The calendars the store has: calendar, kind, timezone, known_from and known_through, symbol_count, definition."""
+        """The calendars kept: calendar, kind, timezone, known_from, known_through, symbol_count, definition."""
         return self.sql(statement("calendar.list"))
 
     def sessions(self, calendar: str, start: date | None = None, end: date | None = None) -> pa.Table:
