@@ -69,8 +69,8 @@ def derive(
             level = _Level(f"level_{number}_{interval}", interval, kind, tables["place"], bounds, trades=trades)
             _derive_level(transaction, level, usable)
             levels[interval] = level.name
-            bars = sql("derive.intraday_bars" if interval.intraday else "derive.block_bars")
-            text = bars.format(level=level.name, length=interval.length, base_length=base.length, kind=kind, **tables)
+            bars = "derive.intraday_bars" if interval.intraday else "derive.block_bars"
+            text = sql(bars, level=level.name, length=interval.length, base_length=base.length, kind=kind, **tables)
             derived_bars.append((interval, text))
     return derived_bars
 
