@@ -13,7 +13,7 @@ from barhouse.store.checks import health, verification
 from barhouse.store.database.database import Clock, wall_clock
 from barhouse.store.database.opening import open_database
 from barhouse.store.errors import InputError, UnknownSymbolError
-from barhouse.store.model.inputs import as_instant, unknown_symbol
+from barhouse.store.model.inputs import as_instant, renamed, unknown_symbol
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import ExportReport, Registration, VerifyReport
 from barhouse.store.model.symbol import BarIntervalData, Gap, SymbolSessionData, canonical_symbol
@@ -267,8 +267,9 @@ class SessionStore(StoreFile):
         intervals: Sequence[str] | None = None,
         start: datetime | date | str | None = None,
         end: datetime | date | str | None = None,
-        anew: bool = False,
+        full: bool = False,
         progress: verification.Progress | None = None,
+        anew: bool | None = None,
     ) -> ExportReport:
         """Write bars to files, or bring a folder written before up to date: only what changed is written.
 
@@ -288,10 +289,12 @@ class SessionStore(StoreFile):
             Only these.
         start, end
             Bars with ``start <= bar_start < end``, as in :meth:`bars`.
-        anew
+        full
             Write everything, whatever the folder has: needed for another selection or format.
         progress
             Called with (files written, files to be written).
+        anew
+            What ``full`` was called before; taken until the next release.
 
         Raises
         ------
@@ -303,6 +306,7 @@ class SessionStore(StoreFile):
         from barhouse.store.copies import exports  # late: it takes its time, and most have no need of it
         from barhouse.store.copies.export_folder import Selection, prepared
 
+        full = renamed("anew", anew, "full", full)
         asked = Selection.of(
             format,
             self._registered(symbols),
@@ -315,7 +319,7 @@ class SessionStore(StoreFile):
             prepared(Path(folder).expanduser().resolve()) as place,
             self._database.reading() as transaction,
         ):
-            return exports.export(transaction, place, asked, anew=anew, progress=progress)
+            return exports.export(transaction, place, asked, full=full, progress=progress)
 
     def calendars(self) -> pa.Table:
         """The calendars the store has: calendar, kind, known_from, known_through, symbol_count, definition."""
