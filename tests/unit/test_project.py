@@ -27,7 +27,7 @@ SUBJECTS = sorted((ROOT / "store" / "sql").glob("*.sql"))
 #: What analysts were promised; every other view and macro must serve one of these, or a statement.
 PROMISED_VIEWS = {
     *("bars", "bars_live", "intervals", "coverage", "gaps", "health"),
-    *("batches", "revisions", "rejected", "runs", "retention", "history", "bars_as_of"),
+    *("batches", "revisions", "rejected", "runs", "retention", "revision_retention", "history", "bars_as_of"),
 }
 #: Needed at run time by others, never imported here.
 NOT_IMPORTED = {"pytz", "tzdata"}
