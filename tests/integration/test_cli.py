@@ -23,8 +23,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from barhouse.coordinator.cli.errors import MEANINGS, in_options
-from barhouse.coordinator.cli.formats import FORMATS, SHOWN_ROWS_MAX
 from barhouse.coordinator.cli.main import ExitCode, cli
+from barhouse.coordinator.cli.output.grid import SHOWN_ROWS_MAX
+from barhouse.coordinator.cli.output.tables import FORMATS
 from barhouse.store.model.bar import NAMES
 
 ROOT = Path(__file__).parents[2]
@@ -615,7 +616,7 @@ def test_no_format_minds_a_reader_that_left(filled: Line, form: str, monkeypatch
     def opened(output: Path | None) -> Iterator[Left]:
         yield Left()
 
-    monkeypatch.setattr("barhouse.coordinator.cli.formats._opened", opened)
+    monkeypatch.setattr("barhouse.coordinator.cli.output.tables._opened", opened)
     assert filled("sql", DAILY, "--format", form).stderr == ""
 
 
@@ -658,7 +659,7 @@ def test_a_terminal_is_asked_before_anything_is_removed(line: Line, monkeypatch:
     assert code == ExitCode.FAILED
     assert "Remove SPY with all its bars? [y/N]" in shown
     assert len(json.loads(line("status", "--format", "json").stdout)) == 5
-    monkeypatch.setattr("barhouse.coordinator.cli.options._somebody_is_there", lambda: True)
+    monkeypatch.setattr("barhouse.coordinator.cli.command._somebody_is_there", lambda: True)
     line("remove", "SPY", stdin="y\n")
     assert json.loads(line("status", "--format", "json").stdout) == []
 

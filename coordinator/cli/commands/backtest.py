@@ -16,8 +16,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from barhouse.coordinator.cli import reports
-from barhouse.coordinator.cli.options import Settings, command, opened, session_range, split
+from barhouse.coordinator.cli.command import Settings, command
+from barhouse.coordinator.cli.options import session_range, split
+from barhouse.coordinator.cli.output import reports
+from barhouse.coordinator.cli.sentences.words import counted
+from barhouse.coordinator.cli.store_access import opened
 
 if TYPE_CHECKING:
     from barhouse.coordinator.backtest.backtest import Backtest
@@ -126,7 +129,7 @@ def _replayed(replay: Backtest, form: str, output: Path | None) -> str:
                 replay.acknowledge({"bytes": stream.tell()})
         stream.flush()
     span = f", {_instant(first)} to {_instant(replay.now)}" if first else ""
-    said = f"{reports.counted(bars, 'bar')} at {reports.counted(ticks, 'instant')}{span}"
+    said = f"{counted(bars, 'bar')} at {counted(ticks, 'instant')}{span}"
     if replay.pace.stopped:
         return f"stopped after {said}; with --run the same command goes on from there"
     return f"replayed {said}"

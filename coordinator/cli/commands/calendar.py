@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from datetime import date
 from pathlib import Path
@@ -11,18 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from barhouse.coordinator.cli import formats, reports
-from barhouse.coordinator.cli.errors import Commands
-from barhouse.coordinator.cli.options import (
-    Settings,
-    command,
-    data_options,
-    epilog,
-    opened,
-    report_option,
-    session_range,
-    split,
-)
+from barhouse.coordinator.cli.command import Commands, Settings, command, epilog
+from barhouse.coordinator.cli.options import data_options, report_option, session_range, split
+from barhouse.coordinator.cli.output import reports, tables
+from barhouse.coordinator.cli.sentences.calendar import calendar_changed, described
+from barhouse.coordinator.cli.store_access import opened
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -107,7 +99,7 @@ def add(ctx: click.Context, /, name: str | None, source: Path | None, form: str,
         coordinator = SessionCoordinator(store)
         for one in definitions:
             report = coordinator.define_calendar(one)
-            reports.put(report, reports.calendar_changed(report), form)
+            reports.put(report, calendar_changed(report), form)
 
 
 def _from_options(name: str | None, hours: dict[str, Any]) -> list[CalendarDefinition]:
@@ -154,10 +146,10 @@ def list_(settings: Settings, form: str, output: Path | None) -> None:
     It knows the sessions of each from one date through another, and extends them when bars reach further. An
     exchange's calendar comes with the first symbol registered for it.
     """
-    formats.check(form, output)
+    tables.check(form, output)
     with opened(settings, read_only=True) as store:
         table = store.calendars().drop_columns(["definition"])
-    formats.write(table, form, output)
+    tables.write(table, form, output)
 
 
 @command("show", example="barhouse calendar show XNYS --from 2020-12-21 --to 2021-01-01")
@@ -172,13 +164,13 @@ def show(
 
     A session with a break has several segments, one a row.
     """
-    formats.check(form, output)
+    tables.check(form, output)
     with opened(settings, read_only=True) as store:
         kept = _kept(store, name)
         table = store.sessions(kept["calendar"], start, end)
-    formats.write(table, form, output)
+    tables.write(table, form, output)
     if form == "table":
-        reports.say(_described(kept))
+        reports.say(described(kept))
 
 
 def _kept(store: SessionStore, name: str) -> dict[str, Any]:
@@ -198,18 +190,6 @@ def _kept(store: SessionStore, name: str) -> dict[str, Any]:
     return found[0]
 
 
-def _described(kept: dict[str, Any]) -> str:
-    known = f"known from {kept['known_from']} through {kept['known_through']}"
-    if kept["definition"] is None:
-        return f"{kept['calendar']}: {known}"
-    own = json.loads(kept["definition"])
-    parts = [f"{own['open']} to {own['close']} {own['timezone']}"]
-    parts += [f"break {one}" for one in own["break"]]
-    parts += [own["weekdays"], reports.counted(len(own["holidays"]), "holiday")]
-    parts += [reports.counted(len(own["early_closes"]), "early close")]
-    return f"{kept['calendar']}: {', '.join(parts)}; {known}"
-
-
 @command("refresh", example="barhouse calendar refresh XNYS --dry-run")
 @click.argument("name")
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
@@ -223,13 +203,13 @@ def refresh(settings: Settings, name: str, *, dry_run: bool, form: str, output: 
     """
     from barhouse.coordinator.session_coordinator import SessionCoordinator
 
-    formats.check(form, output)
+    tables.check(form, output)
     with opened(settings) as store:
         kept = _kept(store, name)
         report = SessionCoordinator(store).refresh_calendar(kept["calendar"], apply=not dry_run)
-    reports.say(reports.calendar_changed(report, added=False, dry_run=dry_run))
+    reports.say(calendar_changed(report, added=False, dry_run=dry_run))
     if form != "table" or report.changes:
-        formats.write(_changes(report), form, output)
+        tables.write(_changes(report), form, output)
 
 
 def _changes(report: CalendarReport) -> pa.Table:

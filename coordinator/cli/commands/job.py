@@ -1,8 +1,7 @@
-"""The commands about jobs: run one, check one, and the runs on record."""
+"""The commands about jobs: run one, and say what it would do."""
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from collections.abc import Callable, Iterator
@@ -13,15 +12,15 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from barhouse.coordinator.cli import formats, job_reports, reports
+from barhouse.coordinator.cli.command import Settings, command
 from barhouse.coordinator.cli.errors import ExitCode
-from barhouse.coordinator.cli.options import Settings, command, data_options, opened, progress_bar, report_option
+from barhouse.coordinator.cli.options import report_option
+from barhouse.coordinator.cli.output import reports
+from barhouse.coordinator.cli.progress import progress_bar
+from barhouse.coordinator.cli.sentences.job import checked, ran
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from barhouse.coordinator.jobs.report import JobReport
-    from barhouse.store.records.run import Run
 
 _JOB = click.argument("job", type=click.Path(dir_okay=False, path_type=Path), metavar="JOB.toml")
 #: What a job came to, as an exit code.
@@ -55,7 +54,7 @@ def run(ctx: click.Context, job: Path, *, report_file: Path | None, form: str) -
         report = run_job(job, store=_store(ctx), progress=progress)
     if report_file is not None:
         _write(report, report_file)
-    reports.put(report, job_reports.ran(report), form)
+    reports.put(report, ran(report), form)
     ctx.exit(_CODES[report.outcome])
 
 
@@ -72,36 +71,9 @@ def check(ctx: click.Context, job: Path, *, form: str) -> None:
 
     with progress_bar(ctx.obj, "reading", "files") as progress:
         report = check_job(job, store=_store(ctx), progress=progress and (lambda _, done, total: progress(done, total)))
-    reports.put(report, job_reports.checked(report), form)
+    reports.put(report, checked(report), form)
     if report.not_registered or any(one.kind != "missing" for one in report.problems):
         ctx.exit(ExitCode.FILES)
-
-
-@command("sessions", example="barhouse sessions")
-@click.option(
-    "--close", "run_id", type=int, metavar="RUN", help="Close a run that ended early: nobody goes on with it."
-)
-@data_options
-@click.pass_obj
-def sessions(settings: Settings, run_id: int | None, form: str, output: Path | None) -> None:
-    """Show runs: backtests, live sessions and nightly jobs, the newest first.
-
-    A run whose process is gone is crashed. The next run of the same job goes on with it, unless it is closed.
-    """
-    formats.check(form, output)
-    if run_id is not None:
-        from barhouse.coordinator.session_coordinator import SessionCoordinator
-
-        with opened(settings) as store:
-            closed = SessionCoordinator(store).close_run(run_id)
-        reports.say(f"closed run {closed.run_id} ({closed.mode} {closed.name})")
-        return
-    with opened(settings, read_only=True) as store:
-        runs = store.runs()
-    if runs or form != "table":
-        formats.write(_as_table(runs, for_people=form == "table"), form, output)
-    else:
-        reports.say("no run is on record yet")
 
 
 def _store(ctx: click.Context) -> str | None:
@@ -147,20 +119,4 @@ def _write(report: JobReport, path: Path) -> None:
         ) from error
 
 
-def _as_table(runs: list[Run], *, for_people: bool) -> pa.Table:
-    import pyarrow as pa
-
-    instant = pa.timestamp("us", "UTC")
-    columns = {"run_id": pa.int64(), "mode": pa.string(), "name": pa.string(), "state": pa.string(), "cursor": instant}
-    columns |= {"started_at": instant, "ended_at": instant, "error": pa.string()}
-    if not for_people:
-        columns |= {"updated_at": instant, "pid": pa.int64(), "config": pa.string(), "position": pa.string()}
-    arrays = [pa.array([_plain(getattr(one, name)) for one in runs], kind) for name, kind in columns.items()]
-    return pa.Table.from_arrays(arrays, names=list(columns))
-
-
-def _plain(value: object) -> object:
-    return json.dumps(value) if isinstance(value, dict) else value
-
-
-COMMANDS = (run, check, sessions)
+COMMANDS = (run, check)

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from barhouse.coordinator.cli import reports
-from barhouse.coordinator.cli.errors import ExitCode, in_options
+from barhouse.coordinator.cli.command import command
+from barhouse.coordinator.cli.errors import ExitCode
 from barhouse.coordinator.cli.file_options import file_options
-from barhouse.coordinator.cli.options import command, opened, report_option, split
+from barhouse.coordinator.cli.options import report_option, split
+from barhouse.coordinator.cli.output import reports
+from barhouse.coordinator.cli.sentences.live import followed
+from barhouse.coordinator.cli.store_access import opened
 
 if TYPE_CHECKING:
     from barhouse.coordinator.live.session import LiveSession
@@ -69,7 +72,7 @@ def live(ctx: click.Context, /, job: Path | None, *, form: str, **options: Any) 
     config = LiveConfig.read(job, **given) if job is not None else LiveConfig.of("the command line", given)
     with opened(ctx.obj) as store:
         status = asyncio.run(_follow(config.session(store)))
-    reports.put(status, _said(status), form)
+    reports.put(status, followed(status), form)
     if config.once and (status.refused_count or status.refused_file_count):
         ctx.exit(ExitCode.REJECTS)
 
@@ -85,40 +88,6 @@ async def _follow(session: LiveSession) -> LiveStatus:
     finally:
         for one in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(one)
-
-
-def _said(status: LiveStatus) -> str:
-    if status.run_id is None:
-        return f"stopped before {status.feed} answered; nothing was begun"
-    through = "" if status.cursor is None else f", through {status.cursor:%Y-%m-%d %H:%M:%S}Z"
-    refused = f", {status.refused_count:,} refused" if status.refused_count else ""
-    head = (
-        f"run {status.run_id} of {status.feed} is {status.state}{through}: {status.row_count:,} rows, "
-        f"{status.inserted_count:,} bars new, {status.revised_count:,} revised{refused}; "
-        f"{status.closed_count:,} derived bars"
-    )
-    return "\n".join([head, *_refused_files(status)])
-
-
-def _refused_files(status: LiveStatus) -> list[str]:
-    """Say which files were refused, and where they are now."""
-    from barhouse.coordinator.feeds.folder_feed import FAILED
-
-    if not status.refused_files:
-        return []
-    said = [_refused_file(Path(one.path), in_options(one.reason)) for one in status.refused_files]
-    place = Path(status.refused_files[0].path).parent / FAILED
-    if status.refused_file_count == 1:
-        return [f"1 file refused: {said[0]}; it lies in {place}"]
-    lines = [f"{status.refused_file_count:,} files refused; they lie in {place}"]
-    lines += [f"  {one}" for one in said]
-    more = status.refused_file_count - len(said)
-    return [*lines, f"  and {more:,} more"] if more else lines
-
-
-def _refused_file(path: Path, reason: str) -> str:
-    shorter = reason.replace(str(path), path.name)
-    return shorter if shorter.startswith(path.name) else f"{path.name}: {shorter}"
 
 
 COMMANDS = (live,)

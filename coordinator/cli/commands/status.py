@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from barhouse.coordinator.cli import formats, reports
-from barhouse.coordinator.cli.options import Settings, check_registered, command, opened
+from barhouse.coordinator.cli.command import Settings, command
+from barhouse.coordinator.cli.output import reports, tables
+from barhouse.coordinator.cli.sentences.registration import without_bars
+from barhouse.coordinator.cli.store_access import check_registered, opened
 from barhouse.store.model.quality import shown_pct
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ _WATCHED = {
 @click.option(
     "--format",
     "form",
-    type=click.Choice([*formats.FORMATS, _OPENMETRICS]),
+    type=click.Choice([*tables.FORMATS, _OPENMETRICS]),
     default="table",
     show_default=True,
     help="A table to read, or a format for programs; openmetrics is for Prometheus.",
@@ -74,13 +76,13 @@ def status(
             raise click.UsageError("openmetrics is of the whole store; leave out the symbols")
         _write_metrics(settings, output)
         return
-    formats.check(form, output)
+    tables.check(form, output)
     with opened(settings, read_only=True) as store:
         check_registered(store, symbols)
         table = store.intervals(symbols or None)
-    formats.write(_digest(table) if form == "table" else table, form, output)
+    tables.write(_digest(table) if form == "table" else table, form, output)
     if form == "table":
-        reports.say(reports.without_bars(_without_bars(table), of_any=table.num_rows > 0))
+        reports.say(without_bars(_without_bars(table), of_any=table.num_rows > 0))
 
 
 def _write_metrics(settings: Settings, output: Path | None) -> None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from barhouse.coordinator.cli.formats import write
+from barhouse.coordinator.cli.output.tables import write
 
 # Without spaces at their ends, which nobody sees.
 TEXTS = st.text("ab[]\\-. :", max_size=9).map(str.strip)

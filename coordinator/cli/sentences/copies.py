@@ -1,15 +1,14 @@
-"""Reports of store care for people, in sentences."""
+"""What became of copies of a store, of its own file, and of files for others."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from barhouse.coordinator.cli.reports import counted
+from barhouse.coordinator.cli.sentences.words import counted, megabytes
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from barhouse.store.model.reports import CopyReport, ExportReport, RestoreReport
+    from barhouse.store.model.reports import CompactReport, CopyReport, ExportReport, RestoreReport
 
 
 def copied(report: CopyReport, verb: str) -> str:
@@ -19,7 +18,7 @@ def copied(report: CopyReport, verb: str) -> str:
         said = f"nothing has changed since {report.target} was {verb}: {batch}"
     else:
         proven = ", verified" if report.verified is not None else ""
-        said = f"{verb} {report.target}: {batch}, {_size(report.size_bytes)}{proven}"
+        said = f"{verb} {report.target}: {batch}, {megabytes(report.size_bytes)}{proven}"
     if report.older:
         said += f"; {len(report.older)} older {'is' if len(report.older) == 1 else 'are'} kept beside it"
     return said
@@ -49,5 +48,9 @@ def exported(report: ExportReport) -> str:
     return f"exported to {report.folder}: {', '.join(parts)}"
 
 
-def _size(size_bytes: int) -> str:
-    return f"{size_bytes / 1_000_000:,.1f} MB"
+def compacted(report: CompactReport) -> str:
+    """Say what a compaction came to."""
+    return (
+        f"compacted {report.path}: {megabytes(report.bytes_before)} before, {megabytes(report.bytes_after)} now; "
+        f"{counted(report.row_count, 'row')} in order"
+    )

@@ -8,18 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from barhouse.coordinator.cli import formats, reports
+from barhouse.coordinator.cli.command import Settings, command
 from barhouse.coordinator.cli.errors import ExitCode
-from barhouse.coordinator.cli.options import (
-    Settings,
-    check_registered,
-    command,
-    data_options,
-    opened,
-    progress_bar,
-    session_range,
-    split,
-)
+from barhouse.coordinator.cli.options import data_options, session_range, split
+from barhouse.coordinator.cli.output import reports, tables
+from barhouse.coordinator.cli.progress import progress_bar
+from barhouse.coordinator.cli.sentences.verification import repaired, verified
+from barhouse.coordinator.cli.store_access import check_registered, opened
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,7 +48,7 @@ def verify(
 
     What was checked is said on stderr; the differences are data. Without any, the store is proven sound.
     """
-    formats.check(form, output)
+    tables.check(form, output)
     settings: Settings = ctx.obj
     if accept_lost_history and (symbols or not repair):
         raise click.UsageError("--accept-lost-history goes with --repair, and for the whole store: leave out symbols")
@@ -67,9 +62,9 @@ def verify(
             progress_bar(settings, "verifying", "interval lengths") as progress,
         ):
             report = store.verify(symbols or None, intervals or None, start, end, progress=progress)
-        reports.say(reports.verified(report))
+        reports.say(verified(report))
     if form != "table" or not report.sound:
-        formats.write(_differences(report, for_people=form == "table"), form, output)
+        tables.write(_differences(report, for_people=form == "table"), form, output)
     if not report.sound:
         ctx.exit(ExitCode.DIFFERENCES)
 
@@ -80,7 +75,7 @@ def _repaired(settings: Settings, symbols: tuple[str, ...], *, accept_lost_histo
     with opened(settings) as store, progress_bar(settings, "repairing"):
         check_registered(store, symbols)
         report = SessionCoordinator(store).repair(symbols or None, accept_lost_history=accept_lost_history)
-    reports.say(reports.repaired(report))
+    reports.say(repaired(report))
     return report.after
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from barhouse.coordinator.cli.care_reports import copied, exported
-from barhouse.coordinator.cli.reports import counted, processed, purged, registered, verified
+from barhouse.coordinator.cli.sentences.copies import copied, exported
+from barhouse.coordinator.cli.sentences.deletion import purged
+from barhouse.coordinator.cli.sentences.derivation import processed
+from barhouse.coordinator.cli.sentences.registration import registered
+from barhouse.coordinator.cli.sentences.verification import verified
+from barhouse.coordinator.cli.sentences.words import counted
 from barhouse.store.model.quality import shown_pct
 
 if TYPE_CHECKING:

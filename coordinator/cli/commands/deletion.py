@@ -1,11 +1,51 @@
-"""The commands that give up what is old: bars of an interval, and revisions."""
+"""The commands that take bars away: wrong ones, old ones, and old values."""
 
 from __future__ import annotations
 
 import click
 
-from barhouse.coordinator.cli import reports
-from barhouse.coordinator.cli.options import Settings, command, confirm, opened, report_option, split, yes_option
+from barhouse.coordinator.cli.command import Settings, command, confirm
+from barhouse.coordinator.cli.options import report_option, split, yes_option
+from barhouse.coordinator.cli.output import reports
+from barhouse.coordinator.cli.sentences.deletion import deleted, purged, stretch
+from barhouse.coordinator.cli.store_access import opened
+
+
+@command(
+    "delete",
+    example="barhouse delete SPY --interval 1m --from 2020-12-16T15:00Z --to 2020-12-16T15:30Z --yes",
+)
+@click.argument("symbol")
+@click.option("-i", "--interval", required=True, help="The base interval.")
+@click.option("--from", "start", metavar="ISO", help="First bar_start to delete; UTC unless it says otherwise.")
+@click.option("--to", "end", metavar="ISO", help="First bar_start to keep again.")
+@click.option("--rewind", is_flag=True, help="What follows the last bar left counts as not there yet, not as missing.")
+@yes_option
+@report_option
+@click.pass_obj
+def delete(
+    settings: Settings,
+    symbol: str,
+    interval: str,
+    *,
+    start: str | None,
+    end: str | None,
+    rewind: bool,
+    yes: bool,
+    form: str,
+) -> None:
+    """Delete base bars of a range of time.
+
+    What was derived from them is derived again by the next process. The old bars stay in the view revisions.
+    """
+    from barhouse.coordinator.session_coordinator import SessionCoordinator
+
+    if start is None and end is None:
+        raise click.UsageError("say --from, --to or both; to delete everything use `barhouse remove`")
+    confirm(f"Delete {symbol} {interval} {stretch(start, end)}?", yes=yes)
+    with opened(settings) as store:
+        report = SessionCoordinator(store).delete_bars(symbol, interval, start, end, rewind=rewind)
+    reports.put(report, deleted(symbol.strip().upper(), interval, report, rewound=rewind), form)
 
 
 @command("retain", example="barhouse retain 1m=2y 5m=5y revisions=1y --yes")
@@ -31,7 +71,7 @@ def retain(settings: Settings, policy: tuple[str, ...], symbols: list[str], yes:
     confirm(f"Purge for good what is older than {', '.join(policy)}?", yes=yes)
     with opened(settings) as store:
         report = SessionCoordinator(store).apply_retention(durations, symbols or None)
-    reports.put(report, reports.purged(report), form)
+    reports.put(report, purged(report), form)
 
 
 @command("purge", example="barhouse purge SPY --interval 1m --before 2020-12-17 --yes")
@@ -71,7 +111,7 @@ def purge(
             report = coordinator.purge_revisions(before)
         else:
             report = coordinator.purge_bars(interval, before, symbols or None)
-    reports.put(report, reports.purged(report), form)
+    reports.put(report, purged(report), form)
 
 
-COMMANDS = (retain, purge)
+COMMANDS = (delete, retain, purge)

@@ -1,0 +1,95 @@
+"""The commands that say which symbols a store has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from barhouse.coordinator.cli.command import Settings, command, confirm
+from barhouse.coordinator.cli.options import report_option, split, yes_option
+from barhouse.coordinator.cli.output import reports
+from barhouse.coordinator.cli.sentences.registration import registered, removed
+from barhouse.coordinator.cli.store_access import opened
+
+
+@command("register", example="barhouse register SPY QQQ --intervals 1m,5m,15m,1h,1d --calendar XNYS")
+@click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL...")
+@click.option(
+    "-i",
+    "--intervals",
+    multiple=True,
+    required=True,
+    callback=split,
+    metavar="LIST",
+    help="What is wanted, such as 1m,5m,1h,1d; may be repeated.",
+)
+@click.option("--calendar", required=True, help="Whose sessions: an exchange such as XNYS, or 24/7.")
+@click.option("--base", help="The interval that will be loaded; determined from --intervals by default.")
+@click.option(
+    "--available",
+    multiple=True,
+    callback=split,
+    metavar="LIST",
+    help="Intervals the source has; the coarsest that all others can be derived from becomes the base.",
+)
+@click.option(
+    "--closing-bar",
+    type=click.Choice(["outside", "include"]),
+    default="outside",
+    show_default=True,
+    help="Whether the bar that starts exactly at the close belongs to the session.",
+)
+@click.option(
+    "--on-missing",
+    type=click.Choice(["raise", "skip"]),
+    default="raise",
+    show_default=True,
+    help="A symbol that cannot be registered: register none, or leave it out.",
+)
+@report_option
+@click.pass_obj
+def register(
+    settings: Settings,
+    /,
+    symbols: tuple[str, ...],
+    intervals: list[str],
+    *,
+    calendar: str,
+    available: list[str],
+    form: str,
+    **options: Any,
+) -> None:
+    """Register symbols with the intervals wanted.
+
+    All symbols are registered, or none. May be repeated: what is registered stays, new intervals are added.
+    """
+    from barhouse.coordinator.session_coordinator import SessionCoordinator
+
+    with opened(settings) as store:
+        report = SessionCoordinator(store).register(
+            symbols, intervals, calendar, available=available or None, **options
+        )
+    reports.put(report, registered(report), form)
+
+
+@command("remove", example="barhouse remove SPY --yes")
+@click.argument("symbol")
+@click.option("--purge", is_flag=True, help="Keep no history of it; also of a symbol that was removed before.")
+@yes_option
+@report_option
+@click.pass_obj
+def remove(settings: Settings, symbol: str, purge: bool, yes: bool, form: str) -> None:
+    """Strike a symbol off.
+
+    Its bars become history (views revisions and bars_as_of), its name is free again.
+    """
+    from barhouse.coordinator.session_coordinator import SessionCoordinator
+
+    confirm(f"Remove {symbol} with all its bars{', for good' if purge else ''}?", yes=yes)
+    with opened(settings) as store:
+        report = SessionCoordinator(store).remove_symbol(symbol, purge=purge)
+    reports.put(report, removed(symbol.strip().upper(), report, purged=purge), form)
+
+
+COMMANDS = (register, remove)
