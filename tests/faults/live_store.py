@@ -30,7 +30,7 @@ OPTIONS = LiveOptions(
 
 async def main(kind: str, address: str, path: str) -> None:
     """Run until told to stop."""
-    feed: Feed = RedisFeed(address, "bars", intervals=["1m"]) if kind == "redis" else WebSocketFeed(address)
+    feed: Feed = RedisFeed(address, "bars", feed_intervals=["1m"]) if kind == "redis" else WebSocketFeed(address)
     with open_store(path, settings={"threads": 1}) as store:
         session = LiveSession(store, feed, SYMBOLS, INTERVALS, "XNYS", options=OPTIONS)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, session.stop)
