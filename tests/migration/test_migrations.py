@@ -29,7 +29,7 @@ from barhouse.store.database.opening import SCHEMA_VERSION, open_database
 from barhouse.store.database.tables import metadata
 from barhouse.store.database.upgrade import alembic_config, migrations_folder
 from barhouse.store.errors import MigrationError, StoreVersionError
-from barhouse.store.sql import parse
+from barhouse.store.sql import texts
 
 ROOT = Path(__file__).parents[2]
 STORES = Path(__file__).parent / "stores"
@@ -119,14 +119,14 @@ def test_stored_views_are_those_of_the_sql_file(path: Path) -> None:
     open_store(path).close()
     stored = schema_of(path)
     named = {name for kind, name, _ in stored if kind in ("view", "macro")}
-    views = parse(VIEWS.read_text(encoding="utf-8"))
+    views = texts(VIEWS.read_text(encoding="utf-8"))
     assert named == set(views)
     assert created_by(path, views) == stored
 
 
 def test_the_newest_migration_has_a_copy_of_the_views() -> None:
     newest = max((ROOT / "migrations" / "views").glob("*.sql"))
-    assert parse(newest.read_text(encoding="utf-8")) == parse(VIEWS.read_text(encoding="utf-8")), (
+    assert texts(newest.read_text(encoding="utf-8")) == texts(VIEWS.read_text(encoding="utf-8")), (
         f"{newest} is not store/sql/views.sql; views that change need a migration of their own"
     )
 
