@@ -30,7 +30,7 @@ from barhouse.store.copies.export_folder import (
     remove,
     sync_all,
 )
-from barhouse.store.database.database import Transaction
+from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError
 from barhouse.store.model.reports import ExportReport
 
