@@ -9,7 +9,6 @@ import re
 import sys
 import traceback
 from collections.abc import Iterator
-from typing import Any
 
 import click
 
@@ -49,17 +48,17 @@ _OPTIONS = {
     "before": "--before",
     "closing_bar": "--closing-bar",
     "columns": "--column",
-    "end": "--to",
+    "end": "--end",
     "intervals": "--intervals",
     "header": "--header",
     "label": "--label",
-    "name": "--run",
+    "name": "--name",
     "now": "--now",
     "on_missing": "--on-missing",
     "replace": "--replace",
     "skip_rows": "--skip-rows",
     "speed": "--speed",
-    "start": "--from",
+    "start": "--start",
     "symbol": "--symbol",
     "symbols": "--symbols",
     "timestamp_format": "--timestamp-format",
@@ -73,17 +72,17 @@ _PHRASES = (
     (re.compile(r"without strict=True"), "without --strict"),
     (re.compile(r"\bstrict=True"), "--strict"),
     (re.compile(r"\brestart=True"), "--restart"),
-    (re.compile(r"run DataProcessor\(store\)\.process\(\) first"), "run `barhouse process` first, or say --run"),
+    (re.compile(r"run DataProcessor\(store\)\.process\(\) first"), "run `barhouse process` first, or say --name"),
     (re.compile(r"open it once without read_only=True to upgrade it"), "`barhouse init` upgrades it"),
     (re.compile(r", or open it with read_only=True$"), ""),
     (re.compile(r"open it with read_only=True, or change who may use it"), "change who may use it, or read only"),
     (re.compile(r", or None$"), ", or leave it out"),
     (re.compile(r"\bwith check=False"), "with --no-check"),
-    (re.compile(r"\bwith anew=True"), "with --anew"),
+    (re.compile(r"\bwith full=True"), "with --full"),
     (re.compile(r"\bwith force=True"), "with --force"),
     (re.compile(r"\bremove_symbol\('([^']*)'\)"), r"`barhouse remove \1`"),
     (re.compile(r"\buse remove_symbol\b"), "use `barhouse remove`"),
-    (re.compile(r"\bdelete_bars needs start, end or both"), "say --from, --to or both"),
+    (re.compile(r"\bdelete_bars needs start, end or both"), "say --start, --end or both"),
     (re.compile(r" \(delete_bars\)"), " with `barhouse delete`"),
     (re.compile(r"\bbase and available exclude each other"), "--base and --available exclude each other"),
     (re.compile(r"\ba store is changed through its coordinator"), "other commands change the store"),
@@ -105,28 +104,6 @@ def _as_option(found: re.Match[str]) -> str:
     return f"{_OPTIONS[found[1]]} {repr(value) if not value or ' ' in value else value}"
 
 
-class Commands(click.Group):
-    """A group of commands; turns what they raise into one message and an exit code."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name the commands in the order of use, not of the alphabet."""
-        return list(self.commands)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command named; see :class:`ExitCode`."""
-        try:
-            result = super().invoke(ctx)
-            sys.stdout.flush()
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
-        except Exception as error:
-            if any(_is_broken_pipe(one) for one in _chain(error)):
-                _discard_stdout()
-                ctx.exit(ExitCode.OK)
-            ctx.exit(explain(error, verbose=bool(ctx.find_root().params.get("verbose"))))
-        return result
-
-
 def explain(error: Exception, *, verbose: bool) -> ExitCode:
     """Print an error on stderr, with its causes if ``verbose``; returns the code to exit with."""
     from barhouse.store.errors import BarhouseError, InputError
@@ -135,7 +112,7 @@ def explain(error: Exception, *, verbose: bool) -> ExitCode:
     message = in_options(str(error)) if expected else f"unexpected error: {type(error).__name__}: {error}"
     click.echo(f"barhouse: {message}", err=True)
     if verbose:
-        for cause in list(_chain(error))[1:]:
+        for cause in list(chain(error))[1:]:
             click.echo(f"  caused by {type(cause).__name__}: {cause}", err=True)
         if not expected:
             click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
@@ -144,17 +121,19 @@ def explain(error: Exception, *, verbose: bool) -> ExitCode:
     return ExitCode.BAD_INPUT if isinstance(error, InputError) else ExitCode.STORE
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Give an error and its causes, the nearest first."""
     while error is not None:
         yield error
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
-def _is_broken_pipe(error: BaseException) -> bool:
+def is_broken_pipe(error: BaseException) -> bool:
+    """Whether whoever read the output has left."""
     return isinstance(error, OSError) and error.errno == errno.EPIPE
 
 
-def _discard_stdout() -> None:
+def discard_stdout() -> None:
     """Write nothing more to a reader that is gone; the interpreter flushes once more at its end."""
     try:
         descriptor = os.open(os.devnull, os.O_WRONLY)

@@ -31,7 +31,7 @@ OPTIONS = LiveOptions(
 
 async def main(kind: str, address: str, path: str, seconds_back: str) -> None:
     """Run until told to stop."""
-    feed: Feed = RedisFeed(address, "bars", intervals=["1m"]) if kind == "redis" else WebSocketFeed(address)
+    feed: Feed = RedisFeed(address, "bars", feed_intervals=["1m"]) if kind == "redis" else WebSocketFeed(address)
     back = timedelta(seconds=int(seconds_back))
     with open_store(path, clock=lambda: datetime.now(UTC) - back, settings={"threads": 1}) as store:
         session = LiveSession(store, feed, SYMBOLS, INTERVALS, "XNYS", options=OPTIONS)
