@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,12 +12,23 @@ import pyarrow as pa
 from barhouse.store.checks import health, verification
 from barhouse.store.database.database import Clock, wall_clock
 from barhouse.store.database.opening import open_database
-from barhouse.store.errors import InputError, UnknownSymbolError
-from barhouse.store.model.inputs import as_instant, renamed, unknown_symbol
+from barhouse.store.errors import InputError
+from barhouse.store.model.inputs import (
+    Moment,
+    Names,
+    as_instant,
+    as_intervals,
+    as_range,
+    as_session_range,
+    as_symbols,
+    optional,
+    renamed,
+    unknown_symbol,
+)
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import ExportReport, Registration, VerifyReport
-from barhouse.store.model.symbol import BarIntervalData, Gap, SymbolSessionData, canonical_symbol
-from barhouse.store.records import registration, run
+from barhouse.store.model.symbol import SymbolSessionData, canonical_symbol
+from barhouse.store.records import bars, registration, run, symbol_data, trading_calendar
 from barhouse.store.sql import sql
 from barhouse.store.store_file import StoreFile
 
@@ -94,41 +105,12 @@ class SessionStore(StoreFile):
     def get_symbol_data(self, symbol: str) -> SymbolSessionData | None:
         """What the store knows of a symbol, or None when it is not registered. A copy: changing it changes nothing."""
         name = canonical_symbol(symbol)
-        found = self.sql(sql("registration.symbol_row"), {"symbol": name}).to_pylist()
-        if not found:
-            return None
-        gaps: dict[str, list[Gap]] = {}
-        for row in self.sql(sql("registration.symbol_gaps"), {"symbol": name}).to_pylist():
-            gaps.setdefault(row["interval"], []).append(
-                Gap(
-                    session_date=row["session_date"],
-                    start=row["gap_start"],
-                    end=row["gap_end"],
-                    missing_count=row["missing_count"],
-                )
-            )
-        rows = self.sql(sql("registration.symbol_intervals"), {"symbol": name}).to_pylist()
-        return SymbolSessionData(
-            symbol=name,
-            base_interval=next(row["interval"] for row in rows if not row["derived"]),
-            bars={
-                row["interval"]: BarIntervalData(
-                    derived=row["derived"],
-                    base=row["base"],
-                    quality=row["quality_pct"],
-                    gaps=gaps.get(row["interval"], []),
-                    updated=row["needs_processing"],
-                )
-                for row in sorted(rows, key=lambda row: Interval.parse(row["interval"]))
-            },
-            calendar=found[0]["calendar"],
-            closing_bar=found[0]["closing_bar"],
-            added_by=found[0]["added_by"],
-        )
+        with self.reading() as transaction:
+            return symbol_data.symbol_data(transaction, name)
 
-    def interval_rows(self, symbols: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    def interval_rows(self, symbols: Names | None = None) -> list[dict[str, Any]]:
         """The intervals of some symbols, or all: symbol, interval, derived, base, calendar; finest first."""
-        names = None if symbols is None else [canonical_symbol(one) for one in symbols]
+        names = optional(as_symbols, symbols, "symbols")
         rows: list[dict[str, Any]] = self.sql(sql("registration.intervals_of"), {"symbols": names}).to_pylist()
         return rows
 
@@ -136,51 +118,43 @@ class SessionStore(StoreFile):
         self,
         symbol: str,
         interval: str,
-        start: datetime | date | str | None = None,
-        end: datetime | date | str | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
         *,
         live: bool = False,
-        as_of: datetime | None = None,
+        as_of: Moment | None = None,
     ) -> pa.Table:
         """The bars of one symbol and interval, oldest first, in the columns of the view ``bars``.
 
         Parameters
         ----------
         start, end
-            Bars with ``start <= bar_start < end``. A datetime must carry its time zone; a date, or a text without
-            one, is read as UTC.
+            The first to have, and the first to leave out: a date, such as ``2024-11-29``, which names a session of the
+            symbol's own calendar; or an instant that says its zone, such as ``2024-11-29T14:30:00+00:00``, which is
+            compared with ``bar_start``. Bars outside of sessions are of the day that the calendar's clock shows.
         live
             Also the bars still forming (the view ``bars_live``, with its column ``forming``).
         as_of
-            The bars as the store knew them at that instant.
+            The bars as the store knew them at that instant, on the calendar as it was then.
 
         Raises
         ------
         InputError
             When what was known at ``as_of`` was purged: all of history before an instant, or this interval's bars
-            before one.
+            before one. When a bound is neither a date nor an instant, or the range ends before it begins.
         UnknownSymbolError
             For a symbol or interval that is not registered (unless ``as_of`` is given: it may have been).
         """
         name, text = canonical_symbol(symbol), str(Interval.parse(interval))
         if live and as_of is not None:
             raise InputError("live and as_of exclude each other: forming bars exist only now; give one of them")
-        if as_of is None:
-            self._known(name, text)
-        parameters: dict[str, Any] = {"symbol": name, "interval": text}
-        conditions = ["symbol = $symbol", "interval = $interval"]
-        for given, compare, key in ((start, ">=", "start_"), (end, "<", "end_")):
-            if given is not None:
-                parameters[key] = as_instant(given, key.rstrip("_"))
-                conditions.append(f"bar_start {compare} ${key}::TIMESTAMPTZ")
-        source = "bars_live" if live else "bars"
-        if as_of is not None:
-            parameters["as_of"] = as_instant(as_of, "as_of")
-            source = "bars_as_of($as_of::TIMESTAMPTZ)"
-            self._refuse_untold(name, text, parameters["as_of"], parameters.get("start_"))
-        return self.sql(f"SELECT * FROM {source} WHERE {' AND '.join(conditions)} ORDER BY bar_start", parameters)
+        bounds, then = as_range(start, end), optional(as_instant, as_of, "as_of")
+        with self.reading() as transaction:
+            if then is None:
+                return bars.bars(transaction, name, text, bounds, live=live)
+            return bars.bars_as_of(transaction, name, text, bounds, then)
 
-    def health(self, symbols: Sequence[str] | None = None) -> pa.Table:
+    def health(self, symbols: Names | None = None) -> pa.Table:
         """The view ``health`` by the store's clock, of all symbols or some, those furthest behind first."""
         names = self._registered(symbols)
         with self.reading() as transaction:
@@ -191,7 +165,7 @@ class SessionStore(StoreFile):
         with self.reading() as transaction:
             return health.openmetrics(transaction, self.now())
 
-    def intervals(self, symbols: Sequence[str] | None = None) -> pa.Table:
+    def intervals(self, symbols: Names | None = None) -> pa.Table:
         """The view ``intervals``, of all symbols or of some, finest interval first."""
         names = self._registered(symbols)
         return self.sql(sql("registration.intervals_view"), {"symbols": names})
@@ -200,23 +174,31 @@ class SessionStore(StoreFile):
         self,
         symbol: str | None = None,
         interval: str | None = None,
-        start: date | None = None,
-        end: date | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
     ) -> pa.Table:
-        """The view ``gaps``, by symbol and interval, oldest first; of sessions ``start <= session_date < end``."""
-        if symbol is not None:
-            self._registered([symbol])
-        if interval is not None:
-            self._had([str(Interval.parse(interval))], None if symbol is None else [symbol])
-        return self.sql(
-            sql("registration.gaps_view"),
-            {
-                "symbol": None if symbol is None else canonical_symbol(symbol),
-                "interval": None if interval is None else str(Interval.parse(interval)),
-                "start": start,
-                "end": end,
-            },
-        )
+        """The view ``gaps``, by symbol and interval, oldest first.
+
+        Parameters
+        ----------
+        symbol, interval
+            Only of these.
+        start, end
+            The first session to have, and the first to leave out, by date; or instants, which are compared with
+            ``gap_start``.
+        """
+        bounds = as_range(start, end)
+        name = None if symbol is None else canonical_symbol(symbol)
+        text = None if interval is None else str(Interval.parse(interval))
+        if name is not None:
+            self._registered([name])
+        if text is not None:
+            self._had([text], None if name is None else [name])
+        parameters: dict[str, Any] = {"symbol": name, "interval": text}
+        for bound, of_date, of_instant in zip(bounds, ("first_date", "end_date"), ("start", "end"), strict=True):
+            is_instant = isinstance(bound, datetime)
+            parameters |= {of_date: None if is_instant else bound, of_instant: bound if is_instant else None}
+        return self.sql(sql("registration.gaps_view"), parameters)
 
     def sql(self, query: str, parameters: dict[str, Any] | list[Any] | None = None) -> pa.Table:
         """Ask with SQL, reading only; ``$name`` or ``?`` in the query stand for ``parameters``."""
@@ -224,10 +206,10 @@ class SessionStore(StoreFile):
 
     def verify(
         self,
-        symbols: Sequence[str] | None = None,
-        intervals: Sequence[str] | None = None,
-        start: date | None = None,
-        end: date | None = None,
+        symbols: Names | None = None,
+        intervals: Names | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
         *,
         progress: verification.Progress | None = None,
     ) -> VerifyReport:
@@ -243,7 +225,7 @@ class SessionStore(StoreFile):
         symbols, intervals
             Check only these.
         start, end
-            Check only sessions with ``start <= session_date < end``.
+            Check only sessions with ``start <= session_date < end``: dates, for it goes by whole sessions.
         progress
             Called with (interval lengths done, lengths in all).
 
@@ -252,21 +234,22 @@ class SessionStore(StoreFile):
         VerifyReport
             With no differences, a proof.
         """
+        first, last = as_session_range(start, end)
+        texts = optional(as_intervals, intervals, "intervals")
         names = self._registered(symbols)
-        texts = None if intervals is None else [str(Interval.parse(one)) for one in intervals]
         self._had(texts or (), names)
         with self._database.reading() as transaction:
-            return verification.verify(transaction, names, texts, start, end, progress)
+            return verification.verify(transaction, names, texts, first, last, progress)
 
     def export(
         self,
         folder: str | Path,
         *,
         format: Literal["parquet", "csv", "arrow"] = "parquet",
-        symbols: Sequence[str] | None = None,
-        intervals: Sequence[str] | None = None,
-        start: datetime | date | str | None = None,
-        end: datetime | date | str | None = None,
+        symbols: Names | None = None,
+        intervals: Names | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
         full: bool = False,
         progress: verification.Progress | None = None,
         anew: bool | None = None,
@@ -288,7 +271,7 @@ class SessionStore(StoreFile):
         symbols, intervals
             Only these.
         start, end
-            Bars with ``start <= bar_start < end``, as in :meth:`bars`.
+            Dates, which name sessions of each symbol's own calendar, or instants; as in :meth:`bars`.
         full
             Write everything, whatever the folder has: needed for another selection or format.
         progress
@@ -310,9 +293,8 @@ class SessionStore(StoreFile):
         asked = Selection.of(
             format,
             self._registered(symbols),
-            None if intervals is None else [str(Interval.parse(one)) for one in intervals],
-            None if start is None else as_instant(start, "start"),
-            None if end is None else as_instant(end, "end"),
+            optional(as_intervals, intervals, "intervals"),
+            *as_range(start, end),
         )
         with (
             self._database.explaining(),
@@ -325,49 +307,34 @@ class SessionStore(StoreFile):
         """The calendars kept: calendar, kind, timezone, known_from, known_through, symbol_count, definition."""
         return self.sql(sql("calendar.list"))
 
-    def sessions(self, calendar: str, start: date | None = None, end: date | None = None) -> pa.Table:
-        """The sessions of a calendar with ``start <= session_date < end``, one row per segment, in UTC."""
-        return self.sql(sql("calendar.sessions"), {"calendar": calendar, "start": start, "end": end})
+    def sessions(self, calendar: str, start: Moment | None = None, end: Moment | None = None) -> pa.Table:
+        """The sessions of a calendar with ``start <= session_date < end``, one row per segment, in UTC.
 
-    def _registered(self, symbols: Sequence[str] | None) -> list[str] | None:
+        Raises
+        ------
+        CalendarError
+            When the store does not have the calendar; its name may be an alias, and in any case.
+        InputError
+            When a bound is no date, or ``start`` is the later.
+        """
+        first, last = as_session_range(start, end)
+        with self.reading() as transaction:
+            name = trading_calendar.kept_name(transaction, calendar)
+            return transaction.table("calendar.sessions", {"calendar": name, "start": first, "end": last})
+
+    def _registered(self, symbols: Names | None) -> list[str] | None:
         """The symbols' one spelling; raises for one that is not registered."""
-        if symbols is None:
-            return None
-        names, known = [canonical_symbol(one) for one in symbols], self.get_active_symbols()
-        for name in names:
-            if name not in known:
-                raise unknown_symbol(name, known)
+        names = optional(as_symbols, symbols, "symbols")
+        if names is not None:
+            known = self.get_active_symbols()
+            for name in names:
+                if name not in known:
+                    raise unknown_symbol(name, known)
         return names
 
-    def _refuse_untold(self, symbol: str, interval: str, as_of: datetime, start: datetime | None) -> None:
-        """Refuse a question about the past whose answer was purged."""
-        parameters = {"symbol": symbol, "interval": interval, "as_of": as_of, "start": start}
-        (purged,) = self.sql(sql("retain.untold"), parameters).to_pylist()
-        if purged["kept_from"] is not None and as_of < purged["kept_from"]:
-            raise InputError(
-                f"as_of={as_of.isoformat()!r} lies before {purged['kept_from'].isoformat()}, and earlier revisions "
-                f"were purged; give that instant or a later one"
-            )
-        if purged["purged_at"] is not None:
-            before, at = purged["purged_before"].isoformat(), purged["purged_at"].isoformat()
-            raise InputError(
-                f"bars of {symbol} {interval} before {before} were purged at {at}, and what was known of them at "
-                f"as_of={as_of.isoformat()!r} is gone; give start={before!r} or a later one"
-            )
-
-    def _had(self, intervals: Sequence[str], symbols: Sequence[str] | None) -> None:
+    def _had(self, intervals: Sequence[str], symbols: Names | None) -> None:
         known = {row["interval"] for row in self.interval_rows(symbols)}
         for text in intervals:
             if text not in known:
                 listed = ", ".join(sorted(known, key=Interval.parse)) or "none"
                 raise InputError(f"no symbol asked for has interval {text!r}; there are {listed}")
-
-    def _known(self, symbol: str, interval: str) -> None:
-        intervals = [row["interval"] for row in self.interval_rows([symbol])]
-        if not intervals:
-            raise unknown_symbol(symbol, self.get_active_symbols())
-        if interval not in intervals:
-            raise UnknownSymbolError(
-                f"{symbol} has no interval {interval!r}, it has {', '.join(intervals)}; "
-                f"register {interval!r} to have it"
-            )

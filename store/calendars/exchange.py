@@ -7,6 +7,7 @@ calendar of one's own. Nor is pyarrow.compute, by those who only read.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib.metadata import version
@@ -57,8 +58,10 @@ class Sessions:
     timezone: str
 
 
-def canonical_name(name: str) -> str:
+def canonical_name(name: str, others: Iterable[str] = ()) -> str:
     """Return the one name of a built-in calendar: ``NYSE`` and ``xnys`` are ``XNYS``.
+
+    ``others`` are names that the error for an unknown one may suggest as well.
 
     Raises
     ------
@@ -75,9 +78,8 @@ def canonical_name(name: str) -> str:
     resolved = {str(exchange_calendars.resolve_alias(known)) for known in same}
     if len(resolved) == 1:
         return resolved.pop()
-    raise CalendarError(
-        f"calendar {name!r} is unknown{did_you_mean(given, names)}; define one of your own with `barhouse calendar add`"
-    )
+    meant = did_you_mean(given, [*others, *names])
+    raise CalendarError(f"calendar {name!r} is unknown{meant}; define one of your own with `barhouse calendar add`")
 
 
 def timezone_of(name: str) -> str:

@@ -7,12 +7,13 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
 from barhouse.store.errors import InputError, StoreError
+from barhouse.store.model.inputs import as_range
 from barhouse.store.model.interval import Interval
 
 try:
@@ -29,7 +30,7 @@ _SYNCED_ONE_BY_ONE_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What a folder holds an export of; ``start`` and ``end`` are instants in ISO 8601, None means all."""
+    """What a folder holds an export of; ``start`` and ``end`` are dates or instants in ISO 8601, None means all."""
 
     format: Format
     symbols: tuple[str, ...] | None
@@ -43,8 +44,8 @@ class Selection:
         form: str,
         symbols: Sequence[str] | None,
         intervals: Sequence[str] | None,
-        start: datetime | None,
-        end: datetime | None,
+        start: date | datetime | None,
+        end: date | datetime | None,
     ) -> Selection:
         """Make one in the spelling that is compared.
 
@@ -62,6 +63,11 @@ class Selection:
             None if start is None else start.isoformat(),
             None if end is None else end.isoformat(),
         )
+
+    @property
+    def bounds(self) -> tuple[date | datetime | None, date | datetime | None]:
+        """``start`` and ``end``, as they were given."""
+        return as_range(self.start, self.end)
 
     def __str__(self) -> str:
         parts: list[str] = [self.format]

@@ -32,7 +32,10 @@ from barhouse.store.copies.export_folder import (
 )
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError
+from barhouse.store.model.bar import INSTANT
 from barhouse.store.model.reports import ExportReport
+from barhouse.store.records import session_days
+from barhouse.store.sql import Sql, sql
 
 Progress = Callable[[int, int], None]
 
@@ -49,18 +52,27 @@ class _Partition:
     month: str
     row_count: int
     batch_id: int
+    start: datetime | None  # of what is asked for; None: all of the month
+    end: datetime | None
 
     @property
     def place(self) -> str:
         return place_of(self.symbol, self.interval, self.month)
 
     @property
-    def first(self) -> datetime:
+    def month_start(self) -> datetime:
         return datetime.fromisoformat(f"{self.month}-01").replace(tzinfo=UTC)
 
     @property
-    def end(self) -> datetime:
-        return _month_after(self.first)
+    def first_at(self) -> datetime:
+        """Where it begins: with its month, or within."""
+        return max(self.month_start, self.start or self.month_start)
+
+    @property
+    def end_at(self) -> datetime:
+        """Where it ends: with its month, or within."""
+        month_end = _month_after(self.month_start)
+        return min(month_end, self.end or month_end)
 
 
 def _month_after(first: datetime) -> datetime:
@@ -77,7 +89,8 @@ def export(
     if not full:
         _refuse_other(transaction, folder, before, selection)
     known = {} if full else before.partitions
-    held = [_Partition(*row) for row in transaction.run("export.partitions", _bounds(selection))]
+    spans = _spans(transaction, selection)
+    held = _partitions(transaction, selection, spans)
     kept_from = {(row[0], row[1]): row[2].astimezone(UTC) for row in transaction.run("export.given_up")}
     there = {one.place for one in held}
     given_up = {place for place in known.keys() - there if _is_given_up(place, kept_from)}
@@ -105,13 +118,32 @@ def export(
     )
 
 
-def _bounds(selection: Selection) -> dict[str, object]:
-    return {
+def _spans(transaction: Transaction, selection: Selection) -> dict[str, session_days.Range] | None:
+    """The range asked for, on each calendar; None where all is asked for."""
+    start, end = selection.bounds
+    if start is None and end is None:
+        return None
+    symbols = None if selection.symbols is None else list(selection.symbols)
+    calendars = [name for (name,) in transaction.run("ranges.calendars_of", {"symbols": symbols})]
+    return session_days.ranges(transaction, calendars, start, end)
+
+
+def _partitions(
+    transaction: Transaction, selection: Selection, spans: dict[str, session_days.Range] | None
+) -> list[_Partition]:
+    bars = Sql("bar")
+    if spans is not None:
+        table = transaction.attach("calendar_spans", session_days.as_table(spans))
+        bars = sql("ranges.bars_within", calendar_spans=table)
+    asked = {
         "symbols": None if selection.symbols is None else list(selection.symbols),
         "intervals": None if selection.intervals is None else list(selection.intervals),
-        "start": selection.start,
-        "end": selection.end,
     }
+    held = []
+    for row in transaction.run("export.partitions", asked, bars=bars):
+        start, end = (None, None) if spans is None else spans[row.calendar]
+        held.append(_Partition(row.symbol, row.interval, row.month, row.row_count, row.batch_id, start, end))
+    return held
 
 
 def _refuse_other(transaction: Transaction, folder: Path, before: Manifest, selection: Selection) -> None:
@@ -170,7 +202,7 @@ def _write(
     if not changed:
         return {}
     form, sizes = selection.format, {}
-    for number, (one, pieces) in enumerate(_pieces(transaction, changed, selection), start=1):
+    for number, (one, pieces) in enumerate(_pieces(transaction, changed), start=1):
         part = part_in(folder, one.place, form)
         part.parent.mkdir(parents=True, exist_ok=True)
         first = next(pieces)
@@ -187,23 +219,18 @@ def _write(
     return {one.place: Held(one.row_count, one.batch_id, sizes[one.place]) for one in changed}
 
 
-def _pieces(
-    transaction: Transaction, changed: list[_Partition], selection: Selection
-) -> Iterator[tuple[_Partition, Iterator[pa.Table]]]:
+def _pieces(transaction: Transaction, changed: list[_Partition]) -> Iterator[tuple[_Partition, Iterator[pa.Table]]]:
     """Read the bars of partitions, in their order; each one's pieces must be read before the next is asked for."""
     asked = {
         "part": pa.array(range(len(changed)), pa.int64()),
         "symbol": [one.symbol for one in changed],
         "interval": [one.interval for one in changed],
-        "month": pa.array([one.first.date() for one in changed], pa.date32()),
+        "month": pa.array([one.month_start.date() for one in changed], pa.date32()),
+        "first_at": pa.array([one.first_at for one in changed], INSTANT),
+        "end_at": pa.array([one.end_at for one in changed], INSTANT),
     }
     transaction.register("asked", pa.table(asked))
-    first, last = min(one.first for one in changed), max(one.end for one in changed)
-    if selection.start is not None:
-        first = max(first, datetime.fromisoformat(selection.start))
-    if selection.end is not None:
-        last = min(last, datetime.fromisoformat(selection.end))
-    bounds = {"first": first, "last": last}
+    bounds = {"first": min(one.first_at for one in changed), "last": max(one.end_at for one in changed)}
     with transaction.stream("export.rows", bounds, batch_rows=_ROWS_AT_A_TIME) as reader:
         runs = itertools.chain.from_iterable(map(_runs, reader))
         for number, pieces in itertools.groupby(runs, key=lambda run: run[0]):
@@ -226,7 +253,7 @@ def _given_up_rows(
 ) -> Iterator[pa.Table]:
     """Give the bars of a partition that retention took from the store, and that its file still has."""
     instant, file = kept_from.get((one.symbol, one.interval)), file_in(folder, one.place, form)
-    if instant is not None and one.first < instant and file.exists():
+    if instant is not None and one.month_start < instant and file.exists():
         old = _READERS[form](file)
         yield old.filter(pc.less(old["bar_start"], pa.scalar(instant, old["bar_start"].type)))
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 
 from barhouse.store.calendars import exchange as calendars
 from barhouse.store.calendars.definition import CalendarDefinition
 from barhouse.store.database.transaction import Transaction
+from barhouse.store.errors import CalendarError
 from barhouse.store.records.batch import Batch
 
 # Sessions beyond the bars that are still looked at: the one after, to tell what lies between, and the rest of
@@ -24,8 +25,36 @@ def canonical(transaction: Transaction, given: Iterable[str]) -> dict[str, str]:
     CalendarError
         For a name that neither the store nor exchange_calendars knows.
     """
-    kept = {name.casefold(): name for (name,) in transaction.run("calendar.names")}
-    return {name: kept.get(name.strip().casefold()) or calendars.canonical_name(name) for name in given}
+    kept = _kept(transaction)
+    return {name: _spelled(name, kept) for name in given}
+
+
+def kept_name(transaction: Transaction, given: str) -> str:
+    """Give the one spelling of a calendar that the store has.
+
+    Raises
+    ------
+    CalendarError
+        When it does not have it.
+    """
+    kept = _kept(transaction)
+    name = _spelled(given, kept)
+    if name not in kept.values():
+        raise CalendarError(
+            f"the store has no calendar {name!r}, it has {', '.join(kept.values()) or 'none'}; an exchange's comes "
+            f"with the first symbol registered for it"
+        )
+    return name
+
+
+def _kept(transaction: Transaction) -> dict[str, str]:
+    return {name.casefold(): name for (name,) in transaction.run("calendar.names")}
+
+
+def _spelled(given: str, kept: Mapping[str, str]) -> str:
+    if not isinstance(given, str):
+        raise CalendarError(f"calendar={given!r} is no name; give a text such as 'XNYS' or '24/7'")
+    return kept.get(given.strip().casefold()) or calendars.canonical_name(given, kept.values())
 
 
 def keep(transaction: Transaction, names: Iterable[str]) -> None:

@@ -6,12 +6,10 @@
 WITH held AS (
     SELECT b.interval_id, date_trunc('month', make_timestamp(epoch_us(b.bar_start)))::DATE AS month,
            count(*) AS row_count, max(b.batch_id) AS batch_id
-    FROM bar AS b
-    WHERE ($start::TIMESTAMPTZ IS NULL OR b.bar_start >= $start::TIMESTAMPTZ)
-      AND ($end::TIMESTAMPTZ IS NULL OR b.bar_start < $end::TIMESTAMPTZ)
+    FROM {bars} AS b
     GROUP BY ALL
 )
-SELECT d.symbol, d.interval, strftime(h.month, '%Y-%m') AS month, h.row_count, h.batch_id
+SELECT d.symbol, d.interval, strftime(h.month, '%Y-%m') AS month, h.row_count, h.batch_id, d.calendar
 FROM held AS h
 JOIN definition AS d USING (interval_id)
 WHERE ($symbols IS NULL OR list_contains($symbols::VARCHAR[], d.symbol))
@@ -23,11 +21,12 @@ ORDER BY d.symbol, nominal_seconds(d.unit, d.length), d.unit, h.month;
 SELECT symbol, interval, retained_from FROM definition WHERE retained_from IS NOT NULL;
 
 -- name: rows
--- The bars of the partitions asked for, one partition after the other. A month that a partition's number belongs to is
--- that of bar_start in UTC.
+-- The bars of the partitions asked for, one partition after the other, each from first_at to end_at. A month that a
+-- partition's number belongs to is that of bar_start in UTC.
 SELECT a.part, v.* EXCLUDE (symbol, interval)
 FROM bars AS v
 JOIN asked AS a ON a.symbol = v.symbol AND a.interval = v.interval
                AND a.month = date_trunc('month', make_timestamp(epoch_us(v.bar_start)))::DATE
+               AND v.bar_start >= a.first_at AND v.bar_start < a.end_at
 WHERE v.bar_start >= $first::TIMESTAMPTZ AND v.bar_start < $last::TIMESTAMPTZ
 ORDER BY a.part, v.bar_start;

@@ -116,12 +116,15 @@ ORDER BY v.symbol, v.derived,
          d.unit;
 
 -- name: gaps_view
--- The view gaps, of one symbol, interval and stretch of sessions, or of all.
+-- The view gaps, of one symbol, interval and range, or of all. Bounds are dates of sessions, or instants.
 SELECT g.*
 FROM gaps AS g
 JOIN definition AS d USING (symbol, interval)
 WHERE ($symbol IS NULL OR g.symbol = $symbol) AND ($interval IS NULL OR g.interval = $interval)
-  AND ($start::DATE IS NULL OR g.session_date >= $start::DATE) AND ($end::DATE IS NULL OR g.session_date < $end::DATE)
+  AND ($first_date::DATE IS NULL OR g.session_date >= $first_date::DATE)
+  AND ($end_date::DATE IS NULL OR g.session_date < $end_date::DATE)
+  AND ($start::TIMESTAMPTZ IS NULL OR g.gap_start >= $start::TIMESTAMPTZ)
+  AND ($end::TIMESTAMPTZ IS NULL OR g.gap_start < $end::TIMESTAMPTZ)
 ORDER BY g.symbol, nominal_seconds(d.unit, d.length), g.gap_start;
 
 -- name: symbol_row

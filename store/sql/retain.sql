@@ -188,13 +188,15 @@ DELETE FROM bar_revision WHERE replaced_by <= $last_batch;
 INSERT INTO history_start (batch_id, kept_from) VALUES ($batch_id, $before);
 
 -- name: untold
--- What of an interval's past was purged since a moment, when; and since when history is kept.
+-- What of an interval's past was purged since a moment, when; and since when history is kept. Base bars are asked for
+-- from start on, derived ones, which lie in sessions, from first_open.
 SELECT max(d.purged_before) AS purged_before, max(b.committed_at) AS purged_at,
        (SELECT kept_from FROM revision_retention) AS kept_from
 FROM symbol AS s
 JOIN interval_definition AS d ON d.symbol_id = s.symbol_id AND d.interval = $interval
 JOIN batch AS b ON b.batch_id = d.purged_by AND b.committed_at > $as_of::TIMESTAMPTZ
-WHERE s.symbol = $symbol AND d.purged_before > coalesce($start::TIMESTAMPTZ, beginning());
+WHERE s.symbol = $symbol
+  AND d.purged_before > coalesce(CASE WHEN d.derived THEN $first_open::TIMESTAMPTZ ELSE $start::TIMESTAMPTZ END, beginning());
 
 -- name: any_retained
 -- Whether intervals with purged bars take part.
