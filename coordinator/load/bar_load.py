@@ -15,6 +15,7 @@ from barhouse.coordinator.write.coverage import go_on, recount, take_stock
 from barhouse.coordinator.write.merge import Changes, Place
 from barhouse.store.database.database import Transaction
 from barhouse.store.errors import OptionsError, RejectedBarsError, StampsError
+from barhouse.store.hints import Option
 from barhouse.store.model.bar import INSTANT
 from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.interval import Interval
@@ -26,6 +27,7 @@ from barhouse.store.sql import statement
 _SHOWN_REJECTS = 3
 #: The reason in ``sql/load.sql`` that the options may be to blame for.
 _UNREADABLE = "the stamp cannot be read"
+_AMBIGUOUS = "ambiguous local time"
 
 
 def load(
@@ -124,8 +126,8 @@ def _map_symbols(
         column = parts["symbol"]
         if column is None:
             raise OptionsError(
-                f"{source.name} has no column that names the symbol; say which symbol it holds with symbol=, "
-                f'or which column names it with columns={{"symbol": "NAME"}}'
+                f"{source.name} has no column that names the symbol; say which symbol it holds with "
+                f"{Option('symbol')}, or which column names it with {Option('columns', {'symbol': 'NAME'})}"
             )
         rows = source_rows.rows_of(source, transaction)
         given = [text for (text,) in transaction.run("load.symbols_given", symbol=column.sql, rows=rows)]
@@ -168,7 +170,8 @@ def _refuse_several(transaction: Transaction, source: Source, column: Column | N
         listed = ", ".join(sorted(str(name) for (name,) in named[:3]))
         raise OptionsError(
             f"{source.name} names {len(named)} symbols in its column {column.name} ({listed}, ...), not only {symbol}; "
-            f'leave out symbol= to load each, or say columns={{"symbol": None}} if the column means something else'
+            f"leave out {Option('symbol')} to load each, or say {Option('columns', {'symbol': None})} if the column "
+            f"means something else"
         )
 
 
@@ -231,17 +234,22 @@ def _rejected(source: Source, rows: int, rejects: list[Reject], options: LoadOpt
     )
     more = f"; and {len(rejects) - _SHOWN_REJECTS} more reasons" if len(rejects) > _SHOWN_REJECTS else ""
     if options.strict and rejected < rows:
-        way_out = "mend them, or load without strict=True to leave them out"
+        way_out = f"mend them, or load without {Option('strict', True)} to leave them out"
     elif any(one.reason == _UNREADABLE for one in rejects):
         given = options.timestamp_format
-        fits = "" if given is None else f", which timestamp_format={given!r} does not fit"
+        fits = "" if given is None else f", which {Option('timestamp_format', given)} does not fit"
         way_out = (
-            f"say how stamps are written{fits}, with timestamp_format=, such as timestamp_format='%d.%m.%Y %H:%M', "
-            f'or which column they are in with columns={{"bar_start": "NAME"}}'
+            f"say how stamps are written{fits}, with {Option('timestamp_format')}, such as "
+            f"{Option('timestamp_format', '%d.%m.%Y %H:%M')}, or which column they are in with "
+            f"{Option('columns', {'bar_start': 'NAME'})}"
         )
+    elif any(one.reason.startswith(_AMBIGUOUS) for one in rejects):
+        ways = ", ".join(str(Option("ambiguous", way)) for way in ("first", "second", "infer"))
+        way_out = f"say which of the two times is meant: {ways}"
     else:
         what = "frame" if source.format == "arrow" else "file"
-        way_out = f"check the options (columns=, timezone=, timestamp_format=, label=) against the {what}"
+        checked = ", ".join(str(Option(name)) for name in ("columns", "timezone", "timestamp_format", "label"))
+        way_out = f"check the options ({checked}) against the {what}"
     unreadable = sum(one.count for one in rejects if one.reason == _UNREADABLE)
     kind = StampsError if unreadable == rows else RejectedBarsError
     return kind(

@@ -10,6 +10,7 @@ from barhouse.coordinator.sources import LoadOptions, Source
 from barhouse.store.calendars.time_zone import zone_pieces
 from barhouse.store.database.database import Transaction
 from barhouse.store.errors import CalendarError, OptionsError
+from barhouse.store.hints import Option
 from barhouse.store.model.bar import TRADE_COUNT_LIMIT, TURNOVER_LIMIT, TURNOVER_LIMIT_SESSIONS, VOLUME_LIMIT
 from barhouse.store.model.interval import Interval
 from barhouse.store.records import trading_calendar
@@ -93,8 +94,8 @@ def judge(
     needs_zone = naive if interval.intraday else naive_times
     if needs_zone and options.timezone is None:
         raise OptionsError(
-            f"{source.name} has {needs_zone} stamps without a time zone; say which one they are in with timezone=, "
-            f"such as timezone='UTC' or timezone='America/New_York'"
+            f"{source.name} has {needs_zone} stamps without a time zone; say which one they are in with "
+            f"{Option('timezone')}, such as {Option('timezone', 'UTC')} or {Option('timezone', 'America/New_York')}"
         )
     today = transaction.now.date()
     # A stamp far ahead is a bar that has not ended; it needs no calendar to be refused. Local dates run up to a day
@@ -171,7 +172,7 @@ def _placing(interval: Interval, options: LoadOptions, find: str) -> tuple[str, 
         off_grid=statement(f"load.off_grid_stamped_{stamped}").format(width_us=width_us),
         width_us=width_us,
     )
-    way_out = "check the stamps and label="
+    way_out = "check the stamps, and whether they label the start or the end of a bar"
     if interval.length > _MINUTE:
         way_out = f"load a finer base, such as 1m, and derive {interval} from it"
     reason = f"off the grid: {interval} bars count from the open of their session's segment; {way_out}"

@@ -573,7 +573,7 @@ def test_every_preset_is_tested_and_says_what_it_is() -> None:
     assert {one[0] for one in parameters.args[1]} == set(presets())
     for name, preset in presets().items():
         assert preset["about"], name
-        known = {*read_config.__globals__["SourceConfig"].model_fields, "about"}
+        known = {*SourceConfig.model_fields, "about"}
         assert set(preset) <= known, name
 
 

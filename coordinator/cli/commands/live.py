@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,10 @@ import click
 from click.core import ParameterSource
 
 from barhouse.coordinator.cli import reports
-from barhouse.coordinator.cli.errors import ExitCode, in_options
+from barhouse.coordinator.cli.errors import ExitCode
 from barhouse.coordinator.cli.file_options import file_options
 from barhouse.coordinator.cli.options import command, opened, report_option, split
+from barhouse.store.hints import speaking
 
 if TYPE_CHECKING:
     from barhouse.coordinator.live.session import LiveSession
@@ -60,15 +62,17 @@ def live(ctx: click.Context, /, job: Path | None, *, form: str, **options: Any) 
     """
     import asyncio
 
+    from barhouse.coordinator.jobs.config_errors import JOB_FILE
     from barhouse.coordinator.live.config import LiveConfig
 
     said = {name for name in options if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT}
     given = {name: value for name, value in options.items() if name in said or (name == "columns" and value)}
     if job is None and "feed" not in given:
         raise click.UsageError("say --feed, or name a job file with a table [live]")
-    config = LiveConfig.read(job, **given) if job is not None else LiveConfig.of("the command line", given)
-    with opened(ctx.obj) as store:
-        status = asyncio.run(_follow(config.session(store)))
+    with speaking(JOB_FILE) if job is not None else nullcontext():
+        config = LiveConfig.read(job, **given) if job is not None else LiveConfig.of("the command line", given)
+        with opened(ctx.obj) as store:
+            status = asyncio.run(_follow(config.session(store)))
     reports.put(status, _said(status), form)
     if config.once and (status.refused_count or status.refused_file_count):
         ctx.exit(ExitCode.REJECTS)
@@ -106,7 +110,7 @@ def _refused_files(status: LiveStatus) -> list[str]:
 
     if not status.refused_files:
         return []
-    said = [_refused_file(Path(one.path), in_options(one.reason)) for one in status.refused_files]
+    said = [_refused_file(Path(one.path), one.reason) for one in status.refused_files]
     place = Path(status.refused_files[0].path).parent / FAILED
     if status.refused_file_count == 1:
         return [f"1 file refused: {said[0]}; it lies in {place}"]
