@@ -5,11 +5,11 @@ PYTHON ?= python3
 VENV ?= .venv
 JOBS ?= 2
 BIN := $(VENV)/bin
-CODE := barhouse/__init__.py barhouse/__main__.py store coordinator migrations tests .ci
+CODE := barhouse/__init__.py barhouse/__main__.py store coordinator migrations tests docs/conf.py .ci
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format format-check types imports check bench bench-report clean
+.PHONY: help demo test lint format format-check types imports check docs docs-write bench bench-report clean
 
 help: ## show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,13 @@ imports: $(INSTALLED) ## check that imports point down
 
 check: format-check lint types imports ## all checks but the tests
 
+docs: $(VENV)/.docs-installed ## build the documentation as a site, into build/site; a broken link fails
+	$(BIN)/python -m sphinx -W --keep-going -q -c docs . build/site
+	@echo "open build/site/index.html"
+
+docs-write: $(INSTALLED) ## renew what the documentation shows: outputs of examples, and the reference
+	$(BIN)/python -m tests.docs --write
+
 bench: $(VENV)/.bench-installed ## measure it beside its peers, a quarter of an hour; ARGS="--help" says what else
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
@@ -56,6 +63,10 @@ $(INSTALLED): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 	@echo "Installing Barhouse and what it needs into $(VENV); this takes a minute or two." >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.docs-installed: $(INSTALLED)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	@touch $@
 
 # A peer that cannot be had on this machine is reported in the table; the others are measured.

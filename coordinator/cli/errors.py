@@ -9,11 +9,10 @@ import shlex
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import click
 
-from barhouse.store.hints import UNSAID, Action, Door, Option, as_command, speaking
+from barhouse.store.hints import UNSAID, Action, Door, Option, as_command
 
 
 class ExitCode(enum.IntEnum):
@@ -47,13 +46,18 @@ MEANINGS = {
 _COMMAND = "barhouse.command"
 
 
-class _CommandLine(Door):
+class CommandLine(Door):
     """Parameters are the options of the command at hand."""
 
     def __init__(self, ctx: click.Context) -> None:
         self._ctx = ctx
 
+    def named(self, command: click.Command | None) -> None:
+        """Take note of the command that was named."""
+        self._ctx.meta[_COMMAND] = command
+
     def option(self, option: Option) -> str:
+        """Spell a parameter as the command's option, or as its argument."""
         flag, is_flag = self._flag(option.name)
         if option.value is UNSAID or is_flag:
             return flag
@@ -65,6 +69,7 @@ class _CommandLine(Door):
         return f"{flag} {shlex.quote(str(option.value))}"
 
     def action(self, action: Action) -> str:
+        """Spell what can be done as the command that does it."""
         return as_command(action)
 
     def _flag(self, name: str) -> tuple[str, bool]:
@@ -78,40 +83,6 @@ class _CommandLine(Door):
         return "--" + name.replace("_", "-"), False
 
 
-class Commands(click.Group):
-    """A group of commands; turns what they raise into one message and an exit code."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name the commands in the order of use, not of the alphabet."""
-        return list(self.commands)
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command named, and remember it for the words of errors."""
-        name, found, rest = super().resolve_command(ctx, args)
-        ctx.meta[_COMMAND] = found
-        return name, found, rest
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command named; see :class:`ExitCode`."""
-        with speaking(_CommandLine(ctx)):
-            return self._invoke(ctx)
-
-    def _invoke(self, ctx: click.Context) -> Any:
-        try:
-            result = super().invoke(ctx)
-            sys.stdout.flush()
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
-        except Exception as error:
-            if any(_is_broken_pipe(one) for one in _chain(error)):
-                _discard_stdout()
-                ctx.exit(ExitCode.OK)
-            ctx.exit(explain(error, verbose=bool(ctx.find_root().params.get("verbose"))))
-        return result
-
-
 def explain(error: Exception, *, verbose: bool) -> ExitCode:
     """Print an error on stderr, with its causes if ``verbose``; returns the code to exit with."""
     from barhouse.store.errors import BarhouseError, InputError
@@ -120,7 +91,7 @@ def explain(error: Exception, *, verbose: bool) -> ExitCode:
     message = str(error) if expected else f"unexpected error: {type(error).__name__}: {error}"
     click.echo(f"barhouse: {message}", err=True)
     if verbose:
-        for cause in list(_chain(error))[1:]:
+        for cause in list(chain(error))[1:]:
             click.echo(f"  caused by {type(cause).__name__}: {cause}", err=True)
         if not expected:
             click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
@@ -129,17 +100,19 @@ def explain(error: Exception, *, verbose: bool) -> ExitCode:
     return ExitCode.BAD_INPUT if isinstance(error, InputError) else ExitCode.STORE
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Give an error and its causes, the nearest first."""
     while error is not None:
         yield error
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
-def _is_broken_pipe(error: BaseException) -> bool:
+def is_broken_pipe(error: BaseException) -> bool:
+    """Whether whoever read the output has left."""
     return isinstance(error, OSError) and error.errno == errno.EPIPE
 
 
-def _discard_stdout() -> None:
+def discard_stdout() -> None:
     """Write nothing more to a reader that is gone; the interpreter flushes once more at its end."""
     try:
         descriptor = os.open(os.devnull, os.O_WRONLY)

@@ -11,21 +11,26 @@ import sys
 
 import click
 
+from barhouse.coordinator.cli.command import Commands, Settings
 from barhouse.coordinator.cli.commands import (
     backtest,
     calendar,
-    compact,
     copies,
+    creation,
+    deletion,
+    derivation,
+    export,
     job,
     live,
+    load,
     query,
-    retention,
+    registration,
+    runs,
     status,
-    verify,
-    write,
+    verification,
 )
-from barhouse.coordinator.cli.errors import MEANINGS, Commands, ExitCode
-from barhouse.coordinator.cli.options import DEFAULT_STORE, Settings
+from barhouse.coordinator.cli.errors import MEANINGS, ExitCode
+from barhouse.coordinator.cli.store_access import DEFAULT_STORE
 
 __all__ = ["ExitCode", "cli", "main"]
 
@@ -75,12 +80,15 @@ def cli(ctx: click.Context, store: str, verbose: bool) -> None:
         log.propagate = propagates
 
 
-_MODULES = (write, job, live, backtest, status, query, verify, calendar, retention, copies, compact)
+_MODULES = (
+    *(creation, registration, load, derivation, status, query, job, live, backtest, runs, verification, calendar),
+    *(copies, export, deletion),
+)
 _COMMANDS = {one.name: one for module in _MODULES for one in module.COMMANDS}
 #: As help lists them: in the order of use.
 _ORDER = (
     *("init", "register", "load", "process", "end-session", "status", "gaps", "sql"),
-    *("check", "run", "live", "backtest", "sessions", "verify", "calendar"),
+    *("run", "live", "backtest", "runs", "verify", "calendar"),
     *("publish", "export", "backup", "restore", "compact", "delete", "retain", "purge", "remove"),
 )
 for _name in _ORDER:

@@ -54,7 +54,7 @@ def test_a_load_that_lies_outside_sessions_for_the_most_part_hints_at_the_option
     assert hint.startswith("hint: 1,200 of 1,564 rows (77%) lie outside sessions")
     for option in ("--timezone", "--label", "calendar"):
         assert option in hint
-    done = load(store, SAMPLE, "UTC", "--format", "json")
+    done = load(store, SAMPLE, "UTC", "--json")
     assert json.loads(done.stdout)["outside"] == 1200 and "hint: " in done.stderr
     assert "hint" not in load(store, SAMPLE, "America/New_York").stderr
 

@@ -18,7 +18,7 @@ import pytest
 from job_kit import day_of, fill, job_file, write
 
 from barhouse import JobReport, SessionCoordinator, check_job, open_store, run_job
-from barhouse.coordinator.jobs.config import presets, read_config
+from barhouse.coordinator.jobs.config import SourceConfig, presets
 from barhouse.store.errors import ConfigError, JobError, RegistrationError, RunActiveError, StoreHeldError
 
 MONDAY, TUESDAY, WEDNESDAY = job_kit.sessions(3)

@@ -172,7 +172,7 @@ def test_a_registration_that_fails_speaks_as_its_door_does(store: Path) -> None:
     with open_store(store) as opened, pytest.raises(BarhouseError) as raised:
         SessionCoordinator(opened).register("NEW", ["5m"], "XNYS", base="5m", closing_bar="include")
     assert use["python"] in str(raised.value)
-    given = "register NEW --intervals 5m --calendar XNYS --base 5m --closing-bar include".split()
+    given = ["register", "NEW", "--intervals", "5m", "--calendar", "XNYS", "--base", "5m", "--closing-bar", "include"]
     done = RUNNER.invoke(cli, ["--store", str(store), *given])
     assert use["command"] in done.stderr and "closing_bar" not in done.stderr
     job = {
@@ -196,7 +196,7 @@ def test_a_symbol_with_another_base_is_removed_with_what_there_is_at_the_door(st
             SessionCoordinator(opened).register("SPY", ["5m"], "XNYS", base="5m")
         said = str(raised.value)
     elif door == "command":
-        given = "register SPY --intervals 5m --calendar XNYS --base 5m".split()
+        given = ["register", "SPY", "--intervals", "5m", "--calendar", "XNYS", "--base", "5m"]
         said = RUNNER.invoke(cli, ["--store", str(store), *given]).stderr
     else:
         (said,) = run_job(job, store=store).not_registered

@@ -13,7 +13,7 @@ from threading import Thread
 import click
 import pytest
 
-from barhouse.coordinator.cli.errors import _CommandLine
+from barhouse.coordinator.cli.errors import CommandLine
 from barhouse.coordinator.cli.main import cli
 from barhouse.coordinator.jobs.config_errors import JOB_FILE
 from barhouse.store.errors import InputError, StoreError
@@ -27,7 +27,7 @@ def at_command(name: str) -> Door:
     """The command line, as it is once a command was named."""
     ctx = click.Context(cli)
     cli.resolve_command(ctx, [name])
-    return _CommandLine(ctx)
+    return CommandLine(ctx)
 
 
 @pytest.mark.parametrize(
@@ -50,15 +50,13 @@ def at_command(name: str) -> Door:
             'columns = { bar_start = "NAME", volume = "" }',
         ),
         (Option("header", ["t", "o"]), "header=['t', 'o']", "--header t,o", 'header = ["t", "o"]'),
-        (Option("timezone", "⟦Mars⟧ 'n"), "timezone=\"⟦Mars⟧ 'n\"", "--timezone '⟦Mars⟧ '\"'\"'n'", None),
+        (Option("timezone", "⟦Mars⟧ 'n"), 'timezone="⟦Mars⟧ \'n"', "--timezone '⟦Mars⟧ '\"'\"'n'", None),
         (Action("remove_symbol", "SPY"), "remove_symbol('SPY')", "`barhouse remove SPY`", "`barhouse remove SPY`"),
         (Action("process"), "DataProcessor(store).process()", "`barhouse process`", "`barhouse process`"),
     ],
     ids=str,
 )
-def test_each_door_spells_a_hint_its_own_way(
-    hint: Option | Action, python: str, command: str, job: str | None
-) -> None:
+def test_each_door_spells_a_hint_its_own_way(hint: Option | Action, python: str, command: str, job: str | None) -> None:
     message = f"no; say {hint} or so"
     assert hints_in(message) == (hint,)
     assert spelled(message) == spelled(message, PYTHON) == f"no; say {python} or so"
@@ -70,7 +68,7 @@ def test_each_door_spells_a_hint_its_own_way(
 @pytest.mark.parametrize(
     ("command", "option", "said"),
     [
-        ("backtest", Option("start", "2024-11-29"), "--from 2024-11-29"),
+        ("backtest", Option("start", "2024-11-29"), "--start 2024-11-29"),
         ("backup", Option("check", False), "--no-check"),
         ("restore", Option("force", True), "--force"),
         ("remove", Option("symbol", "SPY"), "SYMBOL"),

@@ -1,8 +1,7 @@
-"""The commands about jobs: run one, check one, and the runs on record."""
+"""The command that runs a job, or says what it would do."""
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from collections.abc import Callable, Iterator
@@ -13,15 +12,16 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from barhouse.coordinator.cli import formats, job_reports, reports
+from barhouse.coordinator.cli.command import Settings, command
 from barhouse.coordinator.cli.errors import ExitCode
-from barhouse.coordinator.cli.options import Settings, command, data_options, opened, progress_bar, report_option
+from barhouse.coordinator.cli.options import dry_run_option, json_option
+from barhouse.coordinator.cli.output import reports
+from barhouse.coordinator.cli.progress import progress_bar
+from barhouse.coordinator.cli.sentences.job import checked, ran
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
+    from barhouse.coordinator.jobs.job import JobCheck
     from barhouse.coordinator.jobs.report import JobReport
-    from barhouse.store.records.run import Run
 
 _JOB = click.argument("job", type=click.Path(dir_okay=False, path_type=Path), metavar="JOB.toml")
 #: What a job came to, as an exit code.
@@ -35,73 +35,44 @@ _CODES = {
 
 @command("run", example="barhouse run sample/demo.toml --report report.json")
 @_JOB
+@dry_run_option
 @click.option(
     "--report",
     "report_file",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Also write the report as JSON here.",
 )
-@report_option
+@json_option
 @click.pass_context
-def run(ctx: click.Context, job: Path, *, report_file: Path | None, form: str) -> None:
+def run(ctx: click.Context, job: Path, *, dry_run: bool, report_file: Path | None, as_json: bool) -> None:
     """Run a nightly job: load what is new, derive, verify, and look after the store.
 
     What is loaded stays loaded: killed at any moment, the next run finishes. The job file says which store; --store
-    goes before it. Where nobody watches, log lines on stderr say what is going on.
+    goes before it. Where nobody watches, log lines on stderr say what is going on. With --dry-run it is said what
+    would be registered and loaded; the store need not be there yet, nor any file.
     """
+    if dry_run:
+        ctx.exit(_checked(ctx, job, report_file, as_json=as_json))
     from barhouse.coordinator.jobs.job import run_job
 
     with _watched(ctx.obj) as progress:
         report = run_job(job, store=_store(ctx), progress=progress)
     if report_file is not None:
-        _write(report, report_file)
-    reports.put(report, job_reports.ran(report), form)
+        _write(report, report_file, "; the job itself is done")
+    reports.put(report, ran(report), as_json=as_json)
     ctx.exit(_CODES[report.outcome])
 
 
-@command("check", example="barhouse check sample/demo.toml")
-@_JOB
-@report_option
-@click.pass_context
-def check(ctx: click.Context, job: Path, *, form: str) -> None:
-    """Say what a job would register and load; nothing is written.
-
-    The store need not be there yet, nor any file.
-    """
+def _checked(ctx: click.Context, job: Path, report_file: Path | None, *, as_json: bool) -> ExitCode:
     from barhouse.coordinator.jobs.job import check_job
 
     with progress_bar(ctx.obj, "reading", "files") as progress:
         report = check_job(job, store=_store(ctx), progress=progress and (lambda _, done, total: progress(done, total)))
-    reports.put(report, job_reports.checked(report), form)
-    if report.not_registered or any(one.kind != "missing" for one in report.problems):
-        ctx.exit(ExitCode.FILES)
-
-
-@command("sessions", example="barhouse sessions")
-@click.option(
-    "--close", "run_id", type=int, metavar="RUN", help="Close a run that ended early: nobody goes on with it."
-)
-@data_options
-@click.pass_obj
-def sessions(settings: Settings, run_id: int | None, form: str, output: Path | None) -> None:
-    """Show runs: backtests, live sessions and nightly jobs, the newest first.
-
-    A run whose process is gone is crashed. The next run of the same job goes on with it, unless it is closed.
-    """
-    formats.check(form, output)
-    if run_id is not None:
-        from barhouse.coordinator.session_coordinator import SessionCoordinator
-
-        with opened(settings) as store:
-            closed = SessionCoordinator(store).close_run(run_id)
-        reports.say(f"closed run {closed.run_id} ({closed.mode} {closed.name})")
-        return
-    with opened(settings, read_only=True) as store:
-        runs = store.runs()
-    if runs or form != "table":
-        formats.write(_as_table(runs, for_people=form == "table"), form, output)
-    else:
-        reports.say("no run is on record yet")
+    if report_file is not None:
+        _write(report, report_file, "")
+    reports.put(report, checked(report), as_json=as_json)
+    sound = not report.not_registered and all(one.kind == "missing" for one in report.problems)
+    return ExitCode.OK if sound else ExitCode.FILES
 
 
 def _store(ctx: click.Context) -> str | None:
@@ -138,29 +109,11 @@ def _watched(settings: Settings) -> Iterator[Callable[[str, int, int], None] | N
         yield show
 
 
-def _write(report: JobReport, path: Path) -> None:
+def _write(report: JobReport | JobCheck, path: Path, but: str) -> None:
     try:
         path.expanduser().write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
     except OSError as error:
-        raise click.UsageError(
-            f"--report {path} cannot be written: {error.strerror}; the job itself is done"
-        ) from error
+        raise click.UsageError(f"--report {path} cannot be written: {error.strerror}{but}") from error
 
 
-def _as_table(runs: list[Run], *, for_people: bool) -> pa.Table:
-    import pyarrow as pa
-
-    instant = pa.timestamp("us", "UTC")
-    columns = {"run_id": pa.int64(), "mode": pa.string(), "name": pa.string(), "state": pa.string(), "cursor": instant}
-    columns |= {"started_at": instant, "ended_at": instant, "error": pa.string()}
-    if not for_people:
-        columns |= {"updated_at": instant, "pid": pa.int64(), "config": pa.string(), "position": pa.string()}
-    arrays = [pa.array([_plain(getattr(one, name)) for one in runs], kind) for name, kind in columns.items()]
-    return pa.Table.from_arrays(arrays, names=list(columns))
-
-
-def _plain(value: object) -> object:
-    return json.dumps(value) if isinstance(value, dict) else value
-
-
-COMMANDS = (run, check, sessions)
+COMMANDS = (run,)

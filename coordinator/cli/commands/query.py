@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from barhouse.coordinator.cli import formats, reports
-from barhouse.coordinator.cli.options import Settings, check_registered, command, data_options, opened, session_range
+from barhouse.coordinator.cli.command import Settings, command
+from barhouse.coordinator.cli.options import data_options, interval_option, session_range
+from barhouse.coordinator.cli.output import reports, tables
+from barhouse.coordinator.cli.store_access import check_registered, opened
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,9 +30,9 @@ _UNKNOWN_TABLE = re.compile(r"Table with name \"?(\w+)\"? does not exist")
 _SUGGESTED_TABLE = re.compile(r"\nDid you mean [^\n]*")
 
 
-@command("gaps", example="barhouse gaps SPY --interval 1m --from 2020-12-15 --to 2020-12-19")
+@command("gaps", example="barhouse gaps SPY --interval 1m --start 2020-12-15 --end 2020-12-19")
 @click.argument("symbol", required=False)
-@click.option("-i", "--interval", help="Only this interval.")
+@interval_option("Only this interval.")
 @session_range
 @data_options
 @click.pass_obj
@@ -45,11 +47,11 @@ def gaps(
     output: Path | None,
 ) -> None:
     """Show every run of expected bars that are missing."""
-    formats.check(form, output)
+    tables.check(form, output)
     with opened(settings, read_only=True) as store:
         check_registered(store, [symbol] if symbol else [])
         table = store.gaps(symbol, interval, start, end)
-    formats.write(table, form, output)
+    tables.write(table, form, output)
     if form == "table" and not table.num_rows:
         reports.say("no gaps")
 
@@ -66,11 +68,11 @@ def sql(settings: Settings, query: str, form: str, output: Path | None) -> None:
     runs, health, retention, history;
     and bars_as_of(instant): bars as the store knew them at that moment.
     """
-    formats.check(form, output)
+    tables.check(form, output)
     text = sys.stdin.read() if query == "-" else query
     with opened(settings, read_only=True) as store:
         table = _answer(store, text)
-    formats.write(table, form, output)
+    tables.write(table, form, output)
 
 
 def _answer(store: SessionStore, query: str) -> pa.Table:

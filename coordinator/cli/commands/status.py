@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from barhouse.coordinator.cli import formats, reports
-from barhouse.coordinator.cli.options import Settings, check_registered, command, opened
+from barhouse.coordinator.cli.command import Settings, command
+from barhouse.coordinator.cli.options import format_option, output_option, symbols_argument
+from barhouse.coordinator.cli.output import reports, tables
+from barhouse.coordinator.cli.sentences.registration import without_bars
+from barhouse.coordinator.cli.store_access import check_registered, opened
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,7 +36,7 @@ _WATCHED = {
 
 
 @command("status", example="barhouse status SPY")
-@click.argument("symbols", nargs=-1, metavar="[SYMBOL]...")
+@symbols_argument()
 @click.option("--watch", is_flag=True, help="Show the view health, again and again, until interrupted.")
 @click.option(
     "--every",
@@ -44,18 +47,15 @@ _WATCHED = {
     metavar="SECONDS",
     help="How often --watch looks.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice([*formats.FORMATS, _OPENMETRICS]),
-    default="table",
-    show_default=True,
-    help="A table to read, or a format for programs; openmetrics is for Prometheus.",
+@format_option(
+    [*tables.FORMATS, _OPENMETRICS],
+    "table",
+    "A table to read, or a format for programs; openmetrics is for Prometheus.",
 )
-@click.option("--output", type=click.Path(path_type=Path), help="Write to this file rather than to stdout.")
+@output_option
 @click.pass_obj
 def status(
-    settings: Settings, symbols: tuple[str, ...], *, watch: bool, every_seconds: float, form: str, output: Path | None
+    settings: Settings, symbols: list[str], *, watch: bool, every_seconds: float, form: str, output: Path | None
 ) -> None:
     """Show what each interval holds, and how complete it is.
 
@@ -73,13 +73,13 @@ def status(
             raise click.UsageError("openmetrics is of the whole store; leave out the symbols")
         _write_metrics(settings, output)
         return
-    formats.check(form, output)
+    tables.check(form, output)
     with opened(settings, read_only=True) as store:
         check_registered(store, symbols)
         table = store.intervals(symbols or None)
-    formats.write(_digest(table) if form == "table" else table, form, output)
+    tables.write(_digest(table) if form == "table" else table, form, output)
     if form == "table":
-        reports.say(reports.without_bars(_without_bars(table), of_any=table.num_rows > 0))
+        reports.say(without_bars(_without_bars(table), of_any=table.num_rows > 0))
 
 
 def _write_metrics(settings: Settings, output: Path | None) -> None:
@@ -97,7 +97,7 @@ def _write_metrics(settings: Settings, output: Path | None) -> None:
         raise click.UsageError(f"--output {output} cannot be written: {error.strerror}") from error
 
 
-def _watch(settings: Settings, symbols: tuple[str, ...], every_seconds: float) -> None:
+def _watch(settings: Settings, symbols: list[str], every_seconds: float) -> None:
     """Look again and again; the file is opened anew each time, for a published snapshot is replaced by the next."""
     from rich.console import Console
     from rich.live import Live
@@ -117,7 +117,7 @@ def _watch(settings: Settings, symbols: tuple[str, ...], every_seconds: float) -
                 return
 
 
-def _look(settings: Settings, symbols: tuple[str, ...], height: int) -> Table:
+def _look(settings: Settings, symbols: list[str], height: int) -> Table:
     """How the symbols stand now: as many as there is room for, those furthest behind first."""
     with opened(settings, read_only=True) as store:
         check_registered(store, symbols)

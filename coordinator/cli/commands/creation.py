@@ -1,0 +1,49 @@
+"""The command that makes a store, or a job file to begin with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from barhouse.coordinator.cli.command import Settings, command
+from barhouse.coordinator.cli.output import reports
+from barhouse.coordinator.cli.store_access import opened
+
+
+@command("init", example="barhouse --store bars.duckdb init")
+@click.option(
+    "--job",
+    is_flag=False,
+    flag_value="job.toml",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="[PATH]",
+    help="Write a job file with everything that can be said, explained, rather than a store.  [default: job.toml]",
+)
+@click.pass_obj
+def init(settings: Settings, job: Path | None) -> None:
+    """Create the store, or upgrade it to this version; or write a job file."""
+    if job is not None:
+        _write_job(job)
+        return
+    existed = Path(settings.store).expanduser().exists()
+    with opened(settings, create=True) as store:
+        place = store.path or settings.store
+    reports.say(f"{place} is up to date" if existed else f"created the store {place}")
+
+
+def _write_job(path: Path) -> None:
+    from importlib.resources import files
+
+    text = files("barhouse.coordinator.jobs").joinpath("job_example.toml").read_text(encoding="utf-8")
+    try:
+        with path.expanduser().open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise click.UsageError(f"{path} is there already; name another file") from None
+    except OSError as error:
+        raise click.UsageError(f"{path} cannot be written: {error.strerror}") from error
+    reports.say(f"wrote {path}; edit it, then: barhouse run {path} --dry-run")
+
+
+COMMANDS = (init,)

@@ -1,0 +1,62 @@
+"""The commands that derive bars: what waits, and what a session that is over leaves."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+import click
+
+from barhouse.coordinator.cli.command import Settings, command
+from barhouse.coordinator.cli.options import json_option, session_date, symbols_argument
+from barhouse.coordinator.cli.output import reports
+from barhouse.coordinator.cli.progress import progress_bar
+from barhouse.coordinator.cli.sentences.derivation import processed, session_ended
+from barhouse.coordinator.cli.store_access import opened
+
+if TYPE_CHECKING:
+    from barhouse.store.session_store import SessionStore
+
+
+@command("process", example="barhouse process")
+@click.option("--now", metavar="INSTANT", help="The instant that counts as now; UTC unless it says otherwise.")
+@json_option
+@click.pass_obj
+def process(settings: Settings, now: str | None, as_json: bool) -> None:
+    """Derive whatever is waiting.
+
+    Running it twice changes nothing.
+    """
+    with opened(settings) as store:
+        derive(store, settings, now, as_json=as_json)
+
+
+@command("end-session", example="barhouse end-session 2020-12-18 SPY")
+@click.argument("day", callback=session_date, metavar="DATE")
+@symbols_argument()
+@json_option
+@click.pass_obj
+def end_session(settings: Settings, day: date, symbols: list[str], as_json: bool) -> None:
+    """Declare a session over, for all symbols or some.
+
+    What has not come by now counts as missing, and the next process closes every bar of the session.
+    """
+    from barhouse.coordinator.session_coordinator import SessionCoordinator
+
+    with opened(settings) as store:
+        moved = SessionCoordinator(store).end_session(day, symbols or None)
+    reports.put(moved, session_ended(day, moved), as_json=as_json)
+
+
+def derive(store: SessionStore, settings: Settings, now: str | None = None, *, as_json: bool) -> None:
+    """Derive whatever waits in a store, with a bar of progress, and say what that was."""
+    from barhouse.coordinator.data_processor import DataProcessor
+    from barhouse.store.model.inputs import as_instant
+
+    instant = None if now is None else as_instant(now, "now")
+    with progress_bar(settings, "deriving") as progress:
+        report = DataProcessor(store).process(instant, progress=progress)
+    reports.put(report, processed(report), as_json=as_json)
+
+
+COMMANDS = (process, end_session)

@@ -1,0 +1,63 @@
+"""A table for people: laid out in columns, cut where nobody reads on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+import click
+
+from barhouse.coordinator.cli.output.values import readable, spelled_out
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: A table for people ends here, after a day of minutes; the other formats have every row.
+SHOWN_ROWS_MAX = 400
+#: With less room per column than this a table runs over the terminal's edge rather than fold every word.
+_COLUMN_WIDTH_MIN = 8
+#: Wider than any table.
+_WIDE = 1_000_000
+
+
+def write(table: pa.Table, stream: IO[bytes]) -> None:
+    """Write the first rows as lines; says on stderr when there are more."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    if table.num_columns:
+        grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+        columns = []
+        shown = spelled_out(table.slice(0, SHOWN_ROWS_MAX), readable=True)
+        for name, column in zip(shown.column_names, shown.columns, strict=True):
+            values = column.to_pylist()
+            numeric = any(isinstance(one, int | float | Decimal) for one in values)
+            side: Literal["left", "right"] = "right" if numeric and not _is_flag(values) else "left"
+            grid.add_column(name, justify=side, overflow="fold")
+            columns.append([readable(one) for one in values])
+        console = Console(markup=False, highlight=False, emoji=False, soft_wrap=False)
+        on_terminal = stream is getattr(sys.stdout, "buffer", None) and console.is_terminal
+        if on_terminal or not shown.num_rows or not all(text.isprintable() for texts in columns for text in texts):
+            for row in zip(*columns, strict=True):
+                grid.add_row(*row)
+        else:  # nothing is folded, so one row of many lines looks the same, in a fraction of the time
+            grid.add_row(*("\n".join(texts) for texts in columns))
+        if not on_terminal or console.width < _COLUMN_WIDTH_MIN * table.num_columns:
+            console.width = _WIDE
+        with console.capture() as captured:
+            console.print(grid)
+        lines = (line.rstrip() for line in captured.get().splitlines())
+        encoding = sys.stdout.encoding if stream is getattr(sys.stdout, "buffer", None) else "utf-8"
+        stream.write(("\n".join(lines) + "\n").encode(encoding, errors="replace"))
+    if table.num_rows > SHOWN_ROWS_MAX:
+        click.echo(
+            f"{SHOWN_ROWS_MAX:,} of {table.num_rows:,} rows shown; the other formats have all",
+            err=True,
+        )
+
+
+def _is_flag(values: Sequence[Any]) -> bool:
+    return any(isinstance(one, bool) for one in values)

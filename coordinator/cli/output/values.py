@@ -1,0 +1,81 @@
+"""How single values are spelled: in JSON, in CSV, and for people."""
+
+from __future__ import annotations
+
+import json
+import math
+from contextlib import suppress
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def plain(value: Any) -> Any:
+    """Give a value as JSON has it; what is no number there (NaN, infinity) becomes null."""
+    if isinstance(value, dict):
+        return {str(name): plain(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [plain(one) for one in value]
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int) else text(value)
+
+
+def text(value: Any) -> str:
+    """Give a value that is no number as text."""
+    if isinstance(value, datetime | date | time):
+        return iso(value)
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def iso(value: datetime | date | time) -> str:
+    """Spell a date or time as ISO 8601, instants in UTC."""
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return value.isoformat()
+
+
+def csv_text(value: Any) -> str | None:
+    """Give a value of a type that CSV has none for."""
+    given = plain(value)
+    return given if given is None or isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+
+
+def readable(value: Any) -> str:
+    """Spell a value for people; nothing for null."""
+    if isinstance(value, float):
+        short = f"{value:.12g}"
+        return repr(value) if "e+" in short else short
+    given = str(value) if isinstance(value, Decimal) else plain(value)
+    if given is None:
+        return ""
+    return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+
+
+def spelled_out(table: pa.Table, *, readable: bool = False) -> pa.Table:
+    """Spell the instants of a table, as ISO 8601 or more readable; pyarrow would ask pandas for them."""
+    import pyarrow as pa
+
+    columns = [
+        _spelled_column(one, readable=readable) if pa.types.is_timestamp(one.type) else one for one in table.columns
+    ]
+    return pa.Table.from_arrays(columns, names=table.column_names)
+
+
+def _spelled_column(column: pa.ChunkedArray, *, readable: bool) -> pa.ChunkedArray:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    zone = "" if column.type.tz is None else "Z"
+    local = column.cast(pa.timestamp(column.type.unit))
+    with suppress(pa.ArrowInvalid):  # not all on whole seconds
+        local = local.cast(pa.timestamp("s"))
+    if not readable:
+        return pc.strftime(local, format=f"%Y-%m-%dT%H:%M:%S{zone}")
+    whole_minutes = local.type.unit == "s" and not pc.max(pc.second(local)).as_py()
+    return pc.strftime(local, format=f"%Y-%m-%d %H:%M{'' if whole_minutes else ':%S'}{zone}")

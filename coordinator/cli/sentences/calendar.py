@@ -1,0 +1,40 @@
+"""What became of a calendar, and of the bars that stand on it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from barhouse.coordinator.cli.sentences.words import bars_changed, counted
+
+if TYPE_CHECKING:
+    from barhouse.store.model.reports import CalendarReport
+
+
+def calendar_changed(report: CalendarReport, *, added: bool = True, dry_run: bool = False) -> str:
+    """Say what became of a calendar that was ``added``, or else refreshed."""
+    hours = [one.session_date for one in report.changes if one.before != one.after]
+    what = f"{counted(len(hours), 'session')} of {report.calendar}"
+    if hours:
+        what += f", {min(hours)} to {max(hours)}" if len(hours) > 1 else f", {hours[0]}"
+    if dry_run and report.changes:
+        return f"would change {what}; nothing was written"
+    if report.batch_id is None:
+        nothing = "nothing was new for" if added else "nothing differs in"
+        return f"{nothing} the calendar {report.calendar}"
+    if added and not report.changes:
+        return f"added the calendar {report.calendar}"
+    return f"changed {what}; bars: {bars_changed(report)}"
+
+
+def described(kept: dict[str, Any]) -> str:
+    """Say what hours a calendar of the store has, and from when to when they are known."""
+    known = f"known from {kept['known_from']} through {kept['known_through']}"
+    if kept["definition"] is None:
+        return f"{kept['calendar']}: {known}"
+    own = json.loads(kept["definition"])
+    parts = [f"{own['open']} to {own['close']} {own['timezone']}"]
+    parts += [f"break {one}" for one in own["break"]]
+    parts += [own["weekdays"], counted(len(own["holidays"]), "holiday")]
+    parts += [counted(len(own["early_closes"]), "early close")]
+    return f"{kept['calendar']}: {', '.join(parts)}; {known}"

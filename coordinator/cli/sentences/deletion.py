@@ -1,0 +1,43 @@
+"""What was deleted on purpose, and what was given up for being old."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from barhouse.coordinator.cli.sentences.words import by_interval, counted, listed
+
+if TYPE_CHECKING:
+    from barhouse.store.model.reports import DeleteReport, RetentionReport
+
+
+def deleted(symbol: str, interval: str, report: DeleteReport, *, rewound: bool) -> str:
+    """Say what a deletion took away."""
+    if report.batch_id is None:
+        return f"{symbol} {interval} has no bar there, nothing was deleted"
+    what = f"{counted(report.deleted, 'bar')} of {symbol} {interval}"
+    return f"deleted {what}; {'derived again' if rewound else 'run `barhouse process` to derive again'}"
+
+
+def stretch(start: object, end: object) -> str:
+    """Say a half-open range of which one side may be open."""
+    if end is None:
+        return f"from {start} on"
+    return f"before {end}" if start is None else f"from {start} to before {end}"
+
+
+def purged(report: RetentionReport) -> str:
+    """Say what retention gave up, and where what is kept starts."""
+    lines = ["nothing was old enough to be purged"]
+    if report.batch_id is not None:
+        parts = [f"{counted(report.deleted, 'bar')}: {by_interval(report.intervals, 'deleted')}"] * bool(report.deleted)
+        parts += [counted(report.revisions, "revision")] * bool(report.revisions)
+        lines = [f"purged {' and '.join(parts)}"]
+    for one in report.intervals:
+        whose = f"; the first of {one.symbol_count:,} symbols" if one.symbol_count > 1 else ""
+        lines.append(f"  {one.interval} is kept from {one.retained_from:%Y-%m-%d %H:%MZ} on{whose}")
+    if report.history_from is not None:
+        lines.append(f"  past states can be asked for from {report.history_from:%Y-%m-%d %H:%MZ} on")
+    if report.held_back:
+        whose = listed(report.held_back, "symbols")
+        lines.append(f"  {whose}: kept longer than asked, for base bars wait to be derived; see `barhouse status`")
+    return "\n".join(lines)

@@ -1,0 +1,43 @@
+"""What a load did, and what may be wrong with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from barhouse.coordinator.cli.sentences.words import counted, listed
+
+if TYPE_CHECKING:
+    from barhouse.store.model.reports import LoadReport
+
+
+def loaded(report: LoadReport) -> str:
+    """Say what a load did, then each reason for which rows were rejected."""
+    into = f"{listed(report.symbols, 'symbols')} {report.interval}" if report.symbols else report.interval
+    head = f"{report.source}: {counted(report.rows, 'row')} into {into}: "
+    if report.inserted or report.revised or report.deleted:
+        head += f"{report.inserted:,} new, {report.revised:,} revised, {report.unchanged:,} unchanged, "
+    else:
+        head += f"nothing was new, {report.unchanged:,} unchanged, "
+    head += f"{report.rejected:,} rejected"
+    if report.deleted:
+        head += f", {report.deleted:,} deleted"
+    if report.outside:
+        head += f"; {report.outside:,} outside sessions"
+    lines = [head]
+    for one in report.rejects:
+        first = f"row {one.first_row}" if one.first_row is not None else "line"
+        lines.append(f"  {one.count:,} rejected: {one.reason}; first {first}: {one.first_given}")
+    if report.rejected:
+        lines.append(f'  all of them: barhouse sql "FROM rejected WHERE batch_id = {report.batch_id}"')
+    return "\n".join(lines)
+
+
+def outside(report: LoadReport) -> str:
+    """Say what may be wrong where most rows taken lie outside sessions; nothing otherwise."""
+    taken = report.rows - report.rejected
+    if report.outside * 2 <= taken:
+        return ""
+    return (
+        f"hint: {report.outside:,} of {counted(taken, 'row')} ({report.outside / taken:.0%}) lie outside sessions and "
+        f"stay out of derived bars; unless they are meant to, check --timezone, --label and the symbol's calendar"
+    )

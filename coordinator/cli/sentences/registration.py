@@ -1,0 +1,50 @@
+"""What became of symbols: registered, without bars yet, removed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from barhouse.coordinator.cli.sentences.words import counted, listed
+
+if TYPE_CHECKING:
+    from barhouse.store.model.reports import DeleteReport, Registration
+
+
+def registered(registrations: Sequence[Registration]) -> str:
+    """Say what became of symbols at registration; those with the same outcome share a line."""
+    alike: dict[tuple[object, ...], list[Registration]] = {}
+    for one in registrations:
+        outcome = (one.calendar, one.base_interval, one.derived_intervals, one.added)
+        alike.setdefault(outcome, []).append(one)
+    return "\n".join(_registered_alike(group) for group in alike.values()) or "nothing was registered"
+
+
+def _registered_alike(group: Sequence[Registration]) -> str:
+    one = group[0]
+    names = listed([each.symbol for each in group], "symbols")
+    derived = f", {' '.join(one.derived_intervals)} derived" if one.derived_intervals else ""
+    has = f"{one.calendar}, {one.base_interval} loaded{derived}"
+    if not one.added:
+        return f"nothing was new for {names}: {has}"
+    if len(one.added) == 1 + len(one.derived_intervals):
+        return f"registered {names}: {has}"
+    return f"added {' '.join(one.added)} to {names}: {has}"
+
+
+def without_bars(symbols: Sequence[str], *, of_any: bool) -> str:
+    """Say what there is still to do before a status has something to show."""
+    if not of_any:
+        return "no symbol is registered yet; `barhouse register` does it"
+    if not symbols:
+        return ""
+    have = "has" if len(symbols) == 1 else "have"
+    return f"{listed(symbols, 'symbols')} {have} no bars yet; `barhouse load` loads them"
+
+
+def removed(symbol: str, report: DeleteReport, *, purged: bool = False) -> str:
+    """Say what a removal took away."""
+    if report.batch_id is None:
+        return f"nothing is kept of {symbol} any more, nothing was purged"
+    what = f"removed {symbol} with {counted(report.deleted, 'bar')}"
+    return f"{what}, its history included" if purged else f"{what}; they are kept in the view revisions"

@@ -1,0 +1,42 @@
+"""The store a command works on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from barhouse.coordinator.cli.command import Settings
+
+if TYPE_CHECKING:
+    from barhouse.store.session_store import SessionStore
+
+DEFAULT_STORE = "barhouse.duckdb"
+
+
+@contextmanager
+def opened(settings: Settings, *, read_only: bool = False, create: bool = False) -> Iterator[SessionStore]:
+    """Open the store; only with ``create`` one that is not there, so that a mistyped path makes no store."""
+    from barhouse.store.errors import StoreError
+    from barhouse.store.session_store import open_store
+
+    if not create and settings.store != ":memory:" and not Path(settings.store).expanduser().exists():
+        named = "" if settings.store == DEFAULT_STORE else f"--store {settings.store} "
+        raise StoreError(
+            f"there is no store at {settings.store}; create it with `barhouse {named}init`, "
+            f"or name another with --store"
+        )
+    with open_store(settings.store, read_only=read_only) as store:
+        yield store
+
+
+def check_registered(store: SessionStore, symbols: Sequence[str]) -> None:
+    """Refuse symbols that the store does not have."""
+    from barhouse.store.model.inputs import unknown_symbol
+    from barhouse.store.model.symbol import canonical_symbol
+
+    known = store.get_active_symbols()
+    for name in map(canonical_symbol, symbols):
+        if name not in known:
+            raise unknown_symbol(name, known)

@@ -1,0 +1,172 @@
+"""Examples in pages are run, and shown with what really comes of them.
+
+A page is a folder of its own, with ``sample/`` in it, and its blocks are run from top to bottom:
+
+- ``console``: lines that begin with ``$ `` are commands (``> `` goes on with one); what they print follows.
+- ``python``: a program of its own; where a ``text`` block follows, that is what it prints, otherwise it prints nothing.
+- whatever stands below ``<!-- file: NAME -->`` is written to that file first; inside a comment too, for files that
+  are not shown.
+- ``<!-- store: NAME -->`` puts a copy of the store that ``make demo`` makes there.
+- ``<!-- not run: why -->`` right above a block leaves it as it is.
+
+Commands of barhouse and programs are run in this process, where they need a tenth of the time; everything that asks
+something of the shell is run by one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.docs.pages import ROOT, fences
+
+_PART = re.compile(
+    r"^<!-- store: (?P<store>\S+) -->$"
+    r"|^<!-- file: (?P<hidden>\S+)\n(?P<hidden_text>.*?)^-->$"
+    r"|^<!-- file: (?P<file>\S+) -->\n```[a-z]*\n(?P<file_text>.*?)^```$"
+    r"|^<!-- not run: [^\n]+ -->\n```[a-z]*\n.*?^```$"
+    r"|^```console\n(?P<console>.*?)^```$"
+    r"|^```python\n(?P<python>.*?)^```(?:\n\n```text\n(?P<printed>.*?)^```)?$",
+    re.MULTILINE | re.DOTALL,
+)
+#: A command of barhouse that the shell would only cut into words.
+_PLAIN = re.compile(r"""barhouse(?: +(?:[^\s'"\\$`|&;<>()*?~#]+|'[^']*'|"[^"$`\\]*"))*""")
+_STORE = "demo.duckdb"
+
+
+def carried_out(text: str, folder: Path) -> str:
+    """A page with every output as it really is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder = folder.resolve()
+    shutil.copytree(ROOT / "sample", folder / "sample")
+    with contextlib.chdir(folder), _surroundings():
+        return _PART.sub(lambda part: _carry_out(part, folder), text)
+
+
+def without_accidents(text: str) -> str:
+    """The sizes of files are DuckDB's affair, and not the same in every version."""
+    return re.sub(r"\b[0-9.]+ MB", "... MB", text)
+
+
+def _carry_out(part: re.Match[str], folder: Path) -> str:
+    if part["store"]:
+        shutil.copy(_demo_store(), folder / part["store"])
+    elif part["hidden"] or part["file"]:
+        target = folder / (part["hidden"] or part["file"])
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(part["hidden_text"] or part["file_text"] or "", encoding="utf-8")
+    elif part["console"] is not None:
+        shown = "".join(f"{said}{_run(command, folder)}" for said, command in _commands(part["console"]))
+        return f"```console\n{shown}```"
+    elif part["python"] is not None:
+        printed = _cleaned(_program(part["python"]), folder)
+        shown = f"\n\n```text\n{printed}```" if printed or part["printed"] is not None else ""
+        return f"```python\n{part['python']}```{shown}"
+    return part[0]
+
+
+def _commands(block: str) -> Iterator[tuple[str, str]]:
+    """The commands of a block: as they are shown, and as they are run."""
+    for found in re.finditer(r"^\$ .*\n(?:> .*\n)*", block, re.MULTILINE):
+        yield found[0], "\n".join(line[2:] for line in found[0].splitlines())
+
+
+def _run(command: str, folder: Path) -> str:
+    return _cleaned(_barhouse(command) if _PLAIN.fullmatch(command) else _shell(command), folder)
+
+
+def _cleaned(printed: str, folder: Path) -> str:
+    text = "".join(line.rstrip() + "\n" for line in printed.splitlines())
+    return text.replace(f"{folder}{os.sep}", "").replace(str(folder), ".")
+
+
+def _barhouse(command: str) -> str:
+    from barhouse.coordinator.cli.main import cli
+
+    with _captured() as printed, contextlib.suppress(SystemExit):
+        cli.main(shlex.split(command)[1:], prog_name="barhouse")
+    return _text(printed)
+
+
+def _program(text: str) -> str:
+    with _captured() as printed:
+        try:
+            exec(compile(text, "<example>", "exec"), {"__name__": "__main__"})
+        except Exception:
+            traceback.print_exc(limit=0)
+    return _text(printed)
+
+
+def _shell(command: str) -> str:
+    done = subprocess.run(
+        ["sh", "-c", command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.stdout
+
+
+@contextlib.contextmanager
+def _captured() -> Iterator[io.BytesIO]:
+    """Both streams in one, in the order in which they are written, as a terminal shows them."""
+    printed = io.BytesIO()
+    stream = io.TextIOWrapper(printed, encoding="utf-8", write_through=True)
+    with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
+        yield printed
+        stream.detach()
+
+
+def _text(printed: io.BytesIO) -> str:
+    return printed.getvalue().decode("utf-8")
+
+
+@contextlib.contextmanager
+def _surroundings() -> Iterator[None]:
+    """What a reader's shell has: barhouse to be found, the store of the demo, and a wide window."""
+    before, level = dict(os.environ), logging.getLogger("barhouse").level
+    folders = [str(Path(sys.executable).parent), os.environ["PATH"]]
+    os.environ.update(
+        PATH=os.pathsep.join(folders), BARHOUSE_STORE=_STORE, COLUMNS="200", PYTHONPATH=str(ROOT), NO_COLOR="1"
+    )
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        logging.getLogger("barhouse").setLevel(level)
+
+
+_made = TemporaryDirectory(prefix="barhouse-docs-")
+
+
+@cache
+def _demo_store() -> Path:
+    """The store that the sample job makes, made once."""
+    folder = Path(_made.name)
+    shutil.copytree(ROOT / "sample", folder / "sample")
+    with contextlib.chdir(folder):
+        _barhouse("barhouse run sample/demo.toml")
+    return folder / _STORE
+
+
+def blocks_not_run(text: str) -> list[str]:
+    """The first lines of blocks that nothing runs or checks, and that do not say why: text apart, which only shows."""
+    left = _PART.sub("", text)
+    return [
+        f"{language}: {inside.splitlines()[0]}" for language, inside in fences(left) if language != "text" and inside
+    ]
