@@ -256,7 +256,13 @@ def _rejected(source: Source, rows: int, rejects: list[Reject], options: LoadOpt
 
 
 def _write(
-    transaction: Transaction, taken: Taken, batch: Batch, options: LoadOptions, place: TimeRange | None, *, appended: bool
+    transaction: Transaction,
+    taken: Taken,
+    batch: Batch,
+    options: LoadOptions,
+    place: TimeRange | None,
+    *,
+    appended: bool,
 ) -> Changes:
     """Write the rows unless they are; ``place`` is where bars may be already, None where there can be none."""
     if options.replace is not None:

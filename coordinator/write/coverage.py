@@ -189,9 +189,7 @@ def _expected_slots(
 
 
 def _segment_coverage(transaction: Transaction, sessions: TemporaryTable, slots: _Slots) -> TemporaryTable:
-    return transaction.make(
-        "write.segment_coverage", slots.bounds, expected_slots=slots.table, dirty_sessions=sessions
-    )
+    return transaction.make("write.segment_coverage", slots.bounds, expected_slots=slots.table, dirty_sessions=sessions)
 
 
 def _add_gaps(transaction: Transaction, segments: TemporaryTable, slots: _Slots) -> None:
