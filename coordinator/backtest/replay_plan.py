@@ -98,13 +98,13 @@ class Plan:
 
     @classmethod
     def _fresh(cls, transaction: Transaction, request: Request) -> Plan:
-        rows = transaction.run("backtest.ids", {"symbols": list(request.symbols)})
+        rows = transaction.run("backtest.interval_ids", {"symbols": list(request.symbols)})
         there: dict[str, list[str]] = {}
         for _, symbol, interval in rows:
             there.setdefault(symbol, []).append(interval)
         for symbol in request.symbols:
             if symbol not in there:
-                raise unknown_symbol(symbol, {name for (name,) in transaction.run("registration.active_symbols")})
+                raise unknown_symbol(symbol, {name for (name,) in transaction.run("records.active_symbols")})
         for interval in request.intervals or ():
             if not any(interval in found for found in there.values()):
                 listed = ", ".join(sorted({one for found in there.values() for one in found}))
@@ -112,7 +112,7 @@ class Plan:
         (pinned,) = transaction.one("backtest.newest_batch")
         reach = {
             calendar: tuple(dates)
-            for calendar, *dates in transaction.run("backtest.reach", {"symbols": list(request.symbols)})
+            for calendar, *dates in transaction.run("backtest.session_range", {"symbols": list(request.symbols)})
         }
         known = dict(transaction.run("backtest.known_through", {"calendars": sorted(reach)}))
         streams = _streams(transaction, [interval_id for interval_id, *_ in rows], request)

@@ -190,13 +190,13 @@ class Timeline:
             parameters["since_long"] = after - max(one.reach for one in self._streams if one.unit != "second")
         parts = {}
         for name, intraday in (("short", "true"), ("long", "false")):
-            which = sql("backtest.which_of_streams", intraday=intraday, since=f"since_{name}")
+            which = sql("backtest.of_streams", intraday=intraday, since=f"since_{name}")
             parts[name] = sql("backtest.pinned_bars", which=which)
         union = f"{parts['short']} UNION ALL BY NAME {parts['long']}" if long else parts["short"]
         with self._store.reading() as transaction:
             transaction.register("stream", self._stream_table)
             transaction.register("session_end", self._end_table)
-            return transaction.table("backtest.closing", parameters, bars=union)
+            return transaction.table("backtest.closing_bars", parameters, bars=union)
 
     def _all_turns(self) -> Iterator[tuple[datetime, bool, Session]]:
         for calendar, span in self._spans.items():

@@ -25,9 +25,9 @@ def define(transaction: Transaction, definition: CalendarDefinition, grace: time
         raise CalendarError(
             f"calendar {definition.name!r} cannot be defined: {taken} comes with Barhouse; choose another name"
         )
-    spelled = {name.casefold(): name for (name,) in transaction.run("calendar.names")}
+    spelled = {name.casefold(): name for (name,) in transaction.run("records.calendar_names")}
     definition = replace(definition, name=spelled.get(definition.name.casefold(), definition.name))
-    known = transaction.run("calendar.kept", {"calendar": definition.name})
+    known = transaction.run("records.kept_calendar", {"calendar": definition.name})
     if known and known[0][0] == definition.to_json():
         return CalendarReport(calendar=definition.name, batch_id=None)
     return _change(transaction, definition.name, definition, grace)
@@ -41,10 +41,10 @@ def refresh(transaction: Transaction, name: str, grace: timedelta, *, apply: boo
     CalendarError
         When the store does not have the calendar.
     """
-    name = {one.casefold(): one for (one,) in transaction.run("calendar.names")}.get(name.strip().casefold(), name)
-    known = transaction.run("calendar.kept", {"calendar": name})
+    name = {one.casefold(): one for (one,) in transaction.run("records.calendar_names")}.get(name.strip().casefold(), name)
+    known = transaction.run("records.kept_calendar", {"calendar": name})
     if not known:
-        names = ", ".join(row[0] for row in transaction.run("calendar.names")) or "none"
+        names = ", ".join(row[0] for row in transaction.run("records.calendar_names")) or "none"
         raise CalendarError(f"the store has no calendar {name!r}; it has {names}")
     definition = CalendarDefinition.from_json(known[0][0]) if known[0][0] else name
     if not apply:
@@ -58,30 +58,30 @@ def refresh(transaction: Transaction, name: str, grace: timedelta, *, apply: boo
 def _change(
     transaction: Transaction, name: str, definition: CalendarDefinition | str, grace: timedelta
 ) -> CalendarReport:
-    known = transaction.run("calendar.kept", {"calendar": name})
+    known = transaction.run("records.kept_calendar", {"calendar": name})
     today = transaction.now.date()
     known_from, known_through = known[0][1:] if known else (today, today)
     computed = calendars.sessions(definition, known_from, known_through)
     text = definition.to_json() if isinstance(definition, CalendarDefinition) else None
     transaction.register("computed_session", computed.table)
     changes = _differences(transaction, name)
-    (moved_count,) = transaction.one("calendar.count_moved", {"calendar": name})
+    (moved_count,) = transaction.one("records.moved_session_count", {"calendar": name})
     dates = {
         "known_from": min(known_from, computed.known_from),
         "known_through": max(known_through, computed.known_through),
     }
     if known:
-        transaction.run("calendar.redefine", {"calendar": name, "definition": text})
-        transaction.run("calendar.know", {"calendar": name, **dates})
+        transaction.run("records.redefine_calendar", {"calendar": name, "definition": text})
+        transaction.run("records.extend_calendar", {"calendar": name, **dates})
         if not changes and not moved_count:
             return CalendarReport(calendar=name, batch_id=None)
     else:
-        transaction.run("calendar.keep", {"calendar": name, "definition": text, **dates})
+        transaction.run("records.add_calendar", {"calendar": name, "definition": text, **dates})
     batch = Batch.begin(transaction, "calendar", name)
     identity = {"calendar": name, "batch_id": batch.batch_id}
     if known:
-        transaction.run("calendar.replace_sessions", identity)
-    transaction.run("calendar.add_changed_sessions", identity)
+        transaction.run("records.replace_sessions", identity)
+    transaction.run("records.add_changed_sessions", identity)
     transaction.run("rebuild.symbols_of_calendar", {"calendar": name})
     if known:
         retention.move(transaction, batch)
@@ -100,5 +100,5 @@ def _change(
 def _differences(transaction: Transaction, name: str) -> tuple[SessionChange, ...]:
     return tuple(
         SessionChange(session_date=session_date, before=before, after=after)
-        for session_date, before, after in transaction.run("calendar.differences", {"calendar": name})
+        for session_date, before, after in transaction.run("records.session_differences", {"calendar": name})
     )

@@ -152,7 +152,7 @@ class LoadedFiles:
 
     def __init__(self, transaction: Transaction) -> None:
         self._rows: dict[tuple[str, str], tuple[Any, ...]] = {}
-        for path, *row, request in transaction.run("nightly.loaded_files"):
+        for path, *row, request in transaction.run("jobs.loaded_files"):
             asked = _request(request)
             self._rows[path, _whose(asked)] = (*row, asked)
 

@@ -60,11 +60,11 @@ def holdings(transaction: Transaction, source: Source, options: LoadOptions, int
     source_rows.read(
         source, parts, replace(options, timezone="UTC"), transaction, wants_dates=True, by_symbol=by_symbol
     )
-    names = [name or "" for (name,) in transaction.run("nightly.symbols_read")]
+    names = [name or "" for (name,) in transaction.run("jobs.symbols_read")]
     if interval is not None:
         return {name: Held(interval, regular=True) for name in names}
     found = dict.fromkeys(names, Held(None, regular=False))
-    for name, shortest, count, common, divisor in transaction.run("nightly.steps"):
+    for name, shortest, count, common, divisor in transaction.run("jobs.steps"):
         found[name] = _told(int(shortest), _is_regular(int(common), int(count)), divisor)
     return found
 

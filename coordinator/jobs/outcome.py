@@ -17,7 +17,7 @@ def verified(store: SessionStore, config: JobConfig, after: int, progress: Progr
     if not config.process.verify:
         return None
     with store.reading() as transaction:
-        symbols, first, last = transaction.one("nightly.touched", {"after": after})
+        symbols, first, last = transaction.one("jobs.touched", {"after": after})
     if not symbols or first is None:
         return None
     return store.verify(
@@ -32,11 +32,11 @@ def touched(store: SessionStore, config: JobConfig, after: int) -> dict[str, Any
     """What the batches after one wrote, as the fields of a report."""
     with store.reading() as transaction:
         since = {"after": after}
-        _, *counts = transaction.one("nightly.load_counts", since)
-        rejects = transaction.run("nightly.rejects", since)
-        by_symbol = transaction.run("nightly.touched_quality", since)
-        own = [symbol for symbol, *_ in transaction.run("nightly.symbols_loaded") if group_of(symbol, config.symbols)]
-        behind = transaction.run("nightly.behind", {"symbols": own})
+        _, *counts = transaction.one("jobs.load_counts", since)
+        rejects = transaction.run("jobs.rejects", since)
+        by_symbol = transaction.run("jobs.touched_quality", since)
+        own = [symbol for symbol, *_ in transaction.run("jobs.symbols_loaded") if group_of(symbol, config.symbols)]
+        behind = transaction.run("jobs.behind", {"symbols": own})
     quality = {symbol: 100 * present / expected for symbol, expected, present, _ in by_symbol if expected}
     worst = min(quality, key=lambda symbol: quality[symbol], default=None)
     return {

@@ -18,4 +18,4 @@ def refuse(transaction: Transaction, source: str, refused: Sequence[Refused]) ->
     batch.write(transaction)
     columns = {"given": [one.given for one in refused], "reason": [one.reason for one in refused]}
     transaction.register("refused_event", pa.table(columns, schema=pa.schema(dict.fromkeys(columns, pa.string()))))
-    transaction.run("batch.refuse", {"batch_id": batch.batch_id})
+    transaction.run("records.add_rejected_events", {"batch_id": batch.batch_id})

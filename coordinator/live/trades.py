@@ -53,12 +53,12 @@ def take(transaction: Transaction, given: pa.Table, kept_from: datetime, now: da
         The ``given_row`` of each that is not taken, and why.
     """
     transaction.register("trade_given", given)
-    calendars = [name for (name,) in transaction.run("trade.spelled")]
+    calendars = [name for (name,) in transaction.run("live.calendars_of_trades")]
     times = [one for one in given["traded_at"].to_pylist() if one is not None and one <= now + _AHEAD]
     if calendars and times:
         trading_calendar.reach(transaction, calendars, max(min(times), kept_from).date(), max(times).date())
     transaction.run(
-        "trade.judge",
+        "live.make_judged_trades",
         {
             "latest": now + _AHEAD,
             "kept_from": kept_from,
@@ -66,39 +66,39 @@ def take(transaction: Transaction, given: pa.Table, kept_from: datetime, now: da
             "volume_limit": VOLUME_LIMIT,
         },
     )
-    refused = [(row, reason) for row, reason in transaction.run("trade.refused")]
-    transaction.run("trade.fresh")
-    transaction.run("trade.change")
-    transaction.run("trade.touch")
-    transaction.run("trade.apply", {"now": now})
+    refused = [(row, reason) for row, reason in transaction.run("live.rejected_trades")]
+    transaction.run("live.make_new_trades")
+    transaction.run("live.make_trade_changes")
+    transaction.run("live.mark_changed_bars")
+    transaction.run("live.apply_trade_changes", {"now": now})
     return refused
 
 
 def build(transaction: Transaction, through: datetime) -> Built | None:
     """Build the base bars that wait and have ended by ``through``; None when there are none."""
-    transaction.run("trade.due", {"through": through})
+    transaction.run("live.make_due_bars", {"through": through})
     if not transaction.one("trade.due_count")[0]:
         return None
-    rows = transaction.run("trade.built", buckets="trade_due")
-    emptied = tuple((symbol, interval, start) for symbol, interval, start in transaction.run("trade.emptied"))
-    transaction.run("trade.consume")
+    rows = transaction.run("live.built_bars", buckets="trade_due")
+    emptied = tuple((symbol, interval, start) for symbol, interval, start in transaction.run("live.emptied_bars"))
+    transaction.run("live.consume_due_bars")
     return Built(_tables(rows), emptied)
 
 
 def forming(transaction: Transaction, symbol: str) -> pa.Table:
     """The base bars of a symbol that are not built yet, as the trades at hand make them."""
-    rows = transaction.run("trade.built", {"symbol": symbol}, buckets=sql("trade.forming"))
+    rows = transaction.run("live.built_bars", {"symbol": symbol}, buckets=sql("live.forming_bars"))
     return next(iter(_tables(rows).values()), _table([]))
 
 
 def held(transaction: Transaction, symbol: str) -> list[datetime]:
     """The starts of a symbol's base bars that are built from trades at hand."""
-    return [start for (start,) in transaction.run("trade.held", {"symbol": symbol})]
+    return [start for (start,) in transaction.run("live.bars_with_trades", {"symbol": symbol})]
 
 
 def prune(transaction: Transaction, kept_from: datetime) -> None:
     """Forget the trades of base bars that start before ``kept_from``: those bars are final."""
-    transaction.run("trade.prune", {"kept_from": kept_from})
+    transaction.run("live.prune_trades", {"kept_from": kept_from})
 
 
 def kept_from(through: datetime, kept: timedelta, before: datetime | None) -> datetime:

@@ -174,7 +174,7 @@ class LiveWriter:
     ) -> list[tuple[str, str, datetime, datetime]]:
         """What lies between the last base bar of each symbol (without any: ``start``) and now."""
         with self._store.transaction() as transaction:
-            rows = transaction.run("live.come_to", {"symbols": sorted(symbols)})
+            rows = transaction.run("live.base_progress", {"symbols": sorted(symbols)})
         begins = [(symbol, interval, through or start) for symbol, interval, through in rows]
         return [(symbol, interval, begin, now) for symbol, interval, begin in begins if begin and begin < now]
 
@@ -280,7 +280,7 @@ class LiveWriter:
         """Whether some file was read before in the way this one was to be."""
         request = bar_load.request_of(Interval.parse(file.interval), file.symbol, file.options)
         with self._store.transaction() as transaction:
-            (has_read,) = transaction.one("live.has_read_like", {"request": request})
+            (has_read,) = transaction.one("live.was_requested", {"request": request})
         return bool(has_read)
 
     def _is_of_one_kind(self, taken: Taken) -> bool:

@@ -142,7 +142,7 @@ class StreamRegistrar:
             known = symbol_registration.standing(transaction, names)
             held: dict[str, list[str]]
             if source is None:
-                rows = transaction.run("registration.held", {"symbols": names, "start": start, "end": end})
+                rows = transaction.run("records.symbols_with_bars_in", {"symbols": names, "start": start, "end": end})
                 held = {name: [known[name].base] for (name,) in rows}
                 where = "the store holds"
             elif isinstance(source, SourceBars):
@@ -248,11 +248,11 @@ def _held_by_source(
     for calendar in sorted(set(canonical.values())):
         if start is not None and end is not None:
             trading_calendar.reach(transaction, [calendar], start, end)
-        first, last = transaction.one("registration.session_bounds", {"calendar": calendar, "start": start, "end": end})
+        first, last = transaction.one("records.session_bounds", {"calendar": calendar, "start": start, "end": end})
         if (start is not None and first is None) or (end is not None and last is None):
             continue  # no session in the range
         rows = transaction.run(
-            "registration.held_by_source",
+            "records.symbols_in_source",
             {
                 "timezone": source.options.timezone or "UTC",
                 "shift_seconds": interval.length if ends else 0,

@@ -95,9 +95,9 @@ def _compact(copying: _Copying, file: Path, part: Path, progress: Progress | Non
             _remove(left_over)
     copying.check_schema(file)
     before = file.stat().st_size
-    copying.run("compact.write_out", name=_OLD)
+    copying.run("copies.write_out", name=_OLD)
     row_count = copying.copy(progress)
-    copying.run("compact.write_out", name=copying.new)
+    copying.run("copies.write_out", name=copying.new)
     copying.compare(file)
     shutil.copymode(file, part)
     sync_file(part)
@@ -126,9 +126,9 @@ class _Copying:
 
     def check_schema(self, file: Path) -> None:
         """Make sure, now that the file is locked, that a copy of the tables known here is a copy of all of it."""
-        if self.run("compact.version", old=_OLD) != [(SCHEMA_VERSION,)]:
+        if self.run("copies.schema_version", old=_OLD) != [(SCHEMA_VERSION,)]:
             raise StoreError(f"the schema of {file} was changed just now; compact again")
-        unknown = self.run("compact.unknown_objects", {"old": _OLD, "new": self.new.strip('"')})
+        unknown = self.run("copies.unknown_objects", {"old": _OLD, "new": self.new.strip('"')})
         if unknown:
             listed = ", ".join(str(name) for (name,) in unknown[:5])
             raise InputError(
@@ -142,14 +142,14 @@ class _Copying:
         for table in metadata.sorted_tables:
             places = {"old": _OLD, "new": self.new, "table": table.name}
             if table.name not in _ORDER:
-                self.run("compact.copy_all", **places)
+                self.run("copies.copy_all", **places)
                 continue
-            found = self.run("compact.ranges", {"rows_per_range": ROWS_PER_RANGE}, old=_OLD, table=table.name)
+            found = self.run("copies.interval_ranges", {"rows_per_range": ROWS_PER_RANGE}, old=_OLD, table=table.name)
             ranges.extend((table.name, {"first_id": first, "last_id": last}) for first, last in found)
         row_count = 0
         for done, (table_name, bounds) in enumerate(ranges, start=1):
             places = {"old": _OLD, "new": self.new, "table": table_name, "order": _ORDER[table_name]}
-            ((copied,),) = self.run("compact.copy_range", bounds, **places)
+            ((copied,),) = self.run("copies.copy_range", bounds, **places)
             row_count += int(str(copied))
             if progress is not None:
                 progress(done, len(ranges))
@@ -167,7 +167,7 @@ class _Copying:
 
     def _digest(self, database: str, table: sa.Table) -> tuple[object, ...]:
         columns = ", ".join(f'"{column.name}"' for column in table.columns)
-        return self.run("compact.digest", columns=columns, database=database, table=table.name)[0]
+        return self.run("copies.digest", columns=columns, database=database, table=table.name)[0]
 
 
 def _remove(file: Path) -> None:

@@ -81,7 +81,7 @@ def attached(database: Database, file: Path, name: str) -> Iterator[None]:
         _check_not_open(file, read_only=False)
         root = database.root.cursor()
         try:
-            root.execute(sql("compact.attach", file=str(file).replace("'", "''"), name=name))
+            root.execute(sql("copies.attach", file=str(file).replace("'", "''"), name=name))
         except duckdb.Error as error:
             raise explained(str(file), str(error)) from error
         other = Database(file, root, read_only=False, clock=database.clock)
@@ -90,7 +90,7 @@ def attached(database: Database, file: Path, name: str) -> Iterator[None]:
         yield
     finally:
         with _opening:
-            root.execute(sql("compact.detach", name=name))
+            root.execute(sql("copies.detach", name=name))
             other.close()
 
 

@@ -37,15 +37,15 @@ def write(transaction: Transaction, symbols: Sequence[SymbolSessionData]) -> lis
     if refused:
         raise RegistrationError("nothing was registered: " + "; ".join(refused.values()))
     added: dict[str, list[str]] = {}
-    for symbol, interval in transaction.run("registration.new_intervals"):
+    for symbol, interval in transaction.run("records.new_intervals"):
         added.setdefault(symbol, []).append(interval)
-    transaction.run("registration.change_symbols")
-    transaction.run("registration.add_symbols", {"now": transaction.now})
-    transaction.run("registration.add_intervals")
+    transaction.run("records.change_symbols")
+    transaction.run("records.add_symbols", {"now": transaction.now})
+    transaction.run("records.add_intervals")
     _start_late(transaction)
     names = list(dict.fromkeys(one.symbol for one in symbols))
     reports: dict[str, dict[str, Any]] = {name: {"derived": []} for name in names}
-    for symbol, interval, derived, _base, calendar in transaction.run("registration.intervals_of", {"symbols": names}):
+    for symbol, interval, derived, _base, calendar in transaction.run("records.intervals_of", {"symbols": names}):
         report = reports[symbol]
         report["calendar"] = calendar
         if derived:
@@ -121,10 +121,10 @@ def conflicts(
 
 
 def _conflicts(transaction: Transaction) -> dict[str, str]:
-    found = transaction.run("registration.conflicts")
+    found = transaction.run("records.registration_conflicts")
     if not found:
         return {}
-    with_bars = {symbol for (symbol,) in transaction.run("registration.symbols_with_bars")}
+    with_bars = {symbol for (symbol,) in transaction.run("records.symbols_with_bars")}
     lines: dict[str, list[str]] = {}
     for symbol, what, has, wants in found:
         if what == "base":

@@ -24,7 +24,7 @@ def canonical(transaction: Transaction, given: Iterable[str]) -> dict[str, str]:
     CalendarError
         For a name that neither the store nor exchange_calendars knows.
     """
-    kept = {name.casefold(): name for (name,) in transaction.run("calendar.names")}
+    kept = {name.casefold(): name for (name,) in transaction.run("records.calendar_names")}
     return {name: kept.get(name.strip().casefold()) or calendars.canonical_name(name) for name in given}
 
 
@@ -37,11 +37,11 @@ def keep(transaction: Transaction, names: Iterable[str]) -> None:
         For a name that no exchange has and that no user defined.
     """
     for name in sorted(set(names)):
-        if not transaction.run("calendar.kept", {"calendar": name}):
+        if not transaction.run("records.kept_calendar", {"calendar": name}):
             today = transaction.now.date()
             computed = calendars.sessions(name, today, today)
             transaction.run(
-                "calendar.keep",
+                "records.add_calendar",
                 {
                     "calendar": name,
                     "definition": None,
@@ -56,7 +56,7 @@ def keep(transaction: Transaction, names: Iterable[str]) -> None:
 def reach(transaction: Transaction, names: Iterable[str], first: date, last: date) -> None:
     """Extend calendars so that they cover ``first`` to ``last`` with room on both sides, where they can be."""
     for name in sorted(set(names)):
-        definition, known_from, known_through = transaction.one("calendar.kept", {"calendar": name})
+        definition, known_from, known_through = transaction.one("records.kept_calendar", {"calendar": name})
         wanted_from, wanted_through = first - _BEHIND, last + _AHEAD
         if known_from <= wanted_from and wanted_through <= known_through:
             continue
@@ -66,7 +66,7 @@ def reach(transaction: Transaction, names: Iterable[str], first: date, last: dat
             continue
         _add(transaction, name, computed, known_from, known_through)
         transaction.run(
-            "calendar.know",
+            "records.extend_calendar",
             {
                 "calendar": name,
                 "known_from": min(known_from, computed.known_from),
@@ -85,7 +85,7 @@ def _add(
     batch = Batch.begin(transaction, "calendar", name)
     transaction.register("computed_session", computed.table)
     transaction.run(
-        "calendar.add_sessions",
+        "records.add_sessions",
         {
             "calendar": name,
             "batch_id": batch.batch_id,
