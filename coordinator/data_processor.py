@@ -131,18 +131,26 @@ def _process_chunk(transaction: Transaction, counts: dict[str, Changes], *, long
     for length, inserted in (forward or {}).items():
         _add(counts, str(length), Changes(inserted=inserted))
     transaction.run("derive.consume")
-    if forward is not None or again.recounted:  # other values alone leave every account as it is
+    # Other values alone leave every account as it is; but the first block of sessions counts once all of it lies in the
+    # range, which a closing bar can bring about that no bar counts.
+    if forward is not None or again.recounted or (blocks and again != Changes()):
         transaction.run("derive.worked")
         transaction.run("account.progress_of_derived")
-        # What was added lies where the ranges have grown, and is accounted for with those.
-        if again.recounted:
-            recount(transaction, sql("merge.recounted"))
-        else:
-            _, since = transaction.one("account.bounds_of_progress")
-            if not grow(transaction, "tally", since, blocks=blocks):
-                recount(transaction, sql("rebuild.nothing_changed"))
+        _account(transaction, again, forward is not None, blocks=blocks)
     batch.write(transaction)
     return batch.batch_id
+
+
+def _account(transaction: Transaction, again: Changes, went_on: bool, *, blocks: bool) -> None:
+    """Bring accounts up to date; what was added lies where the ranges have grown, and is accounted for with those."""
+    if again.recounted:
+        recount(transaction, sql("merge.recounted"))
+    elif went_on:
+        _, since = transaction.one("account.bounds_of_progress")
+        if not grow(transaction, "tally", since, blocks=blocks):
+            recount(transaction, sql("rebuild.nothing_changed"))
+    elif transaction.one("account.count_moved")[0]:
+        recount(transaction, sql("rebuild.nothing_changed"))
 
 
 def _add(counts: dict[str, Changes], interval: str, more: Changes) -> None:

@@ -76,6 +76,7 @@ def statements() -> dict[str, str]:
     }
 
 
+@cache
 def texts(path: Path) -> set[str]:
     """The texts in a file's code, and as patterns those with parts filled in: ``f"verify.{name}"``."""
     found = set()
