@@ -15,7 +15,7 @@ from barhouse.store.errors import InputError
 from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.reports import DeleteReport
 from barhouse.store.records.batch import Batch
-from barhouse.store.sql import sql
+from barhouse.store.sql import identifier, sql
 
 
 def delete_bars(
@@ -73,12 +73,15 @@ def remove_symbol(transaction: Transaction, name: str, *, purge: bool) -> Delete
         return _purge_symbol(transaction, name, [*removed, *(row[0] for row in rows)], active=bool(rows))
     symbol_id = rows[0][0]
     batch = Batch.begin(transaction, "remove", name)
-    transaction.run("records.removed_intervals", {"symbol_id": symbol_id})
-    (batch.deleted,) = transaction.one("records.removed_bar_count")
-    transaction.run("records.move_bars_to_history", {"batch_id": batch.batch_id})
+    removed_intervals = transaction.make("records.removed_intervals", {"symbol_id": symbol_id})
+    batch.deleted = transaction.one("records.removed_bar_count", removed_intervals=removed_intervals).bar_count
+    identity = {"batch_id": batch.batch_id}
+    transaction.write("records.move_bars_to_history", identity, removed_intervals=removed_intervals)
     for table in ("bar", "invalidation", "session_coverage", "gap", "trade", "trade_bucket"):
-        transaction.run("records.remove_rows_of_intervals", table=table)
-    transaction.run("records.remove_coverage_totals")
+        transaction.write(
+            "records.remove_rows_of_intervals", table=identifier(table), removed_intervals=removed_intervals
+        )
+    transaction.write("records.remove_coverage_totals", removed_intervals=removed_intervals)
     transaction.run("records.remove_symbol", {"symbol_id": symbol_id, "now": transaction.now})
     batch.write(transaction)
     return DeleteReport(batch_id=batch.batch_id, deleted=batch.deleted)
@@ -96,10 +99,12 @@ def _purge_symbol(transaction: Transaction, name: str, symbol_ids: list[int], *,
     if end is not None:
         transaction.run("retain.retain_nothing", {"batch_id": batch.batch_id, "end": end})
     if active:
-        transaction.run("records.removed_intervals", {"symbol_id": symbol_ids[-1]})
+        removed_intervals = transaction.make("records.removed_intervals", {"symbol_id": symbol_ids[-1]})
         for table in ("invalidation", "session_coverage", "gap"):
-            transaction.run("records.remove_rows_of_intervals", table=table)
-        transaction.run("records.remove_coverage_totals")
+            transaction.write(
+                "records.remove_rows_of_intervals", table=identifier(table), removed_intervals=removed_intervals
+            )
+        transaction.write("records.remove_coverage_totals", removed_intervals=removed_intervals)
         transaction.run("records.remove_symbol", {"symbol_id": symbol_ids[-1], "now": transaction.now})
     batch.write(transaction)
     return DeleteReport(batch_id=batch.batch_id, deleted=batch.deleted)

@@ -24,7 +24,7 @@ class Enrolled:
 def determine(transaction: Transaction, config: JobConfig, plan: Plan) -> list[Enrolled]:
     """What would be registered for each group, by what the store has and the new files hold; writes nothing."""
     added_by = f"job {config.name}"
-    own = {symbol for symbol, _, by in transaction.run("jobs.symbols_loaded") if by == added_by}
+    own = {row.symbol for row in transaction.run("jobs.symbols_loaded") if row.added_by == added_by}
     named = {name for group in config.symbols for name in group.names if not is_pattern(name)}
     members: dict[int, list[str]] = {}
     for name in sorted(named | own | plan.available.keys()):

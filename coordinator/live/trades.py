@@ -52,12 +52,12 @@ def take(transaction: Transaction, given: pa.Table, kept_from: datetime, now: da
     list of (int, str)
         The ``given_row`` of each that is not taken, and why.
     """
-    transaction.register("trade_given", given)
-    calendars = [name for (name,) in transaction.run("live.calendars_of_trades")]
+    given_trades = transaction.attach("given_trades", given)
+    calendars = [row.calendar for row in transaction.run("live.calendars_of_trades", given_trades=given_trades)]
     times = [one for one in given["traded_at"].to_pylist() if one is not None and one <= now + _AHEAD]
     if calendars and times:
         trading_calendar.reach(transaction, calendars, max(min(times), kept_from).date(), max(times).date())
-    transaction.run(
+    judged = transaction.make(
         "live.make_judged_trades",
         {
             "latest": now + _AHEAD,
@@ -65,23 +65,24 @@ def take(transaction: Transaction, given: pa.Table, kept_from: datetime, now: da
             "turnover_limit": TURNOVER_LIMIT,
             "volume_limit": VOLUME_LIMIT,
         },
+        given_trades=given_trades,
     )
-    refused = [(row, reason) for row, reason in transaction.run("live.rejected_trades")]
-    transaction.run("live.make_new_trades")
-    transaction.run("live.make_trade_changes")
-    transaction.run("live.mark_changed_bars")
-    transaction.run("live.apply_trade_changes", {"now": now})
-    return refused
+    rejected = transaction.run("live.rejected_trades", judged_trades=judged)
+    new_trades = transaction.make("live.make_new_trades", judged_trades=judged)
+    changes = transaction.make("live.make_trade_changes", new_trades=new_trades)
+    transaction.write("live.mark_changed_bars", trade_changes=changes)
+    transaction.write("live.apply_trade_changes", {"now": now}, trade_changes=changes)
+    return [(row.given_row, row.reason) for row in rejected]
 
 
 def build(transaction: Transaction, through: datetime) -> Built | None:
     """Build the base bars that wait and have ended by ``through``; None when there are none."""
-    transaction.run("live.make_due_bars", {"through": through})
-    if not transaction.one("trade.due_count")[0]:
+    due = transaction.make("live.make_due_bars", {"through": through})
+    if not due.row_count:
         return None
-    rows = transaction.run("live.built_bars", buckets="trade_due")
-    emptied = tuple((symbol, interval, start) for symbol, interval, start in transaction.run("live.emptied_bars"))
-    transaction.run("live.consume_due_bars")
+    rows = transaction.run("live.built_bars", buckets=due)
+    emptied = tuple(tuple(row) for row in transaction.run("live.emptied_bars", due_bars=due))
+    transaction.write("live.consume_due_bars", due_bars=due)
     return Built(_tables(rows), emptied)
 
 
@@ -93,7 +94,7 @@ def forming(transaction: Transaction, symbol: str) -> pa.Table:
 
 def held(transaction: Transaction, symbol: str) -> list[datetime]:
     """The starts of a symbol's base bars that are built from trades at hand."""
-    return [start for (start,) in transaction.run("live.bars_with_trades", {"symbol": symbol})]
+    return [row.bar_start for row in transaction.run("live.bars_with_trades", {"symbol": symbol})]
 
 
 def prune(transaction: Transaction, kept_from: datetime) -> None:

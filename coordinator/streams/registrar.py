@@ -22,6 +22,7 @@ from barhouse.store.model.reports import Registration, StreamReport
 from barhouse.store.model.symbol import ClosingBar, canonical_symbol
 from barhouse.store.records import trading_calendar
 from barhouse.store.session_store import SessionStore
+from barhouse.store.sql import identifier
 
 log = logging.getLogger("barhouse.coordinator")
 
@@ -248,7 +249,8 @@ def _held_by_source(
     for calendar in sorted(set(canonical.values())):
         if start is not None and end is not None:
             trading_calendar.reach(transaction, [calendar], start, end)
-        first, last = transaction.one("records.session_bounds", {"calendar": calendar, "start": start, "end": end})
+        bounds = transaction.one("records.session_bounds", {"calendar": calendar, "start": start, "end": end})
+        first, last = bounds.first_open, bounds.last_close
         if (start is not None and first is None) or (end is not None and last is None):
             continue  # no session in the range
         rows = transaction.run(
@@ -259,6 +261,7 @@ def _held_by_source(
                 "from": first,
                 "through": last,
             },
+            raw=identifier("raw"),
         )
         names = {own if own is not None else canonical_symbol(given) for (given,) in rows if own or given}
         for name, follows in calendars.items():

@@ -13,7 +13,7 @@ import duckdb
 from barhouse.store.database.database import Database
 from barhouse.store.database.opening import SCHEMA_VERSION, explained
 from barhouse.store.errors import StoreError, StoreVersionError
-from barhouse.store.sql import sql
+from barhouse.store.sql import literal, sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +78,8 @@ def _attached(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     # A database of its own: one that this process has open under this name may be of a file that was replaced since.
     with duckdb.connect(":memory:", config={"threads": 1}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        quoted = str(file).replace("'", "''")
         try:
-            connection.execute(f"ATTACH '{quoted}' AS copied (READ_ONLY)")
+            connection.execute(sql("copies.attach_for_reading", file=literal(str(file))))
         except duckdb.Error as error:
             raise explained(str(file), str(error)) from error
         connection.execute("USE copied")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from barhouse.store.database.transaction import Transaction
+from barhouse.store.database.transaction import Row, Transaction
 from barhouse.store.errors import InputError, RunActiveError
 
 Mode = Literal["backtest", "live", "nightly"]
@@ -80,7 +80,7 @@ def begin(
     """
     recover(transaction)
     _refuse_second(transaction, mode, name)
-    (run_id,) = transaction.one("records.next_run")
+    run_id = transaction.one("records.next_run").run_id
     transaction.run(
         "records.add_run",
         {
@@ -198,14 +198,12 @@ def runs(
 ) -> list[Run]:
     """The runs on record, newest first: all, or those of an id, a mode, a name."""
     rows = transaction.run("records.runs", {"run_id": run_id, "mode": mode, "name": name})
-    return [_run(*row) for row in rows]
+    return [_run(row) for row in rows]
 
 
-def _run(
-    run_id: int, mode: Mode, name: str, config: str, state: Any, cursor: Any, position: str | None, *rest: Any
-) -> Run:
-    where = None if position is None else json.loads(position)
-    return Run(run_id, mode, name, json.loads(config), state, cursor, where, *rest)
+def _run(row: Row) -> Run:
+    position = None if row.position is None else json.loads(row.position)
+    return Run(**{**row._asdict(), "config": json.loads(row.config), "position": position})
 
 
 def _refuse_second(transaction: Transaction, mode: Mode, name: str) -> None:

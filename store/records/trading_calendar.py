@@ -56,21 +56,22 @@ def keep(transaction: Transaction, names: Iterable[str]) -> None:
 def reach(transaction: Transaction, names: Iterable[str], first: date, last: date) -> None:
     """Extend calendars so that they cover ``first`` to ``last`` with room on both sides, where they can be."""
     for name in sorted(set(names)):
-        definition, known_from, known_through = transaction.one("records.kept_calendar", {"calendar": name})
+        kept = transaction.one("records.kept_calendar", {"calendar": name})
         wanted_from, wanted_through = first - _BEHIND, last + _AHEAD
-        if known_from <= wanted_from and wanted_through <= known_through:
+        if kept.known_from <= wanted_from and wanted_through <= kept.known_through:
             continue
-        source = CalendarDefinition.from_json(definition) if definition else name
-        computed = calendars.sessions(source, min(known_from, wanted_from), max(known_through, wanted_through))
-        if computed.known_from >= known_from and computed.known_through <= known_through:
+        source = CalendarDefinition.from_json(kept.definition) if kept.definition else name
+        first_date, last_date = min(kept.known_from, wanted_from), max(kept.known_through, wanted_through)
+        computed = calendars.sessions(source, first_date, last_date)
+        if computed.known_from >= kept.known_from and computed.known_through <= kept.known_through:
             continue
-        _add(transaction, name, computed, known_from, known_through)
+        _add(transaction, name, computed, kept.known_from, kept.known_through)
         transaction.run(
             "records.extend_calendar",
             {
                 "calendar": name,
-                "known_from": min(known_from, computed.known_from),
-                "known_through": max(known_through, computed.known_through),
+                "known_from": min(kept.known_from, computed.known_from),
+                "known_through": max(kept.known_through, computed.known_through),
             },
         )
 
@@ -83,7 +84,7 @@ def _add(
     known_through: date,
 ) -> None:
     batch = Batch.begin(transaction, "calendar", name)
-    transaction.register("computed_session", computed.table)
+    sessions = transaction.attach("computed_sessions", computed.table)
     transaction.run(
         "records.add_sessions",
         {
@@ -92,5 +93,6 @@ def _add(
             "known_from": known_from,
             "known_through": known_through,
         },
+        computed_sessions=sessions,
     )
     batch.write(transaction)

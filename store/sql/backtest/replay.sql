@@ -97,12 +97,19 @@ SELECT * FROM bar WHERE batch_id <= $pinned AND {which}
  UNION ALL BY NAME
  SELECT * EXCLUDE (replaced_by) FROM bar_revision WHERE batch_id <= $pinned AND replaced_by > $pinned AND {which}
 
--- name: of_streams
--- Bars of the streams of one span that can close after one instant and through another.
+-- name: of_short_streams
+-- Bars of the intraday streams that can close after one instant and through another.
 -- part: condition
 -- takes: streams
-interval_id IN (SELECT interval_id FROM {streams} WHERE intraday = {intraday}) AND session_date IS NOT NULL
-AND bar_start >= ${since}::TIMESTAMPTZ AND bar_start < $through::TIMESTAMPTZ
+interval_id IN (SELECT interval_id FROM {streams} WHERE intraday) AND session_date IS NOT NULL
+AND bar_start >= $since_short::TIMESTAMPTZ AND bar_start < $through::TIMESTAMPTZ
+
+-- name: of_long_streams
+-- The same of the streams of 1d and longer.
+-- part: condition
+-- takes: streams
+interval_id IN (SELECT interval_id FROM {streams} WHERE NOT intraday) AND session_date IS NOT NULL
+AND bar_start >= $since_long::TIMESTAMPTZ AND bar_start < $through::TIMESTAMPTZ
 
 -- name: of_one_stream
 -- Bars of one interval.

@@ -27,3 +27,8 @@ SELECT batch_id, committed_at FROM batch ORDER BY batch_id DESC LIMIT 1;
 -- gives: batch_count
 -- reads: batch
 SELECT count(*) AS batch_count FROM batch WHERE batch_id = $batch_id AND committed_at = $committed_at::TIMESTAMPTZ;
+
+-- name: attach_for_reading
+-- Have another store's file at hand, as it is.
+-- part: statement
+ATTACH {file} AS copied (READ_ONLY)

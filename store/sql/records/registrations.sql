@@ -165,11 +165,8 @@ SELECT symbol_id, symbol, calendar, closing_bar, added_by FROM symbol WHERE symb
 
 -- name: intervals_of_symbol
 -- The intervals of one active symbol, with their state.
-<<<<<<< HEAD:store/sql/records/registrations.sql
 -- gives: interval, derived, base, quality_pct, needs_processing
 -- reads: intervals
-=======
->>>>>>> house:store/sql/registration.sql
 SELECT interval, derived, base, quality_pct, needs_processing FROM intervals WHERE symbol = $symbol;
 
 -- name: gaps_of_symbol
