@@ -71,13 +71,16 @@ def _change(
         "known_from": min(known_from, computed.known_from),
         "known_through": max(known_through, computed.known_through),
     }
+    zone = {"calendar": name, "timezone": computed.timezone}
     if known:
         transaction.run("records.redefine_calendar", {"calendar": name, "definition": text})
         transaction.run("records.extend_calendar", {"calendar": name, **dates})
+        transaction.run("records.keep_timezone", zone)
         if not changes and not moved.session_count:
             return CalendarReport(calendar=name, batch_id=None)
     else:
         transaction.run("records.add_calendar", {"calendar": name, "definition": text, **dates})
+        transaction.run("records.keep_timezone", zone)
     batch = Batch.begin(transaction, "calendar", name)
     identity = {"calendar": name, "batch_id": batch.batch_id}
     if known:
