@@ -30,15 +30,15 @@ _ADVICE: dict[DifferenceKind, str] = {
 
 #: The checks that are the same for every length, each with the kind of difference that it finds.
 _OF_EVERYTHING: tuple[tuple[DifferenceKind, str], ...] = (
-    ("duplicate", "duplicate"),
-    ("impossible", "impossible"),
-    ("retained", "unretained"),
-    ("misplaced", "misplaced_intraday"),
-    ("quality", "misgraded"),
-    ("watermark", "stale_base"),
-    ("watermark", "stale_derived"),
-    ("watermark", "unaligned_intraday"),
-    ("watermark", "late_hint"),
+    ("duplicate", "checks.duplicate"),
+    ("impossible", "checks.impossible"),
+    ("retained", "checks.unretained"),
+    ("misplaced", "checks.misplaced_intraday"),
+    ("quality", "checks.misgraded"),
+    ("watermark", "checks.stale_base"),
+    ("watermark", "checks.stale_derived"),
+    ("watermark", "checks.unaligned_intraday"),
+    ("watermark", "checks.late_hint"),
 )
 
 
@@ -53,7 +53,7 @@ def verify(
     """Check the first four invariants; see ``SessionStore.verify``."""
     checked = transaction.make("checks.checked_intervals", {"symbols": symbols, "intervals": intervals})
     checks = _Checks(transaction, checked, {"start": start, "end": end})
-    counts = checks.one("scope_counts")
+    counts = checks.one("checks.scope_counts")
     for kind, name in _OF_EVERYTHING:
         checks.run(kind, name)
     lengths = transaction.run("checks.checked_lengths", checked_intervals=checked)
@@ -61,10 +61,10 @@ def verify(
         _check_length(checks, length)
         if progress is not None:
             progress(done, len(lengths))
-    checks.run("revision", "overlapping")
+    checks.run("revision", "checks.overlapping")
     whole = symbols is None and intervals is None and start is None and end is None
     if whole:
-        checks.run("revision", "unrevised")
+        checks.run("revision", "checks.unrevised")
     return VerifyReport(
         symbol_count=counts.symbol_count,
         interval_count=counts.interval_count,
@@ -94,10 +94,8 @@ class _Checks:
 
     def text(self, name: str, **places: object) -> Sql:
         """A check, or a piece of one, with what it needs of the scope filled in."""
-        text = statement(f"checks.{name}").text
-        return sql(
-            f"checks.{name}", **{hole: self._places[hole] for hole in self._places.keys() & names_of(text)}, **places
-        )
+        text = statement(name).text
+        return sql(name, **{hole: self._places[hole] for hole in self._places.keys() & names_of(text)}, **places)
 
     def asked(self, text: Sql, **values: object) -> dict[str, Any]:
         """The values of a text's parameters."""
@@ -135,33 +133,35 @@ def _check_length(checks: _Checks, of: Row) -> None:
     length = of._asdict()
     if of.unit == "second":
         blocks = None
-        bucket = checks.text("bucket")
-        recomputed = checks.text("recomputed_intraday", bucket=bucket, aggregates=checks.text("aggregates"))
-        slots = checks.text("slots_intraday")
+        bucket = checks.text("checks.bucket")
+        recomputed = checks.text(
+            "checks.recomputed_intraday", bucket=bucket, aggregates=checks.text("checks.aggregates")
+        )
+        slots = checks.text("checks.slots_intraday")
         width = of.length
     else:
         blocks = _blocks(checks, of)
-        recomputed = checks.text("recomputed_blocks", blocks=blocks, aggregates=checks.text("aggregates"))
-        slots = checks.text("slots_blocks", blocks=blocks)
+        recomputed = checks.text("checks.recomputed_blocks", blocks=blocks, aggregates=checks.text("checks.aggregates"))
+        slots = checks.text("checks.slots_blocks", blocks=blocks)
         # One slot a block: its end is the block's close, however wide the slot is said to be.
         width = 10**9
         if of.derived:
-            checks.run("watermark", "unaligned_blocks", length, blocks=blocks)
+            checks.run("watermark", "checks.unaligned_blocks", length, blocks=blocks)
         else:
-            checks.run("misplaced", "misplaced_blocks", length, blocks=blocks)
+            checks.run("misplaced", "checks.misplaced_blocks", length, blocks=blocks)
     if of.derived:
-        checks.run("derived", "underived", length, recomputed=recomputed)
+        checks.run("derived", "checks.underived", length, recomputed=recomputed)
     asked = checks.asked(slots, **length)
     expected = checks.transaction.make("checks.expected_slots", asked, slots=slots, width=width)
-    checks.run("coverage", "uncovered", length, expected_slots=expected)
-    checks.run("gap", "ungapped", length, expected_slots=expected)
+    checks.run("coverage", "checks.uncovered", length, expected_slots=expected)
+    checks.run("gap", "checks.ungapped", length, expected_slots=expected)
 
 
 def _blocks(checks: _Checks, of: Row) -> Sql:
-    number = checks.text(f"number_of_{of.unit}", length=of.length)
+    number = checks.text(f"checks.number_of_{of.unit}", length=of.length)
     if of.base_unit == "second":
-        room = checks.text("room_for_bars")
+        room = checks.text("checks.room_for_bars")
     else:
-        base_number = checks.text(f"number_of_{of.base_unit}", length=of.base_length)
-        room = checks.text("room_for_blocks", base_number=base_number)
-    return checks.text("session_blocks", number=number, room=room)
+        base_number = checks.text(f"checks.number_of_{of.base_unit}", length=of.base_length)
+        room = checks.text("checks.room_for_blocks", base_number=base_number)
+    return checks.text("checks.session_blocks", number=number, room=room)
