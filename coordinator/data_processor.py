@@ -17,13 +17,13 @@ from barhouse.coordinator.derive.derivation import GRACE, advance, derive, gathe
 from barhouse.coordinator.write import merge
 from barhouse.coordinator.write.coverage import grow, recount, take_stock
 from barhouse.coordinator.write.merge import Changes, Place
-from barhouse.store.database.database import Transaction
+from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import IntervalChange, ProcessReport
 from barhouse.store.records.batch import Batch
 from barhouse.store.session_store import SessionStore
-from barhouse.store.sql import statement
+from barhouse.store.sql import sql
 
 log = logging.getLogger("barhouse.processor")
 
@@ -79,7 +79,7 @@ class DataProcessor:
                 if not changed and not closed:
                     break  # asked first, for it costs little
                 if closed:
-                    transaction.run("derive.waiting", {"clock": clock}, pending=statement("derive.pending"))
+                    transaction.run("derive.waiting", {"clock": clock}, pending=sql("derive.pending"))
                 else:
                     transaction.run("derive.waiting", pending="")
                 left, long_backlog = transaction.one("derive.waiting_count")
@@ -121,7 +121,7 @@ class DataProcessor:
 
 def _process_chunk(transaction: Transaction, counts: dict[str, Changes], *, long_backlog: bool) -> int:
     """Work on the symbols of the temporary table ``chunk``; adds to ``counts``, returns the batch's id."""
-    blocks = take_stock(transaction, "account.of_chunk", statement("derive.concerned"))
+    blocks = take_stock(transaction, "account.of_chunk", sql("derive.concerned"))
     batch = Batch.begin(transaction, "process")
     again = _derive_again(transaction, batch)
     if again != Changes():
@@ -131,18 +131,26 @@ def _process_chunk(transaction: Transaction, counts: dict[str, Changes], *, long
     for length, inserted in (forward or {}).items():
         _add(counts, str(length), Changes(inserted=inserted))
     transaction.run("derive.consume")
-    if forward is not None or again.recounted:  # other values alone leave every account as it is
+    # Other values alone leave every account as it is; but the first block of sessions counts once all of it lies in the
+    # range, which a closing bar can bring about that no bar counts.
+    if forward is not None or again.recounted or (blocks and again != Changes()):
         transaction.run("derive.worked")
         transaction.run("account.progress_of_derived")
-        # What was added lies where the ranges have grown, and is accounted for with those.
-        if again.recounted:
-            recount(transaction, statement("merge.recounted"))
-        else:
-            _, since = transaction.one("account.bounds_of_progress")
-            if not grow(transaction, "tally", since, blocks=blocks):
-                recount(transaction, statement("rebuild.nothing_changed"))
+        _account(transaction, again, forward is not None, blocks=blocks)
     batch.write(transaction)
     return batch.batch_id
+
+
+def _account(transaction: Transaction, again: Changes, went_on: bool, *, blocks: bool) -> None:
+    """Bring accounts up to date; what was added lies where the ranges have grown, and is accounted for with those."""
+    if again.recounted:
+        recount(transaction, sql("merge.recounted"))
+    elif went_on:
+        _, since = transaction.one("account.bounds_of_progress")
+        if not grow(transaction, "tally", since, blocks=blocks):
+            recount(transaction, sql("rebuild.nothing_changed"))
+    elif transaction.one("account.count_moved")[0]:
+        recount(transaction, sql("rebuild.nothing_changed"))
 
 
 def _add(counts: dict[str, Changes], interval: str, more: Changes) -> None:

@@ -5,7 +5,7 @@ set -ev
 export BARHOUSE_STORE=demo.duckdb
 
 # What the job would do.
-barhouse check sample/demo.toml
+barhouse run sample/demo.toml --dry-run
 
 # Register, load, derive, verify: what a scheduler runs every night. The exit code says how it went.
 barhouse run sample/demo.toml

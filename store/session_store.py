@@ -13,12 +13,12 @@ from barhouse.store.checks import health, verification
 from barhouse.store.database.database import Clock, wall_clock
 from barhouse.store.database.opening import open_database
 from barhouse.store.errors import InputError, UnknownSymbolError
-from barhouse.store.model.inputs import as_instant, unknown_symbol
+from barhouse.store.model.inputs import as_instant, renamed, unknown_symbol
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import ExportReport, Registration, VerifyReport
 from barhouse.store.model.symbol import BarIntervalData, Gap, SymbolSessionData, canonical_symbol
 from barhouse.store.records import registration, run
-from barhouse.store.sql import statement
+from barhouse.store.sql import sql
 from barhouse.store.store_file import StoreFile
 
 
@@ -81,7 +81,7 @@ class SessionStore(StoreFile):
 
     def get_active_symbols(self) -> set[str]:
         """The symbols registered now."""
-        return set(self.sql(statement("registration.active_symbols"))["symbol"].to_pylist())
+        return set(self.sql(sql("registration.active_symbols"))["symbol"].to_pylist())
 
     def get_symbols_with_derived(self) -> dict[str, list[str]]:
         """Each symbol that has derived intervals, with them, finest first."""
@@ -94,11 +94,11 @@ class SessionStore(StoreFile):
     def get_symbol_data(self, symbol: str) -> SymbolSessionData | None:
         """What the store knows of a symbol, or None when it is not registered. A copy: changing it changes nothing."""
         name = canonical_symbol(symbol)
-        found = self.sql(statement("registration.symbol_row"), {"symbol": name}).to_pylist()
+        found = self.sql(sql("registration.symbol_row"), {"symbol": name}).to_pylist()
         if not found:
             return None
         gaps: dict[str, list[Gap]] = {}
-        for row in self.sql(statement("registration.symbol_gaps"), {"symbol": name}).to_pylist():
+        for row in self.sql(sql("registration.symbol_gaps"), {"symbol": name}).to_pylist():
             gaps.setdefault(row["interval"], []).append(
                 Gap(
                     session_date=row["session_date"],
@@ -107,7 +107,7 @@ class SessionStore(StoreFile):
                     missing_count=row["missing_count"],
                 )
             )
-        rows = self.sql(statement("registration.symbol_intervals"), {"symbol": name}).to_pylist()
+        rows = self.sql(sql("registration.symbol_intervals"), {"symbol": name}).to_pylist()
         return SymbolSessionData(
             symbol=name,
             base_interval=next(row["interval"] for row in rows if not row["derived"]),
@@ -117,7 +117,7 @@ class SessionStore(StoreFile):
                     base=row["base"],
                     quality=row["quality_pct"],
                     gaps=gaps.get(row["interval"], []),
-                    updated=row["updated"],
+                    updated=row["needs_processing"],
                 )
                 for row in sorted(rows, key=lambda row: Interval.parse(row["interval"]))
             },
@@ -129,7 +129,7 @@ class SessionStore(StoreFile):
     def interval_rows(self, symbols: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """The intervals of some symbols, or all: symbol, interval, derived, base, calendar; finest first."""
         names = None if symbols is None else [canonical_symbol(one) for one in symbols]
-        rows: list[dict[str, Any]] = self.sql(statement("registration.intervals_of"), {"symbols": names}).to_pylist()
+        rows: list[dict[str, Any]] = self.sql(sql("registration.intervals_of"), {"symbols": names}).to_pylist()
         return rows
 
     def bars(
@@ -194,7 +194,7 @@ class SessionStore(StoreFile):
     def intervals(self, symbols: Sequence[str] | None = None) -> pa.Table:
         """The view ``intervals``, of all symbols or of some, finest interval first."""
         names = self._registered(symbols)
-        return self.sql(statement("registration.intervals_view"), {"symbols": names})
+        return self.sql(sql("registration.intervals_view"), {"symbols": names})
 
     def gaps(
         self,
@@ -209,7 +209,7 @@ class SessionStore(StoreFile):
         if interval is not None:
             self._had([str(Interval.parse(interval))], None if symbol is None else [symbol])
         return self.sql(
-            statement("registration.gaps_view"),
+            sql("registration.gaps_view"),
             {
                 "symbol": None if symbol is None else canonical_symbol(symbol),
                 "interval": None if interval is None else str(Interval.parse(interval)),
@@ -267,8 +267,9 @@ class SessionStore(StoreFile):
         intervals: Sequence[str] | None = None,
         start: datetime | date | str | None = None,
         end: datetime | date | str | None = None,
-        anew: bool = False,
+        full: bool = False,
         progress: verification.Progress | None = None,
+        anew: bool | None = None,
     ) -> ExportReport:
         """Write bars to files, or bring a folder written before up to date: only what changed is written.
 
@@ -288,10 +289,12 @@ class SessionStore(StoreFile):
             Only these.
         start, end
             Bars with ``start <= bar_start < end``, as in :meth:`bars`.
-        anew
+        full
             Write everything, whatever the folder has: needed for another selection or format.
         progress
             Called with (files written, files to be written).
+        anew
+            What ``full`` was called before; taken until the next release.
 
         Raises
         ------
@@ -303,6 +306,7 @@ class SessionStore(StoreFile):
         from barhouse.store.copies import exports  # late: it takes its time, and most have no need of it
         from barhouse.store.copies.export_folder import Selection, prepared
 
+        full = renamed("anew", anew, "full", full)
         asked = Selection.of(
             format,
             self._registered(symbols),
@@ -315,15 +319,15 @@ class SessionStore(StoreFile):
             prepared(Path(folder).expanduser().resolve()) as place,
             self._database.reading() as transaction,
         ):
-            return exports.export(transaction, place, asked, anew=anew, progress=progress)
+            return exports.export(transaction, place, asked, full=full, progress=progress)
 
     def calendars(self) -> pa.Table:
         """The calendars the store has: calendar, kind, known_from, known_through, symbol_count, definition."""
-        return self.sql(statement("calendar.list"))
+        return self.sql(sql("calendar.list"))
 
     def sessions(self, calendar: str, start: date | None = None, end: date | None = None) -> pa.Table:
         """The sessions of a calendar with ``start <= session_date < end``, one row per segment, in UTC."""
-        return self.sql(statement("calendar.sessions"), {"calendar": calendar, "start": start, "end": end})
+        return self.sql(sql("calendar.sessions"), {"calendar": calendar, "start": start, "end": end})
 
     def _registered(self, symbols: Sequence[str] | None) -> list[str] | None:
         """The symbols' one spelling; raises for one that is not registered."""
@@ -338,7 +342,7 @@ class SessionStore(StoreFile):
     def _refuse_untold(self, symbol: str, interval: str, as_of: datetime, start: datetime | None) -> None:
         """Refuse a question about the past whose answer was purged."""
         parameters = {"symbol": symbol, "interval": interval, "as_of": as_of, "start": start}
-        (purged,) = self.sql(statement("retain.untold"), parameters).to_pylist()
+        (purged,) = self.sql(sql("retain.untold"), parameters).to_pylist()
         if purged["kept_from"] is not None and as_of < purged["kept_from"]:
             raise InputError(
                 f"as_of={as_of.isoformat()!r} lies before {purged['kept_from'].isoformat()}, and earlier revisions "

@@ -10,7 +10,8 @@ from typing import Self
 
 from barhouse.store.checks.verification import Progress
 from barhouse.store.copies import publication
-from barhouse.store.database.database import Database, Transaction
+from barhouse.store.database.database import Database
+from barhouse.store.database.transaction import Transaction
 from barhouse.store.model.reports import CopyReport
 
 

@@ -26,7 +26,7 @@ from barhouse.coordinator.load import bar_load
 from barhouse.coordinator.sources import open_source
 from barhouse.coordinator.streams.registrar import SourceBars, StreamRegistrar
 from barhouse.coordinator.streams.symbol_registration import listed, names_of
-from barhouse.store.database.database import Transaction
+from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, UnknownSymbolError
 from barhouse.store.model.inputs import as_instant
 from barhouse.store.model.interval import Interval, parse_all

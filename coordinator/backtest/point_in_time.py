@@ -17,7 +17,7 @@ import pyarrow as pa
 from barhouse.coordinator.backtest.tick import Bar
 from barhouse.coordinator.backtest.timeline import Sessions, Stream
 from barhouse.store.session_store import SessionStore
-from barhouse.store.sql import statement
+from barhouse.store.sql import sql
 
 #: What is readable where nothing bounds it: everything from here on.
 BEGINNING = datetime.fromisoformat("0001-01-02T00:00:00+00:00")
@@ -189,7 +189,7 @@ class Past:
         return _Window.of(table, floor, through)
 
     def _history(self, stream: Stream, after: datetime, through: datetime, since: datetime, count: int) -> pa.Table:
-        pinned = statement("backtest.pinned_bars").format(which=statement("backtest.which_of_one"))
+        pinned = sql("backtest.pinned_bars", which=sql("backtest.which_of_one"))
         parameters = {
             "pinned": self._pinned,
             "interval_id": stream.interval_id,

@@ -17,10 +17,10 @@ from operator import itemgetter
 import pyarrow as pa
 
 from barhouse.coordinator.backtest.tick import Chunk, Session, Tick
-from barhouse.store.database.database import Transaction
+from barhouse.store.database.transaction import Transaction
 from barhouse.store.model.interval import Interval, Unit
 from barhouse.store.session_store import SessionStore
-from barhouse.store.sql import statement
+from barhouse.store.sql import sql
 
 #: What one read of the store aims at; memory is bounded by it, whatever a backtest's length.
 _CHUNK_ROWS = 100_000
@@ -190,8 +190,8 @@ class Timeline:
             parameters["since_long"] = after - max(one.reach for one in self._streams if one.unit != "second")
         parts = {}
         for name, intraday in (("short", "true"), ("long", "false")):
-            which = statement("backtest.which_of_streams").format(intraday=intraday, since=f"since_{name}")
-            parts[name] = statement("backtest.pinned_bars").format(which=which)
+            which = sql("backtest.which_of_streams", intraday=intraday, since=f"since_{name}")
+            parts[name] = sql("backtest.pinned_bars", which=which)
         union = f"{parts['short']} UNION ALL BY NAME {parts['long']}" if long else parts["short"]
         with self._store.reading() as transaction:
             transaction.register("stream", self._stream_table)

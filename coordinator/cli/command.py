@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from barhouse.coordinator.cli.errors import ExitCode, chain, discard_stdout, explain, is_broken_pipe
+from barhouse.coordinator.cli.renames import Command, renamed_command
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,12 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands in the order of use, not of the alphabet."""
         return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command named, also by a name it had."""
+        return super().resolve_command(ctx, renamed_command(args) if ctx.parent is None else args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command named; see :class:`ExitCode`."""
@@ -44,7 +51,7 @@ class Commands(click.Group):
 
 def command(name: str, *, example: str) -> Callable[[Callable[..., Any]], click.Command]:
     """Make a function a command, with an example below its help."""
-    return click.command(name, epilog=epilog(example))
+    return click.command(name, cls=Command, epilog=epilog(example))
 
 
 def epilog(example: str) -> str:

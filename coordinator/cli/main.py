@@ -97,7 +97,7 @@ _COMMANDS = {one.name: one for module in _MODULES for one in module.COMMANDS}
 #: As help lists them: in the order of use.
 _ORDER = (
     *("init", "register", "load", "process", "end-session", "status", "gaps", "sql"),
-    *("check", "run", "live", "backtest", "sessions", "verify", "calendar"),
+    *("run", "live", "backtest", "runs", "verify", "calendar"),
     *("publish", "export", "backup", "restore", "compact", "delete", "retain", "purge", "remove"),
 )
 for _name in _ORDER:

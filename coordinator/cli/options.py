@@ -1,69 +1,163 @@
-"""The options that several commands share, and how what is typed for them is read."""
+"""The options that several commands share: one name, one meaning, one type everywhere.
+
+What is repeatable or a list is named in the plural and takes ``LIST``, what is one thing in the singular.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import date, datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from barhouse.coordinator.cli.output import reports, tables
+from barhouse.coordinator.cli.output.tables import FORMATS
+from barhouse.coordinator.cli.renames import Option
 
-SESSION_DATE = click.DateTime(["%Y-%m-%d"])
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
-
-
-def data_options(function: _Decorated) -> _Decorated:
-    """Add ``--format`` and ``--output`` to a command that gives a table."""
-    function = click.option(
-        "--output", type=click.Path(path_type=Path), help="Write to this file rather than to stdout."
-    )(function)
-    return click.option(
-        "--format",
-        "form",
-        type=click.Choice(tables.FORMATS),
-        default="table",
-        show_default=True,
-        help="A table to read, or a format for programs, with every row and digit.",
-    )(function)
-
-
-def report_option(function: _Decorated) -> _Decorated:
-    """Add ``--format`` to a command that gives a report."""
-    return click.option(
-        "--format",
-        "form",
-        type=click.Choice(reports.FORMATS),
-        default="text",
-        show_default=True,
-        help="The report as text on stderr, or as a line of JSON on stdout.",
-    )(function)
-
-
-def session_range(function: _Decorated) -> _Decorated:
-    """Add ``--from`` and ``--to``, dates of sessions, to a command that takes ``start`` and ``end``."""
-    for name, parameter, said in (
-        ("--to", "end", "First session date to leave out."),
-        ("--from", "start", "First session date."),
-    ):
-        function = click.option(name, parameter, type=SESSION_DATE, callback=as_date, metavar="DATE", help=said)(
-            function
-        )
-    return function
-
-
-def as_date(ctx: click.Context, parameter: click.Parameter, given: datetime | None) -> date | None:
-    """Take the day of what click reads as a date."""
-    return None if given is None else given.date()
-
-
-def yes_option(function: _Decorated) -> _Decorated:
-    """Add ``--yes`` to a command that calls :func:`confirm`."""
-    return click.option("--yes", is_flag=True, help="Do not ask; needed where nobody can be asked.")(function)
+_Decorator = Callable[[_Decorated], _Decorated]
 
 
 def split(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> list[str]:
     """Read an option that is repeatable, comma separated, or both."""
     return [one.strip() for text in given for one in text.split(",") if one.strip()]
+
+
+def session_date(ctx: click.Context, parameter: click.Parameter, given: str | None) -> date | None:
+    """Read the date of a session."""
+    try:
+        return None if given is None else date.fromisoformat(given)
+    except ValueError:
+        raise click.BadParameter(f"{given!r} is not the date of a session, such as 2024-11-29") from None
+
+
+def list_option(*names: str, said: str, required: bool = False, was: str | None = None) -> _Decorator[Any]:
+    """Make an option that takes a list: comma separated, repeated, or both; ``was`` is what it was called."""
+    return click.option(
+        *names,
+        cls=Option,
+        multiple=True,
+        required=required,
+        callback=split,
+        metavar="LIST",
+        help=f"{said} Comma separated; repeatable.",
+        formerly=_renamed(was, names),
+    )
+
+
+def symbols_argument(*, required: bool = False) -> _Decorator[Any]:
+    """Make the symbols a command is for; ``SPY,QQQ`` are two as ``SPY QQQ`` are."""
+    metavar = "SYMBOL..." if required else "[SYMBOL]..."
+    return click.argument("symbols", nargs=-1, required=required, callback=split, metavar=metavar)
+
+
+def symbols_option(said: str = "Only these symbols.", *, was: str | None = None) -> _Decorator[Any]:
+    """Make ``--symbols``, for a command whose arguments are something else."""
+    return list_option("-s", "--symbols", said=said, was=was)
+
+
+def intervals_option(
+    said: str = "Only these intervals, such as 5m,1d.", *, required: bool = False, was: str | None = None
+) -> _Decorator[Any]:
+    """Make ``--intervals``."""
+    return list_option("-i", "--intervals", said=said, required=required, was=was)
+
+
+def interval_option(said: str, *, required: bool = False, short: bool = True) -> _Decorator[Any]:
+    """Make ``--interval``, for a command that takes just one; without ``-i`` beside ``--intervals``."""
+    names = ("-i", "--interval") if short else ("--interval",)
+    return click.option(*names, metavar="INTERVAL", required=required, help=said)
+
+
+def calendar_option(said: str, *, required: bool = False) -> _Decorator[Any]:
+    """Make ``--calendar``."""
+    return click.option("--calendar", metavar="NAME", required=required, help=said)
+
+
+def name_option(said: str, *, was: str | None = None) -> _Decorator[Any]:
+    """Make ``--name``, which names a run."""
+    return click.option("--name", cls=Option, metavar="NAME", help=said, formerly=_renamed(was, ["--name"]))
+
+
+def dry_run_option(function: _Decorated) -> _Decorated:
+    """Add ``--dry-run``."""
+    return click.option("--dry-run", is_flag=True, help="Only say what would be done; nothing is written.")(function)
+
+
+def yes_option(function: _Decorated) -> _Decorated:
+    """Add ``--yes`` to a command that calls :func:`barhouse.coordinator.cli.command.confirm`."""
+    return click.option("--yes", is_flag=True, help="Do not ask; needed where nobody can be asked.")(function)
+
+
+def json_option(function: _Decorated) -> _Decorated:
+    """Add ``--json`` to a command that gives a report."""
+    return click.option(
+        "--json",
+        "as_json",
+        cls=Option,
+        is_flag=True,
+        help="Print the report as a line of JSON on stdout rather than as text on stderr.",
+        formerly={"--format json": "--json", "--format text": ""},
+    )(function)
+
+
+def format_option(
+    formats: Sequence[str], default: str, said: str, *, formerly: Mapping[str, str] | None = None
+) -> _Decorator[Any]:
+    """Make ``--format``, of the data that a command writes."""
+    return click.option(
+        "--format",
+        "form",
+        cls=Option,
+        type=click.Choice(formats),
+        default=default,
+        show_default=True,
+        help=said,
+        formerly=formerly,
+    )
+
+
+def output_option(function: _Decorated) -> _Decorated:
+    """Add ``--output``."""
+    return click.option(
+        "-o", "--output", type=click.Path(path_type=Path), help="Write to this file rather than to stdout."
+    )(function)
+
+
+def data_options(function: _Decorated) -> _Decorated:
+    """Add ``--format`` and ``--output`` to a command that gives a table."""
+    said = "A table to read, or a format for programs, with every row and digit."
+    decorated: _Decorated = format_option(FORMATS, "table", said)(output_option(function))
+    return decorated
+
+
+def session_range(function: _Decorated) -> _Decorated:
+    """Add ``--start`` and ``--end``, dates of sessions."""
+    for name, was, said in (
+        ("--end", "--to", "The first session to leave out, by its date."),
+        ("--start", "--from", "The first session, by its date."),
+    ):
+        function = click.option(
+            name,
+            cls=Option,
+            callback=session_date,
+            metavar="DATE",
+            help=said,
+            formerly={was: name},
+        )(function)
+    return function
+
+
+def bar_range(function: _Decorated) -> _Decorated:
+    """Add ``--start`` and ``--end``, bounds on the start of bars."""
+    for name, was, said in (
+        ("--end", "--to", "Start of the first bar to leave out."),
+        ("--start", "--from", "Start of the first bar."),
+    ):
+        function = click.option(name, cls=Option, metavar="DATE", help=said, formerly={was: name})(function)
+    return function
+
+
+def _renamed(was: str | None, names: Sequence[str]) -> dict[str, str]:
+    return {} if was is None else {was: max(names, key=len)}

@@ -6,9 +6,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from barhouse.store.database.database import Transaction
+from barhouse.store.database.transaction import Transaction
 from barhouse.store.model.interval import Interval
-from barhouse.store.sql import statement
+from barhouse.store.sql import sql
 
 #: A bucket whose end is this long past is closed although no later base bar has arrived.
 GRACE = timedelta(seconds=60)
@@ -69,30 +69,30 @@ def derive(
             level = _Level(f"level_{number}_{interval}", interval, kind, tables["place"], bounds, trades=trades)
             _derive_level(transaction, level, usable)
             levels[interval] = level.name
-            bars = statement("derive.intraday_bars" if interval.intraday else "derive.block_bars")
-            text = bars.format(level=level.name, length=interval.length, base_length=base.length, kind=kind, **tables)
+            bars = "derive.intraday_bars" if interval.intraday else "derive.block_bars"
+            text = sql(bars, level=level.name, length=interval.length, base_length=base.length, kind=kind, **tables)
             derived_bars.append((interval, text))
     return derived_bars
 
 
 def advance(transaction: Transaction) -> None:
     """Take down that every target of the forward pass is derived, and when the next bucket closes."""
-    ahead = {"ways": statement("derive.ways_of_targets"), "blocks": statement("derive.blocks_at_hand")}
-    transaction.run("derive.advance", next_close=statement("derive.next_close").format(**ahead))
+    ahead = {"ways": sql("derive.ways_of_targets"), "blocks": sql("derive.blocks_at_hand")}
+    transaction.run("derive.advance", next_close=sql("derive.next_close", **ahead))
 
 
 def look_ahead(transaction: Transaction) -> None:
     """Take down when the next bucket of each interval closes of which that is not known yet."""
-    ahead = {"ways": statement("derive.ways_unknown"), "blocks": statement("derive.all_blocks")}
-    transaction.run("derive.look_ahead", next_close=statement("derive.next_close").format(**ahead))
+    ahead = {"ways": sql("derive.ways_unknown"), "blocks": sql("derive.all_blocks")}
+    transaction.run("derive.look_ahead", next_close=sql("derive.next_close", **ahead))
 
 
 def gather(
     transaction: Transaction, fresh: str, derived_bars: list[tuple[Interval, str]], *, again: bool = False
 ) -> None:
     """Put derived bars of all lengths that lie in a target together in the temporary table ``fresh``."""
-    union = "\nUNION ALL\n".join(f"({text})" for _, text in derived_bars) or statement("derive.no_bars")
-    bars = statement("derive.of_targets").format(bars=union) if again else union
+    union = "\nUNION ALL\n".join(f"({text})" for _, text in derived_bars) or sql("derive.no_bars")
+    bars = sql("derive.of_targets", bars=union) if again else union
     transaction.run("derive.gather", fresh=fresh, bars=bars)
 
 
@@ -112,9 +112,9 @@ def _derive_level(transaction: Transaction, level: _Level, levels: dict[Interval
     """Make one level, from the coarsest level that tiles it, or from the base bars."""
     parent = max((one for one in levels if one.tiles(level.interval)), default=None)
     if not level.trades:
-        trades = statement("derive.no_trades")
+        trades = sql("derive.no_trades")
     else:
-        trades = statement("derive.trades_of_bars" if parent is None else "derive.trades_of_level")
+        trades = sql("derive.trades_of_bars" if parent is None else "derive.trades_of_level")
     tables = {"level": level.name, "trades": trades}
     if level.interval.intraday:
         if parent is None:

@@ -9,7 +9,7 @@ from barhouse.coordinator.edit import retention
 from barhouse.coordinator.edit.rebuild import rebuild
 from barhouse.store.calendars import exchange as calendars
 from barhouse.store.calendars.definition import CalendarDefinition
-from barhouse.store.database.database import Transaction
+from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import CalendarError
 from barhouse.store.model.reports import CalendarReport, SessionChange
 from barhouse.store.records.batch import Batch

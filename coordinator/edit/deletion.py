@@ -10,12 +10,12 @@ from barhouse.coordinator.edit.rebuild import rebuild
 from barhouse.coordinator.write import merge
 from barhouse.coordinator.write.coverage import go_on, recount, take_stock
 from barhouse.coordinator.write.merge import Place
-from barhouse.store.database.database import Transaction
+from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError
 from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.reports import DeleteReport
 from barhouse.store.records.batch import Batch
-from barhouse.store.sql import statement
+from barhouse.store.sql import sql
 
 
 def delete_bars(
@@ -34,14 +34,14 @@ def delete_bars(
     if interval_id is None:
         return DeleteReport(batch_id=None, deleted=0)
     batch = Batch.begin(transaction, "delete")
-    transaction.run("derive.gather", fresh="fresh", bars=statement("derive.no_bars"))
+    transaction.run("derive.gather", fresh="fresh", bars=sql("derive.no_bars"))
     place = Place(first_start, last_end)
     changes = merge.merge(transaction, "fresh", place, batch.batch_id, anew="deleting")
     transaction.run("load.invalidate", {"batch_id": batch.batch_id}, changed="delta")
     transaction.run("rebuild.symbols_named", {"symbols": [name]})
     take_stock(transaction, "account.of_chunk")
     transaction.run("account.progress_after_deletion")
-    recount(transaction, statement("merge.recounted"))
+    recount(transaction, sql("merge.recounted"))
     batch.deleted = changes.deleted
     if rewind:
         transaction.run("load.rewind", {"interval_id": interval_id})
@@ -59,7 +59,7 @@ def end_session(transaction: Transaction, session_date: date, names: Sequence[st
     transaction.run("load.ending", {"session_date": session_date, "symbols": names})
     moved = [name for (name,) in transaction.run("load.symbols_reached")]
     if moved:
-        go_on(transaction, statement("account.no_tally"))
+        go_on(transaction, sql("account.no_tally"))
     return moved
 
 

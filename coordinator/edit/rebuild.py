@@ -13,12 +13,12 @@ from barhouse.coordinator.write import merge
 from barhouse.coordinator.write.coverage import recount, take_stock
 from barhouse.coordinator.write.merge import Changes, Place
 from barhouse.store.checks import verification
-from barhouse.store.database.database import Transaction
+from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import CalendarError
 from barhouse.store.model.reports import RepairReport
 from barhouse.store.records import trading_calendar
 from barhouse.store.records.batch import Batch
-from barhouse.store.sql import statement
+from barhouse.store.sql import sql
 
 # The whole bar table.
 _EVERYWHERE = Place(datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
@@ -34,7 +34,7 @@ def rebuild(transaction: Transaction, batch: Batch, *, clock: datetime | None) -
     CalendarError
         When the calendar has no place for a base bar that is there.
     """
-    of_chunk = statement("account.of_chunk")
+    of_chunk = sql("account.of_chunk")
     transaction.run("account.defined", condition=of_chunk)
     first, last = transaction.one("rebuild.span")
     if first is not None:
@@ -45,13 +45,13 @@ def rebuild(transaction: Transaction, batch: Batch, *, clock: datetime | None) -
         transaction.run("rebuild.place")
         _refuse_misplaced(transaction)
         transaction.run("rebuild.base_place")
-        placed = statement("rebuild.placed_bars")
+        placed = sql("rebuild.placed_bars")
         _count(batch, merge.merge(transaction, placed, _EVERYWHERE, batch.batch_id, anew="base_place"))
         transaction.run("rebuild.raise_watermarks")
     transaction.run("rebuild.rewind")
     transaction.run("rebuild.forget_invalidations")
     take_stock(transaction, "account.of_chunk")  # the watermarks have moved
-    transaction.run("derive.waiting", {"clock": clock or _EVERYWHERE.first_start}, pending=statement("derive.pending"))
+    transaction.run("derive.waiting", {"clock": clock or _EVERYWHERE.first_start}, pending=sql("derive.pending"))
     transaction.run("derive.forward")
     targets, first_start, last_end = transaction.one("derive.target_bounds")
     gather(transaction, "fresh", derive(transaction, first_start, last_end))
@@ -64,7 +64,7 @@ def rebuild(transaction: Transaction, batch: Batch, *, clock: datetime | None) -
 
 def drop_doubles(transaction: Transaction) -> None:
     """Leave one of the bars that are there more than once: the one written last."""
-    transaction.run("account.defined", condition=statement("account.of_chunk"))
+    transaction.run("account.defined", condition=sql("account.of_chunk"))
     transaction.run("rebuild.single")
     transaction.run("rebuild.drop_doubles")
     transaction.run("rebuild.keep_singles")
@@ -130,10 +130,10 @@ def _recount(transaction: Transaction) -> None:
     for table in ("session_coverage", "gap"):
         transaction.run("rebuild.forget_account", table=table)
     transaction.run("rebuild.forget_sums")
-    nothing = statement("rebuild.nothing_changed")
+    nothing = sql("rebuild.nothing_changed")
     transaction.run("rebuild.progress_of_base")
     recount(transaction, nothing)
-    transaction.run("account.defined", condition=statement("account.of_chunk"))  # the bases' first sessions are known
+    transaction.run("account.defined", condition=sql("account.of_chunk"))  # the bases' first sessions are known
     transaction.run("rebuild.worked")
     transaction.run("account.progress_of_derived")
     recount(transaction, nothing)

@@ -10,14 +10,14 @@ from datetime import datetime
 import pyarrow as pa
 
 from barhouse.coordinator.write.coverage import recount, take_stock
-from barhouse.store.database.database import Transaction
+from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import CalendarError, InputError
 from barhouse.store.model.bar import INSTANT
 from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import RetainedInterval, RetentionReport
 from barhouse.store.records.batch import Batch
-from barhouse.store.sql import statement
+from barhouse.store.sql import sql
 
 _DURATION = re.compile(r"([1-9][0-9]{0,4})(d|w|mo|y)")
 _MONTHS = {"mo": 1, "y": 12}
@@ -72,7 +72,7 @@ def purge_bars(
     transaction.register("keeping", _as_table(keeping))
     transaction.run("retain.starting_kinds")
     transaction.run("retain.wanted", {"symbols": names})
-    starts = statement("retain.starts").format(wanted="wanted")
+    starts = sql("retain.starts", wanted="wanted")
     transaction.run("retain.going", starts=starts)
     held_back = tuple(name for (name,) in transaction.run("retain.held_back"))
     rows = transaction.run("retain.going_by_interval")
@@ -144,12 +144,12 @@ def move(transaction: Transaction, batch: Batch) -> None:
     CalendarError
         When a bar would lie on both sides of an instant before which base bars are gone.
     """
-    transaction.run("account.defined", condition=statement("account.of_chunk"))
+    transaction.run("account.defined", condition=sql("account.of_chunk"))
     (retained_count,) = transaction.one("retain.any_retained")
     if not retained_count:
         return
     transaction.run("retain.starting_kinds")
-    starts = statement("retain.starts").format(wanted="wanted")
+    starts = sql("retain.starts", wanted="wanted")
     transaction.run("retain.moved", {"batch_id": batch.batch_id}, starts=starts)
     for symbol, interval, moved_from in transaction.run("retain.torn"):
         raise CalendarError(
@@ -165,7 +165,7 @@ def _move_accounts(transaction: Transaction) -> None:
     transaction.run("retain.symbols_going")
     take_stock(transaction, "account.of_chunk")
     transaction.run("retain.progress")
-    recount(transaction, statement("rebuild.nothing_changed"))
+    recount(transaction, sql("rebuild.nothing_changed"))
 
 
 def _drop_revisions(transaction: Transaction, batch: Batch, before: datetime) -> int:

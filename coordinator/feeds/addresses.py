@@ -22,7 +22,7 @@ def open_feed(
     address: str,
     *,
     interval: str | None = None,
-    intervals: Sequence[str] | None = None,
+    feed_intervals: Sequence[str] | None = None,
     symbol: str | None = None,
     options: LoadOptions | None = None,
     once: bool = False,
@@ -35,8 +35,8 @@ def open_feed(
         ``redis://HOST:PORT/DB?stream=KEY&group=NAME``, ``ws://HOST/PATH``, or the path of a folder.
     interval, symbol, options, once
         For a folder: the interval of its bars, and the others as in ``FolderFeed``.
-    intervals
-        For the others: what they offer, where they do not say.
+    feed_intervals
+        For the others: what they have, where they do not say.
 
     Raises
     ------
@@ -50,9 +50,9 @@ def open_feed(
             raise InputError(f"{address} must name the stream, such as redis://localhost:6379/0?stream=bars&group=me")
         group, consumer = given.get("group", "barhouse"), given.get("consumer", "barhouse")
         url = urlunsplit(parts._replace(query=""))
-        return RedisFeed(url, given["stream"], group=group, consumer=consumer, intervals=intervals)
+        return RedisFeed(url, given["stream"], group=group, consumer=consumer, feed_intervals=feed_intervals)
     if parts.scheme in _WEBSOCKET:
-        return WebSocketFeed(address, intervals=intervals)
+        return WebSocketFeed(address, feed_intervals=feed_intervals)
     if parts.scheme in _FOLDER:
         if interval is None:
             raise InputError(f"{address} is a folder; say the interval of the bars in its files, such as interval='1m'")

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from barhouse.coordinator.feeds.events import Event, Refused, parse
 from barhouse.coordinator.feeds.feed import Delivery, Offer, Position
 from barhouse.store.errors import FeedError, InputError
+from barhouse.store.model.inputs import renamed
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -44,12 +45,14 @@ class RedisFeed:
     stream, group, consumer
         The stream's key, and who reads it. Each store needs a group of its own; the group is made where it is missing,
         at the session's position or the stream's beginning.
-    intervals
+    feed_intervals
         What the stream's bars are, or what its trades may be built into; by default nothing is said.
     claim_seconds
         What another consumer of the group took and has not acknowledged for so long is taken over.
     entries_at_once
         How many entries are read at a time.
+    intervals
+        What ``feed_intervals`` was called before; taken until the next release.
     """
 
     def __init__(
@@ -59,15 +62,17 @@ class RedisFeed:
         *,
         group: str = "barhouse",
         consumer: str = "barhouse",
-        intervals: Sequence[str] | None = None,
+        feed_intervals: Sequence[str] | None = None,
         claim_seconds: float = 60.0,
         entries_at_once: int = 500,
+        intervals: Sequence[str] | None = None,
     ) -> None:
         self._url = url
         self._stream = stream
         self._group = group
         self._consumer = consumer
-        self._intervals = None if intervals is None else tuple(intervals)
+        feed_intervals = renamed("intervals", intervals, "feed_intervals", feed_intervals)
+        self._intervals = None if feed_intervals is None else tuple(feed_intervals)
         self._claim_ms = int(claim_seconds * 1000)
         self._entries_at_once = entries_at_once
         self._client: Redis | None = None

@@ -30,6 +30,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from barhouse.coordinator.feeds.events import BarEvent, Refused, bar_tables, parse
 from barhouse.coordinator.feeds.feed import Delivery, Offer, Position
 from barhouse.store.errors import FeedError, InputError
+from barhouse.store.model.inputs import renamed
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
@@ -74,17 +75,25 @@ class WebSocketFeed:
     ----------
     url
         ``ws://`` or ``wss://``.
-    intervals
+    feed_intervals
         What its bars are, or what its trades may be built into, where the server does not say.
     headers
         Sent when connecting, such as an authorization.
+    intervals
+        What ``feed_intervals`` was called before; taken until the next release.
     """
 
     def __init__(
-        self, url: str, *, intervals: Sequence[str] | None = None, headers: dict[str, str] | None = None
+        self,
+        url: str,
+        *,
+        feed_intervals: Sequence[str] | None = None,
+        headers: dict[str, str] | None = None,
+        intervals: Sequence[str] | None = None,
     ) -> None:
         self._url = url
-        self._intervals = None if intervals is None else tuple(intervals)
+        feed_intervals = renamed("intervals", intervals, "feed_intervals", feed_intervals)
+        self._intervals = None if feed_intervals is None else tuple(feed_intervals)
         self._headers = headers
         self._connection: ClientConnection | None = None
         self._questions: dict[int, asyncio.Future[list[Any] | None]] = {}

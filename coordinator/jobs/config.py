@@ -242,7 +242,7 @@ class JobConfig(_Table):
         default="skip", description="symbols named for which no file holds what is wanted: a problem, or the end of it"
     )
     calendars: dict[str, dict[str, Any]] = Field(
-        default_factory=dict, description="calendars of one's own, each a table as in `barhouse calendar add --from`"
+        default_factory=dict, description="calendars of one's own, each a table as in `barhouse calendar add --file`"
     )
     symbols: list[SymbolGroup] = Field(min_length=1, description="groups of symbols")
     sources: list[SourceConfig] = Field(min_length=1, description="where bars come from")

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from barhouse.coordinator.sources import LoadOptions
 from barhouse.coordinator.sources.source import SourceFile
-from barhouse.store.database.database import Transaction
+from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import BarhouseError, ConfigError, InputError
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.symbol import canonical_symbol

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from barhouse.coordinator.load import source_rows
 from barhouse.coordinator.sources import LoadOptions, Source
-from barhouse.store.database.database import Transaction
+from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import SourceError
 from barhouse.store.model.interval import Interval
 

@@ -15,7 +15,7 @@ from barhouse.coordinator.jobs.file_contents import Held
 from barhouse.coordinator.jobs.report import FileProblem
 from barhouse.coordinator.load import source_rows
 from barhouse.coordinator.sources import LoadOptions, Source, open_source
-from barhouse.store.database.database import Transaction
+from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, SourceError
 from barhouse.store.model.interval import Interval
 from barhouse.store.session_store import SessionStore

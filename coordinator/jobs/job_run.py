@@ -23,7 +23,7 @@ from barhouse.coordinator.jobs.outcome import judged, touched, verified
 from barhouse.coordinator.jobs.report import FileProblem, JobReport
 from barhouse.coordinator.load import bar_load
 from barhouse.coordinator.session_coordinator import SessionCoordinator
-from barhouse.store.database.database import Transaction
+from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, RegistrationError, SourceError
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import LoadReport, Registration

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import tomllib
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from barhouse.coordinator.feeds.addresses import open_feed
 from barhouse.coordinator.jobs.config_errors import explained
@@ -18,6 +19,8 @@ from barhouse.store.errors import ConfigError
 from barhouse.store.model.inputs import as_instant
 from barhouse.store.model.symbol import ClosingBar, IntervalText, Symbol
 from barhouse.store.session_store import SessionStore
+
+log = logging.getLogger("barhouse.live")
 
 #: What says how files are read, as in ``LoadOptions``.
 _READING = ("label", "timezone", "columns", "timestamp_format", "volume_column", "skip_rows", "header", "ambiguous")
@@ -43,7 +46,7 @@ class LiveConfig(BaseModel):
         What is registered; without intervals the symbols must be registered already.
     interval
         Of the bars in a folder's files.
-    offers
+    feed_intervals
         The intervals of a feed that does not say which it has.
     label, timezone, columns, timestamp_format, volume_column, skip_rows, header, ambiguous
         How a folder's files are read; see ``SessionCoordinator.load``.
@@ -67,7 +70,7 @@ class LiveConfig(BaseModel):
     calendar: str | None = None
     closing_bar: ClosingBar | None = None
     interval: IntervalText | None = None
-    offers: Annotated[list[IntervalText] | None, BeforeValidator(_split)] = None
+    feed_intervals: Annotated[list[IntervalText] | None, BeforeValidator(_split)] = None
     label: Literal["start", "end"] = "start"
     timezone: str | None = None
     columns: dict[str, str | None] = {}
@@ -81,6 +84,15 @@ class LiveConfig(BaseModel):
     history_from: Annotated[datetime | None, BeforeValidator(_instant)] = None
     publish: Path | None = None
     options: LiveOptions = LiveOptions()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _offers(cls, given: Any) -> Any:
+        """``feed_intervals`` were called ``offers`` before; taken until the next release."""
+        if not isinstance(given, dict) or "offers" not in given or "feed_intervals" in given:
+            return given
+        log.warning("offers in [live] is called feed_intervals now; the old name ends with the next release")
+        return {"feed_intervals" if name == "offers" else name: value for name, value in given.items()}
 
     @classmethod
     def read(cls, path: Path, **given: Any) -> LiveConfig:
@@ -119,7 +131,7 @@ class LiveConfig(BaseModel):
         feed = open_feed(
             self.feed,
             interval=self.interval,
-            intervals=self.offers,
+            feed_intervals=self.feed_intervals,
             symbol=alone,
             options=LoadOptions(**{name: getattr(self, name) for name in _READING}),
             once=self.once,

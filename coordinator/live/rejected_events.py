@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from barhouse.coordinator.feeds.events import Refused
-from barhouse.store.database.database import Transaction
+from barhouse.store.database.transaction import Transaction
 from barhouse.store.records.batch import Batch
 
 

@@ -13,10 +13,10 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
-from barhouse.store.database.database import Transaction
+from barhouse.store.database.transaction import Transaction
 from barhouse.store.model.bar import INSTANT, TURNOVER_LIMIT, VOLUME_LIMIT
 from barhouse.store.records import trading_calendar
-from barhouse.store.sql import statement
+from barhouse.store.sql import sql
 
 #: A trade this far ahead of the clock is a mistake, which must not be kept until its day comes.
 _AHEAD = timedelta(days=1)
@@ -87,7 +87,7 @@ def build(transaction: Transaction, through: datetime) -> Built | None:
 
 def forming(transaction: Transaction, symbol: str) -> pa.Table:
     """The base bars of a symbol that are not built yet, as the trades at hand make them."""
-    rows = transaction.run("trade.built", {"symbol": symbol}, buckets=statement("trade.forming"))
+    rows = transaction.run("trade.built", {"symbol": symbol}, buckets=sql("trade.forming"))
     return next(iter(_tables(rows).values()), _table([]))
 
 

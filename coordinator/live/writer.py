@@ -25,7 +25,7 @@ from barhouse.coordinator.live.options import LiveOptions
 from barhouse.coordinator.live.rejected_events import refuse
 from barhouse.coordinator.load import bar_load
 from barhouse.coordinator.session_coordinator import SessionCoordinator
-from barhouse.store.database.database import Transaction
+from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import CalendarError, InputError, OptionsError
 from barhouse.store.model.bar import TURNOVER_LIMIT
 from barhouse.store.model.interval import Interval

@@ -13,7 +13,7 @@ from barhouse.coordinator.sources import LoadOptions, Source
 from barhouse.coordinator.write import merge
 from barhouse.coordinator.write.coverage import go_on, recount, take_stock
 from barhouse.coordinator.write.merge import Changes, Place
-from barhouse.store.database.database import Transaction
+from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import OptionsError, RejectedBarsError, StampsError
 from barhouse.store.model.bar import INSTANT
 from barhouse.store.model.inputs import unknown_symbol
@@ -21,7 +21,7 @@ from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import LoadReport, Reject
 from barhouse.store.model.symbol import canonical_symbol
 from barhouse.store.records.batch import Batch
-from barhouse.store.sql import statement
+from barhouse.store.sql import sql
 
 _SHOWN_REJECTS = 3
 #: The reason in ``sql/load.sql`` that the options may be to blame for.
@@ -74,7 +74,7 @@ def load(
         transaction.run("load.look_ahead_anew")
         transaction.run("account.advance")
         take_stock(transaction, "account.of_progress")
-        recount(transaction, statement("merge.recounted"))
+        recount(transaction, sql("merge.recounted"))
     batch.inserted, batch.revised, batch.deleted = changes.inserted, changes.revised, changes.deleted
     batch.rejected = rejected
     batch.unchanged = taken.count - changes.inserted - changes.revised
@@ -185,10 +185,11 @@ def _append_as_read(
     transaction: Transaction, source: Source, judged: Judged, free: FreePlace, batch: Batch
 ) -> Taken | None:
     """Write bars where none are yet straight from the source; None, and nothing written, when some repeat."""
-    text = statement("load.taken").format(judged=judged.text)
-    order = "" if free.in_order else statement("load.in_order")
+    text = sql("load.taken", judged=judged.text)
+    order = "" if free.in_order else sql("load.in_order")
     count = merge.append(transaction, f"{text} {order}", batch.batch_id)
-    written = statement("load.written").format(
+    written = sql(
+        "load.written",
         batch_id=batch.batch_id,
         first_id=free.first_id,
         last_id=free.last_id,
@@ -209,12 +210,12 @@ def _quote_rejects(transaction: Transaction, source: Source, judged: Judged, tak
     malformed = transaction.one("load.count_malformed")[0] if source.format == "csv" else 0
     if judged.row_count == taken.count and not malformed:
         return []
-    repeats = statement("load.refused_repeats") if taken.refused_repeats else ""
+    repeats = sql("load.refused_repeats") if taken.refused_repeats else ""
     transaction.run("load.refused", repeats=repeats, judged=taken.judged)
     (refused,) = transaction.one("load.count_refused")
     if not refused and not malformed:
         return []
-    lines = statement("load.malformed_given") if malformed else ""
+    lines = sql("load.malformed_given") if malformed else ""
     transaction.run("load.quote_rejects", rows=source_rows.rows_of(source, transaction), malformed=lines)
     return [
         Reject(reason=reason, count=count, first_row=row, first_given=given)
@@ -262,7 +263,7 @@ def _write(
             batch.batch_id,
             anew="resent",
             inside=merge.IN_SESSION,
-            spared=statement("load.spared"),
+            spared=sql("load.spared"),
         )
     if place is not None:
         return merge.merge(transaction, taken.text, place, batch.batch_id)

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from barhouse.coordinator.sources import LoadOptions, Source
 from barhouse.store.calendars.time_zone import zone_pieces
-from barhouse.store.database.database import Transaction
+from barhouse.store.database.transaction import Transaction
 from barhouse.store.model.reports import LoadReport
 from barhouse.store.records.batch import Batch
 

@@ -8,12 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 from barhouse.coordinator.load.columns import literal
 from barhouse.coordinator.sources import LoadOptions, Source
 from barhouse.store.calendars.time_zone import zone_pieces
-from barhouse.store.database.database import Transaction
+from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import CalendarError, OptionsError
 from barhouse.store.model.bar import TRADE_COUNT_LIMIT, TURNOVER_LIMIT, TURNOVER_LIMIT_SESSIONS, VOLUME_LIMIT
 from barhouse.store.model.interval import Interval
 from barhouse.store.records import trading_calendar
-from barhouse.store.sql import statement
+from barhouse.store.sql import sql
 
 #: A bar may end this much after the machine's now: clocks differ.
 _CLOCK_TOLERANCE = timedelta(seconds=5)
@@ -112,11 +112,11 @@ def judge(
         transaction.run("load.infer_occurrence", raw=raw)
     if interval.intraday:
         transaction.run("load.calendar_piece", {"first": first_date, "last": last_date})
-        find = _finding(transaction, row_count)
+        find = _finding(transaction, row_count, end_shift=int(options.label == "end"))
     else:
         transaction.run("load.session_name", {"unit": interval.unit, "length": interval.length})
         find = ""
-    zone_join = statement("load.zone_join").format(occurrence=_OCCURRENCE[options.ambiguous])
+    zone_join = sql("load.zone_join", occurrence=_OCCURRENCE[options.ambiguous])
     limits = {
         "turnover_limit": f"{TURNOVER_LIMIT if interval.intraday else TURNOVER_LIMIT_SESSIONS:.0f}",
         "volume_limit": f"{VOLUME_LIMIT:.0f}",
@@ -124,16 +124,15 @@ def judge(
         "latest_end": f"instant({_micros(transaction.now + _CLOCK_TOLERANCE)})",
     }
     misplaced_reason, placed = _placing(interval, options, find)
-    text = statement("load.judge").format(
-        raw=statement("load.with_inferred").format(raw=raw) if infers else raw,
+    text = sql(
+        "load.judge",
+        raw=sql("load.with_inferred", raw=raw) if infers else raw,
         zoned=zone_join if zoned else "",
-        stamp=statement("load.stamp_of_zone").format(first_local=first_date, last_local=last_date)
-        if zoned
-        else "r.instant_given",
+        stamp=sql("load.stamp_of_zone", first_local=first_date, last_local=last_date) if zoned else "r.instant_given",
         ambiguous=_AMBIGUOUS[options.ambiguous] if zoned else "false",
         symbol_match=_symbol_match(by_symbol=by_symbol),
         placed=placed,
-        sound=statement("load.sound").format(**limits),
+        sound=sql("load.sound", **limits),
         misplaced_reason=literal(misplaced_reason),
         **limits,
     )
@@ -144,31 +143,32 @@ def _symbol_match(*, by_symbol: bool) -> str:
     return "m.symbol_given = r.symbol_given" if by_symbol else "true"
 
 
-def _finding(transaction: Transaction, row_count: int) -> str:
-    """How instants find the piece of the calendar they lie in."""
+def _finding(transaction: Transaction, row_count: int, *, end_shift: int) -> str:
+    """How instants, shifted to before a stamp that labels the end, find the piece of the calendar they lie in."""
     if row_count < _MANY_ROWS:
-        return statement("load.find_piece")
+        return sql("load.find_piece", end_shift=end_shift)
     transaction.run("load.numbered_piece")
     transaction.run("load.calendar_day")
     (parts,) = transaction.one("load.day_parts")
     ends = ", ".join(f"coalesce(cuts[{part}], 9223372036854775807) AS end_{part}" for part in range(1, parts + 1))
-    past = " + ".join(f"(t.stamp_us - {{end_shift}} >= d.end_{part})::INTEGER" for part in range(1, parts + 1))
-    return statement("load.find_numbered_piece").format(ends=ends, past=past, end_shift="{end_shift}")
+    past = " + ".join(f"(t.stamp_us - {end_shift} >= d.end_{part})::INTEGER" for part in range(1, parts + 1))
+    return sql("load.find_numbered_piece", ends=ends, past=past, end_shift=end_shift)
 
 
 def _placing(interval: Interval, options: LoadOptions, find: str) -> tuple[str, str]:
     """How bars of an interval find their session: what is said of those that have none, and the statement's part."""
     at_end = options.label == "end"
     if not interval.intraday:
-        placed = statement("load.placed_sessions").format(edge="block_close" if at_end else "block_open")
+        placed = sql("load.placed_sessions", edge="block_close" if at_end else "block_open")
         reason = f"no session is named by this stamp; a {interval} bar is named by the date of its first session"
         return reason, placed
     width_us = interval.length * 1_000_000
     stamped = "at_end" if at_end else "at_start"
-    placed = statement("load.placed_intraday").format(
-        find=find.format(end_shift=1 if at_end else 0),
-        start=statement(f"load.start_stamped_{stamped}").format(width_us=width_us),
-        off_grid=statement(f"load.off_grid_stamped_{stamped}").format(width_us=width_us),
+    placed = sql(
+        "load.placed_intraday",
+        find=find,
+        start=sql(f"load.start_stamped_{stamped}", width_us=width_us),
+        off_grid=sql(f"load.off_grid_stamped_{stamped}", width_us=width_us),
         width_us=width_us,
     )
     way_out = "check the stamps and label="
@@ -182,7 +182,7 @@ def free_place(
     transaction: Transaction, raw: str, interval: Interval, options: LoadOptions, *, by_symbol: bool
 ) -> FreePlace | None:
     """Where the bars begin, if every one of them lies where no bars are yet; None otherwise."""
-    begin = statement("load.beginning_of").format(raw=raw, row_count=_MANY_ROWS)
+    begin = sql("load.beginning_of", raw=raw, row_count=_MANY_ROWS)
     in_order = all(transaction.one("load.run_count", raw=part)[0] for part in (begin, raw))
     if not in_order:
         transaction.run("load.starts", raw=raw)
@@ -206,7 +206,7 @@ def stage(transaction: Transaction, source: Source, judged: Judged) -> Taken:
         transaction.run("load.repeats")
         same, refused, refused_outside = transaction.one("load.count_repeats")
         transaction.run("load.drop_repeats")
-    return Taken(statement("load.staged_taken"), "staged", count - refused, outside - refused_outside, same, refused)
+    return Taken(sql("load.staged_taken"), "staged", count - refused, outside - refused_outside, same, refused)
 
 
 def refuse_unknown(transaction: Transaction, source: Source, judged: str) -> None:

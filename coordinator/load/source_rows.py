@@ -13,10 +13,10 @@ from dataclasses import replace
 
 from barhouse.coordinator.load.columns import Column, count, literal, misread, number, stamp
 from barhouse.coordinator.sources import LoadOptions, Source, compression_of, is_blank
-from barhouse.store.database.database import Transaction
+from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import OptionsError, SourceError
 from barhouse.store.model.bar import NAMES, REQUIRED
-from barhouse.store.sql import statement
+from barhouse.store.sql import sql
 
 #: What DuckDB calls the first column of a text file that names none.
 _UNNAMED = "column0"
@@ -26,30 +26,30 @@ def rows_of(source: Source, transaction: Transaction, *, noting_malformed: bool 
     """The source as a table expression."""
     rows = _all_rows(source, transaction, noting_malformed=noting_malformed)
     if source.path_symbol is not None:
-        rows = statement("load.rows_with_path_symbol").format(rows=rows, pattern=literal(source.path_symbol))
+        rows = sql("load.rows_with_path_symbol", rows=rows, pattern=literal(source.path_symbol))
     if source.taking is not None:
-        rows = statement("load.rows_wanted").format(rows=rows, wanted=source.taking)
+        rows = sql("load.rows_wanted", rows=rows, wanted=source.taking)
     return rows
 
 
 def _all_rows(source: Source, transaction: Transaction, *, noting_malformed: bool) -> str:
     if source.format == "arrow":
         transaction.register("source_frame", source.table)
-        return statement("load.arrow_rows")
+        return sql("load.arrow_rows")
     together, more = _listed(source.paths), _more(source)
     if source.format == "parquet":
-        return statement("load.parquet_rows").format(paths=together, more=more)
-    text = statement("load.csv_rows_noting_malformed" if noting_malformed else "load.csv_rows")
+        return sql("load.parquet_rows", paths=together, more=more)
+    name = "load.csv_rows_noting_malformed" if noting_malformed else "load.csv_rows"
     header = "header = true"
     if source.header is not None:
         header = f"header = false, names = [{', '.join(map(literal, source.header))}]"
     places = {"skip": source.skip_rows, "header": header, "more": more}
     compressions = [compression_of(path) for path in source.paths]
     if not source.mixed and len(set(compressions)) == 1:
-        return text.format(paths=together, compression=compressions[0], **places)
+        return sql(name, paths=together, compression=compressions[0], **places)
     # DuckDB puts text files together by name, or notes malformed lines, but not both.
     each = [
-        "SELECT * FROM " + text.format(paths=path, compression=compression, **places)
+        "SELECT * FROM " + sql(name, paths=path, compression=compression, **places)
         for path, compression in zip(_quoted(source.paths), compressions, strict=True)
     ]
     return "(" + " UNION ALL BY NAME ".join(each) + ")"
@@ -229,10 +229,10 @@ def parsed(
     """
     if source.format == "csv":
         read(source, parts, options, transaction, wants_dates=wants_dates, by_symbol=by_symbol)
-        return statement("load.raw_in_order")
+        return sql("load.raw_in_order")
     rows, numbered = rows_of(source, transaction), "load.counted_row"
     if _is_numbered(source, columns):
-        rows = statement("load.parquet_rows_numbered").format(paths=_listed(source.paths), more=_more(source))
+        rows = sql("load.parquet_rows_numbered", paths=_listed(source.paths), more=_more(source))
         numbered = "load.parquet_row"
     return _parsed(source, parts, options, rows, numbered, wants_dates=wants_dates, by_symbol=by_symbol)
 
@@ -253,8 +253,9 @@ def _parsed(
     numbers = {part: number(parts[part], part) for part in ("open", "high", "low", "close", "volume", "vwap")}
     if parts["volume"] is None:
         numbers["volume"] = "0.0::DOUBLE"
-    return statement("load.parsed").format(
-        file_row=statement(numbered),
+    return sql(
+        "load.parsed",
+        file_row=sql(numbered),
         symbol=f"{symbol.sql}::VARCHAR" if by_symbol and symbol else "NULL::VARCHAR",
         local=local,
         instant=instant,

@@ -15,7 +15,7 @@ from barhouse.coordinator.load import source_rows
 from barhouse.coordinator.sources import LoadOptions, open_source
 from barhouse.coordinator.streams import symbol_registration
 from barhouse.coordinator.streams.symbol_registration import Available, OnMissing, Request, by_symbol, listed, names_of
-from barhouse.store.database.database import Transaction
+from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, SourceError
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import Registration, StreamReport

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from barhouse.coordinator.streams.determination import determine_streams
-from barhouse.store.database.database import Transaction
+from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, RegistrationError, StreamError
 from barhouse.store.model.reports import Registration
 from barhouse.store.model.symbol import ClosingBar, SymbolSessionData, canonical_symbol

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from barhouse.store.database.database import Transaction
-from barhouse.store.sql import statement
+from barhouse.store.database.transaction import Transaction
+from barhouse.store.sql import sql
 
 
 def go_on(transaction: Transaction, tally: str) -> None:
@@ -41,7 +41,7 @@ def grow(transaction: Transaction, tally: str, since: datetime, *, blocks: bool)
     bool
         False, and nothing is written, when an earlier session has become the first of a range; ``recount`` then.
     """
-    pieces = statement("account.grown_blocks") if blocks else ""
+    pieces = sql("account.grown_blocks") if blocks else ""
     transaction.run("account.grown", {"since": since}, blocks=pieces, tally=tally)
     elsewhere, begun, first_date, new, lacking = transaction.one("account.count_grown")
     if elsewhere:
@@ -79,7 +79,7 @@ def recount(transaction: Transaction, changed: str) -> None:
 
 def _make_room(transaction: Transaction, *, blocks: bool) -> dict[str, Any]:
     """See what the touched sessions have room for; returns the part of the bar table they are."""
-    transaction.run("account.room", blocks=statement("account.room_blocks") if blocks else "")
+    transaction.run("account.room", blocks=sql("account.room_blocks") if blocks else "")
     names = ("first_start", "last_end", "first_id", "last_id")
     return dict(zip(names, transaction.one("account.room_bounds"), strict=True))
 
@@ -97,8 +97,8 @@ def take_stock(transaction: Transaction, condition: str, concerned: str = "defin
     ``condition`` names the statement that selects them: ``account.of_progress`` or ``account.of_chunk``; ``concerned``
     is a table of those of which blocks of sessions are needed. Returns whether there are any such.
     """
-    transaction.run("account.defined", condition=statement(condition))
+    transaction.run("account.defined", condition=sql(condition))
     (block_count,) = transaction.one("account.block_count", concerned=concerned)
-    blocks = statement("account.block_pieces").format(concerned=concerned) if block_count else ""
+    blocks = sql("account.block_pieces", concerned=concerned) if block_count else ""
     transaction.run("account.piece", blocks=blocks)
     return bool(block_count)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from barhouse.store.database.database import Transaction
-from barhouse.store.sql import statement
+from barhouse.store.database.transaction import Transaction
+from barhouse.store.sql import sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,9 @@ def merge(
     ``progress`` says that there may be any. The differences stay in the temporary table ``delta``.
     """
     if anew is None:
-        joined, there = "LEFT", statement("merge.there_by_key")
+        joined, there = "LEFT", sql("merge.there_by_key")
     else:
-        joined, there = "FULL", statement("merge.there_in_place").format(place=anew, inside=inside)
+        joined, there = "FULL", sql("merge.there_in_place", place=anew, inside=inside)
     bounds = {"first_start": place.first_start, "last_end": place.last_end}
     transaction.run("merge.compare", bounds, fresh=fresh, joined=joined, there=there, spared=spared)
     inserted, revised, deleted, recounted, first_id, last_id = transaction.one("merge.count_changes")

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from barhouse.store.database.dialect import TinyInt
-from barhouse.store.sql import parse
+from barhouse.store.sql import texts
 
 revision = "0001"
 down_revision = None
@@ -242,12 +242,12 @@ def upgrade() -> None:
             ["trading_calendar.calendar"],
         ),
     )
-    for statement in parse(_VIEWS.read_text(encoding="utf-8")).values():
+    for statement in texts(_VIEWS.read_text(encoding="utf-8")).values():
         op.execute(sa.text(statement.replace(":", "\\:")))
 
 
 def downgrade() -> None:
-    for name, statement in reversed(parse(_VIEWS.read_text(encoding="utf-8")).items()):
+    for name, statement in reversed(texts(_VIEWS.read_text(encoding="utf-8")).items()):
         table = "MACRO TABLE" if " AS TABLE" in statement else "MACRO"
         op.execute(f"DROP {'VIEW' if statement.startswith('CREATE VIEW') else table} {name}")
     op.drop_table("trading_session")

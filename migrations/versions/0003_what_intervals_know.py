@@ -7,7 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import op
 
-from barhouse.store.sql import parse
+from barhouse.store.sql import texts
 
 revision = "0003"
 down_revision = "0002"
@@ -15,7 +15,7 @@ branch_labels = None
 depends_on = None
 
 #: True has the file copied aside before this migration runs.
-changes_data = False
+changes_data = True
 
 _VIEWS = Path(__file__).parent.parent / "views"
 
@@ -53,8 +53,8 @@ def downgrade() -> None:
 
 
 def _replace(old: str, new: str) -> None:
-    for name, statement in reversed(parse((_VIEWS / old).read_text(encoding="utf-8")).items()):
+    for name, statement in reversed(texts((_VIEWS / old).read_text(encoding="utf-8")).items()):
         table = "MACRO TABLE" if " AS TABLE" in statement else "MACRO"
         op.execute(f"DROP {'VIEW' if statement.startswith('CREATE VIEW') else table} {name}")
-    for statement in parse((_VIEWS / new).read_text(encoding="utf-8")).values():
+    for statement in texts((_VIEWS / new).read_text(encoding="utf-8")).values():
         op.execute(sa.text(statement.replace(":", "\\:")))

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
-from barhouse.store.database.database import Transaction
+from barhouse.store.database.transaction import Transaction
 from barhouse.store.model.reports import Difference, DifferenceKind, VerifyReport
-from barhouse.store.sql import statement
+from barhouse.store.sql import sql
 
 #: How many differences of one kind are shown; all are counted.
 SHOWN_PER_CHECK = 20
@@ -45,8 +45,8 @@ def verify(
     totals: dict[str, int] = {}
 
     def check(kind: DifferenceKind, name: str, **places: object) -> None:
-        text = statement(f"verify.{name}").format(**within, **places)
-        rows = transaction.execute(statement("verify.named").format(check=text), {"shown": SHOWN_PER_CHECK})
+        text = sql(f"verify.{name}", **within, **places)
+        rows = transaction.execute(sql("verify.named", check=text), {"shown": SHOWN_PER_CHECK})
         if rows:
             totals[kind] = totals.get(kind, 0) + rows[0][-1]
         differences.extend(
@@ -115,16 +115,16 @@ def _check_kind(
         "unit": unit,
         "length": length,
     }
-    values = statement("verify.values")
+    values = sql("verify.values")
     if unit == "second":
-        bucket = statement("verify.bucket").format(length=length)
-        recomputed = statement("verify.recomputed_intraday").format(**within, **kind, bucket=bucket, values=values)
-        slots = statement("verify.slots_intraday").format(**within, **kind)
+        bucket = sql("verify.bucket", length=length)
+        recomputed = sql("verify.recomputed_intraday", **within, **kind, bucket=bucket, values=values)
+        slots = sql("verify.slots_intraday", **within, **kind)
         width = length
     else:
         blocks = _blocks(base_unit, base_length, unit, length)
-        recomputed = statement("verify.recomputed_blocks").format(**within, **kind, blocks=blocks, values=values)
-        slots = statement("verify.slots_blocks").format(**within, **kind, blocks=blocks)
+        recomputed = sql("verify.recomputed_blocks", **within, **kind, blocks=blocks, values=values)
+        slots = sql("verify.slots_blocks", **within, **kind, blocks=blocks)
         # One slot a block: its end is the block's close, however wide the slot is said to be.
         width = 10**9
         if derived:
@@ -139,13 +139,13 @@ def _check_kind(
 
 
 def _blocks(base_unit: str, base_length: int, unit: str, length: int) -> str:
-    number = statement(f"verify.number_of_{unit}").format(length=length)
+    number = sql(f"verify.number_of_{unit}", length=length)
     if base_unit == "second":
-        room = statement("verify.room_for_bars").format(base_length=base_length)
+        room = sql("verify.room_for_bars", base_length=base_length)
     else:
-        base_number = statement(f"verify.number_of_{base_unit}").format(length=base_length)
-        room = statement("verify.room_for_blocks").format(base_number=base_number)
-    return statement("verify.blocks").format(number=number, room=room)
+        base_number = sql(f"verify.number_of_{base_unit}", length=base_length)
+        room = sql("verify.room_for_blocks", base_number=base_number)
+    return sql("verify.blocks", number=number, room=room)
 
 
 def _within(start: date | None, end: date | None) -> dict[str, str]:

@@ -18,7 +18,7 @@ from barhouse.store.database.opening import SCHEMA_VERSION, attached, open_datab
 from barhouse.store.database.tables import metadata
 from barhouse.store.errors import InputError, StoreError
 from barhouse.store.model.reports import CompactReport
-from barhouse.store.sql import statement
+from barhouse.store.sql import sql
 
 #: Rows sorted at a time: bounds the memory a large store takes.
 ROWS_PER_RANGE = 5_000_000
@@ -122,7 +122,7 @@ class _Copying:
     def run(
         self, name: str, parameters: dict[str, object] | None = None, /, **places: object
     ) -> list[tuple[object, ...]]:
-        return self._root.execute(statement(name).format(**places), parameters or {}).fetchall()
+        return self._root.execute(sql(name, **places), parameters or {}).fetchall()
 
     def check_schema(self, file: Path) -> None:
         """Make sure, now that the file is locked, that a copy of the tables known here is a copy of all of it."""

@@ -30,7 +30,7 @@ from barhouse.store.copies.export_folder import (
     remove,
     sync_all,
 )
-from barhouse.store.database.database import Transaction
+from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError
 from barhouse.store.model.reports import ExportReport
 
@@ -68,15 +68,15 @@ def _month_after(first: datetime) -> datetime:
 
 
 def export(
-    transaction: Transaction, folder: Path, selection: Selection, *, anew: bool, progress: Progress | None
+    transaction: Transaction, folder: Path, selection: Selection, *, full: bool, progress: Progress | None
 ) -> ExportReport:
     """Bring a folder up to date inside one view of the store; see ``SessionStore.export``."""
     newest = (transaction.run("snapshot.newest_batch") or [(None, None)])[0]
     batch_id, committed_at = newest[0], None if newest[1] is None else newest[1].astimezone(UTC).isoformat()
     before = Manifest.read(folder) or Manifest(selection, None, None, {}, [])
-    if not anew:
+    if not full:
         _refuse_other(transaction, folder, before, selection)
-    known = {} if anew else before.partitions
+    known = {} if full else before.partitions
     held = [_Partition(*row) for row in transaction.run("export.partitions", _bounds(selection))]
     kept_from = {(row[0], row[1]): row[2].astimezone(UTC) for row in transaction.run("export.given_up")}
     there = {one.place for one in held}
@@ -118,7 +118,7 @@ def _refuse_other(transaction: Transaction, folder: Path, before: Manifest, sele
     if before.selection != selection:
         raise InputError(
             f"{folder} holds an export of {before.selection}, not of {selection}; export into another folder, or write "
-            f"this one anew with anew=True"
+            f"this one again with full=True"
         )
     if before.batch_id is not None:
         asked = {"batch_id": before.batch_id, "committed_at": before.committed_at}
@@ -126,7 +126,7 @@ def _refuse_other(transaction: Transaction, folder: Path, before: Manifest, sele
             raise InputError(
                 f"{folder} holds an export of another store, or of what this one was before it was restored: batch "
                 f"{before.batch_id} of {before.committed_at} is not in there; export into another folder, or write "
-                f"this one anew with anew=True"
+                f"this one again with full=True"
             )
 
 

@@ -13,7 +13,7 @@ import duckdb
 from barhouse.store.database.database import Database
 from barhouse.store.database.opening import SCHEMA_VERSION, explained
 from barhouse.store.errors import StoreError, StoreVersionError
-from barhouse.store.sql import statement
+from barhouse.store.sql import sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class State:
 
 def state_of(database: Database) -> State:
     """Return the state of an open store."""
-    (row,) = database.query(statement("snapshot.state")).to_pylist()
+    (row,) = database.query(sql("snapshot.state")).to_pylist()
     return State(**row)
 
 
@@ -59,8 +59,8 @@ def state_in(file: Path) -> State:
     with _attached(file) as connection:
         version = connection.execute("SELECT version_num FROM alembic_version").fetchall()
         if version == [(SCHEMA_VERSION,)]:
-            return State(*connection.execute(statement("snapshot.state")).fetchall()[0])
-        (batch,) = connection.execute(statement("snapshot.newest_batch")).fetchall() or [(None, None)]
+            return State(*connection.execute(sql("snapshot.state")).fetchall()[0])
+        (batch,) = connection.execute(sql("snapshot.newest_batch")).fetchall() or [(None, None)]
         return State(batch_id=batch[0], committed_at=batch[1], bars=None, runs=None)
 
 
@@ -70,7 +70,7 @@ def has_batch_of(file: Path, other: State) -> bool:
         return True
     asked = {"batch_id": other.batch_id, "committed_at": other.committed_at}
     with _attached(file) as connection:
-        return bool(connection.execute(statement("snapshot.has_batch"), asked).fetchall()[0][0])
+        return bool(connection.execute(sql("snapshot.has_batch"), asked).fetchall()[0][0])
 
 
 @contextmanager
@@ -96,7 +96,5 @@ def has_come_by(database: Database, other: State) -> bool:
     """Whether an open store was once in the state that another one is in, as far as their batches tell."""
     if other.batch_id is None:
         return True
-    found = database.query(
-        statement("snapshot.has_batch"), {"batch_id": other.batch_id, "committed_at": other.committed_at}
-    )
+    found = database.query(sql("snapshot.has_batch"), {"batch_id": other.batch_id, "committed_at": other.committed_at})
     return bool(found.column(0)[0].as_py())

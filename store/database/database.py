@@ -21,8 +21,8 @@ import pyarrow as pa
 
 from barhouse.store.database.failures import breaks, broken, failure_of
 from barhouse.store.database.file_lock import Lock, refuse_own
+from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, StoreClosedError, StoreError, StoreHeldError
-from barhouse.store.sql import statement
 
 Clock = Callable[[], datetime]
 
@@ -30,76 +30,6 @@ Clock = Callable[[], datetime]
 def wall_clock() -> datetime:
     """Return the machine's time, in UTC."""
     return datetime.now(UTC)
-
-
-class Transaction:
-    """One write: everything run through it is committed together, or not at all.
-
-    Attributes
-    ----------
-    cursor
-        DuckDB's connection that the transaction is of; ends with it.
-    clock
-        The store's clock, in UTC; ``now`` is what it showed when the transaction began.
-    owner, pid
-        The opening of the store it belongs to, and its process.
-    """
-
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, database: Database) -> None:
-        self.cursor = cursor
-        self.clock = database.clock
-        self.owner = database.owner
-        self.pid = database.pid
-        self.now = self.clock()
-        self.failure: BaseException | None = None
-        self._place = database.place
-
-    def run(self, name: str, parameters: dict[str, Any] | None = None, /, **places: object) -> list[tuple[Any, ...]]:
-        """Run the statement ``subject.name``; returns its rows, read to the end.
-
-        ``parameters`` fill the statement's ``$named`` values, ``places`` its ``{named}`` identifiers and
-        expressions.
-        """
-        text = statement(name)
-        if places:
-            text = text.format(**places)
-        return self.execute(text, parameters)
-
-    def execute(self, text: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        """Run SQL text inside this transaction; returns its rows, read to the end."""
-        # Read to the end always: DuckDB 2.0 streams, and an unfinished result blocks the connection.
-        try:
-            return self.cursor.execute(text, parameters or {}).fetchall()
-        except duckdb.Error as error:
-            failure = failure_of(error, self._place)
-            if failure is None:
-                raise
-            raise failure from error
-
-    def one(self, name: str, parameters: dict[str, Any] | None = None, /, **places: object) -> tuple[Any, ...]:
-        """Run a statement that gives exactly one row."""
-        (row,) = self.run(name, parameters, **places)
-        return row
-
-    def table(self, name: str, parameters: dict[str, Any] | None = None, /, **places: object) -> pa.Table:
-        """Run the statement ``subject.name`` that reads; returns its rows as Arrow."""
-        text = statement(name).format(**places) if places else statement(name)
-        return self.cursor.sql(text, params=parameters or {}).to_arrow_table()
-
-    @contextmanager
-    def stream(
-        self, name: str, parameters: dict[str, Any] | None = None, /, *, batch_rows: int
-    ) -> Iterator[pa.RecordBatchReader]:
-        """Run a statement whose rows are read batch by batch; nothing else may be run until they are."""
-        reader = self.cursor.sql(statement(name), params=parameters).to_arrow_reader(batch_rows)
-        try:
-            yield reader
-        finally:
-            reader.close()
-
-    def register(self, name: str, table: object) -> None:
-        """Make an Arrow table or reader readable as ``name`` until the transaction ends."""
-        self.cursor.register(name, table)
 
 
 class Database:
@@ -214,7 +144,7 @@ class Database:
             with self.explaining(), closing(self.root.cursor()) as cursor:
                 try:
                     cursor.begin()
-                    transaction = self._current = Transaction(cursor, self)
+                    transaction = self._current = self._transaction_of(cursor, reads_only=False)
                     yield transaction
                     if transaction.failure is not None:
                         raise StoreError(
@@ -228,6 +158,11 @@ class Database:
                 finally:
                     self._current = None
 
+    def _transaction_of(self, cursor: duckdb.DuckDBPyConnection, *, reads_only: bool) -> Transaction:
+        return Transaction(
+            cursor, place=self.place, clock=self.clock, owner=self.owner, pid=self.pid, reads_only=reads_only
+        )
+
     @contextmanager
     def writers_held(self) -> Iterator[None]:
         """Keep writers out, between transactions; waits for the writer before."""
@@ -239,11 +174,11 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
-        """Give one consistent view for several statements, which may make temporary tables; nothing is written."""
+        """Give one consistent view for several statements, which may make temporary tables and cannot write."""
         with self._reader() as cursor, self.explaining():
-            cursor.begin()
+            cursor.execute("BEGIN TRANSACTION READ ONLY")
             try:
-                yield Transaction(cursor, self)
+                yield self._transaction_of(cursor, reads_only=True)
             finally:
                 with suppress(duckdb.Error):  # closing the connection ends it in any case
                     cursor.rollback()

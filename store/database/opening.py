@@ -16,11 +16,11 @@ import duckdb
 from barhouse.store.database.database import Clock, Database, identity_of, wall_clock
 from barhouse.store.database.failures import failure_of, is_not_allowed
 from barhouse.store.errors import InputError, MigrationError, StoreError, StoreHeldError, StoreVersionError
-from barhouse.store.sql import statement
+from barhouse.store.sql import sql
 
 #: The schema this version reads and writes: Alembic's head. Known here so that opening an up-to-date store does
 #: not have to import Alembic.
-SCHEMA_VERSION = "0003"
+SCHEMA_VERSION = "0004"
 
 #: What DuckDB says of a file that is another's: it takes rows and SQLite's files for a database of theirs.
 _NO_DUCKDB = ("not a valid DuckDB database file", "in-memory database in read-only mode", "sqlite_scanner")
@@ -81,7 +81,7 @@ def attached(database: Database, file: Path, name: str) -> Iterator[None]:
         _check_not_open(file, read_only=False)
         root = database.root.cursor()
         try:
-            root.execute(statement("compact.attach").format(file=str(file).replace("'", "''"), name=name))
+            root.execute(sql("compact.attach", file=str(file).replace("'", "''"), name=name))
         except duckdb.Error as error:
             raise explained(str(file), str(error)) from error
         other = Database(file, root, read_only=False, clock=database.clock)
@@ -90,7 +90,7 @@ def attached(database: Database, file: Path, name: str) -> Iterator[None]:
         yield
     finally:
         with _opening:
-            root.execute(statement("compact.detach").format(name=name))
+            root.execute(sql("compact.detach", name=name))
             other.close()
 
 

@@ -1,10 +1,14 @@
-"""What callers give, understood or refused: instants, and names that nobody registered."""
+"""What callers give, understood or refused: instants, names of before, and names that nobody registered."""
 
 from __future__ import annotations
 
+import warnings
 from datetime import UTC, date, datetime
+from typing import TypeVar
 
 from barhouse.store.errors import InputError, UnknownSymbolError
+
+_Given = TypeVar("_Given")
 
 
 def as_instant(given: datetime | date | str, name: str) -> datetime:
@@ -30,6 +34,22 @@ def as_instant(given: datetime | date | str, name: str) -> datetime:
     if isinstance(given, date):
         return datetime(given.year, given.month, given.day, tzinfo=UTC)
     raise InputError(f"{name} takes a date, a datetime or a text, not {type(given).__name__}")
+
+
+def renamed(was: str, given: _Given | None, now: str, given_now: _Given) -> _Given:
+    """What a parameter was given by its name of today, or by the one it had before, with a warning.
+
+    Raises
+    ------
+    InputError
+        When it was given by both.
+    """
+    if given is None:
+        return given_now
+    if given_now:
+        raise InputError(f"{was}= is what {now}= was called before; give {now}= alone")
+    warnings.warn(f"{was}= is called {now}= now; the old name ends with the next release", DeprecationWarning, 3)
+    return given
 
 
 def unknown_symbol(symbol: str, known: set[str]) -> UnknownSymbolError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from barhouse.store.database.database import Transaction
+from barhouse.store.database.transaction import Transaction
 
 Kind = Literal["load", "process", "delete", "remove", "calendar", "repair", "retention"]
 

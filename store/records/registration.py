@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from barhouse.store.database.database import Transaction
+from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import RegistrationError
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import Registration

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from barhouse.store.calendars import exchange as calendars
 from barhouse.store.calendars.definition import CalendarDefinition
-from barhouse.store.database.database import Transaction
+from barhouse.store.database.transaction import Transaction
 from barhouse.store.records.batch import Batch
 
 # Sessions beyond the bars that are still looked at: the one after, to tell what lies between, and the rest of

@@ -1,6 +1,7 @@
 -- Accounting: how many bars each touched session should have and has, the gaps, and the quality of each interval.
--- The range of an interval starts with its symbol's first session that has a bar and ends at the instant it is
--- complete (base) or derived (derived) through; complete bars count as present.
+-- The range of an interval starts with its symbol's first session that has a bar (blocks of sessions: with the first that
+-- begins no earlier) and ends at the instant it is complete (base) or derived (derived) through; complete bars count as
+-- present.
 
 -- name: defined
 -- The intervals a write deals with, as they were when it began: small, and asked many times.
@@ -48,19 +49,23 @@ LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM bar
 WHERE d.interval_id IN (SELECT interval_id FROM delta);
 
 -- name: progress_of_derived
--- The same for derived intervals: their range starts with the bucket that holds the base's first session.
+-- The same for derived intervals: their range starts with the base's first session, or with the first block of sessions
+-- that begins no earlier: what a block before lacks, no bar of the range can bring.
 CREATE OR REPLACE TEMP TABLE progress AS
 WITH first_piece AS MATERIALIZED (
     SELECT t.*, p.first_date
     FROM (SELECT DISTINCT d.calendar, d.kind, d.base_first FROM worked JOIN defined AS d USING (interval_id)) AS t
-    JOIN piece AS p ON p.calendar = t.calendar AND p.kind = t.kind
-                   AND t.base_first BETWEEN p.first_date AND p.last_date
+    ASOF JOIN piece AS p ON p.calendar = t.calendar AND p.kind = t.kind AND t.base_first <= p.first_date
 )
 SELECT w.interval_id, d.calendar, d.kind, d.length, w.old_through, w.new_through, d.first_session AS old_first,
        coalesce(d.account_from, p.first_date) AS new_first
 FROM worked AS w
 JOIN defined AS d USING (interval_id)
 LEFT JOIN first_piece AS p ON p.calendar = d.calendar AND p.kind = d.kind AND p.base_first = d.base_first;
+
+-- name: count_moved
+-- How many ranges start elsewhere than before.
+SELECT count(*) FROM progress WHERE old_first IS DISTINCT FROM new_first;
 
 -- name: advance
 -- The base intervals are complete through the last bar that arrived. This never goes back.

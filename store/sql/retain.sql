@@ -190,7 +190,7 @@ INSERT INTO history_start (batch_id, kept_from) VALUES ($batch_id, $before);
 -- name: untold
 -- What of an interval's past was purged since a moment, when; and since when history is kept.
 SELECT max(d.purged_before) AS purged_before, max(b.committed_at) AS purged_at,
-       (SELECT kept_from FROM history) AS kept_from
+       (SELECT kept_from FROM revision_retention) AS kept_from
 FROM symbol AS s
 JOIN interval_definition AS d ON d.symbol_id = s.symbol_id AND d.interval = $interval
 JOIN batch AS b ON b.batch_id = d.purged_by AND b.committed_at > $as_of::TIMESTAMPTZ

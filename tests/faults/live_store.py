@@ -1,6 +1,6 @@
-"""A child process that runs a live session, to be killed at any moment: ``KIND ADDRESS STORE``.
+"""A child process that runs a live session, to be killed at any moment: ``KIND ADDRESS STORE SECONDS_BACK``.
 
-It says on stdout how far it has committed, and ends on SIGTERM.
+Its clock goes so many seconds behind the machine's. It says on stdout how far it has committed, and ends on SIGTERM.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from datetime import UTC, datetime, timedelta
 
 from barhouse import open_store
 from barhouse.coordinator.feeds.feed import Feed
@@ -28,10 +29,11 @@ OPTIONS = LiveOptions(
 )
 
 
-async def main(kind: str, address: str, path: str) -> None:
+async def main(kind: str, address: str, path: str, seconds_back: str) -> None:
     """Run until told to stop."""
-    feed: Feed = RedisFeed(address, "bars", intervals=["1m"]) if kind == "redis" else WebSocketFeed(address)
-    with open_store(path, settings={"threads": 1}) as store:
+    feed: Feed = RedisFeed(address, "bars", feed_intervals=["1m"]) if kind == "redis" else WebSocketFeed(address)
+    back = timedelta(seconds=int(seconds_back))
+    with open_store(path, clock=lambda: datetime.now(UTC) - back, settings={"threads": 1}) as store:
         session = LiveSession(store, feed, SYMBOLS, INTERVALS, "XNYS", options=OPTIONS)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, session.stop)
         running = asyncio.create_task(session.run())

@@ -17,7 +17,7 @@ from typing import Any
 
 from barhouse import Backtest, DataProcessor, SessionCoordinator, SessionStore, open_store
 from barhouse.coordinator.backtest.tick import Tick
-from barhouse.store.database.database import Transaction
+from barhouse.store.database.transaction import Transaction
 
 SYMBOLS = ("BTC", "BTC-NY", "SPY", "6EH4")
 #: What a replay takes by itself: all of it, or enough of it to be killed in.

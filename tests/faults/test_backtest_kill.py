@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 import signal
@@ -15,12 +14,12 @@ import pytest
 
 from barhouse import Backtest, open_store
 from barhouse.store.model.interval import Interval
+from tests.extent import BACKTEST_KILLS, SEED
 from tests.faults import replaying
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"
-KILLS = max(3, int(os.environ.get("BARHOUSE_KILLS", "12")) // 16)
-THOROUGH = KILLS > 3
+THOROUGH = BACKTEST_KILLS > 3
 RANGES = {"position": "WHOLE" if THOROUGH else "PART", "own": "PART", "transaction": "COARSE"}
 
 pytestmark = pytest.mark.skipif(
@@ -44,7 +43,7 @@ def test_killed_at_random_moments(tmp_path: Path, stocked: Path, way: str) -> No
         check_whole(uninterrupted, store.sql("FROM bars WHERE session_date IS NOT NULL").to_pylist(), options)
     path, log = tmp_path / "bars.duckdb", tmp_path / "log"
     shutil.copy(stocked, path)
-    chance = random.Random(f"2024-11-29 {way}")
+    chance = random.Random(f"{SEED} {way}")
     kills, progress = 0, set()
     while True:
         child = subprocess.Popen(
@@ -55,7 +54,7 @@ def test_killed_at_random_moments(tmp_path: Path, stocked: Path, way: str) -> No
         )
         assert child.stdout is not None
         assert child.stdout.readline().strip() == "ready"
-        if kills < KILLS:
+        if kills < BACKTEST_KILLS:
             try:
                 child.wait(timeout=chance.uniform(0.0, 0.8))
             except subprocess.TimeoutExpired:

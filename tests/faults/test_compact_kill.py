@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import subprocess
@@ -13,9 +12,9 @@ import pytest
 
 from barhouse import open_store
 from barhouse.store.database.tables import metadata
+from tests.extent import COMPACT_KILLS, SEED
 from tests.faults.nightly import SESSIONS, day
 
-KILLS = int(os.environ.get("BARHOUSE_KILLS", "20")) // 2
 TABLES = [table.name for table in metadata.sorted_tables]
 
 
@@ -58,12 +57,12 @@ def test_ended_at_every_step(original: Path, tmp_path: Path, point: str) -> None
 
 
 def test_killed_at_random_moments(original: Path, tmp_path: Path) -> None:
-    chance = random.Random("2024-11-29")
+    chance = random.Random(SEED)
     path = Path(shutil.copy(original, tmp_path))
     whole = contents(original)
     assert whole["bar_revision"]
     ends = set()
-    for _ in range(KILLS):
+    for _ in range(COMPACT_KILLS):
         child = start(path)
         assert child.stdout is not None and child.stdout.readline() == "ready\n"
         with pytest.raises(subprocess.TimeoutExpired):

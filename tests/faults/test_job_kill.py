@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -16,11 +15,9 @@ import pyarrow as pa
 import pytest
 
 from barhouse import open_store
+from tests.extent import JOB_KILLS, SEED, shares
 from tests.integration.job_kit import day_of, fill, job_file, sessions, write
 
-#: Kills are shared out to parts, so that several processes can share them.
-PARTS = 2
-KILLS = int(os.environ.get("BARHOUSE_JOB_KILLS", "4")) // PARTS
 SYMBOLS = [f"S{number:02}" for number in range(20)]
 DAYS = sessions(30)
 #: All that a store says, batch ids and moments aside.
@@ -71,17 +68,17 @@ def state(store: Path) -> list[pa.Table]:
         return [opened.sql(query) for query in QUERIES]
 
 
-@pytest.mark.parametrize("part", range(PARTS))
-def test_killed_at_random_moments(job: Path, tmp_path: Path, part: int) -> None:
+@pytest.mark.parametrize(("part", "all_kills"), list(enumerate(shares(JOB_KILLS, 5))))
+def test_killed_at_random_moments(job: Path, tmp_path: Path, part: int, all_kills: int) -> None:
     began = time.monotonic()
     whole = rest(start(job, tmp_path / "whole.duckdb"))
     lasts_seconds = time.monotonic() - began
     assert whole is not None and (whole["outcome"], whole["files_loaded"]) == ("files failed", 599)
     expected = state(tmp_path / "whole.duckdb")
 
-    chance, kills, life = random.Random(f"20 x 30 {part}"), 0, 0
+    chance, kills, life = random.Random(f"{SEED} {part}"), 0, 0
     far: set[int] = set()  # how many batches each kill left
-    while kills < KILLS:
+    while kills < all_kills:
         # A store takes only so many kills before its job is done; then the next one begins.
         life += 1
         store = tmp_path / f"{life}.duckdb"
@@ -89,7 +86,7 @@ def test_killed_at_random_moments(job: Path, tmp_path: Path, part: int) -> None:
         while report is None:
             began = time.monotonic()
             child = start(job, store)
-            if kills < KILLS:
+            if kills < all_kills:
                 try:
                     child.wait(timeout=chance.uniform(0, lasts_seconds))
                 except subprocess.TimeoutExpired:

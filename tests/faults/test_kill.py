@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import subprocess
@@ -13,11 +12,8 @@ from pathlib import Path
 import pytest
 
 from barhouse import open_store
+from tests.extent import KILLS, SEED, shares
 
-#: Kills are shared out to parts, so that several processes can share them.
-ALL_KILLS = int(os.environ.get("BARHOUSE_KILLS", "20"))
-PARTS = max(2, ALL_KILLS // 20)
-KILLS = -(-ALL_KILLS // PARTS)
 EVERYTHING = """
     SELECT symbol, interval, bar_start, bar_end, session_date, open, high, low, close, volume, base_count,
            expected_count, complete
@@ -56,18 +52,18 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("part", range(PARTS))
-def test_killed_at_random_moments(tmp_path: Path, uninterrupted: Path, part: int) -> None:
-    chance = random.Random(f"2024-11-29 {part}")
+@pytest.mark.parametrize(("part", "all_kills"), list(enumerate(shares(KILLS, 12))))
+def test_killed_at_random_moments(tmp_path: Path, uninterrupted: Path, part: int, all_kills: int) -> None:
+    chance = random.Random(f"{SEED} {part}")
     survived: set[tuple[str, str | None]] = set()
     kills = 0
     life = 0
-    while kills < KILLS:
+    while kills < all_kills:
         # A store takes only so many kills before its work is done; then the next one begins.
         path = tmp_path / f"{life}.duckdb"
         life += 1
         finished = False
-        while not finished and kills < KILLS:
+        while not finished and kills < all_kills:
             child = start(path)
             assert child.stdout is not None
             # Before the store is open, or some way into the work, however fast the machine is; then at any moment.
@@ -82,7 +78,7 @@ def test_killed_at_random_moments(tmp_path: Path, uninterrupted: Path, part: int
             finished = "finished" in lines
             survived.update((word, str(last(word, lines))) for word in ("loaded", "processed"))
             check(path, last("loaded", lines), last("processed", lines))
-        if kills >= KILLS and not finished:
+        if kills >= all_kills and not finished:
             child = start(path)
             assert "finished" in said(child) and child.wait() == 0
         with open_store(path) as store, open_store(uninterrupted, read_only=True) as whole:

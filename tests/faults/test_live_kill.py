@@ -1,11 +1,7 @@
-"""A live session whose store process, producer and Redis are killed at random ends with what the producer sent.
-
-BARHOUSE_LIVE_KILLS says how many kills each feed gets.
-"""
+"""A live session whose store process, producer and Redis are killed at random ends with what the producer sent."""
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import signal
@@ -15,15 +11,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from barhouse import open_store
-from tests.faults.live_log import SYMBOLS, expected
+from tests.extent import LIVE_KILLS, SEED
+from tests.faults.live_log import OPEN, SYMBOLS, expected
 
-KILLS = int(os.environ.get("BARHOUSE_LIVE_KILLS", "3"))
-MESSAGES = 100 + 60 * KILLS
+MESSAGES = 100 + 60 * LIVE_KILLS
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 240
 
@@ -84,6 +81,12 @@ def python(module: str, *given: object) -> Child:
     return Child(sys.executable, "-m", f"tests.faults.{module}", *(str(one) for one in given))
 
 
+def live(kind: str, address: str, path: Path) -> Child:
+    """A live session on the day after the log's: with years of sessions behind the log, all would have to be ended."""
+    back = datetime.now(UTC) - (OPEN + timedelta(days=1))
+    return python("live_store", kind, address, path, int(back.total_seconds()))
+
+
 def reached(store: Child) -> int:
     found = [line.split()[1] for line in store.said if line.startswith("at ")]
     return int(found[-1].partition("-")[0]) if found else 0
@@ -97,11 +100,11 @@ def until(so: Callable[[], bool], store: Child, why: str) -> None:
         time.sleep(0.05)
 
 
-def torment(victims: list[Child], store: Child, seed: str) -> int:
+def torment(victims: list[Child], store: Child, feed: str) -> int:
     """Kill one after the other and start it again; returns how many kills met a session that was under way."""
-    chance = random.Random(seed)
+    chance = random.Random(f"{SEED} {feed}")
     under_way = 0
-    for _ in range(KILLS):
+    for _ in range(LIVE_KILLS):
         before = reached(store)
         until(lambda before=before: reached(store) > before or reached(store) >= MESSAGES, store, "nothing more comes")
         time.sleep(chance.uniform(0, 0.5))
@@ -139,7 +142,7 @@ def test_from_redis_streams(tmp_path: Path) -> None:
     redis = Child(server, *given, "--appendonly", "yes", "--appendfsync", "always")
     url = f"redis://127.0.0.1:{port}"
     producer = python("live_producer", "redis", url, MESSAGES)
-    store = python("live_store", "redis", url, tmp_path / "bars.duckdb")
+    store = live("redis", url, tmp_path / "bars.duckdb")
     try:
         assert torment([redis, producer, store], store, "redis") > 0
         assert store.end() == 0 and store.said[-1] == "stopped"
@@ -152,7 +155,7 @@ def test_from_redis_streams(tmp_path: Path) -> None:
 def test_over_a_websocket(tmp_path: Path) -> None:
     port = free_port()
     producer = python("live_producer", "websocket", port, MESSAGES)
-    store = python("live_store", "websocket", f"ws://127.0.0.1:{port}", tmp_path / "bars.duckdb")
+    store = live("websocket", f"ws://127.0.0.1:{port}", tmp_path / "bars.duckdb")
     try:
         assert torment([producer, store], store, "websocket") > 0
         assert store.end() == 0 and store.said[-1] == "stopped"

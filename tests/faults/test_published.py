@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,15 +9,15 @@ from pathlib import Path
 import duckdb
 
 from barhouse import open_store
+from tests.extent import PUBLISHES
 
 ROOT = Path(__file__).parents[2]
-ROUNDS = int(os.environ.get("BARHOUSE_PUBLISHES", "12"))
 
 
 def test_a_published_snapshot_is_whole_whenever_it_is_opened(tmp_path: Path) -> None:
     path, target = tmp_path / "bars.duckdb", tmp_path / "published.duckdb"
     child = subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.writer", str(path), str(target), str(ROUNDS)],
+        [sys.executable, "-m", "tests.faults.writer", str(path), str(target), str(PUBLISHES)],
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
@@ -49,7 +48,7 @@ def test_a_published_snapshot_is_whole_whenever_it_is_opened(tmp_path: Path) -> 
         child.kill()
         child.wait()
     assert seen == sorted(seen)
-    assert len(published) == ROUNDS - 1
+    assert len(published) == PUBLISHES - 1
     assert len(set(seen)) > 2, "the reader saw too little of it; the test would prove nothing"
     with open_store(target, read_only=True) as snapshot, open_store(path, read_only=True) as store:
         query = "FROM bars ORDER BY ALL"

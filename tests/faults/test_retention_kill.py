@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import signal
@@ -14,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from barhouse import open_store
+from tests.extent import PURGE_KILLS, SEED
 from tests.faults import nightly
 
 ROOT = Path(__file__).parents[2]
-KILLS = max(5, int(os.environ.get("BARHOUSE_KILLS", "20")) // 10)
 BARS = "SELECT * EXCLUDE (batch_id) FROM bars ORDER BY ALL"
 KEPT = "SELECT * FROM bars WHERE interval IN ('1h', '1d', '1w') ORDER BY ALL"
 ACCOUNTS = "SELECT * FROM coverage ORDER BY ALL"
@@ -45,10 +44,10 @@ def test_killed_while_it_purges(derived: Path, tmp_path: Path) -> None:
     assert "finished" in said(start(whole))
     with open_store(whole) as store:
         expected = [store.sql(query) for query in (BARS, ACCOUNTS)]
-    chance = random.Random("2024-11-29")
+    chance = random.Random(SEED)
     path, kills, finished, seen = tmp_path / "0.duckdb", 0, True, set()
     kept = None
-    while kills < KILLS or not finished:
+    while kills < PURGE_KILLS or not finished:
         if finished:
             path = Path(shutil.copy(derived, tmp_path / f"{kills}.duckdb"))
             with open_store(path) as store:
@@ -56,7 +55,7 @@ def test_killed_while_it_purges(derived: Path, tmp_path: Path) -> None:
         child = start(path)
         assert child.stdout is not None
         assert child.stdout.readline().strip() == "ready"
-        if kills < KILLS:
+        if kills < PURGE_KILLS:
             try:
                 child.wait(timeout=chance.uniform(0.0, 1.5))
             except subprocess.TimeoutExpired:

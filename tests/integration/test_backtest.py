@@ -315,18 +315,18 @@ def barhouse(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_command_writes_bars_as_they_close(path: Path) -> None:
     waits = barhouse(path, "SPY")
-    assert waits.returncode == 3 and "run `barhouse process` first, or say --run" in waits.stderr
-    shown = barhouse(path, "SPY", "--intervals", "1d", "--run", "days", "--format", "json")
+    assert waits.returncode == 3 and "run `barhouse process` first, or say --name" in waits.stderr
+    shown = barhouse(path, "SPY", "--intervals", "1d", "--name", "days", "--format", "json")
     assert [json.loads(line)["session_date"] for line in shown.stdout.splitlines()] == [str(day) for day in WEEK]
     assert "replayed 3 bars at 3 instants" in shown.stderr
     assert barhouse(path, "SPY", "--restart").returncode == 2
 
 
 def test_the_command_goes_on_with_its_file(path: Path, tmp_path: Path) -> None:
-    whole = barhouse(path, "SPY", "COIN", "--run", "whole").stdout
+    whole = barhouse(path, "SPY", "COIN", "--name", "whole").stdout
     out = tmp_path / "out.csv"
     run = [sys.executable, "-m", "barhouse", "--store", str(path), "backtest", "SPY", "COIN"]
-    run += ["--run", "part", "--speed", "3000", "--output", str(out)]
+    run += ["--name", "part", "--speed", "3000", "--output", str(out)]
     with subprocess.Popen(run, stderr=subprocess.PIPE, text=True) as child:
         while not out.exists() or len(out.read_text(encoding="utf-8").splitlines()) < 3:
             assert child.poll() is None
@@ -336,6 +336,6 @@ def test_the_command_goes_on_with_its_file(path: Path, tmp_path: Path) -> None:
     kept = out.read_text(encoding="utf-8")
     assert whole.startswith(kept) and kept != whole
     out.write_text(kept + "SPY,half a li", encoding="utf-8")
-    rest = barhouse(path, "SPY", "COIN", "--run", "part", "--output", str(out))
+    rest = barhouse(path, "SPY", "COIN", "--name", "part", "--output", str(out))
     assert rest.returncode == 0, rest.stderr
     assert out.read_text(encoding="utf-8") == whole

@@ -116,7 +116,7 @@ def test_help_lists_the_commands_in_the_order_of_use_and_the_exit_codes() -> Non
     listed = re.findall(r"^  ([\w-]+) {2,}\w", result.stdout.split("Commands:")[1], re.MULTILINE)
     assert listed == [
         *("init", "register", "load", "process", "end-session", "status", "gaps", "sql"),
-        *("check", "run", "live", "backtest", "sessions", "verify", "calendar"),
+        *("run", "live", "backtest", "runs", "verify", "calendar"),
         *("publish", "export", "backup", "restore", "compact", "delete", "retain", "purge", "remove"),
     ]
     every = {
@@ -155,7 +155,7 @@ def test_the_examples_work_one_after_the_other(monkeypatch: pytest.MonkeyPatch, 
     for folder in ("published", "backups", "inbox"):
         (tmp_path / folder).mkdir()
     order = ["init", "register", "load", "process", "end-session", "status", "gaps", "sql", "verify", "delete"]
-    order += ["check", "run", "sessions"]
+    order += ["run", "runs"]
     order += ["purge", "retain", "calendar add", "calendar list", "calendar show", "calendar refresh"]
     order += ["publish", "backup", "restore", "export", "compact", "backtest", "live", "remove"]
     assert sorted(order) == sorted(COMMANDS)
@@ -226,7 +226,7 @@ def test_the_whole_path(line: Line) -> None:
 def test_a_vendors_file_with_every_trap(line: Line) -> None:
     line("register", "BTC-USD", "-i", "4h,1d,1w", "--available", "1h,1d", "--calendar", "24/7")
     options = ("--timezone", "UTC", "--skip-rows", 1, "--timestamp-format", "%Y-%m-%d %I-%p")
-    options = (*options, "--column", "volume=volume_btc", "--format", "json")
+    options = (*options, "--column", "volume=volume_btc", "--json")
     report = json.loads(line("load", BTC, "--symbol", "BTC-USD", "-i", "1h", *options).stdout)
     assert (report["rows"], report["inserted"], report["rejected"]) == (20_111, 20_111, 0)
 
@@ -260,7 +260,7 @@ def test_a_symbol_that_cannot_be_had_is_left_out_and_named(line: Line) -> None:
 
 
 def test_deleted_bars_become_a_gap(spy: Line) -> None:
-    bounds = ("--from", "2020-12-16T15:00Z", "--to", "2020-12-16T15:30Z")
+    bounds = ("--start", "2020-12-16T15:00Z", "--end", "2020-12-16T15:30Z")
     deleted = spy("delete", "SPY", "-i", "1m", *bounds, "--yes")
     assert deleted.stderr == "deleted 30 bars of SPY 1m; run `barhouse process` to derive again\n"
     assert spy("process").stderr == "revised 2 bars: 1h 1, 1d 1; deleted 8 bars: 5m 6, 15m 2\n"
@@ -273,8 +273,8 @@ def test_deleted_bars_become_a_gap(spy: Line) -> None:
 
     assert found("--interval", "1m") == [("1m", "2020-12-16T15:00:00Z", 30)]
     assert {interval for interval, *_ in found()} == {"1m", "5m", "15m", "1h", "1d"}
-    assert found("-i", "60s", "--from", "2020-12-16", "--to", "2020-12-17") == found("-i", "1m")
-    assert found("--to", "2020-12-16") == found("--from", "2020-12-17") == []
+    assert found("-i", "60s", "--start", "2020-12-16", "--end", "2020-12-17") == found("-i", "1m")
+    assert found("--end", "2020-12-16") == found("--start", "2020-12-17") == []
 
 
 def test_process_takes_now(line: Line) -> None:
@@ -291,7 +291,7 @@ def test_a_session_is_declared_over(spy: Line) -> None:
     )
     ended = spy("end-session", "2020-12-21")
     assert ended.stderr == "ended the session 2020-12-21 for SPY; run `barhouse process` to derive the rest\n"
-    assert json.loads(spy("end-session", "2020-12-22", "spy", "--format", "json").stdout) == ["SPY"]
+    assert json.loads(spy("end-session", "2020-12-22", "spy", "--json").stdout) == ["SPY"]
     gaps = json.loads(spy("gaps", "SPY", "-i", "1m", "--format", "json").stdout)
     assert [(one["session_date"], one["missing_count"]) for one in gaps] == [("2020-12-21", 390), ("2020-12-22", 390)]
     said = spy("end-session", "2020-12-21", "SPX", expected=ExitCode.BAD_INPUT).stderr
@@ -299,7 +299,7 @@ def test_a_session_is_declared_over(spy: Line) -> None:
 
 
 def test_deleting_can_take_the_watermark_back(spy: Line) -> None:
-    deleted = spy("delete", "spy", "-i", "1m", "--from", "2020-12-18", "--rewind", "--yes")
+    deleted = spy("delete", "spy", "-i", "1m", "--start", "2020-12-18", "--rewind", "--yes")
     assert re.fullmatch(r"deleted \d+ bars of SPY 1m; derived again\n", deleted.stderr)
     assert spy("gaps").stderr == "no gaps\n"
     rows = json.loads(spy("status", "--format", "json").stdout)
@@ -413,13 +413,13 @@ def test_a_query_from_stdin(filled: Line) -> None:
 
 
 def test_reports_as_json(line: Line) -> None:
-    registered = line("register", "SPY", "-i", "1m,1d", "--calendar", "XNYS", "--format", "json")
+    registered = line("register", "SPY", "-i", "1m,1d", "--calendar", "XNYS", "--json")
     assert json.loads(registered.stdout)[0]["derived_intervals"] == ["1d"]
-    loaded, processed = map(json.loads, load_spy(line, "--process", "--format", "json").stdout.splitlines())
+    loaded, processed = map(json.loads, load_spy(line, "--process", "--json").stdout.splitlines())
     assert (loaded["inserted"], loaded["outside"], loaded["rejects"]) == (1564, 4, [])
     assert processed["intervals"] == [{"interval": "1d", "inserted": 4, "revised": 0, "deleted": 0}]
-    assert json.loads(line("process", "--format", "json").stdout)["batches"] == []
-    removed = line("remove", "SPY", "--yes", "--format", "json")
+    assert json.loads(line("process", "--json").stdout)["batches"] == []
+    removed = line("remove", "SPY", "--yes", "--json")
     assert json.loads(removed.stdout)["deleted"] == 1568
     for result in (registered, removed):
         assert result.stderr == ""
@@ -489,9 +489,9 @@ def test_a_command_line_that_is_wrong(line: Line) -> None:
         (("sql", "SELECT 1", "--format", "xml"), "'xml' is not one of"),
         (("sql", "SELECT 1", "--output", line.store.parent / "no" / "x"), "cannot be written"),
         (("sql", "SELECT 1", "--output", line.store.parent / "x.parquet"), "format table; say --format parquet"),
-        (("delete", "SPY", "-i", "1m", "--yes"), "say --from, --to or both; to delete everything"),
+        (("delete", "SPY", "-i", "1m", "--yes"), "say --start, --end or both; to delete everything"),
         (("remove", "SPY"), "nobody can be asked here; say --yes to go on"),
-        (("delete", "SPY", "-i", "1m", "--from", "2020-01-01"), "say --yes"),
+        (("delete", "SPY", "-i", "1m", "--start", "2020-01-01"), "say --yes"),
     ]:
         result = line(*arguments, expected=ExitCode.USAGE)
         assert result.stdout == ""
@@ -544,7 +544,7 @@ def test_messages_name_options_instead_of_parameters() -> None:
         ('say columns={"volume": None}', "say --column volume="),
         ('say columns={"low": ...}', "say --column low=NAME"),
         ("say skip_rows=N", "say --skip-rows N"),
-        ("start='x y' is no time", "--from 'x y' is no time"),
+        ("start='x y' is no time", "--start 'x y' is no time"),
         ("or load without strict=True", "or load without --strict"),
         ("remove_symbol('SPY') first", "`barhouse remove SPY` first"),
         ('with columns={"symbol": "NAME"}', "with --column symbol=NAME"),

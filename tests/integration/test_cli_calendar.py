@@ -30,7 +30,7 @@ break = "11:30-12:30"
 
 
 def sessions(line: Line, name: str) -> list[tuple[str, str, str]]:
-    limits = ("--from", "2024-12-24", "--to", "2024-12-27", "--format", "json")
+    limits = ("--start", "2024-12-24", "--end", "2024-12-27", "--format", "json")
     rows = json.loads(line("calendar", "show", name, *limits).stdout)
     return [(row["session_date"], row["segment_open"], row["segment_close"]) for row in rows]
 
@@ -44,7 +44,7 @@ def test_one_of_your_own_is_added_changed_and_shown(line: Line) -> None:
         ("2024-12-24", "2024-12-23T22:00:00Z", "2024-12-24T18:00:00Z"),
         ("2024-12-26", "2024-12-25T22:00:00Z", "2024-12-26T22:00:00Z"),
     ]
-    shown = line("calendar", "show", "FX", "--from", "2024-12-26", "--to", "2024-12-27")
+    shown = line("calendar", "show", "FX", "--start", "2024-12-26", "--end", "2024-12-27")
     assert "2024-12-25 22:00Z" in shown.stdout
     assert shown.stderr.startswith(
         "FX: 17:00 to 17:00 America/New_York, mon,tue,wed,thu,fri, 1 holiday, 1 early close; known from 2000-01-01 "
@@ -54,8 +54,8 @@ def test_one_of_your_own_is_added_changed_and_shown(line: Line) -> None:
 def test_several_come_from_a_file(line: Line, tmp_path: Path) -> None:
     file = tmp_path / "calendars.toml"
     file.write_text(FILE)
-    assert line("calendar", "add", "--from", file).stderr == "added the calendar FX\nadded the calendar Tokyo\n"
-    reports = line("calendar", "add", "--from", file, "--format", "json").stdout.splitlines()
+    assert line("calendar", "add", "--file", file).stderr == "added the calendar FX\nadded the calendar Tokyo\n"
+    reports = line("calendar", "add", "--file", file, "--json").stdout.splitlines()
     assert [json.loads(one)["batch_id"] for one in reports] == [None, None]
     assert sessions(line, "Tokyo")[:2] == [
         ("2024-12-24", "2024-12-24T00:00:00Z", "2024-12-24T02:30:00Z"),
@@ -65,10 +65,10 @@ def test_several_come_from_a_file(line: Line, tmp_path: Path) -> None:
 
 def test_the_help_shows_a_file_that_works(line: Line, tmp_path: Path) -> None:
     shown = line("calendar", "add", "--help").stdout
-    text = shown.split("A file that --from takes:")[1].split("Options:")[0]
+    text = shown.split("A file that --file takes:")[1].split("Options:")[0]
     file = tmp_path / "own.toml"
     file.write_text(text.replace("12:00-13:00", "18:00-19:00"))
-    assert line("calendar", "add", "--from", file).stderr == "added the calendar FX\n"
+    assert line("calendar", "add", "--file", file).stderr == "added the calendar FX\n"
 
 
 def test_a_mistake_in_a_file_adds_none_of_it(line: Line, tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_mistake_in_a_file_adds_none_of_it(line: Line, tmp_path: Path) -> None
         ("[FX", "cannot be read as TOML"),
     ]:
         file.write_text(text)
-        assert said in line("calendar", "add", "--from", file, expected=ExitCode.BAD_INPUT).stderr
+        assert said in line("calendar", "add", "--file", file, expected=ExitCode.BAD_INPUT).stderr
     assert json.loads(line("calendar", "list", "--format", "json").stdout) == []
 
 
@@ -88,11 +88,11 @@ def test_a_command_line_that_is_wrong(line: Line, tmp_path: Path) -> None:
     file = tmp_path / "calendars.toml"
     file.write_text(FILE)
     for arguments, said in [
-        (("FX", "--open", "17:00"), "say --timezone, --close as well, or name a file with --from"),
+        (("FX", "--open", "17:00"), "say --timezone, --close as well, or name a file with --file"),
         ((), "say NAME, --timezone, --open, --close as well"),
-        (("FX", "--from", file, "--weekdays", "daily"), "leave out NAME, --weekdays"),
+        (("FX", "--file", file, "--weekdays", "daily"), "leave out NAME, --weekdays"),
         ((*FX, "--early-close", "2024-12-24"), "'2024-12-24' is not DATE=TIME"),
-        (("--from", tmp_path / "nowhere.toml"), "does not exist"),
+        (("--file", tmp_path / "nowhere.toml"), "does not exist"),
     ]:
         assert said in line("calendar", "add", *arguments, expected=ExitCode.USAGE).stderr
     for arguments, said in [

@@ -22,10 +22,10 @@ def test_publish_and_publish_again(spy: Line, tmp_path: Path) -> None:
     again = spy("publish", target, "--keep", 2)
     assert re.fullmatch(rf"nothing has changed since {re.escape(str(target))} was published: batch \d+\n", again.stderr)
     assert again.stdout == ""
-    spy("delete", "SPY", "-i", "1m", "--from", "2020-12-16T15:00Z", "--to", "2020-12-16T15:05Z", "--yes")
+    spy("delete", "SPY", "-i", "1m", "--start", "2020-12-16T15:00Z", "--end", "2020-12-16T15:05Z", "--yes")
     changed = spy("publish", target, "--keep", 2)
     assert changed.stderr.endswith(" MB; 1 older is kept beside it\n")
-    (report,) = [json.loads(spy("publish", target, "--keep", 2, "--format", "json").stdout)]
+    (report,) = [json.loads(spy("publish", target, "--keep", 2, "--json").stdout)]
     assert (report["written"], report["target"], len(report["older"])) == (False, str(target), 1)
     assert Line(target)("status").stdout == spy("status").stdout
     assert Line(Path(report["older"][0]))("verify").stdout == ""
@@ -59,7 +59,7 @@ def test_going_back_to_a_backup(spy: Line, tmp_path: Path) -> None:
     spy("backup", target)
     assert spy("restore", target).stderr.startswith(f"nothing to restore: {spy.store} is as {target} is, batch ")
     before = spy("status").stdout
-    spy("delete", "SPY", "-i", "1m", "--from", "2020-12-16T15:00Z", "--to", "2020-12-16T15:05Z", "--yes")
+    spy("delete", "SPY", "-i", "1m", "--start", "2020-12-16T15:00Z", "--end", "2020-12-16T15:05Z", "--yes")
     refused = spy("restore", target, expected=ExitCode.BAD_INPUT)
     assert "has what the backup lacks" in refused.stderr and "with --force" in refused.stderr
     said = spy("restore", target, "--force").stderr
@@ -71,7 +71,7 @@ def test_going_back_to_a_backup(spy: Line, tmp_path: Path) -> None:
 
 def test_export_and_export_again(spy: Line, tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    options = ("export", folder, "-i", "1d,1h", "--as", "csv", "--from", "2020-12-16")
+    options = ("export", folder, "-i", "1d,1h", "--format", "csv", "--start", "2020-12-16")
     assert spy(*options).stderr == f"exported to {folder}: 2 files written with 24 bars, 0 unchanged\n"
     assert spy(*options).stderr == f"exported to {folder}: nothing had changed, 2 unchanged\n"
     (row,) = duckdb.sql(
@@ -80,8 +80,8 @@ def test_export_and_export_again(spy: Line, tmp_path: Path) -> None:
     assert row == (0,)
     refused = spy("export", folder, expected=ExitCode.BAD_INPUT)
     assert "holds an export of csv, all symbols, 1h 1d, from 2020-12-16" in refused.stderr
-    assert "with --anew" in refused.stderr
-    report = json.loads(spy("export", folder, "--anew", "--format", "json").stdout)
+    assert "with --full" in refused.stderr
+    report = json.loads(spy("export", folder, "--full", "--json").stdout)
     assert (report["written"], report["removed"], report["rows"]) == (5, 0, 2012)
     assert sorted({one.suffix for one in folder.rglob("bars.*")}) == [".parquet"]
     assert "'SPX' is not registered" in spy("export", folder, "-s", "SPX", expected=ExitCode.BAD_INPUT).stderr

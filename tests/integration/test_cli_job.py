@@ -61,7 +61,7 @@ def test_looking_after_the_store_is_told(tmp_path: Path, knowing_xnys: Path) -> 
 
 
 def test_the_report_as_json(job: Path, tmp_path: Path) -> None:
-    printed = json.loads(barhouse("run", job, "--format", "json", "--report", tmp_path / "report.json").stdout)
+    printed = json.loads(barhouse("run", job, "--json", "--report", tmp_path / "report.json").stdout)
     assert printed == json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert (printed["outcome"], printed["files_loaded"], printed["rows"]["rejected"]) == ("done", 4, 0)
 
@@ -89,9 +89,9 @@ def test_exit_codes(job: Path, tmp_path: Path) -> None:
     assert "stor is unknown, did you mean store?" in barhouse("run", job, expected=ExitCode.BAD_INPUT).stderr
 
 
-def test_check(job: Path, tmp_path: Path) -> None:
+def test_a_dry_run(job: Path, tmp_path: Path) -> None:
     (tmp_path / "bars.duckdb").unlink()
-    said = barhouse("check", job).stderr.splitlines()
+    said = barhouse("run", job, "--dry-run").stderr.splitlines()
     assert said == [
         f"job test is valid; its store is {tmp_path / 'bars.duckdb'}, which is not there yet",
         "4 files, 0 known",
@@ -99,28 +99,28 @@ def test_check(job: Path, tmp_path: Path) -> None:
         "would load 4 files of bars/{symbol}_{date}.parquet: 5m bars of AAA, BBB",
     ]
     assert not (tmp_path / "bars.duckdb").exists()
-    assert json.loads(barhouse("check", job, "--format", "json").stdout)["loads"][0]["file_count"] == 4
+    assert json.loads(barhouse("run", job, "--dry-run", "--json").stdout)["loads"][0]["file_count"] == 4
 
 
-def test_init_writes_a_job_that_passes_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_init_writes_a_job_that_passes_a_dry_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert barhouse("init", "--job").stderr == "wrote job.toml; edit it, then: barhouse check job.toml\n"
-    assert "job nightly is valid" in barhouse("check", "job.toml").stderr
+    assert barhouse("init", "--job").stderr == "wrote job.toml; edit it, then: barhouse run job.toml --dry-run\n"
+    assert "job nightly is valid" in barhouse("run", "job.toml", "--dry-run").stderr
     assert "job.toml is there already" in barhouse("init", "--job", "job.toml", expected=ExitCode.USAGE).stderr
     assert not (tmp_path / "barhouse.duckdb").exists()
     barhouse("init", "--job", "other.toml")
     assert (tmp_path / "other.toml").exists()
 
 
-def test_sessions_lists_runs_and_closes_one(job: Path, tmp_path: Path) -> None:
+def test_runs_lists_runs_and_closes_one(job: Path, tmp_path: Path) -> None:
     store = ("--store", tmp_path / "bars.duckdb")
     barhouse(*store, "init")
-    assert barhouse(*store, "sessions").stderr == "no run is on record yet\n"
+    assert barhouse(*store, "runs").stderr == "no run is on record yet\n"
     barhouse("run", job)
-    (run,) = json.loads(barhouse(*store, "sessions", "--format", "json").stdout)
+    (run,) = json.loads(barhouse(*store, "runs", "--format", "json").stdout)
     assert (run["run_id"], run["mode"], run["name"], run["state"]) == (1, "nightly", "test", "done")
-    assert "nightly  test  done" in barhouse(*store, "sessions").stdout
-    refused = barhouse(*store, "sessions", "--close", 1, expected=ExitCode.BAD_INPUT)
+    assert "nightly  test  done" in barhouse(*store, "runs").stdout
+    refused = barhouse(*store, "runs", "--close-run", 1, expected=ExitCode.BAD_INPUT)
     assert "run 1 (nightly 'test') is done; there is nothing to close" in refused.stderr
 
 
@@ -132,8 +132,8 @@ run_job({str(job)!r}, progress=lambda stage, done, total: stage == "loading" and
 """
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 9
     store = ("--store", tmp_path / "bars.duckdb")
-    assert barhouse(*store, "sessions", "--close", 1).stderr == "closed run 1 (nightly test)\n"
-    (run,) = json.loads(barhouse(*store, "sessions", "--format", "json").stdout)
+    assert barhouse(*store, "runs", "--close-run", 1).stderr == "closed run 1 (nightly test)\n"
+    (run,) = json.loads(barhouse(*store, "runs", "--format", "json").stdout)
     assert run["state"] == "closed" and run["error"] == "its process ended without ending the run"
     assert "job test: 4 files, 4 known, 0 loaded" in barhouse("run", job).stderr
 

@@ -41,7 +41,7 @@ def inbox(tmp_path: Path) -> Path:
 def test_files_of_a_folder_are_loaded_and_derived(inbox: Path) -> None:
     store = str(inbox.parent / "bars.duckdb")
     given = ["--store", store, "live", "--feed", str(inbox), *FOLDER, "--calendar", "XNYS", "--once"]
-    done = RUNNER.invoke(cli, [*given, "--format", "json"])
+    done = RUNNER.invoke(cli, [*given, "--json"])
     assert done.exit_code == ExitCode.REJECTS, done.output
     status = json.loads(done.stdout)
     assert (status["state"], status["inserted_count"], status["refused_count"]) == ("done", 1564, 0)
@@ -194,7 +194,7 @@ def test_a_signal_stops_it_with_everything_written(inbox: Path, sent: signal.Sig
         *FOLDER,
     ]
     child = subprocess.Popen(
-        [*command, "--calendar", "XNYS", "--format", "json"], stdout=subprocess.PIPE, text=True, stderr=subprocess.PIPE
+        [*command, "--calendar", "XNYS", "--json"], stdout=subprocess.PIPE, text=True, stderr=subprocess.PIPE
     )
     deadline = time.monotonic() + 60
     while not (inbox / "loaded" / "a.csv").exists():

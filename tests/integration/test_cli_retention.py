@@ -33,16 +33,16 @@ def test_bars_are_purged(line: Line, tmp_path: Path) -> None:
         "before retained_from" in line("load", late, "--symbol", "SPY", "-i", "1m", expected=ExitCode.BAD_INPUT).stderr
     )
     refused = line(
-        *("delete", "SPY", "-i", "1m", "--from", "2020-12-15", "--to", "2020-12-16", "--yes"),
+        *("delete", "SPY", "-i", "1m", "--start", "2020-12-15", "--end", "2020-12-16", "--yes"),
         expected=ExitCode.BAD_INPUT,
     )
-    assert "give --from 2020-12-17T14:30:00+00:00 or a later one" in refused.stderr
+    assert "give --start 2020-12-17T14:30:00+00:00 or a later one" in refused.stderr
 
 
 def test_a_policy_is_applied(line: Line) -> None:
-    said = line("retain", "1m=1d", "5m=1w", "revisions=1y", "--symbol", "SPY", "--yes", expected=ExitCode.BAD_INPUT)
+    said = line("retain", "1m=1d", "5m=1w", "revisions=1y", "--symbols", "SPY", "--yes", expected=ExitCode.BAD_INPUT)
     assert "for the whole store" in said.stderr
-    shown = line("retain", "1m=1d", "5m=1w", "revisions=1y", "--yes", "--format", "json")
+    shown = line("retain", "1m=1d", "5m=1w", "revisions=1y", "--yes", "--json")
     report = json.loads(shown.stdout)
     assert [(one["interval"], one["deleted"]) for one in report["intervals"]] == [("1m", 782)]
     assert report["history_from"] is None
@@ -52,11 +52,11 @@ def test_a_policy_is_applied(line: Line) -> None:
 
 
 def test_revisions_are_purged(line: Line) -> None:
-    line("delete", "SPY", "-i", "1m", "--from", "2020-12-16", "--to", "2020-12-16T14:35Z", "--yes")
+    line("delete", "SPY", "-i", "1m", "--start", "2020-12-16", "--end", "2020-12-16T14:35Z", "--yes")
     line("process")
     line("sql", "FROM bars_as_of(now())", "--format", "csv")
     moment = json.loads(line("sql", "SELECT max(committed_at) AS at FROM batches", "--format", "json").stdout)[0]["at"]
-    line("delete", "SPY", "-i", "1m", "--from", "2020-12-18", "--to", "2020-12-18T14:35Z", "--yes")
+    line("delete", "SPY", "-i", "1m", "--start", "2020-12-18", "--end", "2020-12-18T14:35Z", "--yes")
     said = line("purge", "--revisions", "--before", moment, "--yes").stderr
     assert re.fullmatch(r"purged \d revisions\n  past states can be asked for from \S+ \S+Z on\n", said)
     failed = line("sql", "FROM bars_as_of('2024-01-01 00:00:00+00'::TIMESTAMPTZ)", expected=ExitCode.BAD_INPUT)

@@ -46,7 +46,7 @@ def test_a_sound_store(filled: Line) -> None:
 
 
 def test_a_part_of_a_store(filled: Line) -> None:
-    said = filled("verify", "spy", "-i", "1m,5m", "-i", "1h", "--from", "2020-12-16", "--to", "2020-12-17").stderr
+    said = filled("verify", "spy", "-i", "1m,5m", "-i", "1h", "--start", "2020-12-16", "--end", "2020-12-17").stderr
     assert re.match(r"checked 1 symbol, 3 intervals, 390 base bars, 85 derived bars, 1 session: ", said)
     assert said.endswith(": all as recomputed; history is only checked with the whole store\n")
     assert "'SPX' is not registered" in filled("verify", "SPX", expected=ExitCode.BAD_INPUT).stderr
@@ -108,7 +108,7 @@ def test_lost_history_is_accepted_when_asked_for(filled: Line, tmp_path: Path) -
 
 
 def test_repair_goes_for_whole_symbols_that_are_there(filled: Line) -> None:
-    assert "leave out --interval" in filled("verify", "--repair", "-i", "1m", expected=ExitCode.USAGE).stderr
+    assert "leave out --intervals" in filled("verify", "--repair", "-i", "1m", expected=ExitCode.USAGE).stderr
     assert "'SPX' is not registered" in filled("verify", "--repair", "SPX", expected=ExitCode.BAD_INPUT).stderr
 
 

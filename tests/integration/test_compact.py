@@ -278,6 +278,6 @@ def test_the_command(worn: Path) -> None:
     assert result.exit_code == ExitCode.OK and result.stdout == ""
     pattern = rf"compacted {re.escape(str(worn))}: [\d.]+ MB before, [\d.]+ MB now; [\d,]+ rows in order\n"
     assert re.fullmatch(pattern, result.stderr), result.stderr
-    result = RUNNER.invoke(cli, [*arguments, "--format", "json"])
+    result = RUNNER.invoke(cli, [*arguments, "--json"])
     assert json.loads(result.stdout)["bytes_after"] == worn.stat().st_size
     assert contents(worn) == before

@@ -196,7 +196,7 @@ def test_what_retention_gave_up_stays_exported(filled: Bench, folder: Path) -> N
         assert (said.written, said.given_up) == (1, 2)
         assert sorted(exported(folder / form, form), key=str) == everything
         assert filled.store.export(folder / form, format=form).written == 0  # type: ignore[arg-type]
-    filled.store.export(folder / "parquet", anew=True)
+    filled.store.export(folder / "parquet", full=True)
     assert exported(folder / "parquet") == held(filled)
 
 
@@ -222,10 +222,10 @@ def test_another_selection_is_refused_unless_all_is_written_anew(filled: Bench, 
         {"symbols": ["SPY"], "format": "csv"},
     )
     for other in others:
-        with pytest.raises(InputError, match=r"holds an export of parquet, SPY, all intervals, not of .*anew=True"):
+        with pytest.raises(InputError, match=r"holds an export of parquet, SPY, all intervals, not of .*full=True"):
             filled.store.export(folder, **other)
     assert content(folder) == before
-    filled.store.export(folder, format="csv", symbols=["QQQ"], anew=True)
+    filled.store.export(folder, format="csv", symbols=["QQQ"], full=True)
     assert exported(folder, "csv") == held(filled, "symbol = 'QQQ'")
     assert {Path(name).suffix for name in content(folder)} == {".csv"}
     assert filled.store.export(folder, format="csv", symbols=["QQQ"]).written == 0
@@ -252,7 +252,7 @@ def test_folders_of_others_are_left_alone(filled: Bench, folder: Path, template:
     with pytest.raises(InputError, match="holds an export of another store, or of what this one was before"):
         other.store.export(folder)
     assert content(folder) == before
-    other.store.export(folder, anew=True)
+    other.store.export(folder, full=True)
     assert exported(folder) == held(other)
     other.store.close()
     (folder / MANIFEST).write_text("{}")

@@ -5,7 +5,6 @@ BARHOUSE_SYMBOLS says how many symbols the large store has; 515 make ten million
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -15,8 +14,8 @@ import pyarrow as pa
 import pytest
 
 from barhouse import DataProcessor, SessionCoordinator, open_store
+from tests.extent import SYMBOLS
 
-SYMBOLS = int(os.environ.get("BARHOUSE_SYMBOLS", "12"))
 INTERVALS = ["1m", "5m", "15m", "30m", "1h", "1d"]
 BARS = "SELECT * EXCLUDE (batch_id) FROM bars ORDER BY symbol, interval, bar_start"
 COLUMNS = ["symbol", "bar_start", "open", "high", "low", "close", "volume", "vwap", "trade_count"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from datetime import timedelta
 from pathlib import Path
@@ -13,8 +12,9 @@ from oracle import SECOND
 from test_histories import LONG_AFTER, derivable
 from world import LONG_WINDOWS, STYLES, WINDOWS, Window, World, calendar, priced
 
+from tests.extent import SEED, WALKS
+
 DAY = 86_400 * SECOND
-SEEDS = max(4, int(os.environ.get("BARHOUSE_HISTORIES", "0")) // 10)
 FINAL = """
     SELECT * FROM bars
     WHERE (symbol, interval) IN (SELECT (symbol, interval) FROM retention WHERE final_before IS NOT NULL)
@@ -86,7 +86,7 @@ class Walk:
 @pytest.mark.parametrize("part", range(4))
 def test_what_is_final_never_changes(blank_store: Path, tmp_path: Path, part: int) -> None:
     purged = 0
-    for seed in range(part, SEEDS, 4):
+    for seed in range(SEED * 10_000 + part, SEED * 10_000 + WALKS, 4):
         chance = random.Random(seed)
         world = World(blank_store, tmp_path / f"{seed}.duckdb", LONG_AFTER)
         walk = Walk(world, chance)

@@ -1,5 +1,7 @@
 """Random histories: after every step the store shows what a plain Python model of the design shows.
 
+``bars`` and ``coverage`` are compared after every step, the views that take long after some, and all at the end.
+
 ``BARHOUSE_HISTORIES=500`` runs that many, ``BARHOUSE_SEED=7`` others than those of seed 0. They are run in parts, each
 with a seed that is in the test's name, so that one part can be run again by itself. A failing history prints its
 steps; keep it as a named test in ``test_regressions.py``.
@@ -8,7 +10,6 @@ steps; keep it as a named test in ``test_regressions.py``.
 from __future__ import annotations
 
 import itertools
-import os
 import random
 import shutil
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,8 @@ from hypothesis import HealthCheck, seed, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from oracle import SECOND, Length, Row
 from world import BASES, LONG_WINDOWS, OWN_CALENDARS, STYLES, WINDOWS, Window, World, calendar, priced
+
+from tests.extent import HISTORIES, SEED, shares
 
 MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
 NAMES = ("A", "B", "C")
@@ -82,12 +85,16 @@ class Histories(RuleBasedStateMachine):
     @initialize(data=st.data())
     def begin(self, data: st.DataObject) -> None:
         self.world = World(self.blank, self.folder / f"{next(self.numbers)}.duckdb", LONG_AFTER)
+        chance = random.Random(data.draw(seeds, label="when to look closely"))
+        self.world.looks_closely = lambda: chance.random() < 0.4
         self.register(data)
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
             try:
                 if self.world.sound:
+                    self.world.looks_closely = lambda: True
+                    self.world.check()
                     self.world.process(LONG_AFTER + 90 * DAY)
                     self.world.check_past()
                     report = self.world.store.verify()
@@ -329,17 +336,14 @@ class Histories(RuleBasedStateMachine):
         return ends[place % len(ends)]
 
 
-#: How many histories a part has: parts are shared by several processes.
-PART = 10
-HISTORIES = int(os.environ.get("BARHOUSE_HISTORIES", "20"))
-SEED = int(os.environ.get("BARHOUSE_SEED", "0"))
+PARTS = [pytest.param(part, count, id=f"seed{SEED}-part{part}") for part, count in enumerate(shares(HISTORIES, 10))]
 
 
-@pytest.mark.parametrize("part", range(-(-HISTORIES // PART)), ids=lambda part: f"seed{SEED}-part{part}")
-def test_any_history_shows_what_the_model_shows(blank_store: Path, tmp_path: Path, part: int) -> None:
+@pytest.mark.parametrize(("part", "count"), PARTS)
+def test_any_history_shows_what_the_model_shows(blank_store: Path, tmp_path: Path, part: int, count: int) -> None:
     machine = type("Part", (Histories,), {"folder": tmp_path, "blank": blank_store})
     several = settings(
-        max_examples=min(PART, HISTORIES - part * PART),
+        max_examples=count,
         stateful_step_count=8,
         database=None,
         deadline=None,

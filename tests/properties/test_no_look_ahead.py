@@ -8,7 +8,6 @@ opened again.
 from __future__ import annotations
 
 import itertools
-import os
 import random
 from collections.abc import Iterator
 from copy import copy
@@ -19,16 +18,15 @@ import hypothesis.strategies as st
 import oracle
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from oracle import Length, Slot, Symbol
 from test_histories import LONG_AFTER
 from world import WINDOWS, Window, World, priced
 
 from barhouse import Backtest
 from barhouse.coordinator.backtest.tick import Bar
+from tests.extent import REPLAYS, SEED, shares
 
-#: How many replays are tried; the first ones are the same every time.
-REPLAYS = int(os.environ.get("BARHOUSE_REPLAYS", "5"))
 NUMBERS = itertools.count()
 #: Calendar, base, derived, closing bar: lunch breaks, sessions over midnight, blocks and closing auctions among them.
 KINDS = [
@@ -138,12 +136,21 @@ def change(world: World, windows: dict[str, Window], chance: random.Random) -> N
     world.process()
 
 
-@given(st.randoms(use_true_random=False))
-@settings(max_examples=REPLAYS, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-def test_nothing_is_seen_before_its_time(
-    blank_store: Path, tmp_path_factory: pytest.TempPathFactory, chance: random.Random
-) -> None:
-    folder = tmp_path_factory.mktemp("seen")
+@pytest.mark.parametrize(("part", "replays"), list(enumerate(shares(REPLAYS, 3))))
+def test_nothing_is_seen_before_its_time(blank_store: Path, tmp_path: Path, part: int, replays: int) -> None:
+    @seed(SEED * 10_000 + part)
+    @settings(
+        max_examples=replays, database=None, deadline=None, print_blob=True, suppress_health_check=list(HealthCheck)
+    )
+    @given(st.randoms(use_true_random=False))
+    def holds(chance: random.Random) -> None:
+        check(blank_store, tmp_path, chance)
+
+    holds()
+
+
+def check(blank_store: Path, folder: Path, chance: random.Random) -> None:
+    """Two symbols loaded, changed, derived, and then replayed, with a look around now and then."""
     world = World(blank_store, folder / f"{next(NUMBERS)}.duckdb", LONG_AFTER)
     world.check = lambda: None  # what the views show is for the histories to test
     windows: dict[str, Window] = {}

@@ -7,6 +7,7 @@ calendar had, and were lost.
 from __future__ import annotations
 
 import itertools
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 
 from barhouse import DataProcessor, SessionCoordinator, open_store
 
+NOW = datetime(2025, 1, 31, tzinfo=UTC)
 OPENS = {"XNYS": (15, 0), "XHKG": (2, 0), "24/7": (6, 0), "XLON": (9, 0)}
 PAIRS = [("1w", ["1d"]), ("2w", ["1w"]), ("2mo", ["1mo"]), ("1mo", ["45m", "1d"]), ("4d", ["2d"]), ("1w", ["1h"])]
 
@@ -28,8 +30,11 @@ def bars(calendar: str, days: list[int], value: float) -> pa.Table:
 
 @pytest.mark.parametrize(("longer", "shorter"), PAIRS)
 @pytest.mark.parametrize(("own", "other"), list(itertools.permutations(["XNYS", "XHKG", "24/7"], 2)))
-def test_each_symbol_has_its_bars(tmp_path: Path, longer: str, shorter: list[str], own: str, other: str) -> None:
-    with open_store(tmp_path / "bars.duckdb") as store:
+def test_each_symbol_has_its_bars(
+    blank_store: Path, tmp_path: Path, longer: str, shorter: list[str], own: str, other: str
+) -> None:
+    path = Path(shutil.copy(blank_store, tmp_path / "bars.duckdb"))
+    with open_store(path, clock=lambda: NOW, settings={"threads": 1}) as store:
         coordinator, processor = SessionCoordinator(store), DataProcessor(store)
         coordinator.register("A", [longer], own, base="15m")
         coordinator.register("B", shorter, other, base="15m")

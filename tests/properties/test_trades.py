@@ -1,6 +1,7 @@
 """Trades in, equal bars out: whatever order trades, corrections and cancellations arrive in, and however often.
 
 The oracle knows nothing of the store: of each trade it takes the greatest event, sorts, and computes bar by bar.
+``BARHOUSE_TRADES`` says how many sets of trades are sent, ``BARHOUSE_SEED`` which ones.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from shutil import copyfile
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, seed, settings
 from oracle import to_decimal, to_double
 
 from barhouse import SessionCoordinator, SessionStore, open_store
@@ -20,6 +21,7 @@ from barhouse.coordinator.feeds.events import CancelEvent, Event, TradeEvent
 from barhouse.coordinator.live.delivery_queue import Taken
 from barhouse.coordinator.live.options import LiveOptions
 from barhouse.coordinator.live.writer import LiveWriter
+from tests.extent import SEED, TRADES, shares
 
 DAY = datetime(2024, 11, 29, tzinfo=UTC)  # a half day: XNYS is open from 14:30 to 18:00
 NOW = DAY + timedelta(hours=18, minutes=40)
@@ -103,15 +105,20 @@ def stored(store: SessionStore) -> dict[tuple[str, datetime], tuple[object, ...]
     return {(row["symbol"], row["bar_start"]): tuple(list(row.values())[2:]) for row in rows}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(sent=events(), seed=st.integers(0, 2**32))
-def test_bars_equal_a_recomputation_in_any_order(
-    sent: list[Event], seed: int, registered: Path, tmp_path: Path
-) -> None:
-    chance = random.Random(seed)
-    path = tmp_path / "bars.duckdb"
-    copyfile(registered, path)
-    arriving = sent + [one for one in sent if chance.random() < 0.3]  # some come twice
+@pytest.mark.parametrize(("part", "examples"), list(enumerate(shares(TRADES, 5))))
+def test_bars_equal_a_recomputation_in_any_order(registered: Path, tmp_path: Path, part: int, examples: int) -> None:
+    @seed(SEED * 10_000 + part)
+    @settings(max_examples=examples, database=None, deadline=None, print_blob=True)
+    @given(sent=events(), order=st.integers(0, 2**32))
+    def holds(sent: list[Event], order: int) -> None:
+        check(sent, random.Random(order), Path(copyfile(registered, tmp_path / "bars.duckdb")))
+
+    holds()
+
+
+def check(sent: list[Event], chance: random.Random, path: Path) -> None:
+    """Send events in any order, some of them twice, and compare."""
+    arriving = sent + [one for one in sent if chance.random() < 0.3]
     chance.shuffle(arriving)
     with open_store(path, clock=lambda: NOW, settings={"threads": 1}) as store:
         writer = LiveWriter(store, "test", OPTIONS)

@@ -74,7 +74,7 @@ _VIEWS = {
     "bars_live": (f"SELECT symbol, interval, {_BAR_TEXT}, forming FROM bars_live", {2, 3}),
     "intervals": (
         "SELECT symbol, interval, derived, base, calendar, first_bar, last_bar, bar_count, complete_through, "
-        "derived_through, updated, quality_pct, gap_count FROM intervals",
+        "derived_through, needs_processing, quality_pct, gap_count FROM intervals",
         {5, 6, 8, 9},
     ),
     "coverage": (
@@ -86,7 +86,8 @@ _VIEWS = {
         {3, 4},
     ),
 }
-_DEAR = ("bars_live", "intervals")
+#: Those that take five times as long as the others.
+_DEAR = ("bars_live", "intervals", "gaps")
 
 
 @functools.cache
@@ -121,6 +122,7 @@ class World:
         self.folder = path.with_suffix(".files")
         self.sound = True  # no step has failed
         self.hasty = False
+        self.looks_closely: Callable[[], bool] = lambda: True  # whether a check compares all views
         self.model = oracle.Model()
         self.calendars = {name: calendar(name) for name in CALENDARS}
         self.past: list[tuple[datetime, set[tuple[object, ...]]]] = []
@@ -356,13 +358,14 @@ class World:
     # -- comparisons
 
     def check(self) -> None:
-        """Compare all views with the model, and note what ``bars`` shows now.
+        """Compare the views with the model, and note what ``bars`` shows now.
 
-        ``hasty`` leaves out the two that take longest; the next check will see to them.
+        Those that take long are left out where ``hasty`` or ``looks_closely`` says so; a later check sees to them.
         """
         self.sound = False
+        closely = not self.hasty and self.looks_closely()
         for view, (query, instants) in _VIEWS.items():
-            if self.hasty and view in _DEAR:
+            if view in _DEAR and not closely:
                 continue
             rows = self._rows(query, instants)
             if view == "bars":

@@ -17,6 +17,7 @@ import pytest
 
 import barhouse
 from barhouse.store.sql import parse
+from barhouse.store.sql import texts as texts_of
 
 ROOT = Path(__file__).parents[2]
 #: The folders of the checkout that the package ``barhouse`` is made of.
@@ -71,10 +72,11 @@ def statements() -> dict[str, str]:
         f"{path.stem}.{name}": text
         for path in SUBJECTS
         if path.stem != "views"
-        for name, text in parse(path.read_text(encoding="utf-8")).items()
+        for name, text in texts_of(path.read_text(encoding="utf-8")).items()
     }
 
 
+@cache
 def texts(path: Path) -> set[str]:
     """The texts in a file's code, and as patterns those with parts filled in: ``f"verify.{name}"``."""
     found = set()
@@ -120,7 +122,7 @@ def test_every_statement_asked_for_exists() -> None:
 
 
 def test_every_view_and_macro_is_promised_or_used() -> None:
-    views = parse((ROOT / "store" / "sql" / "views.sql").read_text(encoding="utf-8"))
+    views = texts_of((ROOT / "store" / "sql" / "views.sql").read_text(encoding="utf-8"))
     assert set(views) >= PROMISED_VIEWS
     asking = {**views, **statements()}
     for name in views.keys() - PROMISED_VIEWS:

@@ -17,7 +17,14 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from barhouse.coordinator.cli.command import Settings, command
-from barhouse.coordinator.cli.options import session_range, split
+from barhouse.coordinator.cli.options import (
+    format_option,
+    intervals_option,
+    name_option,
+    output_option,
+    session_range,
+    symbols_argument,
+)
 from barhouse.coordinator.cli.output import reports
 from barhouse.coordinator.cli.sentences.words import counted
 from barhouse.coordinator.cli.store_access import opened
@@ -31,41 +38,27 @@ _RECORD_EVERY = 1_000
 
 
 @command(
-    "backtest", example="barhouse backtest SPY BTC-USD --intervals 1h,1d --from 2020-12-15 --run trial -o bars.csv"
+    "backtest", example="barhouse backtest SPY BTC-USD --intervals 1h,1d --start 2020-12-15 --name trial -o bars.csv"
 )
-@click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL...")
-@click.option(
-    "-i",
-    "--intervals",
-    multiple=True,
-    callback=split,
-    metavar="LIST",
-    help="Only these, such as 5m,1d; may be repeated.",
-)
+@symbols_argument(required=True)
+@intervals_option()
 @session_range
 @click.option(
     "--warm-up",
     type=click.IntRange(min=0),
     metavar="N",
-    help="Sessions to leave out first, where --from does not say more.",
+    help="Sessions to leave out first, where --start does not say more.",
 )
-@click.option("--run", "name", metavar="NAME", help="Record how far it comes; the same command goes on from there.")
+@name_option("Record how far it comes, by this name; the same command goes on from there.", was="--run")
 @click.option("--restart", is_flag=True, help="Begin the run again.")
 @click.option("--speed", type=float, metavar="X", help="Times real time, such as 60; as fast as it goes by default.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["csv", "json"]),
-    default="csv",
-    show_default=True,
-    help="json: one bar a line.",
-)
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this file rather than to stdout.")
+@format_option(["csv", "json"], "csv", "json has one bar a line.")
+@output_option
 @click.pass_obj
 def backtest(
     settings: Settings,
     /,
-    symbols: tuple[str, ...],
+    symbols: list[str],
     intervals: list[str],
     *,
     name: str | None,
@@ -77,13 +70,13 @@ def backtest(
     """Replay bars in the order they close.
 
     Symbols of all calendars come in one order of time: by the instant at which bars close, then shortest interval
-    first, then by symbol. Without --run the store is only read. With --run and --output a replay that was killed goes
+    first, then by symbol. Without --name the store is only read. With --name and --output a replay that was killed goes
     on where its file ends, with every bar once.
     """
     from barhouse.coordinator.backtest.backtest import Backtest
 
     if options["restart"] and name is None:
-        raise click.UsageError("--restart is for a run that is recorded; name it with --run")
+        raise click.UsageError("--restart is for a run that is recorded; name it with --name")
     with (
         opened(settings, read_only=name is None) as store,
         Backtest(
@@ -131,7 +124,7 @@ def _replayed(replay: Backtest, form: str, output: Path | None) -> str:
     span = f", {_instant(first)} to {_instant(replay.now)}" if first else ""
     said = f"{counted(bars, 'bar')} at {counted(ticks, 'instant')}{span}"
     if replay.pace.stopped:
-        return f"stopped after {said}; with --run the same command goes on from there"
+        return f"stopped after {said}; with --name the same command goes on from there"
     return f"replayed {said}"
 
 

@@ -11,8 +11,9 @@ import click
 from click.core import ParameterSource
 
 from barhouse.coordinator.cli.command import Commands, Settings, command, epilog
-from barhouse.coordinator.cli.options import data_options, report_option, session_range, split
+from barhouse.coordinator.cli.options import data_options, dry_run_option, json_option, session_range, split
 from barhouse.coordinator.cli.output import reports, tables
+from barhouse.coordinator.cli.renames import Option
 from barhouse.coordinator.cli.sentences.calendar import calendar_changed, described
 from barhouse.coordinator.cli.store_access import opened
 
@@ -67,22 +68,24 @@ def _early_closes(ctx: click.Context, parameter: click.Parameter, given: list[st
     help="A session that closes early. Repeatable.",
 )
 @click.option(
-    "--from",
+    "--file",
     "source",
+    cls=Option,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE.toml",
-    help="Take calendars from a file, each a table: the name, then the same options.",
+    metavar="PATH",
+    help="Take calendars from a TOML file, each a table: the name, then the same options.",
+    formerly={"--from": "--file"},
 )
-@report_option
+@json_option
 @click.pass_context
-def add(ctx: click.Context, /, name: str | None, source: Path | None, form: str, **hours: Any) -> None:
+def add(ctx: click.Context, /, name: str | None, source: Path | None, as_json: bool, **hours: Any) -> None:
     """Add a calendar of your own, or change it.
 
     Changing one derives again what it touches, and keeps the old bars as revisions. A session is named by the day
     it closes on; weekdays, holidays and early closes name that day.
 
     \b
-    A file that --from takes:
+    A file that --file takes:
       [FX]
       timezone = "America/New_York"
       open = "17:00"
@@ -99,14 +102,14 @@ def add(ctx: click.Context, /, name: str | None, source: Path | None, form: str,
         coordinator = SessionCoordinator(store)
         for one in definitions:
             report = coordinator.define_calendar(one)
-            reports.put(report, calendar_changed(report), form)
+            reports.put(report, calendar_changed(report), as_json=as_json)
 
 
 def _from_options(name: str | None, hours: dict[str, Any]) -> list[CalendarDefinition]:
     missing = [] if name else ["NAME"]
     missing += [f"--{one}" for one in ("timezone", "open", "close") if not hours[one]]
     if name is None or missing:
-        raise click.UsageError(f"say {', '.join(missing)} as well, or name a file with --from")
+        raise click.UsageError(f"say {', '.join(missing)} as well, or name a file with --file")
     from barhouse.store.calendars.definition import CalendarDefinition
 
     return [CalendarDefinition.parse(name, **hours)]
@@ -117,12 +120,12 @@ def _from_file(ctx: click.Context, source: Path) -> list[CalendarDefinition]:
     given = [
         one
         for one in ctx.command.params
-        if one.name not in ("source", "form")
+        if one.name not in ("source", "as_json")
         and ctx.get_parameter_source(one.name or "") is ParameterSource.COMMANDLINE
     ]
     if given:
         names = ", ".join(one.opts[0] if isinstance(one, click.Option) else "NAME" for one in given)
-        raise click.UsageError(f"--from takes names and hours from the file; leave out {names}")
+        raise click.UsageError(f"--file takes names and hours from the file; leave out {names}")
     from barhouse.store.calendars.definition import CalendarDefinition
     from barhouse.store.errors import CalendarError
 
@@ -152,7 +155,7 @@ def list_(settings: Settings, form: str, output: Path | None) -> None:
     tables.write(table, form, output)
 
 
-@command("show", example="barhouse calendar show XNYS --from 2020-12-21 --to 2021-01-01")
+@command("show", example="barhouse calendar show XNYS --start 2020-12-21 --end 2021-01-01")
 @click.argument("name")
 @session_range
 @data_options
@@ -192,7 +195,7 @@ def _kept(store: SessionStore, name: str) -> dict[str, Any]:
 
 @command("refresh", example="barhouse calendar refresh XNYS --dry-run")
 @click.argument("name")
-@click.option("--dry-run", is_flag=True, help="Only show what would change.")
+@dry_run_option
 @data_options
 @click.pass_obj
 def refresh(settings: Settings, name: str, *, dry_run: bool, form: str, output: Path | None) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from barhouse.coordinator.cli.command import Settings, command
-from barhouse.coordinator.cli.options import report_option
+from barhouse.coordinator.cli.options import json_option
 from barhouse.coordinator.cli.output import reports
 from barhouse.coordinator.cli.progress import progress_bar
 from barhouse.coordinator.cli.sentences.copies import compacted, copied, restored
@@ -26,9 +26,9 @@ _KEEP = click.option(
 @command("publish", example="barhouse publish published/bars.duckdb --keep 3")
 @click.argument("target", type=click.Path(path_type=Path))
 @_KEEP
-@report_option
+@json_option
 @click.pass_obj
-def publish(settings: Settings, /, target: Path, *, keep: int, form: str) -> None:
+def publish(settings: Settings, /, target: Path, *, keep: int, as_json: bool) -> None:
     """Publish a snapshot of the store for others to read.
 
     TARGET is a file that always names the newest snapshot, whole, for any DuckDB client to open read-only while
@@ -36,31 +36,31 @@ def publish(settings: Settings, /, target: Path, *, keep: int, form: str) -> Non
     """
     with opened(settings) as store:
         report = store.publish(target, keep=keep)
-    reports.put(report, copied(report, "published"), form)
+    reports.put(report, copied(report, "published"), as_json=as_json)
 
 
 @command("backup", example="barhouse backup backups/bars.duckdb --keep 7")
 @click.argument("target", type=click.Path(path_type=Path))
 @_KEEP
 @click.option("--no-check", is_flag=True, help="Do not verify the copy; for a store that does not verify.")
-@report_option
+@json_option
 @click.pass_obj
-def backup(settings: Settings, /, target: Path, *, keep: int, no_check: bool, form: str) -> None:
+def backup(settings: Settings, /, target: Path, *, keep: int, no_check: bool, as_json: bool) -> None:
     """Copy the store, and verify the copy before it is put in place.
 
     TARGET is a file that names the newest backup. Without changes since the last one nothing is written.
     """
     with opened(settings) as store, progress_bar(settings, "verifying", "interval lengths") as progress:
         report = store.backup(target, keep=keep, check=not no_check, progress=progress)
-    reports.put(report, copied(report, "backed up"), form)
+    reports.put(report, copied(report, "backed up"), as_json=as_json)
 
 
 @command("restore", example="barhouse restore backups/bars.duckdb")
 @click.argument("backup_file", type=click.Path(path_type=Path), metavar="BACKUP")
 @click.option("--force", is_flag=True, help="Also over a store that has what the backup lacks, or cannot be read.")
-@report_option
+@json_option
 @click.pass_obj
-def restore(settings: Settings, /, backup_file: Path, *, force: bool, form: str) -> None:
+def restore(settings: Settings, /, backup_file: Path, *, force: bool, as_json: bool) -> None:
     """Put a backup in the place of the store, which is kept beside it.
 
     The backup is verified first.
@@ -68,13 +68,13 @@ def restore(settings: Settings, /, backup_file: Path, *, force: bool, form: str)
     from barhouse.store.copies.restoration import restore as put_back
 
     report = put_back(backup_file, settings.store, force=force)
-    reports.put(report, restored(report, backup_file), form)
+    reports.put(report, restored(report, backup_file), as_json=as_json)
 
 
 @command("compact", example="barhouse --store bars.duckdb compact")
-@report_option
+@json_option
 @click.pass_obj
-def compact(settings: Settings, form: str) -> None:
+def compact(settings: Settings, as_json: bool) -> None:
     """Write the store's file anew: bars in order, and the room of old rows given back.
 
     Nothing else may have the store open meanwhile, and its folder needs room for a copy. The new file takes the
@@ -84,7 +84,7 @@ def compact(settings: Settings, form: str) -> None:
 
     with progress_bar(settings, "compacting", "parts") as progress:
         report = write_anew(settings.store, progress=progress)
-    reports.put(report, compacted(report), form)
+    reports.put(report, compacted(report), as_json=as_json)
 
 
 COMMANDS = (publish, backup, restore, compact)

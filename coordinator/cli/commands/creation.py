@@ -43,7 +43,7 @@ def _write_job(path: Path) -> None:
         raise click.UsageError(f"{path} is there already; name another file") from None
     except OSError as error:
         raise click.UsageError(f"{path} cannot be written: {error.strerror}") from error
-    reports.say(f"wrote {path}; edit it, then: barhouse check {path}")
+    reports.say(f"wrote {path}; edit it, then: barhouse run {path} --dry-run")
 
 
 COMMANDS = (init,)

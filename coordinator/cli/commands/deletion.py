@@ -5,7 +5,14 @@ from __future__ import annotations
 import click
 
 from barhouse.coordinator.cli.command import Settings, command, confirm
-from barhouse.coordinator.cli.options import report_option, split, yes_option
+from barhouse.coordinator.cli.options import (
+    bar_range,
+    interval_option,
+    json_option,
+    symbols_argument,
+    symbols_option,
+    yes_option,
+)
 from barhouse.coordinator.cli.output import reports
 from barhouse.coordinator.cli.sentences.deletion import deleted, purged, stretch
 from barhouse.coordinator.cli.store_access import opened
@@ -13,15 +20,14 @@ from barhouse.coordinator.cli.store_access import opened
 
 @command(
     "delete",
-    example="barhouse delete SPY --interval 1m --from 2020-12-16T15:00Z --to 2020-12-16T15:30Z --yes",
+    example="barhouse delete SPY --interval 1m --start 2020-12-16T15:00Z --end 2020-12-16T15:30Z --yes",
 )
 @click.argument("symbol")
-@click.option("-i", "--interval", required=True, help="The base interval.")
-@click.option("--from", "start", metavar="ISO", help="First bar_start to delete; UTC unless it says otherwise.")
-@click.option("--to", "end", metavar="ISO", help="First bar_start to keep again.")
+@interval_option("The base interval.", required=True)
+@bar_range
 @click.option("--rewind", is_flag=True, help="What follows the last bar left counts as not there yet, not as missing.")
 @yes_option
-@report_option
+@json_option
 @click.pass_obj
 def delete(
     settings: Settings,
@@ -32,7 +38,7 @@ def delete(
     end: str | None,
     rewind: bool,
     yes: bool,
-    form: str,
+    as_json: bool,
 ) -> None:
     """Delete base bars of a range of time.
 
@@ -41,20 +47,20 @@ def delete(
     from barhouse.coordinator.session_coordinator import SessionCoordinator
 
     if start is None and end is None:
-        raise click.UsageError("say --from, --to or both; to delete everything use `barhouse remove`")
+        raise click.UsageError("say --start, --end or both; to delete everything use `barhouse remove`")
     confirm(f"Delete {symbol} {interval} {stretch(start, end)}?", yes=yes)
     with opened(settings) as store:
         report = SessionCoordinator(store).delete_bars(symbol, interval, start, end, rewind=rewind)
-    reports.put(report, deleted(symbol.strip().upper(), interval, report, rewound=rewind), form)
+    reports.put(report, deleted(symbol.strip().upper(), interval, report, rewound=rewind), as_json=as_json)
 
 
 @command("retain", example="barhouse retain 1m=2y 5m=5y revisions=1y --yes")
 @click.argument("policy", nargs=-1, required=True, metavar="INTERVAL=DURATION...")
-@click.option("--symbol", "symbols", multiple=True, callback=split, metavar="LIST", help="Only these.")
+@symbols_option(was="--symbol")
 @yes_option
-@report_option
+@json_option
 @click.pass_obj
-def retain(settings: Settings, policy: tuple[str, ...], symbols: list[str], yes: bool, form: str) -> None:
+def retain(settings: Settings, policy: tuple[str, ...], symbols: list[str], yes: bool, as_json: bool) -> None:
     """Keep bars of each interval for so long, and purge what is older.
 
     A duration is days, weeks, months or years before the last base bar: 90d, 12w, 6mo, 2y. revisions=1y purges values
@@ -71,26 +77,26 @@ def retain(settings: Settings, policy: tuple[str, ...], symbols: list[str], yes:
     confirm(f"Purge for good what is older than {', '.join(policy)}?", yes=yes)
     with opened(settings) as store:
         report = SessionCoordinator(store).apply_retention(durations, symbols or None)
-    reports.put(report, purged(report), form)
+    reports.put(report, purged(report), as_json=as_json)
 
 
 @command("purge", example="barhouse purge SPY --interval 1m --before 2020-12-17 --yes")
-@click.argument("symbols", nargs=-1, metavar="[SYMBOL]...")
-@click.option("-i", "--interval", help="The interval whose bars go, loaded or derived.")
+@symbols_argument()
+@interval_option("The interval whose bars go, loaded or derived.")
 @click.option("--revisions", is_flag=True, help="Rather than bars, purge values that were replaced before.")
-@click.option("--before", required=True, metavar="ISO", help="What is older goes; UTC unless it says otherwise.")
+@click.option("--before", required=True, metavar="DATE", help="What is older goes: bars that start before.")
 @yes_option
-@report_option
+@json_option
 @click.pass_obj
 def purge(
     settings: Settings,
-    symbols: tuple[str, ...],
+    symbols: list[str],
     *,
     interval: str | None,
     revisions: bool,
     before: str,
     yes: bool,
-    form: str,
+    as_json: bool,
 ) -> None:
     """Give up old bars, or old revisions, for good.
 
@@ -111,7 +117,7 @@ def purge(
             report = coordinator.purge_revisions(before)
         else:
             report = coordinator.purge_bars(interval, before, symbols or None)
-    reports.put(report, purged(report), form)
+    reports.put(report, purged(report), as_json=as_json)
 
 
 COMMANDS = (delete, retain, purge)

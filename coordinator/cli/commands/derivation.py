@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from barhouse.coordinator.cli.command import Settings, command
-from barhouse.coordinator.cli.options import SESSION_DATE, as_date, report_option
+from barhouse.coordinator.cli.options import json_option, session_date, symbols_argument
 from barhouse.coordinator.cli.output import reports
 from barhouse.coordinator.cli.progress import progress_bar
 from barhouse.coordinator.cli.sentences.derivation import processed, session_ended
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
 
 
 @command("process", example="barhouse process")
-@click.option("--now", metavar="ISO", help="The instant that counts as now; UTC unless it says otherwise.")
-@report_option
+@click.option("--now", metavar="INSTANT", help="The instant that counts as now; UTC unless it says otherwise.")
+@json_option
 @click.pass_obj
-def process(settings: Settings, now: str | None, form: str) -> None:
+def process(settings: Settings, now: str | None, as_json: bool) -> None:
     """Derive whatever is waiting.
 
     Running it twice changes nothing.
     """
     with opened(settings) as store:
-        derive(store, settings, form, now)
+        derive(store, settings, now, as_json=as_json)
 
 
 @command("end-session", example="barhouse end-session 2020-12-18 SPY")
-@click.argument("session_date", type=SESSION_DATE, callback=as_date, metavar="DATE")
-@click.argument("symbols", nargs=-1, metavar="[SYMBOL]...")
-@report_option
+@click.argument("day", callback=session_date, metavar="DATE")
+@symbols_argument()
+@json_option
 @click.pass_obj
-def end_session(settings: Settings, session_date: date, symbols: tuple[str, ...], form: str) -> None:
+def end_session(settings: Settings, day: date, symbols: list[str], as_json: bool) -> None:
     """Declare a session over, for all symbols or some.
 
     What has not come by now counts as missing, and the next process closes every bar of the session.
@@ -44,11 +44,11 @@ def end_session(settings: Settings, session_date: date, symbols: tuple[str, ...]
     from barhouse.coordinator.session_coordinator import SessionCoordinator
 
     with opened(settings) as store:
-        moved = SessionCoordinator(store).end_session(session_date, symbols or None)
-    reports.put(moved, session_ended(session_date, moved), form)
+        moved = SessionCoordinator(store).end_session(day, symbols or None)
+    reports.put(moved, session_ended(day, moved), as_json=as_json)
 
 
-def derive(store: SessionStore, settings: Settings, form: str, now: str | None = None) -> None:
+def derive(store: SessionStore, settings: Settings, now: str | None = None, *, as_json: bool) -> None:
     """Derive whatever waits in a store, with a bar of progress, and say what that was."""
     from barhouse.coordinator.data_processor import DataProcessor
     from barhouse.store.model.inputs import as_instant
@@ -56,7 +56,7 @@ def derive(store: SessionStore, settings: Settings, form: str, now: str | None =
     instant = None if now is None else as_instant(now, "now")
     with progress_bar(settings, "deriving") as progress:
         report = DataProcessor(store).process(instant, progress=progress)
-    reports.put(report, processed(report), form)
+    reports.put(report, processed(report), as_json=as_json)
 
 
 COMMANDS = (process, end_session)

@@ -8,42 +8,41 @@ from typing import Literal
 import click
 
 from barhouse.coordinator.cli.command import Settings, command
-from barhouse.coordinator.cli.options import report_option, split
+from barhouse.coordinator.cli.options import bar_range, format_option, intervals_option, json_option, symbols_option
 from barhouse.coordinator.cli.output import reports
 from barhouse.coordinator.cli.progress import progress_bar
+from barhouse.coordinator.cli.renames import Option
 from barhouse.coordinator.cli.sentences.copies import exported
 from barhouse.coordinator.cli.store_access import opened
 
 
-@command("export", example="barhouse export exported --interval 1d,1h")
+@command("export", example="barhouse export exported --intervals 1d,1h")
 @click.argument("folder", type=click.Path(path_type=Path))
+@format_option(["parquet", "csv", "arrow"], "parquet", "Of the files.", formerly={"--as": "--format"})
+@symbols_option(was="--symbol")
+@intervals_option(was="--interval")
+@bar_range
 @click.option(
-    "--as",
-    "kind",
-    type=click.Choice(["parquet", "csv", "arrow"]),
-    default="parquet",
-    show_default=True,
-    help="The format.",
+    "--full",
+    cls=Option,
+    is_flag=True,
+    help="Write all of it again, and forget what the folder holds.",
+    formerly={"--anew": "--full"},
 )
-@click.option("-s", "--symbol", "symbols", multiple=True, callback=split, metavar="LIST", help="Only these.")
-@click.option("-i", "--interval", "intervals", multiple=True, callback=split, metavar="LIST", help="Only these.")
-@click.option("--from", "start", metavar="INSTANT", help="Start of the first bar.")
-@click.option("--to", "end", metavar="INSTANT", help="Start of the first bar to leave out.")
-@click.option("--anew", is_flag=True, help="Write all of it again, and forget what the folder holds.")
-@report_option
+@json_option
 @click.pass_obj
 def export(
     settings: Settings,
     /,
     folder: Path,
     *,
-    kind: Literal["parquet", "csv", "arrow"],
+    form: Literal["parquet", "csv", "arrow"],
     symbols: list[str],
     intervals: list[str],
     start: str | None,
     end: str | None,
-    anew: bool,
-    form: str,
+    full: bool,
+    as_json: bool,
 ) -> None:
     """Write bars to files, by symbol, interval and month; later only what changed.
 
@@ -52,15 +51,15 @@ def export(
     with opened(settings, read_only=True) as store, progress_bar(settings, "exporting", "files") as progress:
         report = store.export(
             folder,
-            format=kind,
+            format=form,
             symbols=symbols or None,
             intervals=intervals or None,
             start=start,
             end=end,
-            anew=anew,
+            full=full,
             progress=progress,
         )
-    reports.put(report, exported(report), form)
+    reports.put(report, exported(report), as_json=as_json)
 
 
 COMMANDS = (export,)

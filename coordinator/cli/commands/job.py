@@ -1,4 +1,4 @@
-"""The commands about jobs: run one, and say what it would do."""
+"""The command that runs a job, or says what it would do."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from click.core import ParameterSource
 
 from barhouse.coordinator.cli.command import Settings, command
 from barhouse.coordinator.cli.errors import ExitCode
-from barhouse.coordinator.cli.options import report_option
+from barhouse.coordinator.cli.options import dry_run_option, json_option
 from barhouse.coordinator.cli.output import reports
 from barhouse.coordinator.cli.progress import progress_bar
 from barhouse.coordinator.cli.sentences.job import checked, ran
 
 if TYPE_CHECKING:
+    from barhouse.coordinator.jobs.job import JobCheck
     from barhouse.coordinator.jobs.report import JobReport
 
 _JOB = click.argument("job", type=click.Path(dir_okay=False, path_type=Path), metavar="JOB.toml")
@@ -34,46 +35,44 @@ _CODES = {
 
 @command("run", example="barhouse run sample/demo.toml --report report.json")
 @_JOB
+@dry_run_option
 @click.option(
     "--report",
     "report_file",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Also write the report as JSON here.",
 )
-@report_option
+@json_option
 @click.pass_context
-def run(ctx: click.Context, job: Path, *, report_file: Path | None, form: str) -> None:
+def run(ctx: click.Context, job: Path, *, dry_run: bool, report_file: Path | None, as_json: bool) -> None:
     """Run a nightly job: load what is new, derive, verify, and look after the store.
 
     What is loaded stays loaded: killed at any moment, the next run finishes. The job file says which store; --store
-    goes before it. Where nobody watches, log lines on stderr say what is going on.
+    goes before it. Where nobody watches, log lines on stderr say what is going on. With --dry-run it is said what
+    would be registered and loaded; the store need not be there yet, nor any file.
     """
+    if dry_run:
+        ctx.exit(_checked(ctx, job, report_file, as_json=as_json))
     from barhouse.coordinator.jobs.job import run_job
 
     with _watched(ctx.obj) as progress:
         report = run_job(job, store=_store(ctx), progress=progress)
     if report_file is not None:
-        _write(report, report_file)
-    reports.put(report, ran(report), form)
+        _write(report, report_file, "; the job itself is done")
+    reports.put(report, ran(report), as_json=as_json)
     ctx.exit(_CODES[report.outcome])
 
 
-@command("check", example="barhouse check sample/demo.toml")
-@_JOB
-@report_option
-@click.pass_context
-def check(ctx: click.Context, job: Path, *, form: str) -> None:
-    """Say what a job would register and load; nothing is written.
-
-    The store need not be there yet, nor any file.
-    """
+def _checked(ctx: click.Context, job: Path, report_file: Path | None, *, as_json: bool) -> ExitCode:
     from barhouse.coordinator.jobs.job import check_job
 
     with progress_bar(ctx.obj, "reading", "files") as progress:
         report = check_job(job, store=_store(ctx), progress=progress and (lambda _, done, total: progress(done, total)))
-    reports.put(report, checked(report), form)
-    if report.not_registered or any(one.kind != "missing" for one in report.problems):
-        ctx.exit(ExitCode.FILES)
+    if report_file is not None:
+        _write(report, report_file, "")
+    reports.put(report, checked(report), as_json=as_json)
+    sound = not report.not_registered and all(one.kind == "missing" for one in report.problems)
+    return ExitCode.OK if sound else ExitCode.FILES
 
 
 def _store(ctx: click.Context) -> str | None:
@@ -110,13 +109,11 @@ def _watched(settings: Settings) -> Iterator[Callable[[str, int, int], None] | N
         yield show
 
 
-def _write(report: JobReport, path: Path) -> None:
+def _write(report: JobReport | JobCheck, path: Path, but: str) -> None:
     try:
         path.expanduser().write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
     except OSError as error:
-        raise click.UsageError(
-            f"--report {path} cannot be written: {error.strerror}; the job itself is done"
-        ) from error
+        raise click.UsageError(f"--report {path} cannot be written: {error.strerror}{but}") from error
 
 
-COMMANDS = (run, check)
+COMMANDS = (run,)

@@ -12,7 +12,15 @@ from click.core import ParameterSource
 from barhouse.coordinator.cli.command import command
 from barhouse.coordinator.cli.errors import ExitCode
 from barhouse.coordinator.cli.file_options import file_options
-from barhouse.coordinator.cli.options import report_option, split
+from barhouse.coordinator.cli.options import (
+    calendar_option,
+    interval_option,
+    intervals_option,
+    json_option,
+    list_option,
+    name_option,
+    symbols_option,
+)
 from barhouse.coordinator.cli.output import reports
 from barhouse.coordinator.cli.sentences.live import followed
 from barhouse.coordinator.cli.store_access import opened
@@ -32,26 +40,19 @@ if TYPE_CHECKING:
     metavar="ADDRESS",
     help="redis://HOST:PORT/DB?stream=KEY&group=NAME, ws://HOST/PATH or wss://..., or the path of a folder.",
 )
-@click.option("-s", "--symbols", multiple=True, callback=split, metavar="LIST", help="Whose bars or trades to take.")
-@click.option(
-    "-i",
-    "--intervals",
-    multiple=True,
-    callback=split,
-    metavar="LIST",
-    help="What is wanted, such as 1m,5m,1d; by default what is registered.",
-)
-@click.option("--calendar", help="Whose sessions, for symbols that are not registered yet.")
-@click.option("--interval", metavar="INTERVAL", help="The length of the bars in a folder's files.")
-@click.option("--offers", multiple=True, callback=split, metavar="LIST", help="Intervals of a feed that does not say.")
-@click.option("--history-from", metavar="ISO", help="Ask for bars back to here of a symbol that has none.")
+@symbols_option("Whose bars or trades to take.")
+@intervals_option("What is wanted, such as 1m,5m,1d; by default what is registered.")
+@calendar_option("Whose sessions, for symbols that are not registered yet.")
+@interval_option("The length of the bars in a folder's files.", short=False)
+@list_option("--feed-intervals", said="The intervals of a feed that does not say which it has.", was="--offers")
+@click.option("--history-from", metavar="INSTANT", help="Ask for bars back to here of a symbol that has none.")
 @click.option("--publish", type=click.Path(path_type=Path), help="Publish a snapshot there every minute.")
-@click.option("--name", help="Of the run; one that ended early goes on.  [default: live]")
+@name_option("Of the run; one that ended early goes on.  [default: live]")
 @click.option("--once", is_flag=True, help="Stop when a folder has no file left.")
 @file_options
-@report_option
+@json_option
 @click.pass_context
-def live(ctx: click.Context, /, job: Path | None, *, form: str, **options: Any) -> None:
+def live(ctx: click.Context, /, job: Path | None, *, as_json: bool, **options: Any) -> None:
     """Follow a feed: load what it delivers, derive what closes.
 
     \b
@@ -72,7 +73,7 @@ def live(ctx: click.Context, /, job: Path | None, *, form: str, **options: Any) 
     config = LiveConfig.read(job, **given) if job is not None else LiveConfig.of("the command line", given)
     with opened(ctx.obj) as store:
         status = asyncio.run(_follow(config.session(store)))
-    reports.put(status, followed(status), form)
+    reports.put(status, followed(status), as_json=as_json)
     if config.once and (status.refused_count or status.refused_file_count):
         ctx.exit(ExitCode.REJECTS)
 

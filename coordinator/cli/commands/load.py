@@ -10,7 +10,7 @@ from barhouse.coordinator.cli.command import Settings, command
 from barhouse.coordinator.cli.commands.derivation import derive
 from barhouse.coordinator.cli.errors import ExitCode
 from barhouse.coordinator.cli.file_options import file_options
-from barhouse.coordinator.cli.options import report_option, split
+from barhouse.coordinator.cli.options import interval_option, json_option, symbols_option
 from barhouse.coordinator.cli.output import reports
 from barhouse.coordinator.cli.progress import progress_bar
 from barhouse.coordinator.cli.sentences.load import loaded, outside
@@ -22,16 +22,10 @@ from barhouse.coordinator.cli.store_access import opened
     example="barhouse load sample/spy_1m_2020-12-15_18.csv --symbol SPY --interval 1m --timezone America/New_York",
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("-i", "--interval", required=True, help="The base interval: the length of the file's bars.")
-@click.option("--symbol", help="Whose bars they are, where no column says so.")
+@click.option("--symbol", metavar="SYMBOL", help="Whose bars they are, where no column says so.")
+@interval_option("The base interval: the length of the file's bars.", required=True)
 @file_options
-@click.option(
-    "--symbols",
-    multiple=True,
-    callback=split,
-    metavar="LIST",
-    help="Of a file with many symbols only these; * and ? stand for other characters.",
-)
+@symbols_option("Of a file with many symbols only these; * and ? stand for other characters.")
 @click.option("--strict", is_flag=True, help="Load nothing when one row cannot be taken.")
 @click.option(
     "--replace",
@@ -39,7 +33,7 @@ from barhouse.coordinator.cli.store_access import opened
     help="Replace each session the rows belong to whole; bars it no longer has go.",
 )
 @click.option("--process", "then_process", is_flag=True, help="Derive what is waiting right after.")
-@report_option
+@json_option
 @click.pass_context
 def load(
     ctx: click.Context,
@@ -51,7 +45,7 @@ def load(
     header: list[str],
     symbols: list[str],
     then_process: bool,
-    form: str,
+    as_json: bool,
     **options: Any,
 ) -> None:
     """Load base bars from CSV (plain, .gz, .zst) or Parquet.
@@ -81,10 +75,10 @@ def load(
             report = SessionCoordinator(store).load(
                 data, interval, columns=columns, header=header or None, symbols=symbols or None, **options
             )
-        reports.put(report, loaded(report), form)
+        reports.put(report, loaded(report), as_json=as_json)
         reports.say(outside(report))
         if then_process:
-            derive(store, settings, form)
+            derive(store, settings, as_json=as_json)
     if report.rejected:
         ctx.exit(ExitCode.REJECTS)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from barhouse.coordinator.cli.command import Settings, command
-from barhouse.coordinator.cli.options import data_options, session_range
+from barhouse.coordinator.cli.options import data_options, interval_option, session_range
 from barhouse.coordinator.cli.output import reports, tables
 from barhouse.coordinator.cli.store_access import check_registered, opened
 
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 #: What may be asked for; the rest of the file may change.
 VIEWS = (
     *("bars", "bars_live", "intervals", "coverage", "gaps", "batches", "revisions", "rejected"),
-    *("runs", "health", "retention", "history"),
+    *("runs", "health", "retention", "revision_retention"),
 )
 _UNKNOWN_TABLE = re.compile(r"Table with name \"?(\w+)\"? does not exist")
 _SUGGESTED_TABLE = re.compile(r"\nDid you mean [^\n]*")
 
 
-@command("gaps", example="barhouse gaps SPY --interval 1m --from 2020-12-15 --to 2020-12-19")
+@command("gaps", example="barhouse gaps SPY --interval 1m --start 2020-12-15 --end 2020-12-19")
 @click.argument("symbol", required=False)
-@click.option("-i", "--interval", help="Only this interval.")
+@interval_option("Only this interval.")
 @session_range
 @data_options
 @click.pass_obj
@@ -65,7 +65,7 @@ def sql(settings: Settings, query: str, form: str, output: Path | None) -> None:
 
     \b
     Views: bars, bars_live, intervals, coverage, gaps, batches, revisions, rejected,
-    runs, health, retention, history;
+    runs, health, retention, revision_retention;
     and bars_as_of(instant): bars as the store knew them at that moment.
     """
     tables.check(form, output)

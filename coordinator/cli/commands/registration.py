@@ -7,31 +7,29 @@ from typing import Any
 import click
 
 from barhouse.coordinator.cli.command import Settings, command, confirm
-from barhouse.coordinator.cli.options import report_option, split, yes_option
+from barhouse.coordinator.cli.options import (
+    calendar_option,
+    intervals_option,
+    json_option,
+    list_option,
+    symbols_argument,
+    yes_option,
+)
 from barhouse.coordinator.cli.output import reports
 from barhouse.coordinator.cli.sentences.registration import registered, removed
 from barhouse.coordinator.cli.store_access import opened
 
 
 @command("register", example="barhouse register SPY QQQ --intervals 1m,5m,15m,1h,1d --calendar XNYS")
-@click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL...")
+@symbols_argument(required=True)
+@intervals_option("What is wanted, such as 1m,5m,1h,1d.", required=True)
+@calendar_option("Whose sessions: an exchange such as XNYS, 24/7, or one of your own.", required=True)
 @click.option(
-    "-i",
-    "--intervals",
-    multiple=True,
-    required=True,
-    callback=split,
-    metavar="LIST",
-    help="What is wanted, such as 1m,5m,1h,1d; may be repeated.",
+    "--base", metavar="INTERVAL", help="The interval that will be loaded; determined from --intervals by default."
 )
-@click.option("--calendar", required=True, help="Whose sessions: an exchange such as XNYS, or 24/7.")
-@click.option("--base", help="The interval that will be loaded; determined from --intervals by default.")
-@click.option(
+@list_option(
     "--available",
-    multiple=True,
-    callback=split,
-    metavar="LIST",
-    help="Intervals the source has; the coarsest that all others can be derived from becomes the base.",
+    said="Intervals the source has; the coarsest that all others can be derived from becomes the base.",
 )
 @click.option(
     "--closing-bar",
@@ -47,17 +45,17 @@ from barhouse.coordinator.cli.store_access import opened
     show_default=True,
     help="A symbol that cannot be registered: register none, or leave it out.",
 )
-@report_option
+@json_option
 @click.pass_obj
 def register(
     settings: Settings,
     /,
-    symbols: tuple[str, ...],
+    symbols: list[str],
     intervals: list[str],
     *,
     calendar: str,
     available: list[str],
-    form: str,
+    as_json: bool,
     **options: Any,
 ) -> None:
     """Register symbols with the intervals wanted.
@@ -70,16 +68,16 @@ def register(
         report = SessionCoordinator(store).register(
             symbols, intervals, calendar, available=available or None, **options
         )
-    reports.put(report, registered(report), form)
+    reports.put(report, registered(report), as_json=as_json)
 
 
 @command("remove", example="barhouse remove SPY --yes")
 @click.argument("symbol")
 @click.option("--purge", is_flag=True, help="Keep no history of it; also of a symbol that was removed before.")
 @yes_option
-@report_option
+@json_option
 @click.pass_obj
-def remove(settings: Settings, symbol: str, purge: bool, yes: bool, form: str) -> None:
+def remove(settings: Settings, symbol: str, purge: bool, yes: bool, as_json: bool) -> None:
     """Strike a symbol off.
 
     Its bars become history (views revisions and bars_as_of), its name is free again.
@@ -89,7 +87,7 @@ def remove(settings: Settings, symbol: str, purge: bool, yes: bool, form: str) -
     confirm(f"Remove {symbol} with all its bars{', for good' if purge else ''}?", yes=yes)
     with opened(settings) as store:
         report = SessionCoordinator(store).remove_symbol(symbol, purge=purge)
-    reports.put(report, removed(symbol.strip().upper(), report, purged=purge), form)
+    reports.put(report, removed(symbol.strip().upper(), report, purged=purge), as_json=as_json)
 
 
 COMMANDS = (register, remove)

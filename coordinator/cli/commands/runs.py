@@ -11,6 +11,7 @@ import click
 from barhouse.coordinator.cli.command import Settings, command
 from barhouse.coordinator.cli.options import data_options
 from barhouse.coordinator.cli.output import reports, tables
+from barhouse.coordinator.cli.renames import Option
 from barhouse.coordinator.cli.store_access import opened
 
 if TYPE_CHECKING:
@@ -19,29 +20,34 @@ if TYPE_CHECKING:
     from barhouse.store.records.run import Run
 
 
-@command("sessions", example="barhouse sessions")
+@command("runs", example="barhouse runs")
 @click.option(
-    "--close", "run_id", type=int, metavar="RUN", help="Close a run that ended early: nobody goes on with it."
+    "--close-run",
+    cls=Option,
+    type=int,
+    metavar="RUN",
+    help="Close a run that ended early: nobody goes on with it.",
+    formerly={"--close": "--close-run"},
 )
 @data_options
 @click.pass_obj
-def sessions(settings: Settings, run_id: int | None, form: str, output: Path | None) -> None:
+def runs(settings: Settings, close_run: int | None, form: str, output: Path | None) -> None:
     """Show runs: backtests, live sessions and nightly jobs, the newest first.
 
     A run whose process is gone is crashed. The next run of the same job goes on with it, unless it is closed.
     """
     tables.check(form, output)
-    if run_id is not None:
+    if close_run is not None:
         from barhouse.coordinator.session_coordinator import SessionCoordinator
 
         with opened(settings) as store:
-            closed = SessionCoordinator(store).close_run(run_id)
+            closed = SessionCoordinator(store).close_run(close_run)
         reports.say(f"closed run {closed.run_id} ({closed.mode} {closed.name})")
         return
     with opened(settings, read_only=True) as store:
-        runs = store.runs()
-    if runs or form != "table":
-        tables.write(_as_table(runs, for_people=form == "table"), form, output)
+        found = store.runs()
+    if found or form != "table":
+        tables.write(_as_table(found, for_people=form == "table"), form, output)
     else:
         reports.say("no run is on record yet")
 
@@ -62,4 +68,4 @@ def _plain(value: object) -> object:
     return json.dumps(value) if isinstance(value, dict) else value
 
 
-COMMANDS = (sessions,)
+COMMANDS = (runs,)

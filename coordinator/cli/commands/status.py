@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from barhouse.coordinator.cli.command import Settings, command
+from barhouse.coordinator.cli.options import format_option, output_option, symbols_argument
 from barhouse.coordinator.cli.output import reports, tables
 from barhouse.coordinator.cli.sentences.registration import without_bars
 from barhouse.coordinator.cli.store_access import check_registered, opened
+from barhouse.store.model.quality import shown_pct
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,7 +28,7 @@ _WATCHED = {
     "base": "base",
     "complete_through": "through",
     "lag_seconds": "behind",
-    "closed_per_minute": "closed/min",
+    "derived_last_minute": "derived/min",
     "quality_pct": "quality",
     "gap_count": "gaps",
     "missing_count": "missing",
@@ -35,7 +37,7 @@ _WATCHED = {
 
 
 @command("status", example="barhouse status SPY")
-@click.argument("symbols", nargs=-1, metavar="[SYMBOL]...")
+@symbols_argument()
 @click.option("--watch", is_flag=True, help="Show the view health, again and again, until interrupted.")
 @click.option(
     "--every",
@@ -46,18 +48,15 @@ _WATCHED = {
     metavar="SECONDS",
     help="How often --watch looks.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice([*tables.FORMATS, _OPENMETRICS]),
-    default="table",
-    show_default=True,
-    help="A table to read, or a format for programs; openmetrics is for Prometheus.",
+@format_option(
+    [*tables.FORMATS, _OPENMETRICS],
+    "table",
+    "A table to read, or a format for programs; openmetrics is for Prometheus.",
 )
-@click.option("--output", type=click.Path(path_type=Path), help="Write to this file rather than to stdout.")
+@output_option
 @click.pass_obj
 def status(
-    settings: Settings, symbols: tuple[str, ...], *, watch: bool, every_seconds: float, form: str, output: Path | None
+    settings: Settings, symbols: list[str], *, watch: bool, every_seconds: float, form: str, output: Path | None
 ) -> None:
     """Show what each interval holds, and how complete it is.
 
@@ -99,7 +98,7 @@ def _write_metrics(settings: Settings, output: Path | None) -> None:
         raise click.UsageError(f"--output {output} cannot be written: {error.strerror}") from error
 
 
-def _watch(settings: Settings, symbols: tuple[str, ...], every_seconds: float) -> None:
+def _watch(settings: Settings, symbols: list[str], every_seconds: float) -> None:
     """Look again and again; the file is opened anew each time, for a published snapshot is replaced by the next."""
     from rich.console import Console
     from rich.live import Live
@@ -119,7 +118,7 @@ def _watch(settings: Settings, symbols: tuple[str, ...], every_seconds: float) -
                 return
 
 
-def _look(settings: Settings, symbols: tuple[str, ...], height: int) -> Table:
+def _look(settings: Settings, symbols: list[str], height: int) -> Table:
     """How the symbols stand now: as many as there is room for, those furthest behind first."""
     with opened(settings, read_only=True) as store:
         check_registered(store, symbols)
@@ -133,12 +132,13 @@ def drawn(table: pa.Table, title: str, room: int) -> Table:
     from rich.table import Table
 
     rows = table.to_pylist()
-    closed, waiting = (sum(row[name] for row in rows) for name in ("closed_per_minute", "waiting_count"))
+    derived, waiting = (sum(row[name] for row in rows) for name in ("derived_last_minute", "waiting_count"))
     hidden = f"; {len(rows) - room:,} more" if len(rows) > room else ""
     grid = Table(
         title=title,
         title_justify="left",
-        caption=f"{len(rows):,} symbols, {closed:,} bars closed in the last minute, {waiting:,} intervals wait{hidden}",
+        caption=f"{len(rows):,} symbols, {derived:,} bars derived in the last minute, "
+        f"{waiting:,} intervals wait{hidden}",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
         show_edge=False,
@@ -168,7 +168,7 @@ def _readable(column: str, value: object) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}Z"
     if isinstance(value, float):
-        return f"{value:.2f}"
+        return f"{shown_pct(value):.2f}"
     return escape(str(value)) if isinstance(value, str) else f"{value:,}"
 
 
@@ -191,9 +191,9 @@ def _digest(table: pa.Table) -> pa.Table:
         "bars": table["bar_count"],
         "first_bar": table["first_bar"].cast(pa.date32()),
         "through": through,
-        "quality": pc.round(table["quality_pct"], ndigits=2),
+        "quality": pa.array([None if one is None else shown_pct(one) for one in table["quality_pct"].to_pylist()]),
         "gaps": pc.if_else(through.is_valid(), table["gap_count"], pa.nulls(table.num_rows, table["gap_count"].type)),
-        "waiting": _yes_or_blank(table["updated"]),
+        "waiting": _yes_or_blank(table["needs_processing"]),
     }
     # pa.table(columns) would import pandas to ask whether they are a frame of it, and that takes its time.
     return pa.Table.from_arrays(list(columns.values()), names=list(columns))

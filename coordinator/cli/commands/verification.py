@@ -10,7 +10,7 @@ import click
 
 from barhouse.coordinator.cli.command import Settings, command
 from barhouse.coordinator.cli.errors import ExitCode
-from barhouse.coordinator.cli.options import data_options, session_range, split
+from barhouse.coordinator.cli.options import data_options, intervals_option, session_range, symbols_argument
 from barhouse.coordinator.cli.output import reports, tables
 from barhouse.coordinator.cli.progress import progress_bar
 from barhouse.coordinator.cli.sentences.verification import repaired, verified
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from barhouse.store.model.reports import VerifyReport
 
 
-@command("verify", example="barhouse verify SPY --interval 5m,1d --from 2020-12-15")
-@click.argument("symbols", nargs=-1, metavar="[SYMBOL]...")
-@click.option("-i", "--interval", "intervals", multiple=True, callback=split, metavar="LIST", help="Only these.")
+@command("verify", example="barhouse verify SPY --intervals 5m,1d --start 2020-12-15")
+@symbols_argument()
+@intervals_option(was="--interval")
 @session_range
 @click.option("--repair", is_flag=True, help="Derive again what differs, as one batch; for whole symbols.")
 @click.option(
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def verify(
     ctx: click.Context,
-    symbols: tuple[str, ...],
+    symbols: list[str],
     intervals: list[str],
     *,
     start: date | None,
@@ -54,7 +54,7 @@ def verify(
         raise click.UsageError("--accept-lost-history goes with --repair, and for the whole store: leave out symbols")
     if repair:
         if intervals or start or end:
-            raise click.UsageError("--repair goes for whole symbols; leave out --interval, --from and --to")
+            raise click.UsageError("--repair goes for whole symbols; leave out --intervals, --start and --end")
         report = _repaired(settings, symbols, accept_lost_history=accept_lost_history)
     else:
         with (
@@ -69,7 +69,7 @@ def verify(
         ctx.exit(ExitCode.DIFFERENCES)
 
 
-def _repaired(settings: Settings, symbols: tuple[str, ...], *, accept_lost_history: bool) -> VerifyReport:
+def _repaired(settings: Settings, symbols: list[str], *, accept_lost_history: bool) -> VerifyReport:
     from barhouse.coordinator.session_coordinator import SessionCoordinator
 
     with opened(settings) as store, progress_bar(settings, "repairing"):

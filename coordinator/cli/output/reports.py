@@ -11,8 +11,6 @@ import click
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-FORMATS = ("text", "json")
-
 
 def say(text: str) -> None:
     """Print a sentence on stderr; nothing for an empty one."""
@@ -20,9 +18,9 @@ def say(text: str) -> None:
         click.echo(text, err=True)
 
 
-def put(report: BaseModel | Sequence[BaseModel | str], text: str, form: str) -> None:
+def put(report: BaseModel | Sequence[BaseModel | str], text: str, *, as_json: bool) -> None:
     """Print a report: one line of JSON on stdout, or its ``text`` on stderr."""
-    if form == "text":
+    if not as_json:
         say(text)
     elif isinstance(report, Sequence):
         texts = (json.dumps(one) if isinstance(one, str) else one.model_dump_json() for one in report)

@@ -50,7 +50,7 @@ def page() -> str:
                 parts.append(_preset_table())
     calendars = table(("Key", "Type", "Default", "Meaning"), [(code(key), *said) for key, *said in _CALENDARS])
     parts.append(
-        f"\n## `[calendars.NAME]`\n\nCalendars of one's own, as in `barhouse calendar add --from`.\n\n{calendars}"
+        f"\n## `[calendars.NAME]`\n\nCalendars of one's own, as in `barhouse calendar add --file`.\n\n{calendars}"
     )
     live = LiveConfig.model_json_schema()
     parts.append(f"\n## `[live]`\n\n{_sentence(inspect.getdoc(LiveConfig) or '')}\n\n{_table(live, LiveConfig)}")

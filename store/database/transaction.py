@@ -1,0 +1,191 @@
+"""A transaction: statements of ``store/sql`` run together, with temporary tables handed on as handles."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from barhouse.store.database.failures import failure_of
+from barhouse.store.sql import Sql, Statement, identifier, sql, statement
+
+#: A row of an answer: a tuple whose fields have the names of the columns.
+Row = Any
+
+
+@dataclass(frozen=True, slots=True)
+class TemporaryTable:
+    """A table that lives as long as its transaction; whoever is to read it is handed this.
+
+    Attributes
+    ----------
+    name
+        What it is called in this transaction.
+    shape
+        What the statement that made it calls it: tables of one shape have the same columns.
+    columns
+        The columns declared for it.
+    row_count
+        How many rows it was made with; None where they have not been counted.
+    """
+
+    name: str
+    shape: str
+    columns: tuple[str, ...]
+    row_count: int | None = None
+
+    @property
+    def sql(self) -> Sql:
+        """Its name, as SQL."""
+        return identifier(self.name)
+
+
+class Transaction:
+    """Everything run through it sees one state of the store, and is committed together or not at all.
+
+    Attributes
+    ----------
+    cursor
+        DuckDB's connection that the transaction is of; ends with it.
+    clock
+        The store's clock, in UTC; ``now`` is what it showed when the transaction began.
+    owner, pid
+        The opening of the store it belongs to, and its process.
+    reads_only
+        Whether it may change the store's tables.
+    """
+
+    def __init__(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        *,
+        place: str,
+        clock: Callable[[], datetime],
+        owner: str,
+        pid: int,
+        reads_only: bool,
+    ) -> None:
+        self.cursor = cursor
+        self.clock = clock
+        self.owner = owner
+        self.pid = pid
+        self.now = clock()
+        self.reads_only = reads_only
+        self.failure: BaseException | None = None
+        self._place = place
+
+    def run(self, name: str, parameters: dict[str, Any] | None = None, /, **places: object) -> list[Row]:
+        """Run the statement ``room.own_name``; returns its rows, read to the end, with fields named as its columns.
+
+        Parameters
+        ----------
+        parameters
+            The values of its ``$named`` parameters.
+        places
+            What its ``{named}`` holes take: temporary tables, pieces of SQL, whole numbers.
+
+        Raises
+        ------
+        TypeError
+            For a plain text in a hole, or a temporary table of another shape than the statement takes.
+        LookupError
+            For a hole that is left, or a place that there is no hole for.
+        """
+        return self.execute(sql(name, **places), parameters)
+
+    def one(self, name: str, parameters: dict[str, Any] | None = None, /, **places: object) -> Row:
+        """Run a statement that gives exactly one row."""
+        (row,) = self.run(name, parameters, **places)
+        return row
+
+    def make(
+        self, name: str, parameters: dict[str, Any] | None = None, /, *, named: str | None = None, **places: object
+    ) -> TemporaryTable:
+        """Run a statement that makes a temporary table; returns its handle.
+
+        Parameters
+        ----------
+        named
+            What to call the table, where another of its shape is to stay; otherwise it is called as its shape is, and
+            takes the place of the one before.
+        """
+        made = statement(name)
+        table = TemporaryTable(named or made.shape, made.shape, made.columns)
+        rows = self.execute(sql(name, **{made.shape: table}, **places), parameters)
+        self._check_made(made, table)
+        return TemporaryTable(table.name, table.shape, table.columns, rows[0][0] if rows else None)
+
+    def _check_made(self, made: Statement, table: TemporaryTable) -> None:
+        """Compare a table with what is declared of it; the tests do so for every one."""
+
+    def write(self, name: str, parameters: dict[str, Any] | None = None, /, **places: object) -> int:
+        """Run a statement that changes tables of the store; returns how many rows that were."""
+        rows = self.run(name, parameters, **places)
+        return int(rows[0][0]) if rows else 0
+
+    def attach(self, shape: str, table: pa.Table | pa.RecordBatchReader) -> TemporaryTable:
+        """Make an Arrow table or reader readable until the transaction ends; returns its handle."""
+        self.cursor.register(shape, table)
+        return TemporaryTable(shape, shape, tuple(table.schema.names))
+
+    def register(self, name: str, table: object) -> None:
+        """Make an Arrow table or reader readable as ``name`` until the transaction ends."""
+        self.cursor.register(name, table)
+
+    def execute(self, text: str, parameters: dict[str, Any] | None = None) -> list[Row]:
+        """Run SQL inside this transaction; returns its rows, read to the end.
+
+        Raises
+        ------
+        TypeError
+            For a plain text: what is not known to be SQL is not run.
+        """
+        if self.reads_only:
+            self._refuse_to_end(text)
+        # Read to the end always: DuckDB 2.0 streams, and an unfinished result blocks the connection.
+        try:
+            rows = self.cursor.execute(text, parameters or {}).fetchall()
+        except duckdb.Error as error:
+            failure = failure_of(error, self._place)
+            if failure is None:
+                raise
+            raise failure from error
+        if not rows:
+            return rows
+        make: Callable[[tuple[Any, ...]], Row] = _row_of(tuple(column[0] for column in self.cursor.description))
+        return [make(row) for row in rows]
+
+    def _refuse_to_end(self, text: str) -> None:
+        """Refuse a text that ends the transaction, after which DuckDB would let it write."""
+        statements = self.cursor.extract_statements(text)
+        if len(statements) != 1 or statements[0].type.name == "TRANSACTION":
+            raise TypeError(f"a transaction that reads runs one statement at a time and ends by itself: {text[:80]!r}")
+
+    def table(self, name: str, parameters: dict[str, Any] | None = None, /, **places: object) -> pa.Table:
+        """Run a statement that reads; returns its rows as Arrow."""
+        return self.cursor.sql(sql(name, **places), params=parameters or {}).to_arrow_table()
+
+    @contextmanager
+    def stream(
+        self, name: str, parameters: dict[str, Any] | None = None, /, *, batch_rows: int
+    ) -> Iterator[pa.RecordBatchReader]:
+        """Run a statement whose rows are read batch by batch; nothing else may be run until they are."""
+        reader = self.cursor.sql(sql(name), params=parameters).to_arrow_reader(batch_rows)
+        try:
+            yield reader
+        finally:
+            reader.close()
+
+
+@cache
+def _row_of(names: tuple[str, ...]) -> Callable[[tuple[Any, ...]], Row]:
+    kind: Any = namedtuple("Row", list(names), rename=True)  # type: ignore[misc]
+    made: Callable[[tuple[Any, ...]], Row] = kind._make
+    return made

@@ -1,0 +1,46 @@
+"""How far the random tests go: each amount has a small default, and an environment variable that gives another.
+
+The defaults are what a person waits for; ``make soak`` (``tests/soak``) runs the same tests with large ones.
+"""
+
+from __future__ import annotations
+
+import os
+
+
+def amount(name: str, default: int) -> int:
+    """The whole number in ``BARHOUSE_<name>``, or the default."""
+    return int(os.environ.get(f"BARHOUSE_{name}") or default)
+
+
+def shares(whole: int, size: int) -> list[int]:
+    """A whole cut into parts of one size, the last one with what is left, so that several processes can share it."""
+    return [min(size, whole - begun) for begun in range(0, whole, size)]
+
+
+#: Every random choice follows from it: another seed makes other histories, other trades, other moments to be killed at.
+SEED = amount("SEED", 0)
+#: Random histories of a store held against the model.
+HISTORIES = amount("HISTORIES", 20)
+#: Random histories in which old bars are purged again and again.
+WALKS = amount("WALKS", 4)
+#: Random sets of trades.
+TRADES = amount("TRADES", 20)
+#: Replays in which nothing may be seen before its time.
+REPLAYS = amount("REPLAYS", 6)
+#: Symbols of the large store; 515 of them are ten million minutes.
+SYMBOLS = amount("SYMBOLS", 12)
+#: Kills of a process that loads and derives.
+KILLS = amount("KILLS", 12)
+#: Kills of a compaction.
+COMPACT_KILLS = amount("COMPACT_KILLS", 10)
+#: Kills of a purge.
+PURGE_KILLS = amount("PURGE_KILLS", 5)
+#: Kills of a backtest, for each of the three ways to keep its log.
+BACKTEST_KILLS = amount("BACKTEST_KILLS", 3)
+#: Kills of a nightly job.
+JOB_KILLS = amount("JOB_KILLS", 4)
+#: Kills for each kind of feed.
+LIVE_KILLS = amount("LIVE_KILLS", 3)
+#: Snapshots that are published under a reader's eyes.
+PUBLISHES = amount("PUBLISHES", 12)
