@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -120,6 +121,14 @@ def test_parts_name_tests_that_there_are_and_every_amount() -> None:
         assert all((Path(__file__).parents[2] / test).is_file() for test in one.tests)
     amounts = {name for name in vars(extent) if name.isupper()} - {"SEED"}
     assert {name for one in PARTS for name in one.amounts} == amounts
+
+
+def test_the_page_names_every_amount_with_its_default() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "testing.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^\| `BARHOUSE_([A-Z_]+)` \| (\d+) \|", page, re.MULTILINE)
+    assert dict(shown).keys() == {name for name in vars(extent) if name.isupper()}
+    source = Path(str(extent.__file__)).read_text(encoding="utf-8")
+    assert shown == re.findall(r'^[A-Z_]+ = amount\("([A-Z_]+)", (\d+)\)$', source, re.MULTILINE)
 
 
 def test_the_long_form_is_long() -> None:
