@@ -92,7 +92,7 @@ class SessionStore(StoreFile):
 
     def get_active_symbols(self) -> set[str]:
         """The symbols registered now."""
-        return set(self.sql(sql("registration.active_symbols"))["symbol"].to_pylist())
+        return set(self.sql(sql("records.active_symbols"))["symbol"].to_pylist())
 
     def get_symbols_with_derived(self) -> dict[str, list[str]]:
         """Each symbol that has derived intervals, with them, finest first."""
@@ -111,7 +111,7 @@ class SessionStore(StoreFile):
     def interval_rows(self, symbols: Names | None = None) -> list[dict[str, Any]]:
         """The intervals of some symbols, or all: symbol, interval, derived, base, calendar; finest first."""
         names = optional(as_symbols, symbols, "symbols")
-        rows: list[dict[str, Any]] = self.sql(sql("registration.intervals_of"), {"symbols": names}).to_pylist()
+        rows: list[dict[str, Any]] = self.sql(sql("records.intervals_of"), {"symbols": names}).to_pylist()
         return rows
 
     def bars(
@@ -168,7 +168,7 @@ class SessionStore(StoreFile):
     def intervals(self, symbols: Names | None = None) -> pa.Table:
         """The view ``intervals``, of all symbols or of some, finest interval first."""
         names = self._registered(symbols)
-        return self.sql(sql("registration.intervals_view"), {"symbols": names})
+        return self.sql(sql("records.intervals_in_order"), {"symbols": names})
 
     def gaps(
         self,
@@ -198,7 +198,7 @@ class SessionStore(StoreFile):
         for bound, of_date, of_instant in zip(bounds, ("first_date", "end_date"), ("start", "end"), strict=True):
             is_instant = isinstance(bound, datetime)
             parameters |= {of_date: None if is_instant else bound, of_instant: bound if is_instant else None}
-        return self.sql(sql("registration.gaps_view"), parameters)
+        return self.sql(sql("records.gaps_in_order"), parameters)
 
     def sql(self, query: str, parameters: dict[str, Any] | list[Any] | None = None) -> pa.Table:
         """Ask with SQL, reading only; ``$name`` or ``?`` in the query stand for ``parameters``."""
@@ -305,7 +305,7 @@ class SessionStore(StoreFile):
 
     def calendars(self) -> pa.Table:
         """The calendars kept: calendar, kind, timezone, known_from, known_through, symbol_count, definition."""
-        return self.sql(sql("calendar.list"))
+        return self.sql(sql("records.calendars"))
 
     def sessions(self, calendar: str, start: Moment | None = None, end: Moment | None = None) -> pa.Table:
         """The sessions of a calendar with ``start <= session_date < end``, one row per segment, in UTC.
@@ -320,7 +320,7 @@ class SessionStore(StoreFile):
         first, last = as_session_range(start, end)
         with self.reading() as transaction:
             name = trading_calendar.kept_name(transaction, calendar)
-            return transaction.table("calendar.sessions", {"calendar": name, "start": first, "end": last})
+            return transaction.table("records.sessions", {"calendar": name, "start": first, "end": last})
 
     def _registered(self, symbols: Names | None) -> list[str] | None:
         """The symbols' one spelling; raises for one that is not registered."""

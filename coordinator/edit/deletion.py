@@ -8,23 +8,23 @@ from datetime import date, datetime
 from barhouse.coordinator.edit import retention
 from barhouse.coordinator.edit.rebuild import rebuild
 from barhouse.coordinator.write import merge
-from barhouse.coordinator.write.coverage import go_on, recount, take_stock
-from barhouse.coordinator.write.merge import Place
+from barhouse.coordinator.write.coverage import extend_coverage, gather_intervals, recompute_coverage
+from barhouse.coordinator.write.merge import TimeRange
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError
 from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.reports import DeleteReport
 from barhouse.store.records.batch import Batch
-from barhouse.store.sql import sql
+from barhouse.store.sql import Sql, identifier, sql
 
 
 def delete_bars(
     transaction: Transaction, name: str, text: str, bounds: dict[str, datetime | None], *, rewind: bool
 ) -> DeleteReport:
     """Delete base bars; see ``SessionCoordinator.delete_bars``."""
-    rows = transaction.run("registration.intervals_of", {"symbols": [name]})
+    rows = transaction.run("records.intervals_of", {"symbols": [name]})
     if not rows:
-        raise unknown_symbol(name, {row[0] for row in transaction.run("registration.active_symbols")})
+        raise unknown_symbol(name, {row[0] for row in transaction.run("records.active_symbols")})
     base = next(row[1] for row in rows if not row[2])
     if text != base:
         raise InputError(f"{name} is loaded with {base} bars; delete those, {text} follows by itself")
@@ -34,14 +34,14 @@ def delete_bars(
     if interval_id is None:
         return DeleteReport(batch_id=None, deleted=0)
     batch = Batch.begin(transaction, "delete")
-    transaction.run("derive.gather", fresh="fresh", bars=sql("derive.no_bars"))
-    place = Place(first_start, last_end)
-    changes = merge.merge(transaction, "fresh", place, batch.batch_id, anew="deleting")
-    transaction.run("load.invalidate", {"batch_id": batch.batch_id}, changed="delta")
+    transaction.run("derive.gather", fresh="fresh", bars=sql("empty.bars"))
+    time_range = TimeRange(first_start, last_end)
+    changes = merge.replace(transaction, Sql("fresh"), time_range, batch.batch_id, ranges=Sql("deleting"))
+    merge.invalidate(transaction, changes.bars or Sql("fresh"), batch.batch_id)
     transaction.run("rebuild.symbols_named", {"symbols": [name]})
-    take_stock(transaction, "account.of_chunk")
-    transaction.run("account.progress_after_deletion")
-    recount(transaction, sql("merge.recounted"))
+    scope = gather_intervals(transaction, sql("write.in_scope", scope_symbols=Sql("scope_symbols")))
+    transaction.run("rebuild.moves_after_deletion")
+    recompute_coverage(transaction, Sql("watermark_moves"), changes.recounted_bars, scope.units)
     batch.deleted = changes.deleted
     if rewind:
         transaction.run("load.rewind", {"interval_id": interval_id})
@@ -52,34 +52,37 @@ def delete_bars(
 
 def end_session(transaction: Transaction, session_date: date, names: Sequence[str] | None) -> list[str]:
     """Declare a session over; see ``SessionCoordinator.end_session``."""
-    known = {row[0] for row in transaction.run("registration.active_symbols")}
+    known = {row[0] for row in transaction.run("records.active_symbols")}
     for name in names or ():
         if name not in known:
             raise unknown_symbol(name, known)
     transaction.run("load.ending", {"session_date": session_date, "symbols": names})
     moved = [name for (name,) in transaction.run("load.symbols_reached")]
     if moved:
-        go_on(transaction, sql("account.no_tally"))
+        extend_coverage(transaction, Sql("progress"), sql("empty.bar_counts"))
     return moved
 
 
 def remove_symbol(transaction: Transaction, name: str, *, purge: bool) -> DeleteReport:
     """Strike a symbol off; see ``SessionCoordinator.remove_symbol``."""
-    rows = transaction.run("registration.symbol_row", {"symbol": name})
+    rows = transaction.run("records.active_symbol", {"symbol": name})
     removed = [symbol_id for (symbol_id,) in transaction.run("retain.removed_before", {"symbol": name})]
     if not rows and not (purge and removed):
-        raise unknown_symbol(name, {row[0] for row in transaction.run("registration.active_symbols")})
+        raise unknown_symbol(name, {row[0] for row in transaction.run("records.active_symbols")})
     if purge:
         return _purge_symbol(transaction, name, [*removed, *(row[0] for row in rows)], active=bool(rows))
     symbol_id = rows[0][0]
     batch = Batch.begin(transaction, "remove", name)
-    transaction.run("registration.leaving", {"symbol_id": symbol_id})
-    (batch.deleted,) = transaction.one("registration.count_leaving")
-    transaction.run("registration.remove_bars", {"batch_id": batch.batch_id})
+    removed_intervals = transaction.make("records.removed_intervals", {"symbol_id": symbol_id})
+    batch.deleted = transaction.one("records.removed_bar_count", removed_intervals=removed_intervals).bar_count
+    identity = {"batch_id": batch.batch_id}
+    transaction.write("records.move_bars_to_history", identity, removed_intervals=removed_intervals)
     for table in ("bar", "invalidation", "session_coverage", "gap", "trade", "trade_bucket"):
-        transaction.run("registration.forget", table=table)
-    transaction.run("registration.forget_account")
-    transaction.run("registration.remove", {"symbol_id": symbol_id, "now": transaction.now})
+        transaction.write(
+            "records.remove_rows_of_intervals", table=identifier(table), removed_intervals=removed_intervals
+        )
+    transaction.write("records.remove_coverage_totals", removed_intervals=removed_intervals)
+    transaction.run("records.remove_symbol", {"symbol_id": symbol_id, "now": transaction.now})
     batch.write(transaction)
     return DeleteReport(batch_id=batch.batch_id, deleted=batch.deleted)
 
@@ -96,10 +99,12 @@ def _purge_symbol(transaction: Transaction, name: str, symbol_ids: list[int], *,
     if end is not None:
         transaction.run("retain.retain_nothing", {"batch_id": batch.batch_id, "end": end})
     if active:
-        transaction.run("registration.leaving", {"symbol_id": symbol_ids[-1]})
+        removed_intervals = transaction.make("records.removed_intervals", {"symbol_id": symbol_ids[-1]})
         for table in ("invalidation", "session_coverage", "gap"):
-            transaction.run("registration.forget", table=table)
-        transaction.run("registration.forget_account")
-        transaction.run("registration.remove", {"symbol_id": symbol_ids[-1], "now": transaction.now})
+            transaction.write(
+                "records.remove_rows_of_intervals", table=identifier(table), removed_intervals=removed_intervals
+            )
+        transaction.write("records.remove_coverage_totals", removed_intervals=removed_intervals)
+        transaction.run("records.remove_symbol", {"symbol_id": symbol_ids[-1], "now": transaction.now})
     batch.write(transaction)
     return DeleteReport(batch_id=batch.batch_id, deleted=batch.deleted)

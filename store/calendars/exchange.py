@@ -18,6 +18,7 @@ import pyarrow as pa
 from barhouse.store.calendars.definition import CalendarDefinition
 from barhouse.store.calendars.time_zone import EARLIEST, LATEST, did_you_mean
 from barhouse.store.errors import CalendarError
+from barhouse.store.hints import Action
 
 ORIGIN: Final = date(2000, 1, 1)
 """Ordinal 0 is the first session on or after this date. It never moves: blocks of N days count from it."""
@@ -79,7 +80,7 @@ def canonical_name(name: str, others: Iterable[str] = ()) -> str:
     if len(resolved) == 1:
         return resolved.pop()
     meant = did_you_mean(given, [*others, *names])
-    raise CalendarError(f"calendar {name!r} is unknown{meant}; define one of your own with `barhouse calendar add`")
+    raise CalendarError(f"calendar {name!r} is unknown{meant}; define one of your own with {Action('add_calendar')}")
 
 
 def timezone_of(name: str) -> str:

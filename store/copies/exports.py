@@ -32,6 +32,7 @@ from barhouse.store.copies.export_folder import (
 )
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError
+from barhouse.store.hints import Option
 from barhouse.store.model.bar import INSTANT
 from barhouse.store.model.reports import ExportReport
 from barhouse.store.records import session_days
@@ -83,15 +84,19 @@ def export(
     transaction: Transaction, folder: Path, selection: Selection, *, full: bool, progress: Progress | None
 ) -> ExportReport:
     """Bring a folder up to date inside one view of the store; see ``SessionStore.export``."""
-    newest = (transaction.run("snapshot.newest_batch") or [(None, None)])[0]
-    batch_id, committed_at = newest[0], None if newest[1] is None else newest[1].astimezone(UTC).isoformat()
+    newest = next(iter(transaction.run("copies.newest_batch")), None)
+    batch_id = None if newest is None else newest.batch_id
+    committed_at = None if newest is None else newest.committed_at.astimezone(UTC).isoformat()
     before = Manifest.read(folder) or Manifest(selection, None, None, {}, [])
     if not full:
         _refuse_other(transaction, folder, before, selection)
     known = {} if full else before.partitions
     spans = _spans(transaction, selection)
     held = _partitions(transaction, selection, spans)
-    kept_from = {(row[0], row[1]): row[2].astimezone(UTC) for row in transaction.run("export.given_up")}
+    kept_from = {
+        (row.symbol, row.interval): row.retained_from.astimezone(UTC)
+        for row in transaction.run("copies.retained_intervals")
+    }
     there = {one.place for one in held}
     given_up = {place for place in known.keys() - there if _is_given_up(place, kept_from)}
     changed = [one for one in held if not _is_as_held(folder, one, known.get(one.place), selection)]
@@ -124,7 +129,7 @@ def _spans(transaction: Transaction, selection: Selection) -> dict[str, session_
     if start is None and end is None:
         return None
     symbols = None if selection.symbols is None else list(selection.symbols)
-    calendars = [name for (name,) in transaction.run("ranges.calendars_of", {"symbols": symbols})]
+    calendars = [name for (name,) in transaction.run("records.calendars_of_symbols", {"symbols": symbols})]
     return session_days.ranges(transaction, calendars, start, end)
 
 
@@ -134,13 +139,13 @@ def _partitions(
     bars = Sql("bar")
     if spans is not None:
         table = transaction.attach("calendar_spans", session_days.as_table(spans))
-        bars = sql("ranges.bars_within", calendar_spans=table)
+        bars = sql("records.bars_within", calendar_spans=table)
     asked = {
         "symbols": None if selection.symbols is None else list(selection.symbols),
         "intervals": None if selection.intervals is None else list(selection.intervals),
     }
     held = []
-    for row in transaction.run("export.partitions", asked, bars=bars):
+    for row in transaction.run("copies.partitions", asked, bars=bars):
         start, end = (None, None) if spans is None else spans[row.calendar]
         held.append(_Partition(row.symbol, row.interval, row.month, row.row_count, row.batch_id, start, end))
     return held
@@ -150,15 +155,15 @@ def _refuse_other(transaction: Transaction, folder: Path, before: Manifest, sele
     if before.selection != selection:
         raise InputError(
             f"{folder} holds an export of {before.selection}, not of {selection}; export into another folder, or write "
-            f"this one again with full=True"
+            f"this one again with {Option('full', True)}"
         )
     if before.batch_id is not None:
         asked = {"batch_id": before.batch_id, "committed_at": before.committed_at}
-        if not transaction.one("snapshot.has_batch", asked)[0]:
+        if not transaction.one("copies.batch_count", asked).batch_count:
             raise InputError(
                 f"{folder} holds an export of another store, or of what this one was before it was restored: batch "
                 f"{before.batch_id} of {before.committed_at} is not in there; export into another folder, or write "
-                f"this one again with full=True"
+                f"this one again with {Option('full', True)}"
             )
 
 
@@ -168,7 +173,7 @@ def _refuse_long(changed: list[_Partition]) -> None:
         if len(name) > _NAME_MAX:
             raise InputError(
                 f"the symbol {one.symbol!r} would be in a folder whose name has {len(name)} bytes, and {_NAME_MAX} are "
-                f"allowed; nothing was exported: say symbols= without it"
+                f"allowed; nothing was exported: say {Option('symbols')} without it"
             )
 
 
@@ -229,9 +234,11 @@ def _pieces(transaction: Transaction, changed: list[_Partition]) -> Iterator[tup
         "first_at": pa.array([one.first_at for one in changed], INSTANT),
         "end_at": pa.array([one.end_at for one in changed], INSTANT),
     }
-    transaction.register("asked", pa.table(asked))
+    partitions = transaction.attach("asked_partitions", pa.table(asked))
     bounds = {"first": min(one.first_at for one in changed), "last": max(one.end_at for one in changed)}
-    with transaction.stream("export.rows", bounds, batch_rows=_ROWS_AT_A_TIME) as reader:
+    with transaction.stream(
+        "copies.partition_rows", bounds, batch_rows=_ROWS_AT_A_TIME, asked_partitions=partitions
+    ) as reader:
         runs = itertools.chain.from_iterable(map(_runs, reader))
         for number, pieces in itertools.groupby(runs, key=lambda run: run[0]):
             yield changed[number], (piece for _, piece in pieces)

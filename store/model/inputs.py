@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 from barhouse.store.errors import InputError, UnknownSymbolError
+from barhouse.store.hints import Option
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.symbol import canonical_symbol
 
@@ -41,7 +42,7 @@ def as_session_date(given: Moment, name: str) -> date:
     """
     found = _moment(given, name, _DATE)
     if isinstance(found, datetime):
-        raise InputError(f"{name}={_shown(given)} is an instant, and this goes by whole sessions; give {_DATE}")
+        raise InputError(f"{Option(name, given)} is an instant, and this goes by whole sessions; give {_DATE}")
     return found
 
 
@@ -55,7 +56,7 @@ def as_instant(given: Moment, name: str) -> datetime:
     """
     found = _moment(given, name, _INSTANT)
     if not isinstance(found, datetime):
-        raise InputError(f"{name}={_shown(given)} is a date, which names a session; give {_INSTANT}")
+        raise InputError(f"{Option(name, given)} is a date, which names a session; give {_INSTANT}")
     return found
 
 
@@ -100,7 +101,7 @@ def as_session_range(start: Moment | None, end: Moment | None) -> tuple[date | N
 def refuse_reversed(start: date | datetime | None, end: date | datetime | None) -> None:
     """Refuse a range that ends before it begins; both bounds must be of one kind."""
     if start is not None and end is not None and start > end:
-        raise InputError(f"start={_shown(start)} lies after end={_shown(end)}; give the earlier one as start")
+        raise InputError(f"{Option('start', start)} lies after {Option('end', end)}; give the earlier one as start")
 
 
 def as_symbols(given: Names, name: str = "symbols") -> list[str]:
@@ -136,10 +137,10 @@ def as_list(given: object, name: str, what: str) -> list[Any]:
     if isinstance(given, str | Interval):
         return [given]
     if not isinstance(given, Iterable) or isinstance(given, bytes | Mapping):
-        raise InputError(f"{name} takes {what} or a list of such, not {_kind(given)}")
+        raise InputError(f"{Option(name)} takes {what} or a list of such, not {_kind(given)}")
     found = list(given)
     if not found:
-        raise InputError(f"{name} is empty; name one at least, or leave it out where all are meant")
+        raise InputError(f"{Option(name)} is empty; name one at least, or leave it out where all are meant")
     return found
 
 
@@ -178,19 +179,19 @@ def _moment(given: object, name: str, wanted: str) -> date | datetime:
     if isinstance(given, str):
         found = _of_text(given.strip())
         if found is None:
-            raise InputError(f"{name}={given!r} is no date or time of ISO 8601; give {wanted}")
+            raise InputError(f"{Option(name, given)} is no date or time of ISO 8601; give {wanted}")
     elif isinstance(given, date):
         found = given
     else:
-        raise InputError(f"{name} takes a date, a datetime or a text, not {_kind(given)}; give {wanted}")
+        raise InputError(f"{Option(name)} takes a date, a datetime or a text, not {_kind(given)}; give {wanted}")
     if not isinstance(found, datetime):
         return found
     if found.tzinfo is None or found.utcoffset() is None:
-        raise InputError(f"{name}={_shown(given)} has no time zone; give {wanted}")
+        raise InputError(f"{Option(name, given)} has no time zone; give {wanted}")
     try:
         utc = found.astimezone(UTC)
     except OverflowError:
-        raise InputError(f"{name}={_shown(given)} lies beyond the years 1 to 9999; give {wanted}") from None
+        raise InputError(f"{Option(name, given)} lies beyond the years 1 to 9999; give {wanted}") from None
     # A plain one: what pandas calls a Timestamp is a datetime too, but not to a database.
     return datetime(utc.year, utc.month, utc.day, utc.hour, utc.minute, utc.second, utc.microsecond, UTC)
 
@@ -202,10 +203,6 @@ def _of_text(text: str) -> date | datetime | None:
         return datetime.fromisoformat(text) if _TIME_TEXT.match(text) else None
     except ValueError:
         return None
-
-
-def _shown(given: object) -> str:
-    return repr(given.isoformat() if isinstance(given, date) else given)
 
 
 def _kind(given: object) -> str:

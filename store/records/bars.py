@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, UnknownSymbolError
+from barhouse.store.hints import Option
 from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.records import session_days
 from barhouse.store.records.session_days import Range
@@ -22,7 +23,7 @@ def bars(transaction: Transaction, symbol: str, interval: str, bounds: Bounds, *
     calendar = _calendar_of(transaction, symbol, interval)
     span = session_days.ranges(transaction, [calendar], *bounds)[calendar]
     source = Sql("bars_live") if live else Sql("bars")
-    return transaction.table("ranges.bars", _parameters(symbol, interval, span), source=source)
+    return transaction.table("records.bars_in_range", _parameters(symbol, interval, span), source=source)
 
 
 def bars_as_of(transaction: Transaction, symbol: str, interval: str, bounds: Bounds, as_of: datetime) -> pa.Table:
@@ -33,7 +34,7 @@ def bars_as_of(transaction: Transaction, symbol: str, interval: str, bounds: Bou
     InputError
         When what was known then was purged.
     """
-    then = transaction.run("ranges.calendar_then", {"symbol": symbol, "as_of": as_of})
+    then = transaction.run("records.calendar_then", {"symbol": symbol, "as_of": as_of})
     span: Range = (None, None)
     first_open = None
     for calendar, pinned in then:
@@ -41,7 +42,7 @@ def bars_as_of(transaction: Transaction, symbol: str, interval: str, bounds: Bou
         first_open = _first_open(transaction, calendar, bounds[0], pinned)
     _refuse_untold(transaction, symbol, interval, as_of, span[0], first_open)
     parameters = {**_parameters(symbol, interval, span), "as_of": as_of}
-    return transaction.table("ranges.bars", parameters, source=Sql("bars_as_of($as_of::TIMESTAMPTZ)"))
+    return transaction.table("records.bars_in_range", parameters, source=Sql("bars_as_of($as_of::TIMESTAMPTZ)"))
 
 
 def _parameters(symbol: str, interval: str, span: Range) -> dict[str, object]:
@@ -50,9 +51,9 @@ def _parameters(symbol: str, interval: str, span: Range) -> dict[str, object]:
 
 def _calendar_of(transaction: Transaction, symbol: str, interval: str) -> str:
     """The calendar of a symbol that is registered with an interval."""
-    rows = transaction.run("registration.intervals_of", {"symbols": [symbol]})
+    rows = transaction.run("records.intervals_of", {"symbols": [symbol]})
     if not rows:
-        raise unknown_symbol(symbol, {name for (name,) in transaction.run("registration.active_symbols")})
+        raise unknown_symbol(symbol, {name for (name,) in transaction.run("records.active_symbols")})
     intervals = [row.interval for row in rows]
     if interval not in intervals:
         raise UnknownSymbolError(
@@ -80,12 +81,12 @@ def _refuse_untold(
     purged = transaction.one("retain.untold", parameters)
     if purged.kept_from is not None and as_of < purged.kept_from:
         raise InputError(
-            f"as_of={as_of.isoformat()!r} lies before {purged.kept_from.isoformat()}, and earlier revisions were "
+            f"{Option('as_of', as_of)} lies before {purged.kept_from.isoformat()}, and earlier revisions were "
             f"purged; give that instant or a later one"
         )
     if purged.purged_at is not None:
         before, at = purged.purged_before.isoformat(), purged.purged_at.isoformat()
         raise InputError(
             f"bars of {symbol} {interval} before {before} were purged at {at}, and what was known of them at "
-            f"as_of={as_of.isoformat()!r} is gone; give start={before!r} or a later one"
+            f"{Option('as_of', as_of)} is gone; give {Option('start', before)} or a later one"
         )

@@ -44,7 +44,7 @@ def day_starts(
     parameters = {"calendars": sorted(calendars), "day": day, "pinned": _EVERY_BATCH if pinned is None else pinned}
     return {
         calendar: DayStart(day_start(timezone or "UTC", day, last_close, next_open), next_open)
-        for calendar, timezone, last_close, next_open in transaction.run("calendar.around", parameters)
+        for calendar, timezone, last_close, next_open in transaction.run("records.around_date", parameters)
     }
 
 

@@ -11,15 +11,15 @@ from barhouse.store.model.symbol import BarIntervalData, Gap, SymbolSessionData
 
 def symbol_data(transaction: Transaction, symbol: str) -> SymbolSessionData | None:
     """A symbol with its intervals, how good they are, and their gaps; None when it is not registered."""
-    found = transaction.run("registration.symbol_row", {"symbol": symbol})
+    found = transaction.run("records.active_symbol", {"symbol": symbol})
     if not found:
         return None
     gaps: dict[str, list[Gap]] = {}
-    for row in transaction.run("registration.symbol_gaps", {"symbol": symbol}):
+    for row in transaction.run("records.gaps_of_symbol", {"symbol": symbol}):
         start, end = row.gap_start.astimezone(UTC), row.gap_end.astimezone(UTC)
         gap = Gap(session_date=row.session_date, start=start, end=end, missing_count=row.missing_count)
         gaps.setdefault(row.interval, []).append(gap)
-    rows = transaction.run("registration.symbol_intervals", {"symbol": symbol})
+    rows = transaction.run("records.intervals_of_symbol", {"symbol": symbol})
     return SymbolSessionData(
         symbol=symbol,
         base_interval=next(row.interval for row in rows if not row.derived),

@@ -1,0 +1,55 @@
+-- Dates as bounds of ranges of time, and the bars in one.
+
+-- name: around_date
+-- The zone of each calendar; when the last session of a date before closes, and the first of that date or later opens.
+-- With pinned, of the sessions as they were after that batch.
+-- gives: calendar, timezone, last_close, next_open
+-- reads: trading_calendar, calendar_timezone, trading_session
+SELECT c.calendar, z.timezone,
+       max(t.segment_close) FILTER (t.session_date < $day::DATE) AS last_close,
+       min(t.segment_open) FILTER (t.session_date >= $day::DATE) AS next_open
+FROM trading_calendar AS c
+LEFT JOIN calendar_timezone AS z USING (calendar)
+LEFT JOIN trading_session AS t ON t.calendar = c.calendar AND t.batch_id <= $pinned
+                              AND (t.replaced_by IS NULL OR t.replaced_by > $pinned)
+WHERE list_contains($calendars::VARCHAR[], c.calendar)
+GROUP BY c.calendar, z.timezone
+ORDER BY c.calendar;
+
+-- name: calendars_of_symbols
+-- The calendars of the symbols named, or of every active symbol when none is.
+-- gives: calendar
+-- reads: symbol
+SELECT DISTINCT calendar FROM symbol
+WHERE removed_at IS NULL AND ($symbols IS NULL OR list_contains($symbols::VARCHAR[], symbol))
+ORDER BY calendar;
+
+-- name: calendar_then
+-- The calendar that a symbol of a name had at an instant, and the newest batch by then; no row where there never was one.
+-- gives: calendar, batch_id
+-- reads: symbol, batch
+SELECT s.calendar, (SELECT coalesce(max(batch_id), 0) FROM batch WHERE committed_at <= $as_of::TIMESTAMPTZ) AS batch_id
+FROM symbol AS s
+WHERE s.symbol = $symbol
+ORDER BY s.registered_at <= $as_of::TIMESTAMPTZ DESC, s.symbol_id DESC
+LIMIT 1;
+
+-- name: bars_in_range
+-- The bars of one symbol and interval that start in a range.
+-- gives: *
+-- reads: bars, bars_live, bars_as_of
+SELECT * FROM {source}
+WHERE symbol = $symbol AND interval = $interval
+  AND bar_start >= coalesce($start::TIMESTAMPTZ, '-infinity'::TIMESTAMPTZ)
+  AND bar_start < coalesce($end::TIMESTAMPTZ, 'infinity'::TIMESTAMPTZ)
+ORDER BY bar_start;
+
+-- name: bars_within
+-- The bars of every interval in the range of its symbol's calendar.
+-- part: bars(interval_id, bar_start, batch_id)
+-- takes: calendar_spans
+-- reads: bar, definition
+(SELECT b.interval_id, b.bar_start, b.batch_id
+ FROM bar AS b
+ JOIN definition AS d USING (interval_id)
+ JOIN {calendar_spans} AS s ON s.calendar = d.calendar AND b.bar_start >= s.start_at AND b.bar_start < s.end_at)
