@@ -6,8 +6,8 @@ It holds no copy of anything: what is loaded, streamed and generated is asked of
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
 from typing import Literal
 
 from barhouse.coordinator.derive.derivation import GRACE
@@ -15,11 +15,21 @@ from barhouse.coordinator.edit import calendar_edit, deletion, rebuild, retentio
 from barhouse.coordinator.load import bar_load, known_files
 from barhouse.coordinator.sources import LoadOptions, check_whole, open_source
 from barhouse.coordinator.streams.registrar import StreamRegistrar
-from barhouse.coordinator.streams.symbol_registration import names_of
 from barhouse.store.calendars.definition import CalendarDefinition
 from barhouse.store.errors import InputError
 from barhouse.store.hints import Action, Option
-from barhouse.store.model.inputs import as_instant
+from barhouse.store.model.former_calls import interval_came_first
+from barhouse.store.model.inputs import (
+    Moment,
+    Names,
+    as_bound,
+    as_instant,
+    as_interval,
+    as_range,
+    as_session_date,
+    as_symbols,
+    optional,
+)
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import CalendarReport, DeleteReport, LoadReport, RepairReport, RetentionReport
 from barhouse.store.model.symbol import canonical_symbol
@@ -37,11 +47,12 @@ class SessionCoordinator(StreamRegistrar):
         super().__init__(store)
         self._grace = grace
 
+    @interval_came_first("interval", "symbol", said="load takes the data, the symbol, the interval")
     def load(
         self,
         data: object,
-        interval: str,
         symbol: str | None = None,
+        interval: str | None = None,
         *,
         label: Literal["start", "end"] = "start",
         timezone: str | None = None,
@@ -52,8 +63,8 @@ class SessionCoordinator(StreamRegistrar):
         strict: bool = False,
         ambiguous: Literal["reject", "first", "second", "infer"] = "reject",
         replace: Literal["sessions"] | None = None,
-        header: Sequence[str] | None = None,
-        symbols: Sequence[str] | None = None,
+        header: Iterable[str] | None = None,
+        symbols: Names | None = None,
     ) -> LoadReport:
         """Load base bars: new ones are added, changed ones replace the old (kept as revisions), equal ones stay.
 
@@ -62,10 +73,10 @@ class SessionCoordinator(StreamRegistrar):
         data
             A path to CSV (plain, .gz, .zst) or Parquet, several paths or a pattern; or an Arrow table or reader, a
             pandas or polars frame.
-        interval
-            The base interval the rows are bars of.
         symbol
             Whose bars they are; without it a column must say (``symbol`` or ``ticker``, or named in ``columns``).
+        interval
+            The base interval the rows are bars of; must be said.
         label
             Whether stamps label the start of a bar or its end.
         timezone
@@ -116,7 +127,7 @@ class SessionCoordinator(StreamRegistrar):
             header=header,
             symbols=symbols,
         )
-        length = Interval.parse(interval)
+        length = Interval.parse(as_interval(interval, "interval"))
         source = open_source(data, options, whole=False)
         with self._store.transaction() as transaction:
             request = bar_load.request_of(length, symbol, options)
@@ -138,12 +149,12 @@ class SessionCoordinator(StreamRegistrar):
         self,
         symbol: str,
         interval: str,
-        start: datetime | date | str | None = None,
-        end: datetime | date | str | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
         *,
         rewind: bool = False,
     ) -> DeleteReport:
-        """Delete base bars with ``start <= bar_start < end``; what was derived from them is derived again.
+        """Delete the base bars of a range; what was derived from them is derived again.
 
         The old bars stay in ``revisions``. Bars before ``retained_from`` are gone already, and a range that begins
         before it is refused.
@@ -151,16 +162,14 @@ class SessionCoordinator(StreamRegistrar):
         Parameters
         ----------
         start, end
-            Bounds on bar_start, as in ``SessionStore.bars``; at least one of them.
+            Dates of sessions, or instants, as in ``SessionStore.bars``: what that shows for a range goes. At least one
+            of them.
         rewind
             Also take the watermarks back to the last bar that is left, so that what follows counts as not there
             yet rather than as missing.
         """
-        name, text = canonical_symbol(symbol), str(Interval.parse(interval))
-        bounds = {
-            "start": as_instant(start, "start") if start is not None else None,
-            "end": as_instant(end, "end") if end is not None else None,
-        }
+        name, text = canonical_symbol(symbol), as_interval(interval, "interval")
+        bounds = as_range(start, end)
         if start is None and end is None:
             raise InputError(
                 f"say {Option('start')}, {Option('end')} or both; to delete everything use {Action('remove_symbols')}"
@@ -168,7 +177,7 @@ class SessionCoordinator(StreamRegistrar):
         with self._store.transaction() as transaction:
             return deletion.delete_bars(transaction, name, text, bounds, rewind=rewind)
 
-    def end_session(self, session_date: date, symbols: Iterable[str] | None = None) -> list[str]:
+    def end_session(self, session_date: date | str, symbols: Names | None = None) -> list[str]:
         """Declare a session over: what has not come by now is missing, and every bucket of it can close.
 
         Parameters
@@ -183,9 +192,9 @@ class SessionCoordinator(StreamRegistrar):
         list of str
             The symbols that moved on; those already complete through the session are not among them.
         """
-        names = None if symbols is None else names_of(symbols)
+        day, names = as_session_date(session_date, "session_date"), optional(as_symbols, symbols, "symbols")
         with self._store.transaction() as transaction:
-            return deletion.end_session(transaction, session_date, names)
+            return deletion.end_session(transaction, day, names)
 
     def add_calendar(
         self,
@@ -246,7 +255,7 @@ class SessionCoordinator(StreamRegistrar):
         with self._store.transaction() as transaction:
             return calendar_edit.refresh(transaction, name, self._grace, apply=apply)
 
-    def repair(self, symbols: Iterable[str] | None = None, *, accept_lost_history: bool = False) -> RepairReport:
+    def repair(self, symbols: Names | None = None, *, accept_lost_history: bool = False) -> RepairReport:
         """Mend what ``verify`` finds and can be derived again, as one batch.
 
         Bars that are there twice become one, base bars go where the calendar has them, watermarks move to the last
@@ -260,7 +269,7 @@ class SessionCoordinator(StreamRegistrar):
             ``verify`` misses them no longer: from then on it proves what is left. Old values that contradict each
             other are given up. For the whole store.
         """
-        names = None if symbols is None else names_of(symbols)
+        names = optional(as_symbols, symbols, "symbols")
         if accept_lost_history and names is not None:
             raise InputError(f"{Option('accept_lost_history')} is for the whole store; leave out symbols")
         self._store.intervals(names)  # says which symbol is unknown
@@ -285,8 +294,9 @@ class SessionCoordinator(StreamRegistrar):
         with self._store.transaction() as transaction:
             return deletion.remove_symbol(transaction, name, purge=purge)
 
+    @interval_came_first("interval", "before", "symbols", said="purge_bars takes symbols, the interval, before")
     def purge_bars(
-        self, interval: str, before: datetime | date | str, symbols: Iterable[str] | None = None
+        self, symbols: Names | None = None, interval: str | None = None, before: Moment | None = None
     ) -> RetentionReport:
         """Give up old bars of an interval for good, base or derived; they leave no revision.
 
@@ -296,18 +306,21 @@ class SessionCoordinator(StreamRegistrar):
 
         Parameters
         ----------
-        before
-            Bars that start before this instant go; of it, whole sessions and only such that every bar derived from
-            the interval loses all of its base or nothing, and no further than everything is derived.
         symbols
-            Only these; all active ones that have the interval by default.
+            Only these; None for all active ones that have the interval.
+        interval
+            Whose bars go; must be said.
+        before
+            The first session to keep, by its date on each symbol's own calendar; or an instant, before which bars
+            start that go. Of them, whole sessions and only such that every bar derived from the interval loses all of
+            its base or nothing, and no further than everything is derived. Must be said.
         """
-        names = None if symbols is None else names_of(symbols)
-        text, instant = str(Interval.parse(interval)), as_instant(before, "before")
+        names = optional(as_symbols, symbols, "symbols")
+        keeping = retention.Keeping(as_interval(interval, "interval"), before=as_bound(before, "before"))
         with self._store.transaction() as transaction:
-            return retention.purge_bars(transaction, names, [retention.Keeping(text, before=instant)])
+            return retention.purge_bars(transaction, names, [keeping])
 
-    def apply_retention(self, policy: Mapping[str, str], symbols: Iterable[str] | None = None) -> RetentionReport:
+    def apply_retention(self, policy: Mapping[str, str], symbols: Names | None = None) -> RetentionReport:
         """Keep bars of each interval for so long before the last base bar, and purge what is older, as one batch.
 
         Parameters
@@ -322,15 +335,17 @@ class SessionCoordinator(StreamRegistrar):
         --------
         purge_bars, purge_revisions : what it means for the rest.
         """
-        names = None if symbols is None else names_of(symbols)
+        names = optional(as_symbols, symbols, "symbols")
         keeping, revisions = retention.parse(policy)
         if revisions is not None and names is not None:
             raise InputError("revisions are kept or purged for the whole store; leave out symbols, or revisions")
         with self._store.transaction() as transaction:
             return retention.purge_bars(transaction, names, keeping, revisions)
 
-    def purge_revisions(self, before: datetime | date | str) -> RetentionReport:
+    def purge_revisions(self, before: Moment) -> RetentionReport:
         """Give up old values that were replaced before an instant; to ask ``as_of`` an earlier one is then an error.
+
+        ``before`` is an instant of the store's own clock; a date, which would name a session, is refused.
 
         The file keeps its size: the space is used again, and ``compact`` gives it back.
         """

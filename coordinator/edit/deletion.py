@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 
 from barhouse.coordinator.edit import retention
 from barhouse.coordinator.edit.rebuild import rebuild
@@ -14,22 +14,25 @@ from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError
 from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.reports import DeleteReport
+from barhouse.store.records import session_days
 from barhouse.store.records.batch import Batch
+from barhouse.store.records.session_days import Bounds
 from barhouse.store.sql import Sql, identifier, sql
 
 
-def delete_bars(
-    transaction: Transaction, name: str, text: str, bounds: dict[str, datetime | None], *, rewind: bool
-) -> DeleteReport:
+def delete_bars(transaction: Transaction, name: str, text: str, bounds: Bounds, *, rewind: bool) -> DeleteReport:
     """Delete base bars; see ``SessionCoordinator.delete_bars``."""
     rows = transaction.run("records.intervals_of", {"symbols": [name]})
     if not rows:
         raise unknown_symbol(name, {row[0] for row in transaction.run("records.active_symbols")})
-    base = next(row[1] for row in rows if not row[2])
+    base = next(row.interval for row in rows if not row.derived)
     if text != base:
         raise InputError(f"{name} is loaded with {base} bars; delete those, {text} follows by itself")
-    retention.refuse_purged(transaction, name, bounds)
-    transaction.run("load.deleting", {"symbol": name, **bounds})
+    calendar = rows[0].calendar
+    start, end = session_days.ranges(transaction, [calendar], *bounds)[calendar]
+    first_open = session_days.first_open(transaction, calendar, bounds[0])
+    retention.refuse_purged(transaction, name, first_open, end)
+    transaction.run("load.deleting", {"symbol": name, "start": start, "end": end})
     interval_id, first_start, last_end = transaction.one("load.deleting_place")
     if interval_id is None:
         return DeleteReport(batch_id=None, deleted=0)

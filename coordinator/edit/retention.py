@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import pyarrow as pa
 
@@ -17,6 +17,7 @@ from barhouse.store.model.bar import INSTANT
 from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import RetainedInterval, RetentionReport
+from barhouse.store.records import session_days
 from barhouse.store.records.batch import Batch
 from barhouse.store.sql import Sql, sql
 
@@ -27,10 +28,10 @@ _DAYS = {"d": 1, "w": 7}
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """How long bars of one interval are kept: from ``before`` on, or so long before the last base bar."""
+    """How long bars of one interval are kept: from a session or an instant on, or so long before the last base bar."""
 
     interval: str
-    before: datetime | None = None
+    before: date | datetime | None = None
     months: int = 0
     days: int = 0
 
@@ -42,6 +43,8 @@ class Keeping:
 
 def parse(policy: Mapping[str, str]) -> tuple[list[Keeping], Keeping | None]:
     """Read a policy: how long each interval is kept, and how long revisions are."""
+    if not isinstance(policy, Mapping):
+        raise InputError(f"{Option('policy')} is a mapping from intervals to durations, such as {{'1m': '90d'}}")
     keeping, revisions = [], None
     for name, duration in policy.items():
         found = _DURATION.fullmatch(duration.strip()) if isinstance(duration, str) else None
@@ -70,7 +73,7 @@ def purge_bars(
     """Purge bars as told, and old revisions; see ``SessionCoordinator.apply_retention``."""
     _refuse_unknown(transaction, names, [one.interval for one in keeping])
     batch = Batch.begin(transaction, "retention", ", ".join(map(str, [*keeping, *([revisions] if revisions else [])])))
-    transaction.register("keeping", _as_table(keeping))
+    transaction.register("keeping", _as_table(transaction, names, keeping))
     transaction.run("retain.starting_kinds")
     transaction.run("retain.wanted", {"symbols": names})
     starts = sql("retain.starts", wanted="wanted")
@@ -124,10 +127,9 @@ def drop(transaction: Transaction, batch: Batch) -> None:
         transaction.run("retain.drop_bars", table=table)
 
 
-def refuse_purged(transaction: Transaction, name: str, bounds: Mapping[str, datetime | None]) -> None:
+def refuse_purged(transaction: Transaction, name: str, start: datetime | None, end: datetime | None) -> None:
     """Refuse a range of base bars that begins, or lies, before what is retained."""
     (retained_from,) = transaction.one("retain.retained_from", {"symbol": name})
-    start, end = bounds["start"], bounds["end"]
     if retained_from is None:
         return
     if (start is not None and start < retained_from) or (start is None and end is not None and end <= retained_from):
@@ -201,15 +203,26 @@ def _refuse_unknown(transaction: Transaction, names: Sequence[str] | None, inter
                 raise InputError(f"{name} has no interval {text!r}, it has {listed}")
 
 
-def _as_table(keeping: Sequence[Keeping]) -> pa.Table:
-    return pa.table(
-        {
-            "interval": pa.array([one.interval for one in keeping], pa.string()),
-            "before_": pa.array([one.before for one in keeping], INSTANT),
-            "months": pa.array([one.months for one in keeping], pa.int32()),
-            "days": pa.array([one.days for one in keeping], pa.int32()),
-        }
-    )
+def _as_table(transaction: Transaction, names: Sequence[str] | None, keeping: Sequence[Keeping]) -> pa.Table:
+    """What is kept as rows; of a date one for each calendar, with the open of its first session on or after it."""
+    rows: list[tuple[str, str | None, datetime | None, int, int]] = []
+    for one in keeping:
+        if one.before is None or isinstance(one.before, datetime):
+            rows.append((one.interval, None, one.before, one.months, one.days))
+            continue
+        calendars = [row.calendar for row in transaction.run("records.calendars_of_symbols", {"symbols": names})]
+        for calendar, start in session_days.day_starts(transaction, calendars, one.before).items():
+            rows.append((one.interval, calendar, start.next_open or session_days.END, one.months, one.days))
+    kinds = {
+        "interval": pa.string(),
+        "calendar": pa.string(),
+        "before_": INSTANT,
+        "months": pa.int32(),
+        "days": pa.int32(),
+    }
+    columns = zip(*rows, strict=True) if rows else [()] * len(kinds)
+    arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds.values(), strict=True)]
+    return pa.Table.from_arrays(arrays, names=list(kinds))
 
 
 def _length(keeping: Keeping) -> dict[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from barhouse.store.errors import InputError, SourceError
 from barhouse.store.hints import Option
+from barhouse.store.model.inputs import Names, as_texts, optional
 
 Format = Literal["csv", "parquet", "arrow"]
 
@@ -113,8 +114,8 @@ class LoadOptions:
     strict: bool = False
     ambiguous: Literal["reject", "first", "second", "infer"] = "reject"
     replace: Literal["sessions"] | None = None
-    header: Sequence[str] | None = None
-    symbols: Sequence[str] | None = None
+    header: Iterable[str] | None = None
+    symbols: Names | None = None
 
     def __post_init__(self) -> None:
         _one_of("label", self.label, ("start", "end"))
@@ -124,10 +125,13 @@ class LoadOptions:
             raise InputError(
                 f"{Option('skip_rows', self.skip_rows)} is not usable; give how many lines stand before the header"
             )
+        if isinstance(self.header, str):
+            raise InputError(f"{Option('header', self.header)} is one text; give a list with the name of each column")
+        if not isinstance(self.columns, Mapping):
+            raise InputError(f"{Option('columns')} is a mapping from parts of a bar to columns, not {self.columns!r}")
         for name, given in (("header", self.header), ("symbols", self.symbols)):
-            if isinstance(given, str) or (given is not None and not given):
-                raise InputError(f"{Option(name, given)} is not usable; give a list of texts, one at least")
-            object.__setattr__(self, name, None if given is None else tuple(given))
+            texts = optional(as_texts, given, name)
+            object.__setattr__(self, name, None if texts is None else tuple(texts))
         object.__setattr__(self, "columns", {part: name or None for part, name in self.columns.items()})
 
     def request(self, symbol: str | None, interval: str) -> str:

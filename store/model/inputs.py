@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
-from barhouse.store.errors import InputError, UnknownSymbolError
+from barhouse.store.errors import InputError, IntervalError, UnknownSymbolError
 from barhouse.store.hints import Option
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.symbol import canonical_symbol
@@ -32,7 +32,7 @@ _DATE_TEXT = re.compile(r"\d{4}-\d{2}-\d{2}|\d{8}", re.ASCII)
 _TIME_TEXT = re.compile(r"(\d{4}-\d{2}-\d{2}|\d{8})[T ]", re.ASCII)
 
 
-def as_session_date(given: Moment, name: str) -> date:
+def as_session_date(given: Moment | None, name: str) -> date:
     """The date of a session.
 
     Raises
@@ -46,7 +46,7 @@ def as_session_date(given: Moment, name: str) -> date:
     return found
 
 
-def as_instant(given: Moment, name: str) -> datetime:
+def as_instant(given: Moment | None, name: str) -> datetime:
     """An instant, in UTC.
 
     Raises
@@ -60,7 +60,7 @@ def as_instant(given: Moment, name: str) -> datetime:
     return found
 
 
-def as_bound(given: Moment, name: str) -> date | datetime:
+def as_bound(given: Moment | None, name: str) -> date | datetime:
     """A bound of a range: a ``date``, which stands for where the day of its session begins; or an instant in UTC.
 
     Raises
@@ -115,6 +115,19 @@ def as_symbols(given: Names, name: str = "symbols") -> list[str]:
     return list(dict.fromkeys(canonical_symbol(one) for one in as_list(given, name, "a symbol")))
 
 
+def as_interval(given: str | Interval | None, name: str) -> str:
+    """An interval, in its one spelling.
+
+    Raises
+    ------
+    InputError
+        When it is None, or no interval.
+    """
+    if given is None:
+        raise IntervalError(f"{Option(name)} is missing; give an interval such as {Option(name, '1m')}")
+    return str(Interval.parse(given))
+
+
 def as_intervals(given: str | Interval | Iterable[str | Interval], name: str = "intervals") -> list[str]:
     """One interval or several, each once and in its one spelling, in the order given.
 
@@ -124,6 +137,21 @@ def as_intervals(given: str | Interval | Iterable[str | Interval], name: str = "
         When there is none, or one is no interval.
     """
     return list(dict.fromkeys(str(Interval.parse(one)) for one in as_list(given, name, "an interval")))
+
+
+def as_texts(given: Names, name: str) -> list[str]:
+    """One text or several, such as patterns of names, as they are.
+
+    Raises
+    ------
+    InputError
+        When there is none, or one is no text or a blank one.
+    """
+    found = as_list(given, name, "a text")
+    for one in found:
+        if not isinstance(one, str) or not one.strip():
+            raise InputError(f"{Option(name)} has {one!r} in it, which is no text that names anything")
+    return found
 
 
 def as_list(given: object, name: str, what: str) -> list[Any]:

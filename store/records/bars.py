@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 
 import pyarrow as pa
 
@@ -11,11 +11,8 @@ from barhouse.store.errors import InputError, UnknownSymbolError
 from barhouse.store.hints import Option
 from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.records import session_days
-from barhouse.store.records.session_days import Range
+from barhouse.store.records.session_days import Bounds, Range
 from barhouse.store.sql import Sql
-
-#: A range of time by dates, instants, or one of each.
-Bounds = tuple[date | datetime | None, date | datetime | None]
 
 
 def bars(transaction: Transaction, symbol: str, interval: str, bounds: Bounds, *, live: bool = False) -> pa.Table:
@@ -39,7 +36,7 @@ def bars_as_of(transaction: Transaction, symbol: str, interval: str, bounds: Bou
     first_open = None
     for calendar, pinned in then:
         span = session_days.ranges(transaction, [calendar], *bounds, pinned)[calendar]
-        first_open = _first_open(transaction, calendar, bounds[0], pinned)
+        first_open = session_days.first_open(transaction, calendar, bounds[0], pinned)
     _refuse_untold(transaction, symbol, interval, as_of, span[0], first_open)
     parameters = {**_parameters(symbol, interval, span), "as_of": as_of}
     return transaction.table("records.bars_in_range", parameters, source=Sql("bars_as_of($as_of::TIMESTAMPTZ)"))
@@ -60,12 +57,6 @@ def _calendar_of(transaction: Transaction, symbol: str, interval: str) -> str:
             f"{symbol} has no interval {interval!r}, it has {', '.join(intervals)}; register {interval!r} to have it"
         )
     return str(rows[0].calendar)
-
-
-def _first_open(transaction: Transaction, calendar: str, start: date | datetime | None, pinned: int) -> datetime | None:
-    if start is None or isinstance(start, datetime):
-        return start
-    return session_days.day_starts(transaction, [calendar], start, pinned)[calendar].next_open
 
 
 def _refuse_untold(

@@ -17,6 +17,8 @@ from barhouse.store.model.inputs import refuse_reversed
 BEGINNING, END = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 _EVERY_BATCH = 2**63 - 1
 
+#: A range of time by dates, instants, or one of each; None leaves a side open.
+Bounds = tuple[date | datetime | None, date | datetime | None]
 #: Where a range begins and ends in UTC; None leaves a side open.
 Range = tuple[datetime | None, datetime | None]
 
@@ -48,13 +50,13 @@ def day_starts(
     }
 
 
-def instant_of(
-    transaction: Transaction, calendar: str, bound: date | datetime | None, pinned: int | None = None
+def first_open(
+    transaction: Transaction, calendar: str, start: date | datetime | None, pinned: int | None = None
 ) -> datetime | None:
-    """The instant that a bound stands for on a calendar."""
-    if bound is None or isinstance(bound, datetime):
-        return bound
-    return day_starts(transaction, [calendar], bound, pinned)[calendar].at
+    """From where on sessions, and bars in sessions, are meant by the start of a range; None: from the first."""
+    if start is None or isinstance(start, datetime):
+        return start
+    return day_starts(transaction, [calendar], start, pinned)[calendar].next_open or END
 
 
 def ranges(

@@ -33,7 +33,7 @@ SELECT d.interval_id, d.symbol_id, d.symbol, d.interval, d.calendar, d.derived,
             WHEN v.all_derived THEN least(v.derived_through, w.range_start) END AS limit_,
        s.kinds, s.kind_count
 FROM definition AS d
-JOIN keeping AS k ON k.interval = d.interval
+JOIN keeping AS k ON k.interval = d.interval AND coalesce(k.calendar, d.calendar) = d.calendar
 LEFT JOIN derived_ AS v USING (interval_id)
 LEFT JOIN waiting AS w USING (interval_id)
 JOIN starting_kinds AS s USING (interval_id)
