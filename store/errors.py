@@ -10,6 +10,7 @@
     │   ├── RegistrationError     symbols that cannot be registered, each with its reason
     │   ├── StreamError           no available interval tiles what was requested
     │   ├── ConfigError           a job file that cannot be used
+    │   ├── PluginError           a feed, preset or format of another package that cannot be used
     │   ├── SourceError           a file or frame that cannot be read as bars
     │   │   └── OptionsError      ... with these options; others may do
     │   └── RejectedBarsError     every row was rejected, or ``strict`` met a bad one
@@ -65,6 +66,10 @@ class StreamError(InputError):
 
 class ConfigError(InputError):
     """The job file cannot be used."""
+
+
+class PluginError(InputError):
+    """A feed, a preset or an export format that a package adds cannot be used."""
 
 
 class SourceError(InputError):
