@@ -316,9 +316,9 @@ class SessionCoordinator(StreamRegistrar):
             its base or nothing, and no further than everything is derived. Must be said.
         """
         names = optional(as_symbols, symbols, "symbols")
-        keeping = retention.Keeping(as_interval(interval, "interval"), before=as_bound(before, "before"))
+        rule = retention.RetentionRule(as_interval(interval, "interval"), before=as_bound(before, "before"))
         with self._store.transaction() as transaction:
-            return retention.purge_bars(transaction, names, [keeping])
+            return retention.purge_bars(transaction, names, [rule])
 
     def apply_retention(self, policy: Mapping[str, str], symbols: Names | None = None) -> RetentionReport:
         """Keep bars of each interval for so long before the last base bar, and purge what is older, as one batch.
@@ -336,11 +336,11 @@ class SessionCoordinator(StreamRegistrar):
         purge_bars, purge_revisions : what it means for the rest.
         """
         names = optional(as_symbols, symbols, "symbols")
-        keeping, revisions = retention.parse(policy)
+        rules, revisions = retention.parse(policy)
         if revisions is not None and names is not None:
             raise InputError("revisions are kept or purged for the whole store; leave out symbols, or revisions")
         with self._store.transaction() as transaction:
-            return retention.purge_bars(transaction, names, keeping, revisions)
+            return retention.purge_bars(transaction, names, rules, revisions)
 
     def purge_revisions(self, before: Moment) -> RetentionReport:
         """Give up old values that were replaced before an instant; to ask ``as_of`` an earlier one is then an error.

@@ -69,7 +69,7 @@ def _refuse_untold(
 ) -> None:
     """Refuse a question about the past whose answer was purged; derived bars are asked for from an open on."""
     parameters = {"symbol": symbol, "interval": interval, "as_of": as_of, "start": start, "first_open": first_open}
-    purged = transaction.one("retain.untold", parameters)
+    purged = transaction.one("records.purged_past", parameters)
     if purged.kept_from is not None and as_of < purged.kept_from:
         raise InputError(
             f"{Option('as_of', as_of)} lies before {purged.kept_from.isoformat()}, and earlier revisions were "
