@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from barhouse.coordinator.derive.derivation import GRACE, advance, derive, gather, look_ahead
 from barhouse.coordinator.derive.ranges import DeriveRanges, bar_counts, derived_moves, ranges_again, ranges_forward
@@ -29,6 +29,7 @@ from barhouse.coordinator.write.merge import Changes, TimeRange
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import InputError
 from barhouse.store.hints import Option
+from barhouse.store.model.inputs import Moment, as_instant, optional
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import IntervalChange, ProcessReport
 from barhouse.store.records.batch import Batch
@@ -68,22 +69,20 @@ class DataProcessor:
         self._grace = grace
         self._chunk_symbols = chunk_symbols
 
-    def process(self, now: datetime | None = None, *, progress: Progress | None = None) -> ProcessReport:
+    def process(self, now: Moment | None = None, *, progress: Progress | None = None) -> ProcessReport:
         """Derive everything that waits; without work nothing is written.
 
         Parameters
         ----------
         now
-            The instant that counts as now for closing buckets by the clock; the store's clock by default. Must
-            carry its time zone.
+            The instant that counts as now for closing buckets by the clock; the store's clock by default.
         progress
             Called with (symbols done, symbols in all) after each chunk.
         """
-        if now is not None and now.tzinfo is None:
-            raise InputError(f"{Option('now', now)} has no time zone; say which, such as {now.isoformat()}+00:00")
+        instant = optional(as_instant, now, "now")
         batches: list[int] = []
         counts: dict[str, Changes] = defaultdict(Changes)
-        clock = (now or self._store.now()) - self._grace
+        clock = (instant or self._store.now()) - self._grace
         done, symbol_count = 0, 1
         while done < symbol_count:
             with self._store.transaction() as transaction:

@@ -205,7 +205,7 @@ class SessionCoordinator(StreamRegistrar):
         close: str,
         break_: str | Iterable[str] | None = None,
         weekdays: str = "mon-fri",
-        holidays: Iterable[date | str] = (),
+        holidays: str | date | Iterable[date | str] = (),
         early_closes: Mapping[date, str] | Mapping[str, str] | None = None,
     ) -> CalendarReport:
         """Define a calendar of one's own, or change it: then what the change touches is derived again.

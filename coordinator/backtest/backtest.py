@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from types import TracebackType
 from typing import Any
 
@@ -25,11 +25,19 @@ from barhouse.coordinator.backtest.timeline import Stream
 from barhouse.coordinator.load import bar_load
 from barhouse.coordinator.sources import open_source
 from barhouse.coordinator.streams.registrar import SourceBars, StreamRegistrar
-from barhouse.coordinator.streams.symbol_registration import listed, names_of
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, UnknownSymbolError
 from barhouse.store.hints import Option
-from barhouse.store.model.inputs import as_instant
+from barhouse.store.model.inputs import (
+    Moment,
+    Names,
+    as_bound,
+    as_instant,
+    as_intervals,
+    as_session_range,
+    as_symbols,
+    optional,
+)
 from barhouse.store.model.interval import Interval, parse_all
 from barhouse.store.model.symbol import ClosingBar, canonical_symbol
 from barhouse.store.records import run
@@ -58,7 +66,7 @@ class Backtest:
     intervals
         Which bars to hand over; all by default. The others can be read all the same.
     start, end
-        Sessions with ``start <= session_date < end``; by default as far as there are bars.
+        Sessions with ``start <= session_date < end``, by their dates; by default as far as there are bars.
     warm_up
         How many sessions before the first of its calendar can be read; by default all that there are. Where
         ``start`` is left open, the sessions handed over begin after so many.
@@ -88,15 +96,15 @@ class Backtest:
     def __init__(
         self,
         store: SessionStore,
-        symbols: str | Iterable[str],
+        symbols: Names,
         *,
-        intervals: str | Iterable[str] | None = None,
-        start: date | None = None,
-        end: date | None = None,
+        intervals: Names | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
         warm_up: int | None = None,
         name: str | None = None,
         restart: bool = False,
-        resume_after: datetime | str | None = None,
+        resume_after: Moment | None = None,
         record_every: int = 1,
         speed: float | None = None,
     ) -> None:
@@ -106,19 +114,21 @@ class Backtest:
             raise InputError(
                 f"{Option('warm_up', warm_up)} is not usable; give a number of sessions, 0 or more, or leave it out"
             )
-        wanted = None if intervals is None else tuple(str(one) for one in parse_all(listed(intervals)))
+        wanted = None if intervals is None else tuple(str(one) for one in parse_all(intervals))
+        names, (first, last) = tuple(as_symbols(symbols, "symbols")), as_session_range(start, end)
+        after = optional(as_instant, resume_after, "resume_after")
         self._store = store
         self._pace = Pace(speed)
         self._record_every = record_every
-        request = Request(tuple(names_of(symbols)), wanted, start, end, warm_up)
+        request = Request(names, wanted, first, last, warm_up)
         plan, self._run = Plan.begin(store, request, name, restart=restart)
         self._timeline, sessions = plan.timeline(store)
+        self._sessions = sessions
         self._streams = {(one.symbol, one.interval): one for one in plan.streams}
         by_id = {one.interval_id: one for one in plan.streams}
         self._past = Past(store, by_id, sessions, plan.since(sessions), plan.pinned)
-        after = self._run.cursor if self._run else None
-        if resume_after is not None:
-            after = as_instant(resume_after, "resume_after")
+        if after is None and self._run:
+            after = self._run.cursor
         self._acknowledged = after
         self._position: Mapping[str, Any] | None = self._run.position if self._run else None
         self._unrecorded = 0
@@ -132,8 +142,8 @@ class Backtest:
     def of_source(
         cls,
         source: SourceBars,
-        symbols: str | Iterable[str],
-        intervals: str | Iterable[str],
+        symbols: Names,
+        intervals: Names,
         calendar: str,
         *,
         closing_bar: ClosingBar = "outside",
@@ -157,7 +167,7 @@ class Backtest:
         RegistrationError
             Naming each symbol that the source has no bars of in the range.
         """
-        names, wanted = names_of(symbols), listed(intervals)
+        names, wanted = as_symbols(symbols, "symbols"), as_intervals(intervals, "intervals")
         with open_store(":memory:") as store:
             StreamRegistrar(store).register_for_backtest(
                 names,
@@ -195,9 +205,7 @@ class Backtest:
         """Pauses, steps, speeds and stops simulated time; from any thread."""
         return self._pace
 
-    def bars(
-        self, symbol: str, interval: str, n: int | None = None, start: datetime | date | str | None = None
-    ) -> pa.Table:
+    def bars(self, symbol: str, interval: str, n: int | None = None, start: Moment | None = None) -> pa.Table:
         """The bars that have closed by now, oldest first, in the columns of the view ``bars``.
 
         Parameters
@@ -205,12 +213,14 @@ class Backtest:
         n
             Only the last so many.
         start
-            Only those with ``start <= bar_start``.
+            Only those from this session on, by its date; or with ``start <= bar_start``, for an instant.
         """
         if n is not None and n < 1:
             raise InputError(f"{Option('n', n)} is not usable; give how many bars, 1 or more")
-        since = None if start is None else as_instant(start, "start")
-        return self._past.bars(self._stream(symbol, interval), self._now, self._horizon, n, since)
+        bound, stream = optional(as_bound, start, "start"), self._stream(symbol, interval)
+        if bound is not None and not isinstance(bound, datetime):
+            bound = self._sessions.day_start(stream.calendar, bound)
+        return self._past.bars(stream, self._now, self._horizon, n, bound)
 
     def forming(self, symbol: str, interval: str) -> Bar | None:
         """The derived bar being built now, from the base bars that have closed; None where there is none."""

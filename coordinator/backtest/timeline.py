@@ -17,6 +17,7 @@ from operator import attrgetter, itemgetter
 import pyarrow as pa
 
 from barhouse.coordinator.backtest.tick import Chunk, Session, Tick
+from barhouse.store.calendars.session_day import day_start
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.model.interval import Interval, Unit
 from barhouse.store.session_store import SessionStore
@@ -97,6 +98,8 @@ class Sessions:
                 self.segments[calendar, session_date, one.segment] = one.segment_open, one.segment_close
             first, last = segments[0], segments[-1]
             self.by_calendar[calendar].append(Session(calendar, session_date, first.segment_open, last.segment_close))
+        zones = transaction.run("records.timezones", {"calendars": calendars})
+        self._zones = {zone.calendar: zone.timezone or "UTC" for zone in zones}
         self._closes = {(one.calendar, one.close) for found in self.by_calendar.values() for one in found}
         self.blocks: dict[tuple[str, str], list[Block]] = {}
         for one in streams:
@@ -116,6 +119,13 @@ class Sessions:
     def at_or_after(self, calendar: str, day: date) -> int:
         """Where the first session on or after a date stands in its calendar."""
         return bisect_right(self.by_calendar[calendar], day - timedelta(days=1), key=lambda one: one.session_date)
+
+    def day_start(self, calendar: str, day: date) -> datetime:
+        """Where the day of a date begins; see ``barhouse.store.calendars.session_day``."""
+        own, at = self.by_calendar[calendar], self.at_or_after(calendar, day)
+        last_close = own[at - 1].close if at else None
+        next_open = own[at].open if at < len(own) else None
+        return day_start(self._zones[calendar], day, last_close, next_open)
 
     def block(self, stream: Stream, session_date: date) -> Block:
         """The block of a stream that a session belongs to."""

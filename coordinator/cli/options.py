@@ -6,7 +6,6 @@ What is repeatable or a list is named in the plural and takes ``LIST``, what is 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,16 +19,11 @@ _Decorator = Callable[[_Decorated], _Decorated]
 
 
 def split(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> list[str]:
-    """Read an option that is repeatable, comma separated, or both."""
-    return [one.strip() for text in given for one in text.split(",") if one.strip()]
-
-
-def session_date(ctx: click.Context, parameter: click.Parameter, given: str | None) -> date | None:
-    """Read the date of a session."""
-    try:
-        return None if given is None else date.fromisoformat(given)
-    except ValueError:
-        raise click.BadParameter(f"{given!r} is not the date of a session, such as 2024-11-29") from None
+    """Read what is repeatable, comma separated, or both; what was given and names nothing is not taken for all."""
+    found = [one.strip() for text in given for one in text.split(",") if one.strip()]
+    if given and not found:
+        raise click.BadParameter("it is empty and names nothing; leave it out where all are meant")
+    return found
 
 
 def list_option(*names: str, said: str, required: bool = False, was: str | None = None) -> _Decorator[Any]:
@@ -141,7 +135,6 @@ def session_range(function: _Decorated) -> _Decorated:
         function = click.option(
             name,
             cls=Option,
-            callback=session_date,
             metavar="DATE",
             help=said,
             formerly={was: name},
@@ -150,12 +143,12 @@ def session_range(function: _Decorated) -> _Decorated:
 
 
 def bar_range(function: _Decorated) -> _Decorated:
-    """Add ``--start`` and ``--end``, bounds on the start of bars."""
+    """Add ``--start`` and ``--end``, dates of sessions or instants."""
     for name, was, said in (
-        ("--end", "--to", "Start of the first bar to leave out."),
-        ("--start", "--from", "Start of the first bar."),
+        ("--end", "--to", "The first session to leave out, by its date; or an instant."),
+        ("--start", "--from", "The first session, by its date; or an instant that says its zone."),
     ):
-        function = click.option(name, cls=Option, metavar="DATE", help=said, formerly={was: name})(function)
+        function = click.option(name, cls=Option, metavar="DATE|INSTANT", help=said, formerly={was: name})(function)
     return function
 
 

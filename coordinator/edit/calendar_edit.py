@@ -12,6 +12,7 @@ from barhouse.store.calendars.definition import CalendarDefinition
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import CalendarError
 from barhouse.store.model.reports import CalendarReport, SessionChange
+from barhouse.store.records import trading_calendar
 from barhouse.store.records.batch import Batch
 
 
@@ -41,13 +42,8 @@ def refresh(transaction: Transaction, name: str, grace: timedelta, *, apply: boo
     CalendarError
         When the store does not have the calendar.
     """
-    name = {one.casefold(): one for (one,) in transaction.run("records.calendar_names")}.get(
-        name.strip().casefold(), name
-    )
+    name = trading_calendar.kept_name(transaction, name)
     known = transaction.run("records.kept_calendar", {"calendar": name})
-    if not known:
-        names = ", ".join(row.calendar for row in transaction.run("records.calendar_names")) or "none"
-        raise CalendarError(f"the store has no calendar {name!r}; it has {names}")
     definition = CalendarDefinition.from_json(known[0].definition) if known[0].definition else name
     if not apply:
         computed = calendars.sessions(definition, known[0].known_from, known[0].known_through)

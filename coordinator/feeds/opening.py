@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, cast
 
 from barhouse.coordinator.feeds.address import FeedAddress
 from barhouse.coordinator.feeds.feed import Feed
 from barhouse.coordinator.sources.source import LoadOptions
 from barhouse.store.errors import BarhouseError, InputError
+from barhouse.store.model.inputs import Names, as_intervals, optional
 from barhouse.store.plugins import Plugin, Registry
 
 #: Feeds, by the scheme of their address; packages add theirs under ``barhouse.feeds``.
@@ -29,7 +29,7 @@ def open_feed(
     address: str,
     *,
     interval: str | None = None,
-    feed_intervals: Sequence[str] | None = None,
+    feed_intervals: Names | None = None,
     symbol: str | None = None,
     options: LoadOptions | None = None,
     once: bool = False,
@@ -53,9 +53,10 @@ def open_feed(
     PluginError
         For a feed of another package that cannot be used.
     """
+    texts = optional(as_intervals, feed_intervals, "feed_intervals")
     given = FeedAddress(
         address,
-        None if feed_intervals is None else tuple(feed_intervals),
+        None if texts is None else tuple(texts),
         interval,
         symbol,
         options or LoadOptions(),

@@ -20,7 +20,7 @@ from barhouse.coordinator.feeds.address import FeedAddress
 from barhouse.coordinator.feeds.events import Event, Refused, parse_events
 from barhouse.coordinator.feeds.feed import Delivery, Offer, Position
 from barhouse.store.errors import FeedError, InputError
-from barhouse.store.model.inputs import renamed
+from barhouse.store.model.inputs import Names, as_intervals, optional, renamed
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -63,17 +63,18 @@ class RedisFeed:
         *,
         group: str = "barhouse",
         consumer: str = "barhouse",
-        feed_intervals: Sequence[str] | None = None,
+        feed_intervals: Names | None = None,
         claim_seconds: float = 60.0,
         entries_at_once: int = 500,
-        intervals: Sequence[str] | None = None,
+        intervals: Names | None = None,
     ) -> None:
         self._url = url
         self._stream = stream
         self._group = group
         self._consumer = consumer
         feed_intervals = renamed("intervals", intervals, "feed_intervals", feed_intervals)
-        self._intervals = None if feed_intervals is None else tuple(feed_intervals)
+        texts = optional(as_intervals, feed_intervals, "feed_intervals")
+        self._intervals = None if texts is None else tuple(texts)
         self._claim_ms = int(claim_seconds * 1000)
         self._entries_at_once = entries_at_once
         self._client: Redis | None = None

@@ -31,7 +31,7 @@ from barhouse.coordinator.feeds.address import FeedAddress
 from barhouse.coordinator.feeds.events import BarEvent, Refused, bar_tables, parse_events
 from barhouse.coordinator.feeds.feed import Delivery, Offer, Position
 from barhouse.store.errors import FeedError, InputError
-from barhouse.store.model.inputs import renamed
+from barhouse.store.model.inputs import Names, as_intervals, optional, renamed
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
@@ -88,13 +88,14 @@ class WebSocketFeed:
         self,
         url: str,
         *,
-        feed_intervals: Sequence[str] | None = None,
+        feed_intervals: Names | None = None,
         headers: dict[str, str] | None = None,
-        intervals: Sequence[str] | None = None,
+        intervals: Names | None = None,
     ) -> None:
         self._url = url
         feed_intervals = renamed("intervals", intervals, "feed_intervals", feed_intervals)
-        self._intervals = None if feed_intervals is None else tuple(feed_intervals)
+        texts = optional(as_intervals, feed_intervals, "feed_intervals")
+        self._intervals = None if texts is None else tuple(texts)
         self._headers = headers
         self._connection: ClientConnection | None = None
         self._questions: dict[int, asyncio.Future[list[Any] | None]] = {}

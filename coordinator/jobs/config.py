@@ -80,6 +80,7 @@ def _policy(given: dict[str, str]) -> dict[str, str]:
 
 
 Names = Annotated[list[str], BeforeValidator(_as_list), AfterValidator(_spelled), Field(min_length=1)]
+Intervals = Annotated[list[IntervalText], BeforeValidator(_as_list), Field(min_length=1)]
 Patterns = Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
 DurationText = Annotated[str, AfterValidator(_duration)]
 
@@ -94,7 +95,7 @@ class SymbolGroup(_Table):
     names: Names = Field(
         description="symbols; * and ? stand for other characters and take whatever the sources hold, ['*'] all of it"
     )
-    intervals: list[IntervalText] = Field(min_length=1, description="what is wanted, such as ['1m', '5m', '1d']")
+    intervals: Intervals = Field(description="what is wanted, such as ['1m', '5m', '1d']")
     calendar: str = Field(description="whose sessions: an exchange such as XNYS, 24/7, or one of [calendars]")
     base: IntervalText | None = Field(
         default=None, description="the interval to load; by default the coarsest that the files hold and that does"
@@ -221,7 +222,7 @@ class ExportConfig(_Table):
         default="parquet", description="of the files: parquet, csv, arrow, or one that a package adds"
     )
     symbols: Names | None = Field(default=None, description="only these; all by default")
-    intervals: list[IntervalText] | None = Field(default=None, min_length=1, description="only these; all by default")
+    intervals: Intervals | None = Field(default=None, description="only these; all by default")
 
 
 class Thresholds(_Table):

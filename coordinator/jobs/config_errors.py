@@ -61,7 +61,13 @@ def _sentence(error: Any, model: type[BaseModel]) -> str:
     if kind == "value_error":
         cause = str(context["error"])
         plain = isinstance(given, str | int | float | bool)
+        if cause.startswith(f"{key} = "):
+            return cause  # it says already what was given
         return f"{key} = {given!r}: {cause}" if plain else (f"{key}: {cause}" if place else cause)
+    if kind == "list_type" and isinstance(given, Mapping) and _model_at(place, model) is not None:
+        return f"[{key}] is one table, and there can be several; write [[{key}]]"
+    if kind in ("model_type", "model_attributes_type", "dict_type") and isinstance(given, list):
+        return f"[[{key}]] are several tables, and there is one; write [{key}]"
     shown = "" if isinstance(given, dict) and len(given) > 3 else f" = {given!r}"
     return f"{key}{shown} cannot be used: {error['msg'][:1].lower()}{error['msg'][1:]}"
 

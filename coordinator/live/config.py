@@ -16,7 +16,7 @@ from barhouse.coordinator.live.options import LiveOptions
 from barhouse.coordinator.live.session import LiveSession
 from barhouse.coordinator.sources import LoadOptions
 from barhouse.store.errors import ConfigError
-from barhouse.store.model.inputs import as_instant
+from barhouse.store.model.inputs import as_bound, optional
 from barhouse.store.model.symbol import ClosingBar, IntervalText, Symbol
 from barhouse.store.session_store import SessionStore
 
@@ -31,8 +31,8 @@ def _split(given: object) -> object:
     return [one.strip() for one in given.split(",") if one.strip()] if isinstance(given, str) else given
 
 
-def _instant(given: object) -> object:
-    return as_instant(given, "history_from") if isinstance(given, str | date | datetime) else given
+def _bound(given: Any) -> date | datetime | None:
+    return optional(as_bound, given, "history_from")
 
 
 class LiveConfig(BaseModel):
@@ -55,7 +55,7 @@ class LiveConfig(BaseModel):
     name
         Of the run.
     history_from
-        How far back a symbol without bars is asked for.
+        How far back a symbol without bars is asked for: a session by its date, or an instant.
     publish
         Where a snapshot is published every now and then.
     options
@@ -81,7 +81,7 @@ class LiveConfig(BaseModel):
     ambiguous: Literal["reject", "first", "second", "infer"] = "reject"
     once: bool = False
     name: str = "live"
-    history_from: Annotated[datetime | None, BeforeValidator(_instant)] = None
+    history_from: Annotated[date | datetime | None, BeforeValidator(_bound)] = None
     publish: Path | None = None
     options: LiveOptions = LiveOptions()
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from time import monotonic
 from typing import Any
 
@@ -38,7 +38,7 @@ class Healer:
         self,
         writer: LiveWriter,
         history: History,
-        since: datetime | None,
+        since: date | datetime | None,
         options: LiveOptions,
         clock: Callable[[], datetime],
         do: Callable[..., Awaitable[Any]],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from contextvars import copy_context
@@ -24,7 +24,9 @@ from barhouse.coordinator.live.status import LiveStatus, RefusedFile
 from barhouse.coordinator.live.writer import LiveWriter
 from barhouse.coordinator.session_coordinator import SessionCoordinator
 from barhouse.store.errors import BarhouseError, FeedError, StoreError
-from barhouse.store.model.inputs import as_instant
+from barhouse.store.model.former_calls import interval_came_first
+from barhouse.store.model.inputs import Moment, Names, as_bound, as_interval, as_list, as_symbols, optional
+from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import CopyReport
 from barhouse.store.model.symbol import ClosingBar, canonical_symbol
 from barhouse.store.session_store import SessionStore
@@ -53,7 +55,8 @@ class LiveSession:
         Whatever can be asked for what is missing (has ``ask`` of ``feeds.feed.History``); the feed by
         default.
     history_from
-        How far back a symbol without any bars is asked for; not at all by default.
+        How far back a symbol without any bars is asked for: a session by its date on the symbol's calendar, or an
+        instant; not at all by default.
     name
         Names the run: one that ended early under this name is taken up again.
     options
@@ -66,12 +69,12 @@ class LiveSession:
         self,
         store: SessionStore,
         feed: Feed,
-        symbols: str | Iterable[str],
-        intervals: Iterable[str] = (),
+        symbols: Names,
+        intervals: Names = (),
         calendar: str | None = None,
         *,
         history: History | None = None,
-        history_from: datetime | None = None,
+        history_from: Moment | None = None,
         closing_bar: ClosingBar | None = None,
         on_missing: Literal["raise", "skip"] = "raise",
         name: str = "live",
@@ -80,9 +83,8 @@ class LiveSession:
     ) -> None:
         self._store = store
         self._feed = feed
-        given = [symbols] if isinstance(symbols, str) else list(symbols)
-        self._wanted = [canonical_symbol(one) for one in given]
-        self._intervals = list(intervals)
+        self._wanted = as_symbols(symbols, "symbols")
+        self._intervals = _texts(intervals)
         self._calendar = calendar
         self._closing_bar = closing_bar
         self._on_missing: Literal["raise", "skip"] = on_missing
@@ -94,7 +96,7 @@ class LiveSession:
         self._backlog = Backlog(self._options.backlog_rows)
         self._executor = ThreadPoolExecutor(1, "barhouse-live")
         self._stopping = asyncio.Event()
-        since = None if history_from is None else as_instant(history_from, "history_from")
+        since = optional(as_bound, history_from, "history_from")
         self._healer = Healer(self._writer, history or feed, since, self._options, store.now, self._do)
         self._handed: Position | None = None
         self._offer = Offer()
@@ -154,18 +156,20 @@ class LiveSession:
         self._status.position = self._writer.position
         return self._status.model_copy()
 
-    async def add_symbol(self, symbol: str, intervals: Iterable[str] = (), calendar: str | None = None) -> None:
+    async def add_symbol(self, symbol: str, intervals: Names = (), calendar: str | None = None) -> None:
         """Take in a symbol: its history is loaded and derived before it goes live."""
         name = canonical_symbol(symbol)
-        await self._do(self._register, [name], list(intervals), calendar, False)
+        await self._do(self._register, [name], _texts(intervals), calendar, False)
         await self._healer.heal([name], to_now=True)
         self._writer.symbols.add(name)
         await self._feed.subscribe([name])
         await self._healer.heal([name], to_now=True)  # what was sent in between
 
-    async def add_interval(self, interval: str, symbols: Iterable[str] | None = None) -> None:
-        """Add an interval to symbols (all by default), derived back to their first base bar."""
-        names = sorted(self._writer.symbols) if symbols is None else [canonical_symbol(one) for one in symbols]
+    @interval_came_first("interval", "symbols", said="add_interval takes symbols, the interval")
+    async def add_interval(self, symbols: Names | None = None, interval: str | None = None) -> None:
+        """Add an interval to symbols (None: to all), derived back to their first base bar."""
+        names = sorted(self._writer.symbols) if symbols is None else as_symbols(symbols, "symbols")
+        text = as_interval(interval, "interval")
 
         def register() -> None:
             calendars: dict[str, list[str]] = {}
@@ -174,7 +178,7 @@ class LiveSession:
                     calendars.setdefault(row["calendar"], []).append(row["symbol"])
             with self._store.transaction():
                 for calendar, some in calendars.items():
-                    self._coordinator.register(some, [interval], calendar)
+                    self._coordinator.register(some, [text], calendar)
             self._writer.derive()
 
         await self._do(register)
@@ -367,3 +371,8 @@ class LiveSession:
         except asyncio.CancelledError:
             await asyncio.wait([future])
             raise
+
+
+def _texts(intervals: Names) -> list[str]:
+    """Intervals in their one spelling; with none, symbols keep those they have."""
+    return [str(Interval.parse(one)) for one in as_list(intervals, "intervals", "an interval", may_be_empty=True)]

@@ -30,7 +30,7 @@ from barhouse.store.errors import CalendarError, InputError, OptionsError
 from barhouse.store.model.bar import TURNOVER_LIMIT
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import LoadReport
-from barhouse.store.records import run
+from barhouse.store.records import run, session_days
 from barhouse.store.records.run import End
 from barhouse.store.session_store import SessionStore
 
@@ -153,7 +153,7 @@ class LiveWriter:
                 data = _without(data, built)
             if isinstance(data, pa.Table) and not data.num_rows:
                 return
-            report = self._coordinator.load(data, interval, symbol)
+            report = self._coordinator.load(data, symbol, interval)
             self._count(report)
             self.counts.healed_count += report.inserted + report.revised
         self._processor.process(NO_CLOCK)
@@ -170,12 +170,14 @@ class LiveWriter:
             return [tuple(row) for row in transaction.run("live.gaps_since", asked)]
 
     def ranges_to_now(
-        self, symbols: Iterable[str], start: datetime | None, now: datetime
+        self, symbols: Iterable[str], start: date | datetime | None, now: datetime
     ) -> list[tuple[str, str, datetime, datetime]]:
         """What lies between the last base bar of each symbol (without any: ``start``) and now."""
         with self._store.transaction() as transaction:
             rows = transaction.run("live.base_progress", {"symbols": sorted(symbols)})
-        begins = [(symbol, interval, through or start) for symbol, interval, through in rows]
+            calendars = {row.calendar for row in rows}
+            starts = session_days.ranges(transaction, calendars, start, None)
+        begins = [(row.symbol, row.interval, row.complete_through or starts[row.calendar][0]) for row in rows]
         return [(symbol, interval, begin, now) for symbol, interval, begin in begins if begin and begin < now]
 
     def forming(self, symbol: str) -> pa.Table:
@@ -205,10 +207,10 @@ class LiveWriter:
         newest = NO_CLOCK
         changed = False
         for interval, table in (*tables, *bar_tables(bars).items()):
-            changed |= self._count(self._coordinator.load(table, interval))
+            changed |= self._count(self._coordinator.load(table, interval=interval))
         if taken.file is not None:
             read = taken.file
-            report = self._coordinator.load(str(read.path), read.interval, read.symbol, **_given(read.options))
+            report = self._coordinator.load(str(read.path), read.symbol, read.interval, **_given(read.options))
             self.counts.row_count += report.rows
             changed |= self._count(report)
         if traded:
@@ -253,7 +255,7 @@ class LiveWriter:
                 refuse(transaction, self._feed_name, given)
             sane = table.filter(pc.less(turnover, TURNOVER_LIMIT))
             if sane.num_rows:
-                self._count(self._coordinator.load(sane, interval))
+                self._count(self._coordinator.load(sane, interval=interval))
         for symbol, interval, start in built.emptied:
             end = start + timedelta(microseconds=1)
             self.counts.deleted_count += self._coordinator.delete_bars(symbol, interval, start, end).deleted

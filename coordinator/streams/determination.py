@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from barhouse.store.errors import StreamError
+from barhouse.store.model.inputs import as_list
 from barhouse.store.model.interval import Interval, parse_all
 
 #: What a feed or source is taken to offer when nothing is said about it.
@@ -21,16 +22,16 @@ class StreamDetermination:
 
 
 def determine_streams(
-    requested: Iterable[str | Interval], available: Iterable[str | Interval] | None = None
+    requested: str | Iterable[str | Interval], available: str | Iterable[str | Interval] | None = None
 ) -> StreamDetermination:
     """Choose the coarsest available interval that tiles every requested one.
 
     Parameters
     ----------
     requested
-        The intervals wanted, in any order.
+        The intervals wanted, in any order; one or several.
     available
-        What the source or feed offers; by default one of 1s, 1m and 1d.
+        What the source or feed offers, one or several; by default one of 1s, 1m and 1d.
 
     Raises
     ------
@@ -40,11 +41,17 @@ def determine_streams(
         When nothing available tiles all of them: names each that fails, and what would do.
     """
     wanted = parse_all(requested)
-    offered = list(USUAL_BASES) if available is None else sorted({Interval.parse(one) for one in available})
+    offered = list(USUAL_BASES) if available is None else _offered(available)
     for base in reversed(offered):
         if all(base.tiles(one) for one in wanted):
             return StreamDetermination(str(base), tuple(str(one) for one in wanted if one != base))
     raise StreamError(_explain(wanted, offered))
+
+
+def _offered(available: str | Iterable[str | Interval]) -> list[Interval]:
+    """What is there, which may be nothing."""
+    texts = as_list(available, "available", "an interval", may_be_empty=True)
+    return sorted({Interval.parse(one) for one in texts})
 
 
 def _explain(wanted: list[Interval], offered: list[Interval]) -> str:

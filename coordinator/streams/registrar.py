@@ -7,17 +7,27 @@ declares. Everything else, and every check, is the same for both, and goes throu
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
 from barhouse.coordinator.load import source_rows
 from barhouse.coordinator.sources import LoadOptions, open_source
 from barhouse.coordinator.streams import symbol_registration
-from barhouse.coordinator.streams.symbol_registration import Available, OnMissing, Request, by_symbol, listed, names_of
+from barhouse.coordinator.streams.symbol_registration import Available, OnMissing, Request, by_symbol
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, SourceError
 from barhouse.store.hints import Action, Option, spelled
+from barhouse.store.model.former_calls import in_order
+from barhouse.store.model.inputs import (
+    Moment,
+    Names,
+    as_interval,
+    as_intervals,
+    as_session_range,
+    as_symbols,
+    optional,
+)
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import Registration, StreamReport
 from barhouse.store.model.symbol import ClosingBar, canonical_symbol
@@ -34,14 +44,20 @@ class SourceBars:
 
     Attributes
     ----------
-    data, interval, symbol, options
-        As ``SessionCoordinator.load`` takes them.
+    data, symbol, interval, options
+        As ``SessionCoordinator.load`` takes them; the interval must be said.
     """
 
     data: object
-    interval: str
     symbol: str | None = None
+    interval: str = ""
     options: LoadOptions = field(default_factory=LoadOptions)
+
+    def __post_init__(self) -> None:
+        said = "SourceBars takes the data, the symbol, the interval"
+        symbol, interval = in_order(self.symbol, self.interval or None, said=said)
+        object.__setattr__(self, "symbol", optional(lambda one, _: canonical_symbol(one), symbol, "symbol"))
+        object.__setattr__(self, "interval", as_interval(interval, "interval"))
 
 
 class StreamRegistrar:
@@ -52,8 +68,8 @@ class StreamRegistrar:
 
     def register(
         self,
-        symbols: str | Iterable[str],
-        intervals: str | Iterable[str],
+        symbols: Names,
+        intervals: Names,
         calendar: str,
         *,
         base: str | None = None,
@@ -91,14 +107,14 @@ class StreamRegistrar:
         RegistrationError
             Naming each symbol that cannot be registered, and why.
         """
-        names = names_of(symbols)
+        names = as_symbols(symbols, "symbols")
         symbol_registration.check_on_missing(on_missing)
         if base is not None and available is not None:
             raise InputError(
                 f"{Option('base')} and {Option('available')} exclude each other; {Option('base', '1m')} means that 1m "
                 f"is all there is"
             )
-        request = Request(names, listed(intervals), calendar, closing_bar, added_by)
+        request = Request(names, as_intervals(intervals, "intervals"), calendar, closing_bar, added_by)
         with self._store.transaction() as transaction:
             offered = by_symbol(names, [base] if base is not None else available, "available")
             if base is None:
@@ -110,12 +126,12 @@ class StreamRegistrar:
 
     def register_for_backtest(
         self,
-        symbols: str | Iterable[str],
-        intervals: str | Iterable[str],
-        start: date | None = None,
-        end: date | None = None,
+        symbols: Names,
+        intervals: Names,
+        start: Moment | None = None,
+        end: Moment | None = None,
         *,
-        source: SourceBars | Mapping[str, Iterable[str]] | None = None,
+        source: SourceBars | Mapping[str, Names] | None = None,
         calendar: str | None = None,
         closing_bar: ClosingBar | None = None,
         on_missing: OnMissing = "raise",
@@ -125,7 +141,7 @@ class StreamRegistrar:
         Parameters
         ----------
         start, end
-            The range: sessions with ``start <= session_date < end``; None leaves it open.
+            The range, by dates: sessions with ``start <= session_date < end``; None leaves it open.
         source
             What holds the bars: the store itself (None), files or a frame (``SourceBars``, which is looked at but
             not loaded), or a mapping from symbol to the intervals there are.
@@ -142,31 +158,31 @@ class StreamRegistrar:
             Naming each symbol that there are no bars of, that lacks a base for the intervals, or that contradicts
             what is registered.
         """
-        names = names_of(symbols)
+        names, (first, last) = as_symbols(symbols, "symbols"), as_session_range(start, end)
         with self._store.transaction() as transaction:
             known = symbol_registration.standing(transaction, names)
             held: dict[str, list[str]]
             if source is None:
-                rows = transaction.run("records.symbols_with_bars_in", {"symbols": names, "start": start, "end": end})
+                rows = transaction.run("records.symbols_with_bars_in", {"symbols": names, "start": first, "end": last})
                 held = {name: [known[name].base] for (name,) in rows}
                 where = "the store holds"
             elif isinstance(source, SourceBars):
                 calendars = {name: found.calendar for name, found in known.items()}
                 if calendar is not None:
                     calendars = {name: calendars.get(name, calendar) for name in names}
-                held = _held_by_source(transaction, source, calendars, start, end)
+                held = _held_by_source(transaction, source, calendars, first, last)
                 where = f"the source holds {Interval.parse(source.interval)}, but"
             else:
                 held = {name: one for name, one in by_symbol(names, source, "source").items() if one}
                 where = "the source holds"
-            refused = {name: _without_bars(name, where, start, end) for name in names if not held.get(name)}
-            request = Request(names, listed(intervals), calendar, closing_bar, "backtest", refused)
+            refused = {name: _without_bars(name, where, first, last) for name in names if not held.get(name)}
+            request = Request(names, as_intervals(intervals, "intervals"), calendar, closing_bar, "backtest", refused)
             return _registered(transaction, request, held, on_missing)
 
     def register_for_live(
         self,
-        symbols: str | Iterable[str],
-        intervals: str | Iterable[str],
+        symbols: Names,
+        intervals: Names,
         feed_intervals: Available,
         *,
         calendar: str | None = None,
@@ -187,11 +203,11 @@ class StreamRegistrar:
         RegistrationError
             Naming each symbol that the feed does not declare a base for, or whose registered base it lacks.
         """
-        names = names_of(symbols)
+        names = as_symbols(symbols, "symbols")
         declared = {name: one or [] for name, one in by_symbol(names, feed_intervals, "feed_intervals").items()}
         with self._store.transaction() as transaction:
             refused = {name: "the feed declares no interval for it" for name in names if not declared[name]}
-            request = Request(names, listed(intervals), calendar, closing_bar, "live", refused)
+            request = Request(names, as_intervals(intervals, "intervals"), calendar, closing_bar, "live", refused)
             return _registered(transaction, request, declared, on_missing)
 
 

@@ -12,11 +12,13 @@ from barhouse.coordinator.streams.determination import determine_streams
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, RegistrationError, StreamError
 from barhouse.store.hints import Action, Option
+from barhouse.store.model.inputs import Names, as_list
+from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import Registration
 from barhouse.store.model.symbol import ClosingBar, SymbolSessionData, canonical_symbol
 from barhouse.store.records import registration
 
-Available = Iterable[str] | Mapping[str, Iterable[str]]
+Available = Names | Mapping[str, Names]
 OnMissing = Literal["raise", "skip"]
 
 
@@ -106,27 +108,6 @@ def standing(transaction: Transaction, names: list[str]) -> dict[str, Standing]:
     }
 
 
-def names_of(symbols: str | Iterable[str]) -> list[str]:
-    """One symbol or many, each once and in its one spelling.
-
-    Raises
-    ------
-    RegistrationError
-        When there is none.
-    InputError
-        For one that is no printable text.
-    """
-    given = [symbols] if isinstance(symbols, str) else list(symbols)
-    if not given:
-        raise RegistrationError("no symbol given; name at least one")
-    return list(dict.fromkeys(canonical_symbol(one) for one in given))
-
-
-def listed(intervals: str | Iterable[str]) -> list[str]:
-    """One interval or many, as a list."""
-    return [intervals] if isinstance(intervals, str) else list(intervals)
-
-
 def check_on_missing(on_missing: str) -> None:
     """Refuse what is neither raise nor skip."""
     if on_missing not in ("raise", "skip"):
@@ -139,18 +120,18 @@ def by_symbol(names: list[str], available: Available | None, parameter: str) -> 
     Raises
     ------
     InputError
-        For a text where a list of intervals is wanted.
+        For what is neither intervals nor such a mapping.
     """
-    if isinstance(available, str):
-        raise InputError(f"{parameter} takes a list of intervals, not the text {available!r}; write [{available!r}]")
     if isinstance(available, Mapping):
-        for name, offered in available.items():
-            if isinstance(offered, str):
-                raise InputError(f"{parameter} of {name} takes a list of intervals; write [{offered!r}]")
-        found = {canonical_symbol(name): list(offered) for name, offered in available.items()}
+        found = {canonical_symbol(name): _offered(offered, parameter) for name, offered in available.items()}
         return {name: found.get(name, []) for name in names}
-    everything = None if available is None else list(available)
+    everything = None if available is None else _offered(available, parameter)
     return {name: everything for name in names}
+
+
+def _offered(given: Names, parameter: str) -> list[str]:
+    """Intervals in their one spelling; none of a symbol, or of a source, that has none."""
+    return [str(Interval.parse(one)) for one in as_list(given, parameter, "an interval", may_be_empty=True)]
 
 
 def _determined(

@@ -94,7 +94,7 @@ class CalendarDefinition:
         close: str | time,
         break_: str | Iterable[str] | None = None,
         weekdays: str = "mon-fri",
-        holidays: Iterable[str | date] = (),
+        holidays: str | date | Iterable[str | date] = (),
         early_closes: Mapping[str, str | time] | Mapping[date, str | time] | None = None,
     ) -> CalendarDefinition:
         """Read a definition given as text.
@@ -115,7 +115,11 @@ class CalendarDefinition:
         CalendarError
             Names the parameter, the value and what is allowed.
         """
-        texts = [break_] if isinstance(break_, str) else list(break_ or ())
+        texts = [] if break_ is None else _several("break", break_)
+        if not isinstance(name, str):
+            raise CalendarError(f"name {name!r} is no name for a calendar; give a text such as 'FX'")
+        if not isinstance(early_closes, Mapping | None):
+            raise CalendarError(f"early_closes {early_closes!r} is no mapping from dates to times")
         return cls(
             name=name,
             timezone=timezone,
@@ -123,7 +127,7 @@ class CalendarDefinition:
             close=_clock("close", close),
             breaks=tuple(map(_break, texts)),
             weekdays=_weekdays(weekdays),
-            holidays=tuple(sorted({_date("holidays", day) for day in holidays})),
+            holidays=tuple(sorted({_date("holidays", day) for day in _several("holidays", holidays)})),
             early_closes=tuple(
                 sorted(
                     (_date("early_closes", day), _clock("early_closes", close))
@@ -207,6 +211,15 @@ class CalendarDefinition:
         return CalendarError(f"calendar {self.name!r}: {why}")
 
 
+def _several(parameter: str, given: object) -> list[Any]:
+    """One or several; a text is one, never its letters."""
+    if isinstance(given, str | date):
+        return [given]
+    if not isinstance(given, Iterable):
+        raise CalendarError(f"{parameter} {given!r} is neither one nor a list of them")
+    return list(given)
+
+
 def _seconds(clock: time) -> int:
     return clock.hour * 3600 + clock.minute * 60 + clock.second
 
@@ -250,6 +263,8 @@ def _date(parameter: str, value: str | date) -> date:
 def _weekdays(text: str) -> tuple[int, ...]:
     """Read ``mon-fri``, ``sun-thu`` (it may wrap), ``mon,wed`` or ``daily`` into ISO numbers."""
     numbers: set[int] = set()
+    if not isinstance(text, str):
+        raise CalendarError(f"weekdays {text!r} is no text; give a range such as mon-fri, or daily")
     for part in ("mon-sun" if text.strip().casefold() == "daily" else text.casefold()).split(","):
         start, _, end = (piece.strip() for piece in part.partition("-"))
         if start not in _WEEKDAYS or (end or start) not in _WEEKDAYS:

@@ -99,6 +99,8 @@ def zone_named(name: str) -> ZoneInfo:
     CalendarError
         There is no such time zone; names those that come close.
     """
+    if not isinstance(name, str):
+        raise CalendarError(f"timezone {name!r} is no IANA name; give a text such as 'America/New_York'")
     if name not in _zones():
         raise CalendarError(f"timezone {name!r} is not an IANA name{did_you_mean(name, _zones())}")
     return ZoneInfo(name)

@@ -145,29 +145,29 @@ def as_texts(given: Names, name: str) -> list[str]:
     Raises
     ------
     InputError
-        When there is none, or one is no text or a blank one.
+        When there is none, or one is no text.
     """
     found = as_list(given, name, "a text")
     for one in found:
-        if not isinstance(one, str) or not one.strip():
-            raise InputError(f"{Option(name)} has {one!r} in it, which is no text that names anything")
+        if not isinstance(one, str):
+            raise InputError(f"{Option(name)} has {one!r} in it, which is no text")
     return found
 
 
-def as_list(given: object, name: str, what: str) -> list[Any]:
+def as_list(given: object, name: str, what: str, *, may_be_empty: bool = False) -> list[Any]:
     """One or several of something, as a list; a text is one, never its letters.
 
     Raises
     ------
     InputError
-        When it is None, empty, or nothing to go through.
+        When it is None, empty unless it may be, or nothing to go through.
     """
     if isinstance(given, str | Interval):
         return [given]
     if not isinstance(given, Iterable) or isinstance(given, bytes | Mapping):
         raise InputError(f"{Option(name)} takes {what} or a list of such, not {_kind(given)}")
     found = list(given)
-    if not found:
+    if not found and not may_be_empty:
         raise InputError(f"{Option(name)} is empty; name one at least, or leave it out where all are meant")
     return found
 

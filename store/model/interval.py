@@ -128,6 +128,8 @@ def _hint(given: str) -> str:
     text = given.strip()
     if re.fullmatch(r"[1-9][0-9]*M", text):
         return f"; for months write '{text[:-1]}mo', for minutes '{text[:-1]}m'"
+    if "," in text:
+        return f"; several are a list, such as {[part.strip() for part in text.split(',') if part.strip()]}"
     lowered = text.lower()
     if lowered != given and _GRAMMAR.fullmatch(lowered):
         return f"; write {lowered!r}"
@@ -137,16 +139,18 @@ def _hint(given: str) -> str:
     return ""
 
 
-def parse_all(given: Iterable[str | Interval]) -> list[Interval]:
-    """Read several intervals, drop repeats and sort them, finest first.
+def parse_all(given: str | Interval | Iterable[str | Interval]) -> list[Interval]:
+    """Read one interval or several, drop repeats and sort them, finest first.
 
     Raises
     ------
     IntervalError
-        When there is none, when one cannot be read, or when a single text was given instead of a collection.
+        When there is none, or one cannot be read.
     """
-    if isinstance(given, str):
-        raise IntervalError(f"intervals takes a list, not the text {given!r}; write [{given!r}]")
+    if isinstance(given, str | Interval):
+        given = [given]
+    if not isinstance(given, Iterable):
+        raise IntervalError(f"intervals are texts in a list, such as ['1m', '5m', '1d'], not {given!r}")
     intervals = sorted({Interval.parse(one) for one in given})
     if not intervals:
         raise IntervalError("no interval given; name at least one, such as ['1m', '5m', '1d']")

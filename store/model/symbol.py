@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
@@ -148,13 +148,15 @@ class SymbolSessionData(_Model):
         cls,
         symbol: str,
         base_interval: str,
-        derived_intervals: Sequence[str] = (),
+        derived_intervals: str | Iterable[str] = (),
         *,
         calendar: str = "XNYS",
         closing_bar: ClosingBar = "outside",
         added_by: str = "user",
     ) -> SymbolSessionData:
         """A registration from interval names alone."""
+        if isinstance(derived_intervals, str):
+            derived_intervals = [derived_intervals]
         return cls(
             symbol=symbol,
             base_interval=base_interval,

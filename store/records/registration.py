@@ -34,7 +34,7 @@ def write(transaction: Transaction, symbols: Sequence[SymbolSessionData]) -> lis
     canonical = trading_calendar.canonical(transaction, {one.calendar for one in symbols})
     trading_calendar.keep(transaction, canonical.values())
     registering = transaction.attach("registering", _as_table(symbols, canonical))
-    refused = _conflicts(transaction, registering)
+    refused = _conflicts(transaction, symbols, registering)
     if refused:
         raise RegistrationError("nothing was registered: " + "; ".join(refused.values()))
     added: dict[str, list[str]] = {}
@@ -117,13 +117,16 @@ def conflicts(
         return {}
     canonical = trading_calendar.canonical(transaction, {one.calendar for one in symbols} - {*coming})
     canonical |= {name: canonical.get(name, name) for name in coming}
-    return _conflicts(transaction, transaction.attach("registering", _as_table(symbols, canonical)))
+    return _conflicts(transaction, symbols, transaction.attach("registering", _as_table(symbols, canonical)))
 
 
-def _conflicts(transaction: Transaction, registering: TemporaryTable) -> dict[str, str]:
+def _conflicts(
+    transaction: Transaction, symbols: Sequence[SymbolSessionData], registering: TemporaryTable
+) -> dict[str, str]:
+    refused = _several_in_one(transaction, [data.symbol for data in symbols])
     found = transaction.run("records.registration_conflicts", registering=registering)
     if not found:
-        return {}
+        return refused
     with_bars = {symbol for (symbol,) in transaction.run("records.symbols_with_bars", registering=registering)}
     lines: dict[str, list[str]] = {}
     for conflict in found:
@@ -138,4 +141,20 @@ def _conflicts(transaction: Transaction, registering: TemporaryTable) -> dict[st
                 f"{symbol} holds bars under {conflict.what} {has!r}, not {wants!r}; keep {has!r}, or "
                 f"{Action('remove_symbol', symbol)} first and load it again"
             )
-    return {symbol: "; ".join(found) for symbol, found in lines.items()}
+    return refused | {symbol: "; ".join(found) for symbol, found in lines.items()}
+
+
+def _several_in_one(transaction: Transaction, names: Sequence[str]) -> dict[str, str]:
+    """Names that were meant for several symbols: they could never be told from patterns and lists afterwards."""
+    odd = [name for name in names if any(character in name for character in "*?,")]
+    known = {row.symbol for row in transaction.run("records.active_symbols")} if odd else set()
+    return {name: _why_several(name) for name in odd if name not in known}
+
+
+def _why_several(name: str) -> str:
+    if "," in name:
+        listed = [part.strip() for part in name.split(",") if part.strip()]
+        return f"{name} is one text with commas, not several symbols; give a list, such as {listed}"
+    return (
+        f"{name} is a pattern, and a symbol is registered by its name; name each (a job takes patterns from its files)"
+    )

@@ -59,7 +59,7 @@ def live(store_name: str, day: str, minute_count: int, *, alike: bool = True) ->
             with run.timed():
                 for start, table in minutes:
                     clock.minute_over(start)
-                    coordinator.load(table, "1m")
+                    coordinator.load(table, interval="1m")
                     processor.process()
             if alike:
                 run.digest(ours.totals(store, f"WHERE {_SINCE}"))

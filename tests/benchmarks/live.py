@@ -33,7 +33,7 @@ def trade(run: Run, path: Path, corrections: Corrections) -> None:
             corrected = corrections(table for _, table in minutes)
             for (start, table), old in zip(minutes, corrected, strict=True):
                 clock.minute_over(start)
-                coordinator.load(pa.concat_tables([table, old]), "1m")
+                coordinator.load(pa.concat_tables([table, old]), interval="1m")
                 processor.process()
 
 

@@ -46,7 +46,7 @@ def load(store: SessionStore, source: object) -> None:
     """Load minutes."""
     from barhouse import SessionCoordinator
 
-    SessionCoordinator(store).load(source, "1m")
+    SessionCoordinator(store).load(source, interval="1m")
 
 
 def process(store: SessionStore) -> None:

@@ -62,7 +62,7 @@ def main(path: str) -> None:
         processor.process()
         for session in SESSIONS:
             if row["last"] is None or session > row["last"]:
-                coordinator.load(day(session), "5m")
+                coordinator.load(day(session), interval="5m")
                 print("loaded", session, flush=True)
                 processor.process()
                 print("processed", session, flush=True)

@@ -36,9 +36,9 @@ def fill(path: Path, data: Path) -> None:
         coordinator.register(["BTC-NY", "SPY"], intervals, "XNYS", closing_bar="include")
         coordinator.register("6EH4", intervals, "CMES")
         for symbol in ("BTC", "BTC-NY"):
-            coordinator.load(data / "btc_perp_1m_2022-01.csv.gz", "1m", symbol, timezone="UTC")
-        coordinator.load(data / "spy_1m_2020-12-15_18.csv", "1m", "SPY", timezone="America/New_York")
-        coordinator.load(data / "6eh4_1m_2024-01.csv.gz", "1m", "6EH4", timezone="UTC", label="end")
+            coordinator.load(data / "btc_perp_1m_2022-01.csv.gz", symbol, "1m", timezone="UTC")
+        coordinator.load(data / "spy_1m_2020-12-15_18.csv", "SPY", "1m", timezone="America/New_York")
+        coordinator.load(data / "6eh4_1m_2024-01.csv.gz", "6EH4", "1m", timezone="UTC", label="end")
         DataProcessor(store).process()
 
 

@@ -15,8 +15,8 @@ def main(path: str) -> None:
         coordinator = SessionCoordinator(store)
         print("ready", flush=True)
         for session in SESSIONS[1:]:
-            coordinator.purge_bars("5m", session + timedelta(days=1))
-            coordinator.purge_bars("15m", session)
+            coordinator.purge_bars(None, "5m", session + timedelta(days=1))
+            coordinator.purge_bars(None, "15m", session)
             coordinator.purge_revisions(store.now())
             print("purged", session, flush=True)
     print("finished", flush=True)

@@ -28,7 +28,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
         coordinator = SessionCoordinator(store)
         coordinator.register(["AAA", "BBB"], ["5m", "15m", "1h", "1d"], "XNYS", base="5m")
         for session in SESSIONS:
-            coordinator.load(day(session), "5m")
+            coordinator.load(day(session), interval="5m")
             DataProcessor(store).process()
     return path
 

@@ -61,11 +61,11 @@ def register(store: SessionStore) -> None:
 
 
 def load(store: SessionStore) -> None:
-    SessionCoordinator(store).load(ROWS, "1m")
+    SessionCoordinator(store).load(ROWS, interval="1m")
 
 
 def correct(store: SessionStore) -> None:
-    SessionCoordinator(store).load(LATE, "1m")
+    SessionCoordinator(store).load(LATE, interval="1m")
 
 
 def process(store: SessionStore) -> None:
@@ -200,9 +200,9 @@ def test_too_little_memory(tmp_path: Path) -> None:
     rows = minutes(3, 20)
     paths = tmp_path / "small.duckdb", tmp_path / "large.duckdb"
     steps: tuple[Callable[[SessionStore], object], ...] = (
-        lambda store: SessionCoordinator(store).load(rows, "1m"),
+        lambda store: SessionCoordinator(store).load(rows, interval="1m"),
         lambda store: DataProcessor(store).process(),
-        lambda store: SessionCoordinator(store).load(rows.slice(7, 60_000), "1m", replace="sessions"),
+        lambda store: SessionCoordinator(store).load(rows.slice(7, 60_000), interval="1m", replace="sessions"),
         lambda store: DataProcessor(store).process(),
     )
     failed = set()

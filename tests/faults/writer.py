@@ -18,7 +18,7 @@ def main(path: str, target: str, rounds: int) -> None:
             rows = day(session)
             moved = rows["volume"].to_pylist()
             rows = rows.set_column(rows.column_names.index("volume"), "volume", [[volume + number for volume in moved]])
-            coordinator.load(rows, "5m")
+            coordinator.load(rows, interval="5m")
             store.publish(target, keep=2)
             processor.process()
             print(store.publish(target, keep=2).batch_id, flush=True)

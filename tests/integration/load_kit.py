@@ -43,7 +43,7 @@ class Bench:
 
     def load(self, data: object, interval: str = "1m", symbol: str | None = "SPY", **options: Any) -> LoadReport:
         """Load, and hold the report against itself and against the batch's row."""
-        report = self.coordinator.load(data, interval, symbol, **options)
+        report = self.coordinator.load(data, symbol, interval, **options)
         assert report.rows == report.inserted + report.revised + report.unchanged + report.rejected
         assert report.rejected == sum(one.count for one in report.rejects)
         assert report.outside <= report.rows - report.rejected

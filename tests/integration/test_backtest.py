@@ -40,8 +40,8 @@ def stock(store: SessionStore) -> None:
     coordinator.register("SPY", ["30m", "1h", "1d", "1w"], "XNYS", base="30m")
     coordinator.register("COIN", ["30m", "1h", "1d"], "24/7", base="30m")
     for day in WEEK:
-        coordinator.load(hours(day, 14.5, 7 if day.day == 29 else 13), "30m", "SPY")
-    coordinator.load(hours(WEEK[1], 0, 48), "30m", "COIN")
+        coordinator.load(hours(day, 14.5, 7 if day.day == 29 else 13), "SPY", "30m")
+    coordinator.load(hours(WEEK[1], 0, 48), "COIN", "30m")
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def test_a_run_goes_on_where_it_stopped_and_hides_what_came_later(path: Path) ->
         assert store.sql("SELECT state, cursor FROM runs").to_pylist() == [
             {"state": "stopped", "cursor": at("2024-11-27T16:00")}
         ]
-        SessionCoordinator(store).load(hours(WEEK[1], 14.5, 13, value=99.0), "30m", "SPY")
+        SessionCoordinator(store).load(hours(WEEK[1], 14.5, 13, value=99.0), "SPY", "30m")
         with Backtest(store, "SPY", name="trial") as backtest:
             assert (backtest.acknowledged, backtest.position) == (at("2024-11-27T16:00"), {"line": 7})
             tick = next(iter(backtest))
@@ -240,14 +240,14 @@ def test_files_are_replayed_without_a_store(store: SessionStore, tmp_path: Path)
             ]
     file = tmp_path / "bars.csv"
     file.write_text("\n".join(lines), encoding="utf-8")
-    with Backtest.of_source(SourceBars(file, "30m"), "SPY", ["1h", "1d"], "XNYS", start=WEEK[1]) as backtest:
+    with Backtest.of_source(SourceBars(file, interval="30m"), "SPY", ["1h", "1d"], "XNYS", start=WEEK[1]) as backtest:
         found = [bar[:-1] for tick in backtest for bar in tick.bars]
         assert backtest.bars("SPY", "30m").num_rows == 33
     with Backtest(store, "SPY", intervals=["1h", "1d"], start=WEEK[1]) as backtest:
         assert found == [bar[:-1] for tick in backtest for bar in tick.bars]
     with (
         pytest.raises(RegistrationError, match="QQQ"),
-        Backtest.of_source(SourceBars(file, "30m"), ["SPY", "QQQ"], ["1h"], "XNYS"),
+        Backtest.of_source(SourceBars(file, interval="30m"), ["SPY", "QQQ"], ["1h"], "XNYS"),
     ):
         pass
 

@@ -141,7 +141,7 @@ def test_the_work_goes_on_after_it(worn: Path) -> None:
         corrected = pa.table({"bar_start": ["2024-11-29T10:30:00-05:00"], "open": [10.0], "high": [99.0]})
         for column in ("low", "close", "volume"):
             corrected = corrected.append_column(column, corrected["open"])
-        SessionCoordinator(store).load(corrected, "1m", "SPY")
+        SessionCoordinator(store).load(corrected, "SPY", "1m")
         DataProcessor(store).process()
         assert store.bars("SPY", "1d")["high"].to_pylist()[-1] == 99
         assert store.verify().sound

@@ -182,7 +182,7 @@ def test_what_retention_gave_up_stays_exported(filled: Bench, folder: Path) -> N
     for form in FORMATS:
         filled.store.export(folder / form, format=form)
     everything = held(filled)
-    purged = filled.coordinator.purge_bars("1m", "2024-12-03T00:00Z")
+    purged = filled.coordinator.purge_bars(None, "1m", "2024-12-03T00:00Z")
     assert purged.batch_id is not None
     left = held(filled)
     assert len(left) < len(everything)

@@ -132,7 +132,7 @@ def test_a_purge_begins_with_a_whole_week_as_before(bench: Bench) -> None:
     bench.coordinator.register("SPX", ["1d", "1w"], "XNYS", base="1d")
     bench.load_lines(*lines([*DAILY, "2024-12-09"]), interval="1d", symbol="SPX")
     bench.process()
-    bench.coordinator.purge_bars("1d", "2024-12-05", ["SPX"])
+    bench.coordinator.purge_bars(["SPX"], "1d", "2024-12-05")
     assert account(bench, "1w") == [(date(2024, 12, 2), 1, 1), (date(2024, 12, 9), 0, 1)]
     assert min(bar["session_date"] for bar in bench.bars("SPX", "1d")) == date(2024, 12, 2)
     assert bench.store.verify().differences == ()

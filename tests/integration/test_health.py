@@ -56,8 +56,8 @@ def store(path: Path, clock: Clock) -> Iterator[SessionStore]:
         coordinator = SessionCoordinator(opened)
         coordinator.register(["SPY", "QQQ", "NONE"], ["1m", "5m", "1h"], "XNYS")
         clock.now = OPEN + timedelta(minutes=20)
-        coordinator.load(minutes(0, 20, without=(7, 8)), "1m", "SPY")
-        coordinator.load(minutes(0, 12), "1m", "QQQ")
+        coordinator.load(minutes(0, 20, without=(7, 8)), "SPY", "1m")
+        coordinator.load(minutes(0, 12), "QQQ", "1m")
         clock.now += timedelta(seconds=30)
         yield opened
 
@@ -89,7 +89,7 @@ def test_each_symbol_by_how_far_it_is_behind(store: SessionStore, clock: Clock) 
 
 def test_nothing_is_behind_while_the_market_is_closed(store: SessionStore, clock: Clock) -> None:
     clock.now = OPEN + timedelta(hours=3, minutes=30, seconds=5)
-    SessionCoordinator(store).load(minutes(20, 210), "1m", "SPY")
+    SessionCoordinator(store).load(minutes(20, 210), "SPY", "1m")
     assert standing(store)["SPY"]["lag_seconds"] == 0.0
     clock.now = datetime(2024, 12, 1, 12, tzinfo=UTC)  # a Sunday
     found = standing(store)
@@ -152,7 +152,7 @@ def test_metrics_of_a_store_that_this_process_holds(store: SessionStore, clock: 
 
         assert parsed(scraped())["barhouse_bars_inserted_total", ("load",)] == 30
         clock.now += timedelta(minutes=1)
-        SessionCoordinator(store).load(minutes(20, 21), "1m", "SPY")
+        SessionCoordinator(store).load(minutes(20, 21), "SPY", "1m")
         assert parsed(scraped())["barhouse_bars_inserted_total", ("load",)] == 31
         with pytest.raises(InputError, match=f"port={port}"), metrics_served(store, port):
             pass

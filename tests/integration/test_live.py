@@ -256,10 +256,10 @@ def test_a_symbol_and_an_interval_are_added_and_one_is_removed(world: World) -> 
         await session.add_symbol("qqq")
         assert len(world.closes(symbol="QQQ")) == 20 and len(world.closes("5m", "QQQ")) == 4
         assert feed.subscribed == ["QQQ"]
-        await session.add_interval("10m", ["SPY"])
+        await session.add_interval(["SPY"], "10m")
         assert sorted(world.closes("10m")) == [0, 10]
         with pytest.raises(RegistrationError):
-            await session.add_interval("7s")
+            await session.add_interval(interval="7s")
         await session.remove_symbol("SPY")
         assert session.status().symbol_count == 1
 

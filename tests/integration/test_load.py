@@ -342,7 +342,7 @@ def test_a_failing_load_leaves_nothing(bench: Bench) -> None:
 def test_a_load_inside_a_transaction_that_fails(bench: Bench) -> None:
     path = bench.write(*lines(DAY[:5]))
     with unchanged(bench), pytest.raises(ZeroDivisionError), bench.store.transaction():
-        bench.coordinator.load(path, "1m", "SPY", timezone=NEW_YORK)
+        bench.coordinator.load(path, "SPY", "1m", timezone=NEW_YORK)
         raise ZeroDivisionError
     assert take(bench, DAY[:5]).inserted == 5
 

@@ -309,7 +309,7 @@ def test_bars_that_were_purged_since_are_refused(bench: Bench) -> None:
     path = bench.write(*lines(stamps))
     bench.load(path)
     bench.process()
-    assert bench.coordinator.purge_bars("1m", START + 2 * day, "SPY").deleted > 0
+    assert bench.coordinator.purge_bars("SPY", "1m", START + 2 * day).deleted > 0
     again = bench.load(path)
     assert (again.rejected, again.unchanged, again.inserted) == (2, 2, 0)
 

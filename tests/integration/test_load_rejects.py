@@ -164,8 +164,8 @@ def test_what_one_load_rejects_is_not_counted_by_the_next(bench: Bench) -> None:
         bench.load_lines("no row", "none either", timezone=NEW_YORK)
     assert bench.load_lines(GOOD, timezone=NEW_YORK).rejected == 0
     with bench.store.transaction():
-        first = bench.coordinator.load(bench.write(GOOD, "no row"), "1m", "SPY", timezone=NEW_YORK)
-        second = bench.coordinator.load(bench.write(GOOD, name="b.csv"), "1m", "SPY", timezone=NEW_YORK)
+        first = bench.coordinator.load(bench.write(GOOD, "no row"), "SPY", "1m", timezone=NEW_YORK)
+        second = bench.coordinator.load(bench.write(GOOD, name="b.csv"), "SPY", "1m", timezone=NEW_YORK)
     assert (first.rejected, second.rejected) == (1, 0)
 
 

@@ -113,7 +113,7 @@ def store(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def in_python(store: Path, path: Path, options: dict[str, Any]) -> str:
     with open_store(store) as opened, pytest.raises(BarhouseError) as raised:
-        SessionCoordinator(opened).load(path, "1m", "SPY", **options)
+        SessionCoordinator(opened).load(path, "SPY", "1m", **options)
     return str(raised.value)
 
 
@@ -160,7 +160,7 @@ def test_a_row_that_is_left_out_is_kept_with_a_reason_that_speaks_to_everybody(s
     path = tmp_path / "bars.csv"
     path.write_text("\n".join([HEADER, *TWICE]) + "\n", encoding="utf-8")
     with open_store(store) as opened:
-        (reject,) = SessionCoordinator(opened).load(path, "1m", "SPY", timezone=NEW_YORK).rejects
+        (reject,) = SessionCoordinator(opened).load(path, "SPY", "1m", timezone=NEW_YORK).rejects
     assert reject.reason == "ambiguous local time: the clock shows it twice; the option ambiguous says which is meant"
 
 

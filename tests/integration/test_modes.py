@@ -73,7 +73,7 @@ def test_what_a_file_holds_decides_symbol_by_symbol(stocked: Bench) -> None:
     rows = [f"{name},{row}" for name in ("aaa", "SPY", "late") for row in TUESDAY]
     rows = [row.replace("11-26", "12-26") if row.startswith("late") else row for row in rows]
     path = stocked.write(*rows, name="three.csv", header=HEADER)
-    source = SourceBars(path, "1m", options=LoadOptions(timezone=NEW_YORK))
+    source = SourceBars(path, interval="1m", options=LoadOptions(timezone=NEW_YORK))
     ask: Callable[..., Any] = stocked.coordinator.register_for_backtest
     span = (date(2024, 11, 26), date(2024, 11, 27))
     report = ask(["AAA", "SPY", "LATE", "NONE"], ["5m"], *span, source=source, calendar="XNYS", on_missing="skip")
@@ -91,7 +91,7 @@ def test_a_frame_of_one_symbol_labelled_by_ends(stocked: Bench) -> None:
         {"t": ["2024-11-27T21:00Z"], **{name: [1.0] for name in ("open", "high", "low", "close", "volume")}}
     )
     options = LoadOptions(label="end", columns={"bar_start": "t"})
-    source = SourceBars(frame, "1h", "one", options)
+    source = SourceBars(frame, "one", "1h", options)
     report = stocked.coordinator.register_for_backtest(
         "ONE", ["1d"], date(2024, 11, 27), date(2024, 11, 28), source=source, calendar="24/7"
     )
@@ -99,7 +99,7 @@ def test_a_frame_of_one_symbol_labelled_by_ends(stocked: Bench) -> None:
 
 
 def test_a_source_without_symbols_must_say_whose_bars_it_holds(stocked: Bench) -> None:
-    source = SourceBars(stocked.write(*TUESDAY), "1m", options=LoadOptions(timezone=NEW_YORK))
+    source = SourceBars(stocked.write(*TUESDAY), interval="1m", options=LoadOptions(timezone=NEW_YORK))
     with pytest.raises(SourceError, match="symbol="):
         stocked.coordinator.register_for_backtest("SPY", ["5m"], source=source)
 

@@ -122,7 +122,7 @@ def test_a_session_that_ends_earlier_by_an_edit_is_derived_at_once() -> None:
             dict(zip(("timestamp", "open", "high", "low", "close", "volume"), (one, 1, 1, 1, 1, 1), strict=True))
             for one in stamps
         ]
-        coordinator.load(pa.Table.from_pylist(rows), "1m", "X", timezone="UTC")
+        coordinator.load(pa.Table.from_pylist(rows), "X", "1m", timezone="UTC")
         DataProcessor(store).process()
         assert store.bars("X", "1d").num_rows == 0
         coordinator.add_calendar("DESK", close="12:30", **hours)

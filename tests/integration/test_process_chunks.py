@@ -26,7 +26,7 @@ def derived(bar_limit: int, monkeypatch: pytest.MonkeyPatch) -> tuple[int, list[
     with open_store(":memory:") as store:
         coordinator = SessionCoordinator(store)
         coordinator.register([*SYMBOLS, "EMPTY"], ["1h", "4h", "1d"], "24/7", base="1h")
-        coordinator.load(pa.Table.from_pylist(rows), "1h")
+        coordinator.load(pa.Table.from_pylist(rows), interval="1h")
         told: list[tuple[int, int]] = []
         report = DataProcessor(store).process(progress=lambda done, total: told.append((done, total)))
         assert not store.verify().differences

@@ -46,7 +46,7 @@ def sound(bench: Bench) -> bool:
 
 def test_base_bars_go_and_what_was_derived_from_them_stays(held: Bench) -> None:
     before = derived(held)
-    report = held.coordinator.purge_bars("1m", "2025-11-20T18:00Z")
+    report = held.coordinator.purge_bars(None, "1m", "2025-11-20T18:00Z")
     (interval,) = report.intervals
     assert (interval.interval, interval.symbol_count, interval.deleted) == ("1m", 1, 3 * 39)
     assert interval.retained_from == datetime(2025, 11, 20, 14, 30, tzinfo=UTC)
@@ -61,7 +61,7 @@ def test_base_bars_go_and_what_was_derived_from_them_stays(held: Bench) -> None:
 
 
 def test_accounts_start_where_bars_can_still_change(held: Bench) -> None:
-    held.coordinator.purge_bars("1m", "2025-11-20T18:00Z")
+    held.coordinator.purge_bars(None, "1m", "2025-11-20T18:00Z")
     for view in ("coverage", "gaps"):
         first = held.ask(f"SELECT interval, min(session_date) AS first FROM {view} GROUP BY interval")
         assert {one["first"] for one in first} == {date(2025, 11, 20)} and len(first) == 4
@@ -76,17 +76,17 @@ def test_accounts_start_where_bars_can_still_change(held: Bench) -> None:
 
 
 def test_a_second_purge_finds_nothing(held: Bench) -> None:
-    held.coordinator.purge_bars("1m", "2025-11-20")
+    held.coordinator.purge_bars(None, "1m", "2025-11-20")
     with unchanged(held):
-        assert held.coordinator.purge_bars("1m", "2025-11-20").batch_id is None
-        assert held.coordinator.purge_bars("1m", "2025-11-18").batch_id is None
+        assert held.coordinator.purge_bars(None, "1m", "2025-11-20").batch_id is None
+        assert held.coordinator.purge_bars(None, "1m", "2025-11-18").batch_id is None
 
 
 def test_no_bar_loses_a_part_of_its_base(held: Bench) -> None:
     held.coordinator.register("SPY", ["1w"], "XNYS")
     held.load_lines(line("2025-12-01 09:30"), timezone=NEW_YORK)
     held.process()
-    held.coordinator.purge_bars("1m", "2025-11-26")
+    held.coordinator.purge_bars(None, "1m", "2025-11-26")
     assert held.starts()[0] == "2025-11-24 14:30"
     assert held.starts(interval="1w") == ["2025-11-17 14:30", "2025-11-24 14:30", "2025-12-01 14:30"]
     assert sound(held)
@@ -95,12 +95,12 @@ def test_no_bar_loses_a_part_of_its_base(held: Bench) -> None:
 def test_nothing_goes_before_all_is_derived(held: Bench) -> None:
     late = [line("2025-11-18 09:31", high=20)]
     held.load_lines(*late, timezone=NEW_YORK)
-    report = held.coordinator.purge_bars("1m", "2025-11-21")
+    report = held.coordinator.purge_bars(None, "1m", "2025-11-21")
     assert report.held_back == ("SPY",)
     assert held.starts()[0] == "2025-11-18 14:30"
     held.process()
     assert held.bars(interval="1d")[1]["high"] == 20
-    assert held.coordinator.purge_bars("1m", "2025-11-21").held_back == ()
+    assert held.coordinator.purge_bars(None, "1m", "2025-11-21").held_back == ()
     assert held.starts()[0] == "2025-11-20 14:30"
     assert sound(held)
 
@@ -108,7 +108,7 @@ def test_nothing_goes_before_all_is_derived(held: Bench) -> None:
 def test_a_symbol_that_was_never_processed_keeps_all(bench: Bench) -> None:
     bench.load_lines(*lines(STAMPS), timezone=NEW_YORK)
     with unchanged(bench):
-        report = bench.coordinator.purge_bars("1m", "2025-11-21")
+        report = bench.coordinator.purge_bars(None, "1m", "2025-11-21")
     assert (report.batch_id, report.held_back) == (None, ("SPY",))
 
 
@@ -116,7 +116,7 @@ def test_a_symbol_that_was_never_processed_keeps_all(bench: Bench) -> None:
 
 
 def test_loads_of_what_was_purged_are_rejected_and_the_rest_goes_on(held: Bench) -> None:
-    held.coordinator.purge_bars("1m", "2025-11-20T18:00Z")
+    held.coordinator.purge_bars(None, "1m", "2025-11-20T18:00Z")
     before = derived(held)
     report = held.load_lines(
         line("2025-11-19 09:31", high=30),
@@ -139,7 +139,7 @@ def test_loads_of_what_was_purged_are_rejected_and_the_rest_goes_on(held: Bench)
 
 
 def test_deleting_what_was_purged_is_refused(held: Bench) -> None:
-    held.coordinator.purge_bars("1m", "2025-11-20T18:00Z")
+    held.coordinator.purge_bars(None, "1m", "2025-11-20T18:00Z")
     for start, end in (("2025-11-19", "2025-11-21"), (None, "2025-11-20")):
         with unchanged(held), pytest.raises(InputError, match="give start='2025-11-20T14:30:00"):
             held.coordinator.delete_bars("SPY", "1m", start, end)
@@ -151,7 +151,7 @@ def test_deleting_what_was_purged_is_refused(held: Bench) -> None:
 
 
 def test_all_that_is_left_can_be_deleted_and_loaded_again(held: Bench) -> None:
-    held.coordinator.purge_bars("1m", "2025-11-20T18:00Z")
+    held.coordinator.purge_bars(None, "1m", "2025-11-20T18:00Z")
     before = derived(held)
     held.coordinator.delete_bars("SPY", "1m", "2025-11-20T14:30Z", rewind=True)
     assert [f"{bar['session_date']:%d}" for bar in held.bars(interval="1d")] == ["17", "18", "19"]
@@ -163,7 +163,7 @@ def test_all_that_is_left_can_be_deleted_and_loaded_again(held: Bench) -> None:
 
 
 def test_intervals_registered_later_start_with_their_first_whole_bar(held: Bench) -> None:
-    held.coordinator.purge_bars("1m", "2025-11-20T18:00Z")
+    held.coordinator.purge_bars(None, "1m", "2025-11-20T18:00Z")
     held.coordinator.register("SPY", ["15m", "1w"], "XNYS")
     held.process()
     assert held.starts(interval="15m")[0] == "2025-11-20 14:30"
@@ -175,7 +175,7 @@ def test_intervals_registered_later_start_with_their_first_whole_bar(held: Bench
 
 
 def test_repair_leaves_final_bars_alone(held: Bench) -> None:
-    held.coordinator.purge_bars("1m", "2025-11-20T18:00Z")
+    held.coordinator.purge_bars(None, "1m", "2025-11-20T18:00Z")
     before = derived(held)
     with held.store.transaction() as transaction:
         transaction.execute("UPDATE gap SET missing_count = 1 WHERE session_date = '2025-11-21'")
@@ -186,7 +186,7 @@ def test_repair_leaves_final_bars_alone(held: Bench) -> None:
 
 
 def test_verify_finds_what_should_have_gone(held: Bench) -> None:
-    held.coordinator.purge_bars("1m", "2025-11-20T18:00Z")
+    held.coordinator.purge_bars(None, "1m", "2025-11-20T18:00Z")
     with held.store.transaction() as transaction:
         transaction.execute(
             "INSERT INTO bar SELECT * REPLACE (bar_start - INTERVAL 24 HOUR AS bar_start, "
@@ -203,7 +203,7 @@ def test_verify_finds_what_should_have_gone(held: Bench) -> None:
 def test_verify_still_misses_revisions_that_retention_did_not_take(held: Bench) -> None:
     held.load_lines(line("2025-11-21 09:30", high=15), timezone=NEW_YORK)
     held.process()
-    held.coordinator.purge_bars("1m", "2025-11-20T18:00Z")
+    held.coordinator.purge_bars(None, "1m", "2025-11-20T18:00Z")
     assert sound(held)
     with held.store.transaction() as transaction:
         transaction.execute("DELETE FROM bar_revision WHERE span_seconds = 60")
@@ -214,7 +214,7 @@ def test_verify_still_misses_revisions_that_retention_did_not_take(held: Bench) 
 
 
 def test_a_derived_interval_is_purged_for_itself(held: Bench) -> None:
-    held.coordinator.purge_bars("5m", "2025-11-20T18:00Z")
+    held.coordinator.purge_bars(None, "5m", "2025-11-20T18:00Z")
     assert held.starts(interval="5m")[0] == "2025-11-20 14:30"
     assert held.starts()[0] == "2025-11-17 14:30" == held.starts(interval="1h")[0]
     assert sound(held)
@@ -267,13 +267,13 @@ def test_symbols_that_cannot_be_purged(held: Bench) -> None:
     held.coordinator.register("DAY", ["1d"], "XNYS", base="1d")
     with unchanged(held):
         with pytest.raises(UnknownSymbolError, match="'SPX' is not registered; close to it: SPY"):
-            held.coordinator.purge_bars("1m", "2025-11-20", "SPX")
+            held.coordinator.purge_bars("SPX", "1m", "2025-11-20")
         with pytest.raises(InputError, match="DAY has no interval '1m', it has 1d"):
-            held.coordinator.purge_bars("1m", "2025-11-20", ["SPY", "DAY"])
+            held.coordinator.purge_bars(["SPY", "DAY"], "1m", "2025-11-20")
         with pytest.raises(InputError, match="for the whole store"):
             held.coordinator.apply_retention({"revisions": "1y"}, ["SPY"])
         with pytest.raises(InputError, match="before='soon' is not a date or time"):
-            held.coordinator.purge_bars("1m", "soon")
+            held.coordinator.purge_bars(None, "1m", "soon")
 
 
 # History
@@ -283,7 +283,7 @@ def test_what_purged_bars_were_cannot_be_asked(held: Bench) -> None:
     held.load_lines(line("2025-11-18 09:30", high=15), timezone=NEW_YORK)
     held.process()
     then = now(held)
-    report = held.coordinator.purge_bars("1m", "2025-11-20T18:00Z")
+    report = held.coordinator.purge_bars(None, "1m", "2025-11-20T18:00Z")
     assert report.revisions == 1
     with pytest.raises(InputError, match="give start='2025-11-20T14:30:00"):
         held.store.bars("SPY", "1m", as_of=then)
@@ -357,9 +357,9 @@ def own(bench: Bench) -> Bench:
     stamps = [f"{day} {hour:02}:00" for day in days for hour in range(8, 18)]
     bench.load_lines(*lines(stamps), interval="1h", symbol="OWN", timezone="UTC")
     bench.process()
-    bench.coordinator.purge_bars("1h", "2025-11-26", "OWN")
+    bench.coordinator.purge_bars("OWN", "1h", "2025-11-26")
     assert bench.starts("OWN", "1h")[0] == "2025-11-24 09:00"
-    bench.coordinator.purge_bars("2h", "2025-11-25T10:00Z", "OWN")
+    bench.coordinator.purge_bars("OWN", "2h", "2025-11-25T10:00Z")
     assert bench.starts("OWN", "2h")[0] == "2025-11-25 09:00"
     return bench
 
@@ -402,7 +402,7 @@ def test_a_calendar_that_would_tear_bars_apart_is_refused(own: Bench) -> None:
     stamps = [f"2025-11-{day} {hour:02}:00" for day in (18, 19, 20) for hour in range(24)]
     own.load_lines(*lines(stamps), interval="1h", symbol="FX", timezone="UTC")
     own.process()
-    own.coordinator.purge_bars("1h", "2025-11-20", "FX")
+    own.coordinator.purge_bars("FX", "1h", "2025-11-20")
     said = "have a session, or a longer bar, lie across 2025-11-19T17:00:00.* remove_symbol\\('FX'\\) first"
     with unchanged(own), pytest.raises(CalendarError, match=said):
         own.coordinator.add_calendar("ROUND", timezone="UTC", open="16:00", close="16:00", weekdays="daily")
@@ -415,7 +415,7 @@ def test_blocks_of_days_that_a_calendar_would_shift_are_refused(bench: Bench) ->
     days = [date(2025, 11, 3) + timedelta(days=number) for number in range(21)]
     bench.load_lines(*lines(day for day in days if day.weekday() < 5), interval="1d", symbol="TWO")
     bench.process()
-    bench.coordinator.purge_bars("1d", "2025-11-18", "TWO")
+    bench.coordinator.purge_bars("TWO", "1d", "2025-11-18")
     before = derived(bench, "TWO")
     with unchanged(bench), pytest.raises(CalendarError, match="longer bar, lie across 2025-11-1"):
         bench.coordinator.add_calendar("TWO", **hours, holidays=["2025-11-05"])
@@ -432,7 +432,7 @@ def test_blocks_of_days_that_a_calendar_would_shift_are_refused(bench: Bench) ->
 def test_compaction_gives_the_room_back(held: Bench, tmp_path: Path) -> None:
     from barhouse.store.copies.compaction import compact
 
-    held.coordinator.purge_bars("1m", "2025-11-20T18:00Z")
+    held.coordinator.purge_bars(None, "1m", "2025-11-20T18:00Z")
     before = held.ask("SELECT * FROM bars ORDER BY ALL")
     path = held.store.path
     assert path is not None

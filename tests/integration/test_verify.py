@@ -23,11 +23,11 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with open_store(path) as store:
         coordinator = SessionCoordinator(store)
         coordinator.register("SPY", ["1m", "5m", "1h", "1d", "1w"], "XNYS")
-        coordinator.load(SPY, "1m", "SPY", timezone="America/New_York")
+        coordinator.load(SPY, "SPY", "1m", timezone="America/New_York")
         DataProcessor(store).process()
         one = store.bars("SPY", "1m", "2020-12-16T15:31Z", "2020-12-16T15:32Z")
         one = one.select(["bar_start", "open", "high", "low", "close", "volume"])
-        coordinator.load(one.set_column(5, "volume", [[99.0]]), "1m", "SPY")
+        coordinator.load(one.set_column(5, "volume", [[99.0]]), "SPY", "1m")
         coordinator.delete_bars("SPY", "1m", "2020-12-17T16:00Z", "2020-12-17T16:01Z")
         DataProcessor(store).process()
         assert store.verify().sound

@@ -426,7 +426,7 @@ def test_files_loaded_before_their_outcome_was_kept_are_read_once_more(path: Pat
     with open_store(path, clock=lambda: datetime(2024, 12, 2, tzinfo=UTC)) as store:
         assert tuples(store.sql("FROM source_file")) == [(*noted, None, None)]
         for _ in range(3):
-            report = SessionCoordinator(store).load(file, "1m", "SPY")
+            report = SessionCoordinator(store).load(file, "SPY", "1m")
             assert (report.inserted, report.revised, report.unchanged) == (0, 0, len(MINUTES))
         kept = tuples(store.sql("SELECT fingerprint, outcome IS NULL FROM source_file ORDER BY batch_id"))
         assert kept == [(known.fingerprint, True), *[(known.fingerprint, False)] * 3]

@@ -56,7 +56,7 @@ def build(path: Path, tables: list[pa.Table], *, threads: int, symbols: int, eac
         coordinator, processor = SessionCoordinator(store), DataProcessor(store, chunk_symbols=3)
         coordinator.register([f"S{number:03}" for number in range(symbols)], INTERVALS, "XNYS")
         for table in tables:
-            coordinator.load(table, "1m")
+            coordinator.load(table, interval="1m")
             if each:
                 processor.process()
         processor.process()
@@ -93,17 +93,17 @@ def test_a_late_bar_rewrites_one_bar_per_interval_of_a_large_store(tmp_path: Pat
     with open_store(tmp_path / "bars.duckdb") as store:
         coordinator, processor = SessionCoordinator(store), DataProcessor(store)
         coordinator.register([f"S{number:03}" for number in range(SYMBOLS)], INTERVALS, "XNYS")
-        assert coordinator.load(table, "1m").inserted == SYMBOLS * 390 * 50
+        assert coordinator.load(table, interval="1m").inserted == SYMBOLS * 390 * 50
         assert processor.process().inserted == SYMBOLS * 50 * (78 + 26 + 13 + 7 + 1)
 
         again = table.slice(390 * 20, 390)
-        report = coordinator.load(again, "1m", replace="sessions")
+        report = coordinator.load(again, interval="1m", replace="sessions")
         assert (report.inserted, report.revised, report.deleted, report.unchanged) == (0, 0, 0, 390)
         assert processor.process().batches == ()
 
         late = again.slice(100, 1)
         late = late.set_column(COLUMNS.index("volume"), "volume", pa.array([12345.5]))
-        assert coordinator.load(late, "1m").revised == 1
+        assert coordinator.load(late, interval="1m").revised == 1
         written = {one.interval: (one.inserted, one.revised, one.deleted) for one in processor.process().intervals}
         assert written == dict.fromkeys(INTERVALS[1:], (0, 1, 0))
         (kept,) = store.sql("SELECT count(*) AS n FROM revisions").to_pylist()

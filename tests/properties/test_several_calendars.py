@@ -39,7 +39,7 @@ def test_each_symbol_has_its_bars(
         coordinator.register("A", [longer], own, base="15m")
         coordinator.register("B", shorter, other, base="15m")
         for name, calendar in (("A", own), ("B", other)):
-            coordinator.load(bars(calendar, [0, 1, 6, 7, 8, 13, 20, 21, 34, 35, 49], 10.0), "15m", name)
+            coordinator.load(bars(calendar, [0, 1, 6, 7, 8, 13, 20, 21, 34, 35, 49], 10.0), name, "15m")
         processor.process()
         report = store.verify()
         assert report.sound and report.derived_bar_count > 2, str(report)
@@ -51,7 +51,7 @@ def test_each_symbol_has_its_bars(
         # Late bars of both at once: nothing that was there is lost.
         held = store.bars("A", longer).num_rows
         for name, calendar in (("A", own), ("B", other)):
-            coordinator.load(bars(calendar, [2, 9, 14], 5.0), "15m", name)
+            coordinator.load(bars(calendar, [2, 9, 14], 5.0), name, "15m")
         processor.process()
         assert store.verify().sound
         assert store.bars("A", longer).num_rows >= held

@@ -181,11 +181,11 @@ class World:
             expected = self.model.load(pairs, base, self.now, replace_sessions=resend)
         except oracle.AllRejected:
             with pytest.raises(RejectedBarsError):
-                self.coordinator.load(data, base, **options)
+                self.coordinator.load(data, interval=base, **options)
             assert self._batches() == batches
             self.check()
             return None
-        report = self.coordinator.load(data, base, **options)
+        report = self.coordinator.load(data, interval=base, **options)
         shown = oracle.Counts(
             report.rows,
             report.inserted,
@@ -308,7 +308,7 @@ class World:
         self.sound = False
         symbol = self.model.symbols[name]
         batches = self._batches()
-        report = self.coordinator.purge_bars(text, oracle.moment(before), name)
+        report = self.coordinator.purge_bars(name, text, oracle.moment(before))
         purged, start = symbol.purge(text, before)
         assert report.deleted == purged, f"purged {report}, expected {purged}"
         if start is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -160,37 +159,27 @@ def list_(settings: Settings, form: str, output: Path | None) -> None:
 @session_range
 @data_options
 @click.pass_obj
-def show(
-    settings: Settings, name: str, *, start: date | None, end: date | None, form: str, output: Path | None
-) -> None:
+def show(settings: Settings, name: str, *, start: str | None, end: str | None, form: str, output: Path | None) -> None:
     """Show the sessions of a calendar, in UTC.
 
     A session with a break has several segments, one a row.
     """
     tables.check(form, output)
     with opened(settings, read_only=True) as store:
-        kept = _kept(store, name)
-        table = store.sessions(kept["calendar"], start, end)
+        table, kept = store.sessions(name, start, end), _kept(store, name)
     tables.write(table, form, output)
     if form == "table":
         reports.say(described(kept))
 
 
 def _kept(store: SessionStore, name: str) -> dict[str, Any]:
-    """Find a calendar of the store; case does not matter."""
-    from barhouse.store.errors import CalendarError
+    """Find a calendar of the store by any of its names."""
+    from barhouse.store.records import trading_calendar
 
+    with store.reading() as transaction:
+        own = trading_calendar.kept_name(transaction, name)
     rows: list[dict[str, Any]] = store.calendars().to_pylist()
-    wanted = name.strip()
-    same = [one for one in rows if one["calendar"] == wanted]
-    found = same or [one for one in rows if one["calendar"].casefold() == wanted.casefold()]
-    if not found:
-        names = ", ".join(one["calendar"] for one in rows) or "none"
-        raise CalendarError(
-            f"the store has no calendar {name!r}, it has {names}; an exchange's comes with the first symbol registered "
-            f"for it, `barhouse calendar add` adds one of your own"
-        )
-    return found[0]
+    return next(row for row in rows if row["calendar"] == own)
 
 
 @command("refresh", example="barhouse calendar refresh XNYS --dry-run")
@@ -208,8 +197,7 @@ def refresh(settings: Settings, name: str, *, dry_run: bool, form: str, output: 
 
     tables.check(form, output)
     with opened(settings) as store:
-        kept = _kept(store, name)
-        report = SessionCoordinator(store).refresh_calendar(kept["calendar"], apply=not dry_run)
+        report = SessionCoordinator(store).refresh_calendar(name, apply=not dry_run)
     reports.say(calendar_changed(report, added=False, dry_run=dry_run))
     if form != "table" or report.changes:
         tables.write(_changes(report), form, output)

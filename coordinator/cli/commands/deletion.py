@@ -40,7 +40,7 @@ def delete(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Delete base bars of a range of time.
+    """Delete the base bars of sessions, or of a range of time.
 
     What was derived from them is derived again by the next process. The old bars stay in the view revisions.
     """
@@ -84,7 +84,12 @@ def retain(settings: Settings, policy: tuple[str, ...], symbols: list[str], yes:
 @symbols_argument()
 @interval_option("The interval whose bars go, loaded or derived.")
 @click.option("--revisions", is_flag=True, help="Rather than bars, purge values that were replaced before.")
-@click.option("--before", required=True, metavar="DATE", help="What is older goes: bars that start before.")
+@click.option(
+    "--before",
+    required=True,
+    metavar="DATE|INSTANT",
+    help="The first session whose bars stay, by its date; or an instant. Of revisions: an instant.",
+)
 @yes_option
 @json_option
 @click.pass_obj
@@ -116,7 +121,7 @@ def purge(
         if interval is None:
             report = coordinator.purge_revisions(before)
         else:
-            report = coordinator.purge_bars(interval, before, symbols or None)
+            report = coordinator.purge_bars(symbols or None, interval, before)
     reports.put(report, purged(report), as_json=as_json)
 
 

@@ -73,7 +73,7 @@ def load(
     with opened(settings) as store:
         with progress_bar(settings, f"loading {paths[0]}"):
             report = SessionCoordinator(store).load(
-                data, interval, columns=columns, header=header or None, symbols=symbols or None, **options
+                data, interval=interval, columns=columns, header=header or None, symbols=symbols or None, **options
             )
         reports.put(report, loaded(report), as_json=as_json)
         reports.say(outside(report))

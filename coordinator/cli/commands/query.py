@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from barhouse.coordinator.cli.command import Settings, command
-from barhouse.coordinator.cli.options import data_options, interval_option, session_range
+from barhouse.coordinator.cli.options import bar_range, data_options, interval_option
 from barhouse.coordinator.cli.output import reports, tables
 from barhouse.coordinator.cli.store_access import check_registered, opened
 
@@ -33,7 +32,7 @@ _SUGGESTED_TABLE = re.compile(r"\nDid you mean [^\n]*")
 @command("gaps", example="barhouse gaps SPY --interval 1m --start 2020-12-15 --end 2020-12-19")
 @click.argument("symbol", required=False)
 @interval_option("Only this interval.")
-@session_range
+@bar_range
 @data_options
 @click.pass_obj
 def gaps(
@@ -41,12 +40,16 @@ def gaps(
     symbol: str | None,
     interval: str | None,
     *,
-    start: date | None,
-    end: date | None,
+    start: str | None,
+    end: str | None,
     form: str,
     output: Path | None,
 ) -> None:
-    """Show every run of expected bars that are missing."""
+    """Show every run of expected bars that are missing.
+
+    Sessions are named by their date; instants say their zone, such as 2020-12-15T14:30Z, and are compared with where
+    gaps start.
+    """
     tables.check(form, output)
     with opened(settings, read_only=True) as store:
         check_registered(store, [symbol] if symbol else [])

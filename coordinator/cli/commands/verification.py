@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,8 +36,8 @@ def verify(
     symbols: list[str],
     intervals: list[str],
     *,
-    start: date | None,
-    end: date | None,
+    start: str | None,
+    end: str | None,
     repair: bool,
     accept_lost_history: bool,
     form: str,

@@ -37,9 +37,9 @@ ORDER BY d.symbol, g.gap_start;
 
 -- name: base_progress
 -- How far the base bars of each symbol have come.
--- gives: symbol, interval, complete_through
+-- gives: symbol, interval, complete_through, calendar
 -- reads: definition
-SELECT symbol, interval, complete_through
+SELECT symbol, interval, complete_through, calendar
 FROM definition
 WHERE NOT derived AND symbol IN (SELECT unnest($symbols::VARCHAR[]))
 ORDER BY symbol;

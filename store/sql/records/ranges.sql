@@ -16,6 +16,15 @@ WHERE list_contains($calendars::VARCHAR[], c.calendar)
 GROUP BY c.calendar, z.timezone
 ORDER BY c.calendar;
 
+-- name: timezones
+-- The zone of each calendar; null where it is not known.
+-- gives: calendar, timezone
+-- reads: trading_calendar, calendar_timezone
+SELECT c.calendar, z.timezone
+FROM trading_calendar AS c
+LEFT JOIN calendar_timezone AS z USING (calendar)
+WHERE list_contains($calendars::VARCHAR[], c.calendar);
+
 -- name: calendars_of_symbols
 -- The calendars of the symbols named, or of every active symbol when none is.
 -- gives: calendar
