@@ -168,7 +168,7 @@ def as_list(given: object, name: str, what: str, *, may_be_empty: bool = False) 
         raise InputError(f"{Option(name)} takes {what} or a list of such, not {_kind(given)}")
     found = list(given)
     if not found and not may_be_empty:
-        raise InputError(f"{Option(name)} is empty; name one at least, or leave it out where all are meant")
+        raise InputError(f"{Option(name)} is empty; name at least one, or leave it out where all are meant")
     return found
 
 
