@@ -19,17 +19,8 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
-from barhouse.store.copies.export_folder import (
-    Format,
-    Held,
-    Manifest,
-    Selection,
-    file_in,
-    part_in,
-    place_of,
-    remove,
-    sync_all,
-)
+from barhouse.store.copies.export_folder import ExportFolder, place_of, sync_all
+from barhouse.store.copies.export_manifest import Format, Held, Manifest, Selection
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError
 from barhouse.store.model.reports import ExportReport
@@ -68,12 +59,13 @@ def _month_after(first: datetime) -> datetime:
 
 
 def export(
-    transaction: Transaction, folder: Path, selection: Selection, *, full: bool, progress: Progress | None
+    transaction: Transaction, folder: ExportFolder, selection: Selection, *, full: bool, progress: Progress | None
 ) -> ExportReport:
     """Bring a folder up to date inside one view of the store; see ``SessionStore.export``."""
     newest = (transaction.run("snapshot.newest_batch") or [(None, None)])[0]
     batch_id, committed_at = newest[0], None if newest[1] is None else newest[1].astimezone(UTC).isoformat()
-    before = Manifest.read(folder) or Manifest(selection, None, None, {}, [])
+    folder.clear_parts()
+    before = folder.manifest() or Manifest(selection, None, None, {}, [])
     if not full:
         _refuse_other(transaction, folder, before, selection)
     known = {} if full else before.partitions
@@ -86,15 +78,16 @@ def export(
     gone = (before.partitions.keys() | set(before.unfinished)) - there - given_up
     clean = {place: one for place, one in known.items() if place in given_up}
     clean |= {one.place: known[one.place] for one in held if one.place in known and one not in changed}
-    if changed or gone or before.unfinished or before.batch_id != batch_id or before.selection != selection:
+    stale = before.batch_id != batch_id or before.selection != selection or folder.is_of_before
+    if changed or gone or before.unfinished or stale:
         unfinished = sorted({one.place for one in changed} | gone | set(before.unfinished) - clean.keys())
-        Manifest(selection, before.batch_id, before.committed_at, dict(clean), unfinished).write(folder)
+        folder.note(Manifest(selection, before.batch_id, before.committed_at, dict(clean), unfinished))
         for place in gone:
-            remove(folder, place)
+            folder.remove(place)
         clean |= _write(transaction, folder, changed, selection, kept_from, progress)
-        Manifest(selection, batch_id, committed_at, dict(sorted(clean.items())), []).write(folder)
+        folder.note(Manifest(selection, batch_id, committed_at, dict(sorted(clean.items())), []))
     return ExportReport(
-        folder=folder,
+        folder=folder.path,
         format=selection.format,
         batch_id=batch_id,
         written=len(changed),
@@ -114,18 +107,18 @@ def _bounds(selection: Selection) -> dict[str, object]:
     }
 
 
-def _refuse_other(transaction: Transaction, folder: Path, before: Manifest, selection: Selection) -> None:
+def _refuse_other(transaction: Transaction, folder: ExportFolder, before: Manifest, selection: Selection) -> None:
     if before.selection != selection:
         raise InputError(
-            f"{folder} holds an export of {before.selection}, not of {selection}; export into another folder, or write "
-            f"this one again with full=True"
+            f"{folder.path} holds an export of {before.selection}, not of {selection}; export into another folder, or "
+            f"write this one again with full=True"
         )
     if before.batch_id is not None:
         asked = {"batch_id": before.batch_id, "committed_at": before.committed_at}
         if not transaction.one("snapshot.has_batch", asked)[0]:
             raise InputError(
-                f"{folder} holds an export of another store, or of what this one was before it was restored: batch "
-                f"{before.batch_id} of {before.committed_at} is not in there; export into another folder, or write "
+                f"{folder.path} holds an export of another store, or of what this one was before it was restored: "
+                f"batch {before.batch_id} of {before.committed_at} is not in there; export into another folder, or write "
                 f"this one again with full=True"
             )
 
@@ -140,12 +133,12 @@ def _refuse_long(changed: list[_Partition]) -> None:
             )
 
 
-def _is_as_held(folder: Path, now: _Partition, held: Held | None, selection: Selection) -> bool:
+def _is_as_held(folder: ExportFolder, now: _Partition, held: Held | None, selection: Selection) -> bool:
     """Whether a partition's file is there and holds what the store does."""
     if held is None or (held.row_count, held.batch_id) != (now.row_count, now.batch_id):
         return False
     with suppress(FileNotFoundError):
-        return file_in(folder, now.place, selection.format).stat().st_size == held.size_bytes
+        return folder.file(now.place, selection.format).stat().st_size == held.size_bytes
     return False
 
 
@@ -160,7 +153,7 @@ def _is_given_up(place: str, kept_from: dict[tuple[str, str], datetime]) -> bool
 
 def _write(
     transaction: Transaction,
-    folder: Path,
+    folder: ExportFolder,
     changed: list[_Partition],
     selection: Selection,
     kept_from: dict[tuple[str, str], datetime],
@@ -169,21 +162,21 @@ def _write(
     """Write partitions beside those they replace, all in one pass over the store, and then put them in place."""
     if not changed:
         return {}
-    form, sizes = selection.format, {}
+    form, sizes, parts = selection.format, {}, {}
     for number, (one, pieces) in enumerate(_pieces(transaction, changed, selection), start=1):
-        part = part_in(folder, one.place, form)
-        part.parent.mkdir(parents=True, exist_ok=True)
+        part = parts[one.place] = folder.part(number)
         first = next(pieces)
         old = _given_up_rows(folder, one, form, kept_from)
         _write_file(part, form, itertools.chain((rows.cast(first.schema) for rows in old), [first], pieces))
         sizes[one.place] = part.stat().st_size
         if progress is not None:
             progress(number, len(changed))
-    sync_all(part_in(folder, one.place, form) for one in changed)
-    for one in changed:
-        part_in(folder, one.place, form).replace(file_in(folder, one.place, form))
-        remove(folder, one.place, but=form)
-    sync_all(folder / one.place for one in changed)
+    sync_all(parts.values())
+    for place, part in parts.items():
+        (folder.path / place).mkdir(parents=True, exist_ok=True)
+        part.replace(folder.file(place, form))
+        folder.remove(place, but=form)
+    sync_all(folder.path / place for place in parts)
     return {one.place: Held(one.row_count, one.batch_id, sizes[one.place]) for one in changed}
 
 
@@ -222,10 +215,10 @@ def _runs(batch: pa.RecordBatch) -> Iterator[tuple[int, pa.Table]]:
 
 
 def _given_up_rows(
-    folder: Path, one: _Partition, form: Format, kept_from: dict[tuple[str, str], datetime]
+    folder: ExportFolder, one: _Partition, form: Format, kept_from: dict[tuple[str, str], datetime]
 ) -> Iterator[pa.Table]:
     """Give the bars of a partition that retention took from the store, and that its file still has."""
-    instant, file = kept_from.get((one.symbol, one.interval)), file_in(folder, one.place, form)
+    instant, file = kept_from.get((one.symbol, one.interval)), folder.file(one.place, form)
     if instant is not None and one.first < instant and file.exists():
         old = _READERS[form](file)
         yield old.filter(pc.less(old["bar_start"], pa.scalar(instant, old["bar_start"].type)))
