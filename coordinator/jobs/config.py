@@ -25,11 +25,13 @@ from pydantic import (
 )
 
 from barhouse.coordinator.edit import retention
-from barhouse.coordinator.jobs.config_errors import explained
+from barhouse.coordinator.jobs.config_errors import JOB_FILE, explained
 from barhouse.coordinator.sources import LoadOptions
 from barhouse.store.calendars.definition import CalendarDefinition
 from barhouse.store.calendars.time_zone import zone_named
 from barhouse.store.errors import ConfigError
+from barhouse.store.hints import speaking
+from barhouse.store.model.file_mode import FileMode
 from barhouse.store.model.bar import NAMES
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.symbol import ClosingBar, IntervalText, Symbol
@@ -192,6 +194,11 @@ class PublishConfig(_Table):
 
     path: Path = Field(description="where the newest snapshot is put, at once or not at all")
     keep: int = Field(default=1, ge=1, description="how many snapshots to have, the newest included")
+    mode: FileMode | None = Field(
+        default=None,
+        description="who may read it: '0400' (the owner), '0440' (the group) or '0444' (everybody); by default whoever "
+        "may read the store",
+    )
     every: DurationText | None = Field(
         default=None, description="not more often than this, such as '6h' or '1d'; by default after every change"
     )
@@ -280,6 +287,7 @@ class JobConfig(_Table):
         return timedelta(seconds=self.process.grace_seconds)
 
 
+@speaking(JOB_FILE)
 def read_config(given: str | Path | Mapping[str, Any] | JobConfig) -> JobConfig:
     """The job that a TOML file, or a mapping like it, describes.
 

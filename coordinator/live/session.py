@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
+from contextvars import copy_context
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -191,7 +192,8 @@ class LiveSession:
 
     async def publish(self, target: str | Path) -> CopyReport:
         """Write a snapshot for other processes between two transactions; see ``SessionStore.publish``."""
-        return await self._do(lambda: self._store.publish(target, keep=self._options.publish_keep))
+        keep, mode = self._options.publish_keep, self._options.publish_mode
+        return await self._do(lambda: self._store.publish(target, keep=keep, mode=mode))
 
     async def _first_offer(self) -> Offer | None:
         """What the feed offers, as soon as it answers; None when the session is stopped before that."""
@@ -359,7 +361,8 @@ class LiveSession:
 
     async def _do(self, call: Callable[..., _Result], *given: Any) -> _Result:
         """Do something in the thread that writes, after what it does already; it is done to the end."""
-        future = asyncio.get_running_loop().run_in_executor(self._executor, lambda: call(*given))
+        words = copy_context()  # what it says of errors is spelled as here
+        future = asyncio.get_running_loop().run_in_executor(self._executor, lambda: words.run(call, *given))
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:

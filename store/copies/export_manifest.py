@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from barhouse.store.database.replacement import put_in_place, written_beside
 from barhouse.store.errors import InputError
+from barhouse.store.hints import Option
 from barhouse.store.model.interval import Interval
 
 Format = Literal["parquet", "csv", "arrow"]
@@ -45,7 +46,7 @@ class Selection:
             For a format that is not known.
         """
         if form not in FORMATS:
-            raise InputError(f"format={form!r} is not known; allowed are {', '.join(FORMATS)}")
+            raise InputError(f"{Option('format', form)} is not known; allowed are {', '.join(FORMATS)}")
         return cls(
             form,
             None if symbols is None else tuple(sorted(set(symbols))),

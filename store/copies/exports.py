@@ -23,6 +23,7 @@ from barhouse.store.copies.export_folder import ExportFolder, place_of, sync_all
 from barhouse.store.copies.export_manifest import Format, Held, Manifest, Selection
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError
+from barhouse.store.hints import Option
 from barhouse.store.model.reports import ExportReport
 
 Progress = Callable[[int, int], None]
@@ -111,15 +112,15 @@ def _refuse_other(transaction: Transaction, folder: ExportFolder, before: Manife
     if before.selection != selection:
         raise InputError(
             f"{folder.path} holds an export of {before.selection}, not of {selection}; export into another folder, or "
-            f"write this one again with full=True"
+            f"write this one again with {Option('full', True)}"
         )
     if before.batch_id is not None:
         asked = {"batch_id": before.batch_id, "committed_at": before.committed_at}
         if not transaction.one("snapshot.has_batch", asked)[0]:
             raise InputError(
                 f"{folder.path} holds an export of another store, or of what this one was before it was restored: "
-                f"batch {before.batch_id} of {before.committed_at} is not in there; export into another folder, or write "
-                f"this one again with full=True"
+                f"batch {before.batch_id} of {before.committed_at} is not in there; export into another folder, or "
+                f"write this one again with {Option('full', True)}"
             )
 
 
@@ -129,7 +130,7 @@ def _refuse_long(changed: list[_Partition]) -> None:
         if len(name) > _NAME_MAX:
             raise InputError(
                 f"the symbol {one.symbol!r} would be in a folder whose name has {len(name)} bytes, and {_NAME_MAX} are "
-                f"allowed; nothing was exported: say symbols= without it"
+                f"allowed; nothing was exported: say {Option('symbols')} without it"
             )
 
 

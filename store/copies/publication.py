@@ -23,20 +23,22 @@ from barhouse.store.database.file_lock import identity_of
 from barhouse.store.database.opening import check_not_written
 from barhouse.store.database.replacement import log_of, put_in_place, written_beside
 from barhouse.store.errors import InputError, StoreError
+from barhouse.store.hints import Option
+from barhouse.store.model.file_mode import FileMode, as_file_mode
 from barhouse.store.model.reports import CopyReport, VerifyReport
 
 
-def publish(database: Database, target: str | Path, *, keep: int = 1, mode: int | None = None) -> CopyReport:
+def publish(database: Database, target: str | Path, *, keep: int = 1, mode: FileMode | int | None = None) -> CopyReport:
     """Publish a snapshot; see ``SessionStore.publish``."""
-    place = _place(target, keep, mode)
+    place, allowed = _place(target, keep), None if mode is None else as_file_mode(mode)
     # Writers are held from reading the state to the rename, so that no older copy replaces a newer one.
     with database.writers_held(), written_beside(place) as part:
         state, before = state_of(database), _state_before(database, place)
         if before is not None and before.same_bars(state):
-            _allow(place, mode)
+            _allow(place, allowed)
             return _report(database, place, before, keep, written=False)
         copy_whole(database, place, part)
-        _put_in_place(part, place, before, keep, mode)
+        _put_in_place(part, place, before, keep, allowed)
         return _report(database, place, state, keep, written=True)
 
 
@@ -45,33 +47,30 @@ def backup(
     target: str | Path,
     *,
     keep: int = 1,
-    mode: int | None = None,
+    mode: FileMode | int | None = None,
     check: bool = True,
     progress: Progress | None = None,
 ) -> CopyReport:
     """Copy a store and prove the copy; see ``SessionStore.backup``."""
-    place = _place(target, keep, mode)
+    place, allowed = _place(target, keep), None if mode is None else as_file_mode(mode)
     with written_beside(place) as part:
         with database.writers_held():
             state, before = state_of(database), _state_before(database, place)
             if before == state:
-                _allow(place, mode)
+                _allow(place, allowed)
                 return _report(database, place, state, keep, written=False)
             copy_whole(database, place, part)
         proof = _proven(database, part, place, progress) if check else None
-        _put_in_place(part, place, before, keep, mode)
+        _put_in_place(part, place, before, keep, allowed)
     return _report(database, place, state, keep, written=True, proof=proof)
 
 
-def _place(target: str | Path, keep: int, mode: int | None) -> Path:
+def _place(target: str | Path, keep: int) -> Path:
     place = Path(target).expanduser().resolve()
-    if mode is not None and (mode & ~0o444 or not mode & 0o400):
-        raise InputError(
-            f"mode={mode:#o} is not usable: nobody writes into a copy, and its owner reads it; say who else may, with "
-            f"0o400 (nobody), 0o440 (the group) or 0o444 (everybody)"
-        )
     if keep < 1:
-        raise InputError(f"keep={keep} is not usable; it counts the copies kept, the new one included: 1 or more")
+        raise InputError(
+            f"{Option('keep', keep)} is not usable; it counts the copies kept, the new one included: 1 or more"
+        )
     if place.is_dir():
         raise InputError(f"{place} is a folder; name a file, such as {place / 'bars.duckdb'}")
     if not place.parent.is_dir():
@@ -112,7 +111,7 @@ def _proven(database: Database, part: Path, place: Path, progress: Progress | No
     if not report.sound:
         raise StoreError(
             f"{database.path} does not verify, so {place} was left alone; repair the store first, or copy it as it is "
-            f"with check=False; the first difference: {report.differences[0]}"
+            f"with {Option('check', False)}; the first difference: {report.differences[0]}"
         )
     return report
 

@@ -17,6 +17,7 @@ from barhouse.store.database.database import Clock, Database, wall_clock
 from barhouse.store.database.failures import failure_of, is_not_allowed
 from barhouse.store.database.file_lock import identity_of
 from barhouse.store.errors import InputError, MigrationError, StoreError, StoreHeldError, StoreVersionError
+from barhouse.store.hints import Action, Option
 from barhouse.store.sql import sql
 
 #: The schema this version reads and writes: Alembic's head. Known here so that opening an up-to-date store does
@@ -149,12 +150,12 @@ def _check_place(file: Path, *, read_only: bool) -> None:
     if not file.parent.is_dir():
         raise StoreError(f"the folder {file.parent} does not exist; create it first, or name a file elsewhere")
     if read_only and not file.exists():
-        raise StoreError(f"there is no store at {file}; open it once without read_only=True to create it")
+        raise StoreError(f"there is no store at {file}; {Action('create_store')}")
     if not read_only and is_read_only(file):
         # The system lets root write into it nevertheless, and the next snapshot would undo that.
         raise StoreError(
-            f"{file} is read-only, as published snapshots and backups are; open it with read_only=True, or put it in "
-            f"the place of a store with restore"
+            f"{file} is read-only, as published snapshots and backups are; {Action('open_to_read')}, or make a store "
+            f"of it with {Action('restore')}"
         )
 
 
@@ -188,7 +189,7 @@ def connect(
     try:
         root = duckdb.connect(place, read_only=read_only, config=config)
     except duckdb.InvalidInputException as error:
-        raise InputError(f"settings={settings!r} cannot be used: {error}") from error
+        raise InputError(f"{Option('settings', settings)} cannot be used: {error}") from error
     except duckdb.Error as error:
         raise failure_of(error, place) or explained(place, str(error)) from error
     # DuckDB opens a file of rows (.csv, .json, .parquet) as a database in memory, and what is written there is lost.
@@ -210,7 +211,7 @@ def explained(place: str, text: str) -> StoreError:
         holder = f"process {found[1]}" if found else "another process"
         if "read-only mode" in text:
             return StoreHeldError(
-                f"the store {place} is being read by {holder}; wait for it or stop it, or open it with read_only=True"
+                f"the store {place} is being read by {holder}; wait for it or stop it, or {Action('open_to_read')}"
             )
         return StoreHeldError(
             f"the store {place} is held by {holder}; wait for it or stop it, or read a published snapshot"
@@ -224,7 +225,7 @@ def explained(place: str, text: str) -> StoreError:
         )
     if is_not_allowed(text):
         return StoreError(
-            f"{place} may not be written to, as a published snapshot may not; open it with read_only=True, or change "
+            f"{place} may not be written to, as a published snapshot may not; {Action('open_to_read')}, or change "
             f"who may use it"
         )
     if "version number" in text:
@@ -270,7 +271,7 @@ def _bring_up_to_date(database: Database) -> None:
         a_copy = database.path is not None and is_read_only(database.path)
         raise StoreVersionError(
             f"the store {database.path} has schema {version or 'none'}, this Barhouse reads {SCHEMA_VERSION}; "
-            + ("publish it again, or restore it" if a_copy else "open it once without read_only=True to upgrade it")
+            f"{'publish it again, or restore it' if a_copy else Action('upgrade_store')}"
         )
     from barhouse.store.database.upgrade import upgrade
 

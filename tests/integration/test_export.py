@@ -169,7 +169,9 @@ def test_a_folder_with_nothing_beside_it_keeps_its_manifest_inside(
     filled.store.export(folder)
     assert not manifest_of(folder).parent.exists()
     assert json.loads((folder / "_barhouse-export" / "manifest.json").read_text())["unfinished"] == []
-    wanted = [tuple(row.values()) for row in filled.ask("SELECT symbol, interval, bar_start, close FROM bars ORDER BY ALL")]
+    wanted = [
+        tuple(row.values()) for row in filled.ask("SELECT symbol, interval, bar_start, close FROM bars ORDER BY ALL")
+    ]
     assert by_pandas(folder) == by_pyarrow(folder, "parquet") == wanted
     assert by_polars(pl.scan_parquet(folder / "**/*.parquet", hive_partitioning=True)) == wanted
     monkeypatch.undo()
@@ -343,7 +345,9 @@ def test_another_selection_is_refused_unless_all_is_written_anew(filled: Bench, 
 def test_folders_of_others_are_left_alone(filled: Bench, folder: Path, template: Path, tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "notes.txt").write_text("mine")
-    with pytest.raises(InputError, match=r"holds notes\.txt, and there is no .*out\.barhouse-export/manifest\.json, so it"):
+    with pytest.raises(
+        InputError, match=r"holds notes\.txt, and there is no .*out\.barhouse-export/manifest\.json, so it"
+    ):
         filled.store.export(folder)
     with pytest.raises(InputError, match=r"cannot be a folder .*; name another"):
         filled.store.export(folder / "notes.txt")
