@@ -100,9 +100,7 @@ class StoreFile:
         StoreError
             The copy could not be written or does not verify; ``target`` is as it was.
         """
-        return publication.backup(
-            self._database, target, keep=keep, mode=mode, check=check, progress=progress
-        )
+        return publication.backup(self._database, target, keep=keep, mode=mode, check=check, progress=progress)
 
     def close(self) -> None:
         """Give the file back; closing twice is fine."""

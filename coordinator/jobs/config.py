@@ -31,8 +31,8 @@ from barhouse.store.calendars.definition import CalendarDefinition
 from barhouse.store.calendars.time_zone import zone_named
 from barhouse.store.errors import ConfigError
 from barhouse.store.hints import speaking
-from barhouse.store.model.file_mode import FileMode
 from barhouse.store.model.bar import NAMES
+from barhouse.store.model.file_mode import FileMode
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.symbol import ClosingBar, IntervalText, Symbol
 

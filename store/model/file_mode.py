@@ -26,7 +26,7 @@ def as_file_mode(given: str | int) -> int:
         mode = -1
     if mode not in FILE_MODES.values():
         raise InputError(
-            f"{Option('mode', given)} is not usable: its owner reads a copy and nobody writes into it; say who else may "
-            f"read it, with '0400' (nobody), '0440' (the group) or '0444' (everybody)"
+            f"{Option('mode', given)} is not usable: its owner reads a copy and nobody writes into it; say who else "
+            f"may read it, with '0400' (nobody), '0440' (the group) or '0444' (everybody)"
         )
     return mode

@@ -132,7 +132,9 @@ def test_nobody_writes_into_a_snapshot(bench: Bench, target: Path) -> None:
     assert target.stat().st_mode & 0o222 == 0
     content = target.read_bytes()
     for opening in (open_store, compact):  # root, too
-        with pytest.raises(StoreError, match=r"is read-only, as published snapshots .*read_only=True, or make a store of"):
+        with pytest.raises(
+            StoreError, match=r"is read-only, as published snapshots .*read_only=True, or make a store of"
+        ):
             opening(target)
     assert target.read_bytes() == content
     if os.geteuid() == 0:
@@ -171,7 +173,9 @@ def test_a_copy_is_read_by_whom_the_store_is_or_by_whom_is_said(bench: Bench, ta
             bench.store.publish(target, mode=wrong)  # type: ignore[arg-type]
 
 
-def test_nobody_else_reads_a_copy_that_is_being_made(bench: Bench, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_else_reads_a_copy_that_is_being_made(
+    bench: Bench, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bench.store.path.chmod(0o600)
     seen: list[int] = []
 
@@ -201,7 +205,7 @@ def test_a_store_is_made_of_a_copy_by_restoring_it(bench: Bench, target: Path) -
 def test_a_snapshot_of_an_older_schema_is_published_again(bench: Bench, target: Path) -> None:
     shutil.copyfile(Path(__file__).parents[1] / "migration" / "stores" / "0002.duckdb", target)
     target.chmod(0o444)
-    with pytest.raises(StoreVersionError, match="has schema 0002, .*; publish it again, or restore it"):
+    with pytest.raises(StoreVersionError, match=r"has schema 0002, .*; publish it again, or restore it"):
         open_store(target, read_only=True)
 
 
@@ -250,7 +254,8 @@ def test_what_a_killed_copy_left_is_cleared_away(bench: Bench, target: Path) -> 
     gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
     left = target.with_name(f".bars.duckdb.{int(gone.stdout)}-1.part")
     other = target.with_name(f".bars.duckdb.{os.getppid()}-1.part")
-    for file in (left, other):
+    same_number = target.with_name(f".bars.duckdb.{os.getpid()}-01234567-1.part")  # in the container before this one
+    for file in (left, other, same_number, same_number.with_name(f"{same_number.name}.wal")):
         file.write_text("half a copy")
     bench.store.publish(target)
     assert names(target) == [other.name, "bars.duckdb"], "one that may still be at work is let be"
