@@ -185,11 +185,11 @@ def _write(transaction: Transaction, batch: Batch, history_from: datetime | None
 
 def _refuse_unknown(transaction: Transaction, names: Sequence[str] | None, intervals: Sequence[str]) -> None:
     has: dict[str, set[str]] = {}
-    for symbol, interval, *_ in transaction.run("registration.intervals_of", {"symbols": names}):
+    for symbol, interval, *_ in transaction.run("records.intervals_of", {"symbols": names}):
         has.setdefault(symbol, set()).add(interval)
     for name in names or ():
         if name not in has:
-            raise unknown_symbol(name, {row[0] for row in transaction.run("registration.active_symbols")})
+            raise unknown_symbol(name, {row[0] for row in transaction.run("records.active_symbols")})
     everything = {text for texts in has.values() for text in texts}
     for text in intervals:
         if text not in everything:

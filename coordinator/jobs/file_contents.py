@@ -10,6 +10,7 @@ from barhouse.coordinator.sources import LoadOptions, Source
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import SourceError
 from barhouse.store.model.interval import Interval
+from barhouse.store.sql import identifier
 
 #: Lengths that bars commonly have, longest first: where steps are irregular, the longest that divides them all.
 _USUAL = [Interval.parse(text) for text in ("6h", "4h", "2h", "1h", "30m", "15m", "10m", "5m", "3m", "2m", "1m")]
@@ -60,12 +61,14 @@ def holdings(transaction: Transaction, source: Source, options: LoadOptions, int
     source_rows.read(
         source, parts, replace(options, timezone="UTC"), transaction, wants_dates=True, by_symbol=by_symbol
     )
-    names = [name or "" for (name,) in transaction.run("nightly.symbols_read")]
+    raw = identifier("raw")
+    names = [row.symbol_given or "" for row in transaction.run("jobs.symbols_read", raw=raw)]
     if interval is not None:
         return {name: Held(interval, regular=True) for name in names}
     found = dict.fromkeys(names, Held(None, regular=False))
-    for name, shortest, count, common, divisor in transaction.run("nightly.steps"):
-        found[name] = _told(int(shortest), _is_regular(int(common), int(count)), divisor)
+    for steps in transaction.run("jobs.steps", raw=raw):
+        regular = _is_regular(int(steps.shortest_count), int(steps.step_count))
+        found[steps.name] = _told(int(steps.shortest), regular, steps.divisor)
     return found
 
 

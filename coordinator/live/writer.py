@@ -174,7 +174,7 @@ class LiveWriter:
     ) -> list[tuple[str, str, datetime, datetime]]:
         """What lies between the last base bar of each symbol (without any: ``start``) and now."""
         with self._store.transaction() as transaction:
-            rows = transaction.run("live.come_to", {"symbols": sorted(symbols)})
+            rows = transaction.run("live.base_progress", {"symbols": sorted(symbols)})
         begins = [(symbol, interval, through or start) for symbol, interval, through in rows]
         return [(symbol, interval, begin, now) for symbol, interval, begin in begins if begin and begin < now]
 
@@ -217,7 +217,7 @@ class LiveWriter:
         if refused:
             refuse(transaction, self._feed_name, refused)
             self.counts.refused_count += len(refused)
-        (reached,) = transaction.one("live.cursor", {"symbols": sorted(self.symbols)})
+        reached = transaction.one("live.cursor", {"symbols": sorted(self.symbols)}).complete_through
         newest = max(newest, reached or NO_CLOCK)
         # Time as the feed tells it: while it is behind the clock, bars must not close before their last rows came.
         through = min(self._store.now(), newest + self._options.grace)
@@ -280,7 +280,7 @@ class LiveWriter:
         """Whether some file was read before in the way this one was to be."""
         request = bar_load.request_of(Interval.parse(file.interval), file.symbol, file.options)
         with self._store.transaction() as transaction:
-            (has_read,) = transaction.one("live.has_read_like", {"request": request})
+            has_read = transaction.one("live.was_requested", {"request": request}).was_requested
         return bool(has_read)
 
     def _is_of_one_kind(self, taken: Taken) -> bool:

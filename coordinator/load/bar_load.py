@@ -183,7 +183,7 @@ def _refuse_several(transaction: Transaction, source: Source, column: Column | N
 def _refuse_symbol(transaction: Transaction, name: str, refusal: str | None, interval: Interval) -> None:
     if refusal is None:
         return
-    known = {row[0] for row in transaction.run("registration.active_symbols")}
+    known = {row[0] for row in transaction.run("records.active_symbols")}
     if name not in known:
         raise unknown_symbol(name, known)
     raise OptionsError(f"{refusal}; a symbol has one base interval, the others are derived from it")

@@ -23,6 +23,7 @@ from barhouse.store.model.reports import Registration, StreamReport
 from barhouse.store.model.symbol import ClosingBar, canonical_symbol
 from barhouse.store.records import trading_calendar
 from barhouse.store.session_store import SessionStore
+from barhouse.store.sql import identifier
 
 log = logging.getLogger("barhouse.coordinator")
 
@@ -146,7 +147,7 @@ class StreamRegistrar:
             known = symbol_registration.standing(transaction, names)
             held: dict[str, list[str]]
             if source is None:
-                rows = transaction.run("registration.held", {"symbols": names, "start": start, "end": end})
+                rows = transaction.run("records.symbols_with_bars_in", {"symbols": names, "start": start, "end": end})
                 held = {name: [known[name].base] for (name,) in rows}
                 where = "the store holds"
             elif isinstance(source, SourceBars):
@@ -256,17 +257,19 @@ def _held_by_source(
     for calendar in sorted(set(canonical.values())):
         if start is not None and end is not None:
             trading_calendar.reach(transaction, [calendar], start, end)
-        first, last = transaction.one("registration.session_bounds", {"calendar": calendar, "start": start, "end": end})
+        bounds = transaction.one("records.session_bounds", {"calendar": calendar, "start": start, "end": end})
+        first, last = bounds.first_open, bounds.last_close
         if (start is not None and first is None) or (end is not None and last is None):
             continue  # no session in the range
         rows = transaction.run(
-            "registration.held_by_source",
+            "records.symbols_in_source",
             {
                 "timezone": source.options.timezone or "UTC",
                 "shift_seconds": interval.length if ends else 0,
                 "from": first,
                 "through": last,
             },
+            raw=identifier("raw"),
         )
         names = {own if own is not None else canonical_symbol(given) for (given,) in rows if own or given}
         for name, follows in calendars.items():

@@ -18,7 +18,7 @@ from barhouse.store.database.failures import failure_of, is_not_allowed
 from barhouse.store.database.file_lock import identity_of
 from barhouse.store.errors import InputError, MigrationError, StoreError, StoreHeldError, StoreVersionError
 from barhouse.store.hints import Action, Option
-from barhouse.store.sql import sql
+from barhouse.store.sql import identifier, literal, sql
 
 #: The schema this version reads and writes: Alembic's head. Known here so that opening an up-to-date store does
 #: not have to import Alembic.
@@ -83,7 +83,7 @@ def attached(database: Database, file: Path, name: str) -> Iterator[None]:
         _check_not_open(file, read_only=False)
         root = database.root.cursor()
         try:
-            root.execute(sql("compact.attach", file=str(file).replace("'", "''"), name=name))
+            root.execute(sql("copies.attach", file=literal(str(file)), name=identifier(name)))
         except duckdb.Error as error:
             raise explained(str(file), str(error)) from error
         other = Database(file, root, read_only=False, clock=database.clock)
@@ -92,7 +92,7 @@ def attached(database: Database, file: Path, name: str) -> Iterator[None]:
         yield
     finally:
         with _opening:
-            root.execute(sql("compact.detach", name=name))
+            root.execute(sql("copies.detach", name=identifier(name)))
             other.close()
 
 
