@@ -173,7 +173,7 @@ def _placing(interval: Interval, options: LoadOptions, find: str) -> tuple[str, 
         off_grid=sql(f"load.off_grid_stamped_{stamped}", width_us=width_us),
         width_us=width_us,
     )
-    way_out = "check the stamps, and whether they label the start or the end of a bar"
+    way_out = "check the stamps and the option label"
     if interval.length > _MINUTE:
         way_out = f"load a finer base, such as 1m, and derive {interval} from it"
     reason = f"off the grid: {interval} bars count from the open of their session's segment; {way_out}"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from barhouse.store.copies.export_manifest import FORMATS, Format, Manifest
+from barhouse.store.copies.export_manifest import Manifest
 from barhouse.store.database.replacement import sync_folder
 from barhouse.store.errors import InputError, StoreError
 
@@ -72,9 +72,9 @@ class ExportFolder:
             (self.path / _MANIFEST_BEFORE).unlink()
             sync_folder(self.path)
 
-    def file(self, place: str, form: Format) -> Path:
+    def file(self, place: str, suffix: str) -> Path:
         """Name a partition's file."""
-        return self.path / place / f"bars.{form}"
+        return self.path / place / f"bars.{suffix}"
 
     def part(self, number: int) -> Path:
         """Name what a partition's file is written as before it takes its place."""
@@ -85,13 +85,12 @@ class ExportFolder:
         for part in self.own.glob("*.part"):
             part.unlink()
 
-    def remove(self, place: str, *, but: Format | None = None) -> None:
-        """Remove a partition's files, ``but`` for one, and its folders when they are empty then."""
-        for form in FORMATS:
-            (self.path / place / f".bars.{form}.part").unlink(missing_ok=True)  # of an export of before
-            if form != but:
-                self.file(place, form).unlink(missing_ok=True)
+    def remove(self, place: str, *, but: str | None = None) -> None:
+        """Remove a partition's files of all formats, ``but`` for one, and its folders when they are empty then."""
         inner = self.path / place
+        for file in [*inner.glob("bars.*"), *inner.glob(".bars.*.part")]:  # exports before had their parts there
+            if file.name != f"bars.{but}":
+                file.unlink(missing_ok=True)
         while but is None and inner != self.path and inner.is_dir() and not any(inner.iterdir()):
             inner.rmdir()
             inner = inner.parent

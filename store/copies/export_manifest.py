@@ -8,22 +8,19 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from barhouse.store.copies.bar_format import format_named
 from barhouse.store.database.replacement import put_in_place, written_beside
 from barhouse.store.errors import InputError
-from barhouse.store.hints import Option
 from barhouse.store.model.interval import Interval
-
-Format = Literal["parquet", "csv", "arrow"]
-FORMATS: tuple[Format, ...] = ("parquet", "csv", "arrow")
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
     """What a folder holds an export of; ``start`` and ``end`` are instants in ISO 8601, None means all."""
 
-    format: Format
+    format: str
     symbols: tuple[str, ...] | None
     intervals: tuple[str, ...] | None
     start: str | None
@@ -43,10 +40,9 @@ class Selection:
         Raises
         ------
         InputError
-            For a format that is not known.
+            For a format that is not known, or cannot be used.
         """
-        if form not in FORMATS:
-            raise InputError(f"{Option('format', form)} is not known; allowed are {', '.join(FORMATS)}")
+        format_named(form)
         return cls(
             form,
             None if symbols is None else tuple(sorted(set(symbols))),
