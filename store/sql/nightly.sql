@@ -9,7 +9,7 @@ SELECT path, size_bytes, modified_at, fingerprint, request FROM source_file ORDE
 -- longest step that divides those within some hours, all in seconds.
 WITH stamped AS (
     SELECT coalesce(symbol_given, '') AS name, coalesce(epoch_us(instant_given), epoch_us(local)) // 1000000 AS second
-    FROM raw
+    FROM {parsed_rows}
 ),
 stepped AS (
     SELECT name, second - lag(second) OVER (PARTITION BY name ORDER BY second) AS step
@@ -24,7 +24,7 @@ FROM counted GROUP BY name;
 
 -- name: symbols_read
 -- The symbols in the rows read.
-SELECT DISTINCT symbol_given FROM raw;
+SELECT DISTINCT symbol_given FROM {parsed_rows};
 
 -- name: newest_batch
 -- The newest batch.
@@ -38,7 +38,7 @@ SELECT d.symbol, d.interval, s.added_by FROM definition AS d JOIN symbol AS s US
 -- The days the rows taken belong to, by symbol: those of their sessions, and of UTC where those, or the rows in none,
 -- begin and end.
 SELECT DISTINCT d.symbol, unnest([t.session_date, t.first_start::DATE, later(t.last_end, -1)::DATE]) AS day
-FROM tally AS t JOIN definition AS d USING (interval_id);
+FROM {bar_counts} AS t JOIN definition AS d USING (interval_id);
 
 -- name: load_counts
 -- What the loads since a batch came to.

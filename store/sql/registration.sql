@@ -93,7 +93,7 @@ WHERE NOT d.derived AND list_contains($symbols::VARCHAR[], d.symbol);
 -- a zone whose clock shows an hour twice may be an hour off here.
 SELECT DISTINCT symbol_given
 FROM (SELECT symbol_given, later(coalesce(instant_given, timezone($timezone, local)), -$shift_seconds) AS bar_start
-      FROM raw)
+      FROM {parsed_rows})
 WHERE ($from::TIMESTAMPTZ IS NULL OR bar_start >= $from::TIMESTAMPTZ)
   AND ($through::TIMESTAMPTZ IS NULL OR bar_start < $through::TIMESTAMPTZ);
 
