@@ -117,7 +117,7 @@ class SessionStore(StoreFile):
                     base=row["base"],
                     quality=row["quality_pct"],
                     gaps=gaps.get(row["interval"], []),
-                    updated=row["updated"],
+                    updated=row["needs_processing"],
                 )
                 for row in sorted(rows, key=lambda row: Interval.parse(row["interval"]))
             },

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from barhouse.coordinator.write.coverage import recount, take_stock
+from barhouse.coordinator.write.coverage import gather_intervals, recompute_coverage
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import CalendarError, InputError
 from barhouse.store.model.bar import INSTANT
@@ -17,7 +17,7 @@ from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import RetainedInterval, RetentionReport
 from barhouse.store.records.batch import Batch
-from barhouse.store.sql import sql
+from barhouse.store.sql import Sql, sql
 
 _DURATION = re.compile(r"([1-9][0-9]{0,4})(d|w|mo|y)")
 _MONTHS = {"mo": 1, "y": 12}
@@ -144,7 +144,7 @@ def move(transaction: Transaction, batch: Batch) -> None:
     CalendarError
         When a bar would lie on both sides of an instant before which base bars are gone.
     """
-    transaction.run("account.defined", condition=sql("account.of_chunk"))
+    transaction.make("write.scope_intervals", condition=sql("write.in_scope", scope_symbols=Sql("scope_symbols")))
     (retained_count,) = transaction.one("retain.any_retained")
     if not retained_count:
         return
@@ -163,9 +163,9 @@ def move(transaction: Transaction, batch: Batch) -> None:
 def _move_accounts(transaction: Transaction) -> None:
     """Accounts start with the first session retained: later than before, or earlier where only outside bars went."""
     transaction.run("retain.symbols_going")
-    take_stock(transaction, "account.of_chunk")
+    scope = gather_intervals(transaction, sql("write.in_scope", scope_symbols=Sql("scope_symbols")))
     transaction.run("retain.progress")
-    recount(transaction, sql("rebuild.nothing_changed"))
+    recompute_coverage(transaction, Sql("watermark_moves"), sql("empty.sessions"), scope.units)
 
 
 def _drop_revisions(transaction: Transaction, batch: Batch, before: datetime) -> int:

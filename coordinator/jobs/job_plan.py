@@ -252,9 +252,7 @@ def _add(reader: Reader, file: FoundFile, held: dict[str, Held], groups: Sequenc
 
 def _is_wanted(name: str, reader: Reader, groups: Sequence[SymbolGroup]) -> bool:
     chosen = reader.config.symbols
-    if chosen is not None and not any(
-        fnmatchcase(name, one) if is_pattern(one) else name == one for one in chosen
-    ):
+    if chosen is not None and not any(fnmatchcase(name, one) if is_pattern(one) else name == one for one in chosen):
         return False
     return group_of(name, groups) is not None
 

@@ -24,7 +24,7 @@ _AHEAD = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """Base bars whose trades changed: those to load, by interval, in our own columns; and those without a trade left."""
+    """Base bars whose trades changed: those to load, by interval; and those that have no trade left."""
 
     bars: Mapping[str, pa.Table]
     emptied: tuple[tuple[str, str, datetime], ...]

@@ -148,7 +148,7 @@ def symbol(column: Column | None) -> Sql:
 
 
 def named(column: Column, names: Sequence[str]) -> Sql:
-    """A condition: that the column names one of some symbols, in any case; ``*`` and ``?`` stand for other characters."""
+    """A condition: that the column names one of some symbols; ``*`` and ``?`` stand for other characters."""
     spelled = f"upper(trim({column.sql}::VARCHAR))"
     plain = ", ".join(literal(text) for text in names if not is_pattern(text))
     wanted = [f"{spelled} IN ({plain})"] if plain else []

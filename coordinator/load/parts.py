@@ -72,9 +72,7 @@ def narrowed(rows: SourceRows, parts: Parts, options: LoadOptions) -> SourceRows
         return rows
     column = parts["symbol"]
     if column is None:
-        raise OptionsError(
-            f"{rows.name} has no column that names the symbol, so symbols= cannot choose among its rows"
-        )
+        raise OptionsError(f"{rows.name} has no column that names the symbol, so symbols= cannot choose among its rows")
     return rows.narrowed(expressions.named(column, [text.strip().upper() for text in options.symbols]))
 
 

@@ -58,9 +58,7 @@ def quote(transaction: Transaction, judged: JudgedRows, accepted: AcceptedRows) 
     if lines is None and not transaction.one("load.count_rejected", rejected_rows=rejected).rejected_count:
         return RejectedRows()
     malformed = Sql("") if lines is None else sql("load.malformed_quoted", malformed_lines=lines)
-    quoted = transaction.make(
-        "load.quote_rejects", rejected_rows=rejected, rows=rows.given, malformed_quoted=malformed
-    )
+    quoted = transaction.make("load.quote_rejects", rejected_rows=rejected, rows=rows.given, malformed_quoted=malformed)
     found = transaction.run("load.rejects_by_reason", quoted_rejects=quoted)
     return RejectedRows(
         quoted,

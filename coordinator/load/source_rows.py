@@ -14,12 +14,7 @@ from barhouse.store.errors import SourceError
 from barhouse.store.sql import Sql, joined, literal, sql
 
 #: Where DuckDB notes the lines of text files that are no rows: which, and of which file.
-MALFORMED_LINES = TemporaryTable(
-    "malformed_lines",
-    "malformed_lines",
-    ("scan_id", "file_id", "line", "line_byte_position", "byte_position", "column_idx", "column_name", "error_type")
-    + ("csv_line", "error_message"),
-)
+MALFORMED_LINES = TemporaryTable("malformed_lines", "malformed_lines", ())
 _MALFORMED_SCANS = TemporaryTable("malformed_scans", "malformed_scans", ())
 
 

@@ -100,9 +100,7 @@ def _named(transaction: Transaction, rows: SourceRows, column: Column) -> list[s
     return [row.symbol_given for row in found]
 
 
-def _mapped(
-    transaction: Transaction, given: Sequence[str], interval: Interval, *, one: str | None = None
-) -> SymbolMap:
+def _mapped(transaction: Transaction, given: Sequence[str], interval: Interval, *, one: str | None = None) -> SymbolMap:
     """Map spellings of symbols; ``one`` is the symbol that all rows are of, which must be there."""
     spelled = {text: text.strip().upper() for text in given}
     definitions = transaction.table("load.base_definitions", {"symbols": sorted(set(spelled.values()))})

@@ -63,7 +63,7 @@ class BarIntervalData(_Model):
     gaps
         The runs of missing bars, oldest first.
     updated
-        Whether base rows wait to be derived.
+        Whether base rows wait to be derived: what ``needs_processing`` says, by the name of the first system.
     data
         Always empty: bars live in the store. Load them with ``SessionCoordinator.load``, read them with
         ``SessionStore.bars``.
@@ -75,6 +75,11 @@ class BarIntervalData(_Model):
     gaps: list[Gap] = Field(default_factory=list)
     updated: bool = False
     data: Sequence[Any] = Field(default=(), exclude=True, repr=False)
+
+    @property
+    def needs_processing(self) -> bool:
+        """Whether base rows wait to be derived, as in the view ``intervals``."""
+        return self.updated
 
     @model_validator(mode="after")
     def _coherent(self) -> BarIntervalData:

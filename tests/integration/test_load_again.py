@@ -418,9 +418,7 @@ def test_a_file_written_to_while_it_is_loaded_is_not_taken_for_known(
 ) -> None:
     path = bench.write(*stamped(FIVE))
     written_to = {**FIVE, 5: 100}
-    monkeypatch.setattr(
-        "barhouse.coordinator.load.door.check_whole", lambda _: bench.write(*stamped(written_to))
-    )
+    monkeypatch.setattr("barhouse.coordinator.load.door.check_whole", lambda _: bench.write(*stamped(written_to)))
     assert bench.load(path).inserted == 6
     (row,) = bench.ask("SELECT outcome FROM source_file")
     assert row["outcome"] is None
