@@ -7,8 +7,10 @@ were given. Bars of feeds and those built from trades come in our own columns, a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from barhouse.coordinator.load import columns, parts, source_rows
 from barhouse.coordinator.load.parts import Parts
@@ -16,9 +18,32 @@ from barhouse.coordinator.load.source_rows import MALFORMED_LINES, SourceRows
 from barhouse.coordinator.load.symbol_map import SymbolMap, symbols_of_bars, symbols_of_source
 from barhouse.coordinator.sources import LoadOptions, Source
 from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
-from barhouse.store.model.bar import COLUMNS
+from barhouse.store.model.bar import COLUMNS, INSTANT
 from barhouse.store.model.interval import Interval
 from barhouse.store.sql import Sql, sql
+
+
+#: The instants that stamps may mean; ``sql/load/source.sql`` has the same.
+_FIRST_INSTANT, _LAST_INSTANT = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many rows there are, and the time they span.
+
+    Attributes
+    ----------
+    first_instant, last_instant
+        None where no stamp is known. Local times count as if they were UTC.
+    naive_count, naive_time_count
+        How many stamps need a time zone to mean an instant; and how many do that name no date, at midnight.
+    """
+
+    row_count: int
+    first_instant: datetime | None
+    last_instant: datetime | None
+    naive_count: int = 0
+    naive_time_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +68,7 @@ class CanonicalRows:
 
     name: str
     relation: Sql
+    bounds: Bounds
     symbols: SymbolMap
     given: Relation
     malformed: TemporaryTable | None
@@ -66,9 +92,12 @@ def rows_of_source(
     rows = parts.narrowed(rows, found, options)
     symbols = symbols_of_source(transaction, rows, found["symbol"], symbol, interval)
     relation = _parsed(transaction, rows, found, options, wants_dates=not interval.intraday, by_symbol=symbol is None)
+    with source_rows.read_errors(source.name):
+        bounds = Bounds(*transaction.one("load.bounds", canonical_rows=relation))
     return CanonicalRows(
         name=source.name,
         relation=relation,
+        bounds=bounds,
         symbols=symbols,
         given=rows.relation,
         malformed=MALFORMED_LINES if rows.is_text else None,
@@ -82,12 +111,22 @@ def rows_of_bars(transaction: Transaction, bars: pa.Table, interval: Interval, n
     table = transaction.attach("canonical_bars", bars)
     local = sql("load.no_local_time" if interval.intraday else "load.local_time_in_utc")
     relation = sql("load.bars_as_rows", canonical_bars=table, local=local)
-    return CanonicalRows(name, relation, symbols, given=table, malformed=None, is_frame=True)
+    return CanonicalRows(name, relation, _bounds(bars), symbols, given=table, malformed=None, is_frame=True)
 
 
 def is_canonical(table: pa.Table) -> bool:
     """Whether a table has exactly our own columns: symbol, and those of a bar."""
     return bool(table.schema.equals(COLUMNS))
+
+
+def _bounds(bars: pa.Table) -> Bounds:
+    starts = bars["bar_start"]
+    known = pc.and_(
+        pc.greater_equal(starts, pa.scalar(_FIRST_INSTANT, INSTANT)),
+        pc.less_equal(starts, pa.scalar(_LAST_INSTANT, INSTANT)),
+    )
+    span = pc.min_max(starts.filter(known)).as_py()
+    return Bounds(bars.num_rows, span["min"], span["max"])
 
 
 def keep_parsed(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from barhouse.coordinator.load.canonical_rows import CanonicalRows
+from barhouse.coordinator.load.canonical_rows import Bounds, CanonicalRows
 from barhouse.coordinator.load.symbol_map import SymbolMap
 from barhouse.coordinator.sources import LoadOptions
 from barhouse.coordinator.write.calendar_pieces import calendar_pieces
 from barhouse.store.calendars.time_zone import zone_pieces
-from barhouse.store.database.transaction import Relation, Row, TemporaryTable, Transaction
+from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
 from barhouse.store.errors import OptionsError
 from barhouse.store.model.bar import TRADE_COUNT_LIMIT, TURNOVER_LIMIT, TURNOVER_LIMIT_SESSIONS, VOLUME_LIMIT
 from barhouse.store.model.interval import Interval
@@ -82,11 +82,11 @@ def judge(transaction: Transaction, rows: CanonicalRows, interval: Interval, opt
     OptionsError
         When stamps need a time zone that nobody named.
     """
-    bounds = transaction.one("load.bounds", canonical_rows=rows.relation)
-    _check_zone(rows, bounds, interval, options)
+    bounds = rows.bounds
+    _check_zone(rows, interval, options)
     first, last = _dates(bounds, transaction.now.date())
     trading_calendar.reach(transaction, rows.symbols.calendars, min(first, last), last)
-    stamps = _stamps(transaction, rows, bounds, options, first, last)
+    stamps = _stamps(transaction, rows, options, first, last)
     if interval.intraday:
         pieces = calendar_pieces(transaction, rows.symbols.table, first, last)
         join = _finding(transaction, pieces, bounds.row_count, end_shift=int(options.label == "end"))
@@ -121,8 +121,8 @@ def symbol_match(symbols: SymbolMap) -> Sql:
     return sql("load.symbol_as_given" if symbols.by_symbol else "load.symbol_of_all")
 
 
-def _check_zone(rows: CanonicalRows, bounds: Row, interval: Interval, options: LoadOptions) -> None:
-    needs_zone = bounds.naive_count if interval.intraday else bounds.naive_time_count
+def _check_zone(rows: CanonicalRows, interval: Interval, options: LoadOptions) -> None:
+    needs_zone = rows.bounds.naive_count if interval.intraday else rows.bounds.naive_time_count
     if needs_zone and options.timezone is None:
         raise OptionsError(
             f"{rows.name} has {needs_zone} stamps without a time zone; say which one they are in with timezone=, "
@@ -130,7 +130,7 @@ def _check_zone(rows: CanonicalRows, bounds: Row, interval: Interval, options: L
         )
 
 
-def _dates(bounds: Row, today: date) -> tuple[date, date]:
+def _dates(bounds: Bounds, today: date) -> tuple[date, date]:
     """The dates that calendars and zones are asked for.
 
     A stamp far ahead is a bar that has not ended; it needs no calendar to be refused. Local dates run up to a day
@@ -144,11 +144,11 @@ def _dates(bounds: Row, today: date) -> tuple[date, date]:
 
 
 def _stamps(
-    transaction: Transaction, rows: CanonicalRows, bounds: Row, options: LoadOptions, first: date, last: date
+    transaction: Transaction, rows: CanonicalRows, options: LoadOptions, first: date, last: date
 ) -> _Stamps:
     if options.timezone is not None:
         pieces = zone_pieces(options.timezone, first, last)  # also says when there is no such zone
-    if not bounds.naive_count or options.timezone is None:
+    if not rows.bounds.naive_count or options.timezone is None:
         return _Stamps(rows.relation, Sql(""), sql("load.stamp_as_given"), sql("load.ambiguous_of_none"))
     zones = transaction.attach("zone_pieces", pieces)
     relation = rows.relation

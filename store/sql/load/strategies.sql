@@ -14,13 +14,13 @@
 -- gives: overlapping_count, derived_count, advancing_count, overlap_start, overlap_end, first_session, last_session,
 -- first_bar, last_bar_end, symbols
 -- takes: base_definitions
-SELECT count(*) FILTER (WHERE overlaps) AS overlapping_count,
+SELECT count(*) FILTER (WHERE is_below) AS overlapping_count,
        count(*) FILTER (WHERE first_start <= derived_through) AS derived_count,
        count(*) FILTER (WHERE complete_through IS NULL OR last_end > complete_through) AS advancing_count,
-       min(first_start) FILTER (WHERE overlaps) AS overlap_start, max(last_end) FILTER (WHERE overlaps) AS overlap_end,
+       min(first_start) FILTER (WHERE is_below) AS overlap_start, max(last_end) FILTER (WHERE is_below) AS overlap_end,
        min(first_date) AS first_session, max(last_date) AS last_session, min(first_start) AS first_bar,
        max(last_end) AS last_bar_end, coalesce(list(symbol ORDER BY symbol), []) AS symbols
-FROM (SELECT *, first_start < complete_through AS overlaps
+FROM (SELECT *, first_start < complete_through AS is_below
       FROM {row_ranges} JOIN {base_definitions} USING (interval_id));
 
 -- name: watermark_moves
