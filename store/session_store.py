@@ -322,7 +322,7 @@ class SessionStore(StoreFile):
             return exports.export(transaction, place, asked, full=full, progress=progress)
 
     def calendars(self) -> pa.Table:
-        """The calendars the store has: calendar, kind, known_from, known_through, symbol_count, definition."""
+        """The calendars kept: calendar, kind, timezone, known_from, known_through, symbol_count, definition."""
         return self.sql(sql("calendar.list"))
 
     def sessions(self, calendar: str, start: date | None = None, end: date | None = None) -> pa.Table:

@@ -22,9 +22,8 @@ from barhouse.store.model.bar import COLUMNS, INSTANT
 from barhouse.store.model.interval import Interval
 from barhouse.store.sql import Sql, sql
 
-
 #: The instants that stamps may mean; ``sql/load/source.sql`` has the same.
-_FIRST_INSTANT, _LAST_INSTANT = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+_FIRST_INSTANT, _LAST_INSTANT = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,9 +143,7 @@ def _dates(bounds: Bounds, today: date) -> tuple[date, date]:
     )
 
 
-def _stamps(
-    transaction: Transaction, rows: CanonicalRows, options: LoadOptions, first: date, last: date
-) -> _Stamps:
+def _stamps(transaction: Transaction, rows: CanonicalRows, options: LoadOptions, first: date, last: date) -> _Stamps:
     if options.timezone is not None:
         pieces = zone_pieces(options.timezone, first, last)  # also says when there is no such zone
     if not rows.bounds.naive_count or options.timezone is None:

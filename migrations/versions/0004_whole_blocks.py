@@ -1,12 +1,18 @@
-"""Intervals of several sessions are accounted for from their first block that is whole; views say what they mean."""
+"""Intervals of several sessions are accounted for from their first block that is whole; calendars say their zones.
+
+Views say what they mean, and ``bars_as_of`` takes nothing for an instant that has no zone.
+"""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import sqlalchemy as sa
 from alembic import op
 
+from barhouse.store.calendars.exchange import timezone_of
+from barhouse.store.errors import CalendarError
 from barhouse.store.sql import texts
 
 revision = "0004"
@@ -49,12 +55,35 @@ def upgrade() -> None:
         WHERE c.interval_id = d.interval_id
     """
     )
+    _add_zones()
     _replace("0003.sql", "0004.sql")
 
 
 def downgrade() -> None:
     # What the partial blocks had is told by the bars: `repair` of the older version counts them again.
     _replace("0004.sql", "0003.sql")
+    op.drop_table("calendar_timezone")
+
+
+def _add_zones() -> None:
+    table = op.create_table(
+        "calendar_timezone",
+        sa.Column("calendar", sa.String(), nullable=False),
+        sa.Column("timezone", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("calendar"),
+    )
+    calendars = op.get_bind().execute(sa.text("SELECT calendar, definition FROM trading_calendar")).all()
+    zones = {name: zone for name, definition in calendars if (zone := _zone(name, definition)) is not None}
+    op.bulk_insert(table, [{"calendar": name, "timezone": zone} for name, zone in zones.items()])
+
+
+def _zone(name: str, definition: str | None) -> str | None:
+    if definition is not None:
+        return str(json.loads(definition)["timezone"])
+    try:
+        return timezone_of(name)
+    except CalendarError:  # an exchange that the installed library has given up
+        return None
 
 
 def _replace(old: str, new: str) -> None:

@@ -433,14 +433,29 @@ JOIN batch AS b USING (batch_id);
 CREATE VIEW history AS
 SELECT kept_from FROM revision_retention;
 
+-- macro: zoned
+-- An instant as it was given: a TIMESTAMPTZ, or text that says its zone. A date, or a time without a zone, would mean
+-- another instant in each session's time zone and is an error.
+CREATE MACRO zoned(given_) AS
+    CASE WHEN typeof(given_) = 'TIMESTAMP WITH TIME ZONE' THEN given_::TIMESTAMPTZ
+         WHEN typeof(given_) = 'VARCHAR'
+              AND regexp_matches(given_::VARCHAR, ':[0-9.]+ ?([A-Za-z][A-Za-z0-9_/+-]*|[+-][0-9]{2}(:?[0-9]{2}){0,2})$')
+         THEN given_::TIMESTAMPTZ
+         ELSE error('an instant with its zone is needed, such as TIMESTAMPTZ ''2024-11-29 14:30:00+00'', not '
+                    || coalesce(given_::VARCHAR, 'NULL')) END;
+
 -- macro: bars_as_of
--- bars as the store knew them at a moment of its own clock; an error for a moment before history is kept.
+-- bars as the store knew them at an instant of its own clock: a TIMESTAMPTZ, or text with its zone; an error for an
+-- instant before history is kept.
 CREATE MACRO bars_as_of(moment_) AS TABLE
-WITH known AS (
-    SELECT CASE WHEN moment_ < h.kept_from
-                THEN error('history is kept from ' || h.kept_from || ' on; ask for that moment or a later one')
-                ELSE (SELECT coalesce(max(batch_id), 0) FROM batch WHERE committed_at <= moment_) END AS batch_id
-    FROM revision_retention AS h
+WITH asked AS (
+    SELECT zoned(moment_) AS instant_
+),
+known AS (
+    SELECT CASE WHEN a.instant_ < h.kept_from
+                THEN error('history is kept from ' || h.kept_from || ' on; ask for that instant or a later one')
+                ELSE (SELECT coalesce(max(batch_id), 0) FROM batch WHERE committed_at <= a.instant_) END AS batch_id
+    FROM revision_retention AS h, asked AS a
 ),
 then_ AS (
     SELECT b.* FROM bar AS b, known WHERE b.batch_id <= known.batch_id

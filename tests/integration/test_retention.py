@@ -313,7 +313,7 @@ def test_revisions_are_purged_and_history_says_since_when(held: Bench) -> None:
     with pytest.raises(InputError, match="earlier revisions were purged; give that instant or a later one"):
         held.store.bars("SPY", "1d", as_of=first)
     for query in ("FROM bars_as_of($at)", "SELECT count(*) FROM bars_as_of((SELECT $at)) WHERE symbol = 'NONE'"):
-        with pytest.raises(duckdb.Error, match=r"history is kept from .* on; ask for that moment or a later one"):
+        with pytest.raises(duckdb.Error, match=r"history is kept from .* on; ask for that instant or a later one"):
             held.store.sql(query, {"at": first})
     with unchanged(held):
         assert held.coordinator.purge_revisions(second).batch_id is None

@@ -161,6 +161,7 @@ DOCUMENTED = {
     "history_start": ["batch_id", "kept_from"],
     "rejected_bar": ["batch_id", "file_row", "given", "reason"],
     "trading_calendar": ["calendar", "definition", "known_from", "known_through"],
+    "calendar_timezone": ["calendar", "timezone"],
     "trading_session": [
         *("calendar", "session_date", "ordinal", "segment"),
         *("segment_open", "segment_close", "batch_id", "replaced_by"),
@@ -480,3 +481,24 @@ def test_a_week_that_began_before_the_data_is_expected_no_more(path: Path) -> No
 def test_every_past_schema_has_a_store() -> None:
     script = ScriptDirectory.from_config(alembic_config())
     assert {made.stem for made in STORES.glob("*.duckdb")} == {one.revision for one in script.walk_revisions()}
+
+
+def test_calendars_of_an_older_store_come_to_say_their_zones(path: Path) -> None:
+    with open_store(path) as store:
+        coordinator = SessionCoordinator(store)
+        coordinator.add_calendar("NIGHT", timezone="America/Chicago", open="17:00", close="16:00")
+        for symbol, calendar in (("SPY", "XNYS"), ("BTC", "24/7"), ("ES", "NIGHT")):
+            coordinator.register(symbol, ["1d"], calendar)
+    zones = "FROM calendar_timezone ORDER BY calendar"
+    new = rows(path, zones)
+    assert new == [("24/7", "UTC"), ("NIGHT", "America/Chicago"), ("XNYS", "America/New_York")]
+    alembic(path, "downgrade", "0003")
+    with duckdb.connect(str(path)) as connection:  # an exchange that no library knows any more
+        connection.execute("INSERT INTO trading_calendar VALUES ('GONE', NULL, '2000-01-01', '2020-12-31')")
+    with open_store(path) as store:
+        assert store.verify().sound
+        assert dict(zip(*(store.calendars()[name].to_pylist() for name in ("calendar", "timezone")), strict=True)) == {
+            **dict(new),
+            "GONE": None,
+        }
+    assert rows(path, zones) == new
