@@ -26,6 +26,7 @@ from barhouse.coordinator.write.coverage import (
 from barhouse.coordinator.write.merge import Changes, TimeRange
 from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
 from barhouse.store.errors import InputError
+from barhouse.store.hints import Option
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import IntervalChange, ProcessReport
 from barhouse.store.records.batch import Batch
@@ -56,9 +57,11 @@ class DataProcessor:
 
     def __init__(self, store: SessionStore, *, grace: timedelta = GRACE, chunk_symbols: int = CHUNK_SYMBOLS) -> None:
         if grace < timedelta(0):
-            raise InputError(f"grace={grace!r} is negative; give how long after its end a bucket counts as closed")
+            raise InputError(
+                f"{Option('grace', grace)} is negative; give how long after its end a bucket counts as closed"
+            )
         if chunk_symbols < 1:
-            raise InputError(f"chunk_symbols={chunk_symbols!r} is not usable; give 1 or more")
+            raise InputError(f"{Option('chunk_symbols', chunk_symbols)} is not usable; give 1 or more")
         self._store = store
         self._grace = grace
         self._chunk_symbols = chunk_symbols
@@ -75,7 +78,7 @@ class DataProcessor:
             Called with (symbols done, symbols in all) after each chunk.
         """
         if now is not None and now.tzinfo is None:
-            raise InputError(f"now={now!r} has no time zone; say which, such as tzinfo=datetime.UTC")
+            raise InputError(f"{Option('now', now)} has no time zone; say which, such as {now.isoformat()}+00:00")
         batches: list[int] = []
         counts: dict[str, Changes] = defaultdict(Changes)
         clock = (now or self._store.now()) - self._grace

@@ -13,6 +13,7 @@ from barhouse.store.checks import health, verification
 from barhouse.store.database.database import Clock, wall_clock
 from barhouse.store.database.opening import open_database
 from barhouse.store.errors import InputError, UnknownSymbolError
+from barhouse.store.hints import Option
 from barhouse.store.model.inputs import as_instant, renamed, unknown_symbol
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import ExportReport, Registration, VerifyReport
@@ -81,7 +82,7 @@ class SessionStore(StoreFile):
 
     def get_active_symbols(self) -> set[str]:
         """The symbols registered now."""
-        return set(self.sql(sql("registration.active_symbols"))["symbol"].to_pylist())
+        return set(self.sql(sql("records.active_symbols"))["symbol"].to_pylist())
 
     def get_symbols_with_derived(self) -> dict[str, list[str]]:
         """Each symbol that has derived intervals, with them, finest first."""
@@ -94,11 +95,11 @@ class SessionStore(StoreFile):
     def get_symbol_data(self, symbol: str) -> SymbolSessionData | None:
         """What the store knows of a symbol, or None when it is not registered. A copy: changing it changes nothing."""
         name = canonical_symbol(symbol)
-        found = self.sql(sql("registration.symbol_row"), {"symbol": name}).to_pylist()
+        found = self.sql(sql("records.active_symbol"), {"symbol": name}).to_pylist()
         if not found:
             return None
         gaps: dict[str, list[Gap]] = {}
-        for row in self.sql(sql("registration.symbol_gaps"), {"symbol": name}).to_pylist():
+        for row in self.sql(sql("records.gaps_of_symbol"), {"symbol": name}).to_pylist():
             gaps.setdefault(row["interval"], []).append(
                 Gap(
                     session_date=row["session_date"],
@@ -107,7 +108,7 @@ class SessionStore(StoreFile):
                     missing_count=row["missing_count"],
                 )
             )
-        rows = self.sql(sql("registration.symbol_intervals"), {"symbol": name}).to_pylist()
+        rows = self.sql(sql("records.intervals_of_symbol"), {"symbol": name}).to_pylist()
         return SymbolSessionData(
             symbol=name,
             base_interval=next(row["interval"] for row in rows if not row["derived"]),
@@ -129,7 +130,7 @@ class SessionStore(StoreFile):
     def interval_rows(self, symbols: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """The intervals of some symbols, or all: symbol, interval, derived, base, calendar; finest first."""
         names = None if symbols is None else [canonical_symbol(one) for one in symbols]
-        rows: list[dict[str, Any]] = self.sql(sql("registration.intervals_of"), {"symbols": names}).to_pylist()
+        rows: list[dict[str, Any]] = self.sql(sql("records.intervals_of"), {"symbols": names}).to_pylist()
         return rows
 
     def bars(
@@ -194,7 +195,7 @@ class SessionStore(StoreFile):
     def intervals(self, symbols: Sequence[str] | None = None) -> pa.Table:
         """The view ``intervals``, of all symbols or of some, finest interval first."""
         names = self._registered(symbols)
-        return self.sql(sql("registration.intervals_view"), {"symbols": names})
+        return self.sql(sql("records.intervals_in_order"), {"symbols": names})
 
     def gaps(
         self,
@@ -209,7 +210,7 @@ class SessionStore(StoreFile):
         if interval is not None:
             self._had([str(Interval.parse(interval))], None if symbol is None else [symbol])
         return self.sql(
-            sql("registration.gaps_view"),
+            sql("records.gaps_in_order"),
             {
                 "symbol": None if symbol is None else canonical_symbol(symbol),
                 "interval": None if interval is None else str(Interval.parse(interval)),
@@ -323,11 +324,11 @@ class SessionStore(StoreFile):
 
     def calendars(self) -> pa.Table:
         """The calendars kept: calendar, kind, timezone, known_from, known_through, symbol_count, definition."""
-        return self.sql(sql("calendar.list"))
+        return self.sql(sql("records.calendars"))
 
     def sessions(self, calendar: str, start: date | None = None, end: date | None = None) -> pa.Table:
         """The sessions of a calendar with ``start <= session_date < end``, one row per segment, in UTC."""
-        return self.sql(sql("calendar.sessions"), {"calendar": calendar, "start": start, "end": end})
+        return self.sql(sql("records.sessions"), {"calendar": calendar, "start": start, "end": end})
 
     def _registered(self, symbols: Sequence[str] | None) -> list[str] | None:
         """The symbols' one spelling; raises for one that is not registered."""
@@ -345,14 +346,14 @@ class SessionStore(StoreFile):
         (purged,) = self.sql(sql("retain.untold"), parameters).to_pylist()
         if purged["kept_from"] is not None and as_of < purged["kept_from"]:
             raise InputError(
-                f"as_of={as_of.isoformat()!r} lies before {purged['kept_from'].isoformat()}, and earlier revisions "
+                f"{Option('as_of', as_of)} lies before {purged['kept_from'].isoformat()}, and earlier revisions "
                 f"were purged; give that instant or a later one"
             )
         if purged["purged_at"] is not None:
             before, at = purged["purged_before"].isoformat(), purged["purged_at"].isoformat()
             raise InputError(
                 f"bars of {symbol} {interval} before {before} were purged at {at}, and what was known of them at "
-                f"as_of={as_of.isoformat()!r} is gone; give start={before!r} or a later one"
+                f"{Option('as_of', as_of)} is gone; give {Option('start', before)} or a later one"
             )
 
     def _had(self, intervals: Sequence[str], symbols: Sequence[str] | None) -> None:

@@ -14,6 +14,7 @@ from barhouse.coordinator.data_processor import DataProcessor
 from barhouse.coordinator.derive.derivation import GRACE
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, StoreError
+from barhouse.store.hints import Action, Option
 from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.records import run
 from barhouse.store.records.run import Run
@@ -72,7 +73,7 @@ class Plan:
     ) -> tuple[Plan, Run | None]:
         """Plan a backtest; with a name, begin its run or take up the one that has not come to its end."""
         if name is not None and store.read_only:
-            raise StoreError("a store that was opened only to be read cannot record a run; leave out name=")
+            raise StoreError(f"a store that was opened only to be read cannot record a run; leave out {Option('name')}")
         if name is not None and not restart:
             with store.transaction() as transaction:
                 run.recover(transaction)
@@ -83,7 +84,10 @@ class Plan:
         if store.read_only:
             with store.reading() as transaction:
                 if _work_waits(transaction, store.now()):
-                    raise InputError("derived bars wait to be processed; run DataProcessor(store).process() first")
+                    raise InputError(
+                        f"derived bars wait to be processed; run {Action('process')} first, or record the run "
+                        f"with {Option('name')}"
+                    )
                 return cls._fresh(transaction, request), None
         while True:
             DataProcessor(store).process()
@@ -98,24 +102,24 @@ class Plan:
 
     @classmethod
     def _fresh(cls, transaction: Transaction, request: Request) -> Plan:
-        rows = transaction.run("backtest.ids", {"symbols": list(request.symbols)})
+        rows = transaction.run("backtest.interval_ids", {"symbols": list(request.symbols)})
         there: dict[str, list[str]] = {}
-        for _, symbol, interval in rows:
-            there.setdefault(symbol, []).append(interval)
+        for row in rows:
+            there.setdefault(row.symbol, []).append(row.interval)
         for symbol in request.symbols:
             if symbol not in there:
-                raise unknown_symbol(symbol, {name for (name,) in transaction.run("registration.active_symbols")})
+                raise unknown_symbol(symbol, {name for (name,) in transaction.run("records.active_symbols")})
         for interval in request.intervals or ():
             if not any(interval in found for found in there.values()):
                 listed = ", ".join(sorted({one for found in there.values() for one in found}))
                 raise InputError(f"no symbol of the backtest has interval {interval!r}; there are {listed}")
-        (pinned,) = transaction.one("backtest.newest_batch")
+        pinned = transaction.one("backtest.newest_batch").batch_id
         reach = {
-            calendar: tuple(dates)
-            for calendar, *dates in transaction.run("backtest.reach", {"symbols": list(request.symbols)})
+            row.calendar: (row.first_date, row.last_date)
+            for row in transaction.run("backtest.session_range", {"symbols": list(request.symbols)})
         }
         known = dict(transaction.run("backtest.known_through", {"calendars": sorted(reach)}))
-        streams = _streams(transaction, [interval_id for interval_id, *_ in rows], request)
+        streams = _streams(transaction, [row.interval_id for row in rows], request)
         return cls(request, tuple(one for one in streams if one.calendar in reach), reach, known, pinned)
 
     @classmethod
@@ -195,8 +199,10 @@ class Plan:
 def _streams(transaction: Transaction, interval_ids: list[int], request: Request) -> list[Stream]:
     wanted = request.intervals
     rows = transaction.run("backtest.streams", {"interval_ids": interval_ids})
-    placed = ((*row, place, wanted is None or row[2] in wanted) for place, row in enumerate(rows))
-    return [Stream(*fields) for fields in placed]
+    return [
+        Stream(**row._asdict(), place=place, delivered=wanted is None or row.interval in wanted)
+        for place, row in enumerate(rows)
+    ]
 
 
 def _check_same(before: Run, request: Request) -> None:
@@ -206,8 +212,8 @@ def _check_same(before: Run, request: Request) -> None:
         name = differing[0]
         raise InputError(
             f"run {before.run_id} (backtest {before.name!r}) is {before.state} at {before.cursor or 'its start'} and "
-            f"was asked for {name}={asked.get(name)!r}, not {asks[name]!r}; ask for the same to go on with it, say "
-            f"restart=True to begin again, or give another name"
+            f"was asked for {Option(name, asked.get(name))}, not {asks[name]!r}; ask for the same to go on with it, "
+            f"say {Option('restart', True)} to begin again, or give another name"
         )
 
 

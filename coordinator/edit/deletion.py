@@ -15,16 +15,16 @@ from barhouse.store.errors import InputError
 from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.reports import DeleteReport
 from barhouse.store.records.batch import Batch
-from barhouse.store.sql import Sql, sql
+from barhouse.store.sql import Sql, identifier, sql
 
 
 def delete_bars(
     transaction: Transaction, name: str, text: str, bounds: dict[str, datetime | None], *, rewind: bool
 ) -> DeleteReport:
     """Delete base bars; see ``SessionCoordinator.delete_bars``."""
-    rows = transaction.run("registration.intervals_of", {"symbols": [name]})
+    rows = transaction.run("records.intervals_of", {"symbols": [name]})
     if not rows:
-        raise unknown_symbol(name, {row[0] for row in transaction.run("registration.active_symbols")})
+        raise unknown_symbol(name, {row[0] for row in transaction.run("records.active_symbols")})
     base = next(row[1] for row in rows if not row[2])
     if text != base:
         raise InputError(f"{name} is loaded with {base} bars; delete those, {text} follows by itself")
@@ -52,7 +52,7 @@ def delete_bars(
 
 def end_session(transaction: Transaction, session_date: date, names: Sequence[str] | None) -> list[str]:
     """Declare a session over; see ``SessionCoordinator.end_session``."""
-    known = {row[0] for row in transaction.run("registration.active_symbols")}
+    known = {row[0] for row in transaction.run("records.active_symbols")}
     for name in names or ():
         if name not in known:
             raise unknown_symbol(name, known)
@@ -65,21 +65,24 @@ def end_session(transaction: Transaction, session_date: date, names: Sequence[st
 
 def remove_symbol(transaction: Transaction, name: str, *, purge: bool) -> DeleteReport:
     """Strike a symbol off; see ``SessionCoordinator.remove_symbol``."""
-    rows = transaction.run("registration.symbol_row", {"symbol": name})
+    rows = transaction.run("records.active_symbol", {"symbol": name})
     removed = [symbol_id for (symbol_id,) in transaction.run("retain.removed_before", {"symbol": name})]
     if not rows and not (purge and removed):
-        raise unknown_symbol(name, {row[0] for row in transaction.run("registration.active_symbols")})
+        raise unknown_symbol(name, {row[0] for row in transaction.run("records.active_symbols")})
     if purge:
         return _purge_symbol(transaction, name, [*removed, *(row[0] for row in rows)], active=bool(rows))
     symbol_id = rows[0][0]
     batch = Batch.begin(transaction, "remove", name)
-    transaction.run("registration.leaving", {"symbol_id": symbol_id})
-    (batch.deleted,) = transaction.one("registration.count_leaving")
-    transaction.run("registration.remove_bars", {"batch_id": batch.batch_id})
+    removed_intervals = transaction.make("records.removed_intervals", {"symbol_id": symbol_id})
+    batch.deleted = transaction.one("records.removed_bar_count", removed_intervals=removed_intervals).bar_count
+    identity = {"batch_id": batch.batch_id}
+    transaction.write("records.move_bars_to_history", identity, removed_intervals=removed_intervals)
     for table in ("bar", "invalidation", "session_coverage", "gap", "trade", "trade_bucket"):
-        transaction.run("registration.forget", table=table)
-    transaction.run("registration.forget_account")
-    transaction.run("registration.remove", {"symbol_id": symbol_id, "now": transaction.now})
+        transaction.write(
+            "records.remove_rows_of_intervals", table=identifier(table), removed_intervals=removed_intervals
+        )
+    transaction.write("records.remove_coverage_totals", removed_intervals=removed_intervals)
+    transaction.run("records.remove_symbol", {"symbol_id": symbol_id, "now": transaction.now})
     batch.write(transaction)
     return DeleteReport(batch_id=batch.batch_id, deleted=batch.deleted)
 
@@ -96,10 +99,12 @@ def _purge_symbol(transaction: Transaction, name: str, symbol_ids: list[int], *,
     if end is not None:
         transaction.run("retain.retain_nothing", {"batch_id": batch.batch_id, "end": end})
     if active:
-        transaction.run("registration.leaving", {"symbol_id": symbol_ids[-1]})
+        removed_intervals = transaction.make("records.removed_intervals", {"symbol_id": symbol_ids[-1]})
         for table in ("invalidation", "session_coverage", "gap"):
-            transaction.run("registration.forget", table=table)
-        transaction.run("registration.forget_account")
-        transaction.run("registration.remove", {"symbol_id": symbol_ids[-1], "now": transaction.now})
+            transaction.write(
+                "records.remove_rows_of_intervals", table=identifier(table), removed_intervals=removed_intervals
+            )
+        transaction.write("records.remove_coverage_totals", removed_intervals=removed_intervals)
+        transaction.run("records.remove_symbol", {"symbol_id": symbol_ids[-1], "now": transaction.now})
     batch.write(transaction)
     return DeleteReport(batch_id=batch.batch_id, deleted=batch.deleted)

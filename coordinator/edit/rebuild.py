@@ -16,6 +16,7 @@ from barhouse.coordinator.write.merge import Changes, TimeRange
 from barhouse.store.checks import verification
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import CalendarError
+from barhouse.store.hints import Action
 from barhouse.store.model.reports import RepairReport
 from barhouse.store.records import trading_calendar
 from barhouse.store.records.batch import Batch
@@ -117,7 +118,7 @@ def _refuse_misplaced(transaction: Transaction) -> None:
     if count:
         raise CalendarError(
             f"the calendar would leave {count} base bars without a place, such as {symbol} {interval} at {at}; "
-            f"nothing was changed: delete those bars first (delete_bars), or mend the calendar"
+            f"nothing was changed: delete those bars first with {Action('delete_bars')}, or mend the calendar"
         )
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from barhouse.coordinator.write.coverage import gather_intervals, recompute_coverage
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import CalendarError, InputError
+from barhouse.store.hints import Action, Option
 from barhouse.store.model.bar import INSTANT
 from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.interval import Interval
@@ -107,7 +108,7 @@ def purge_revisions(transaction: Transaction, before: datetime) -> RetentionRepo
     """Purge the old values replaced before an instant; see ``SessionCoordinator.purge_revisions``."""
     (latest,) = transaction.one("retain.latest", {"now": transaction.now})
     if before > latest:
-        raise InputError(f"before={before.isoformat()!r} lies in the future; history can be given up until now")
+        raise InputError(f"{Option('before', before)} lies in the future; history can be given up until now")
     batch = Batch.begin(transaction, "retention", f"revisions from {before.isoformat()}")
     dropped = _drop_revisions(transaction, batch, before)
     if not dropped:
@@ -132,7 +133,7 @@ def refuse_purged(transaction: Transaction, name: str, bounds: Mapping[str, date
     if (start is not None and start < retained_from) or (start is None and end is not None and end <= retained_from):
         raise InputError(
             f"bars of {name} before {retained_from.isoformat()} were purged, and what was derived from them is final; "
-            f"give start={retained_from.isoformat()!r} or a later one"
+            f"give {Option('start', retained_from)} or a later one"
         )
 
 
@@ -155,7 +156,7 @@ def move(transaction: Transaction, batch: Batch) -> None:
         raise CalendarError(
             f"the calendar would have a session, or a longer bar, lie across {moved_from.isoformat()}, before which "
             f"{interval} bars of {symbol} were purged and what was derived from them is final; nothing was changed: "
-            f"leave the sessions around it as they are, or remove_symbol({symbol!r}) first"
+            f"leave the sessions around it as they are, or {Action('remove_symbol', symbol)} first"
         )
     transaction.run("retain.move")
 
@@ -184,11 +185,11 @@ def _write(transaction: Transaction, batch: Batch, history_from: datetime | None
 
 def _refuse_unknown(transaction: Transaction, names: Sequence[str] | None, intervals: Sequence[str]) -> None:
     has: dict[str, set[str]] = {}
-    for symbol, interval, *_ in transaction.run("registration.intervals_of", {"symbols": names}):
+    for symbol, interval, *_ in transaction.run("records.intervals_of", {"symbols": names}):
         has.setdefault(symbol, set()).add(interval)
     for name in names or ():
         if name not in has:
-            raise unknown_symbol(name, {row[0] for row in transaction.run("registration.active_symbols")})
+            raise unknown_symbol(name, {row[0] for row in transaction.run("records.active_symbols")})
     everything = {text for texts in has.values() for text in texts}
     for text in intervals:
         if text not in everything:

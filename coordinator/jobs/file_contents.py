@@ -59,12 +59,13 @@ def holdings(transaction: Transaction, source: Source, options: LoadOptions, int
     # The zone does not matter for steps, and a date alone is as good as an instant.
     in_utc = replace(options, timezone="UTC")
     read = canonical_rows.keep_parsed(transaction, rows, found, in_utc, wants_dates=True, by_symbol=by_symbol)
-    names = [name or "" for (name,) in transaction.run("nightly.symbols_read", parsed_rows=read)]
+    names = [row.symbol_given or "" for row in transaction.run("jobs.symbols_read", parsed_rows=read)]
     if interval is not None:
         return {name: Held(interval, regular=True) for name in names}
     held = dict.fromkeys(names, Held(None, regular=False))
-    for name, shortest, count, common, divisor in transaction.run("nightly.steps", parsed_rows=read):
-        held[name] = _told(int(shortest), _is_regular(int(common), int(count)), divisor)
+    for steps in transaction.run("jobs.steps", parsed_rows=read):
+        regular = _is_regular(int(steps.shortest_count), int(steps.step_count))
+        held[steps.name] = _told(int(steps.shortest), regular, steps.divisor)
     return held
 
 

@@ -9,6 +9,7 @@ from barhouse.coordinator.jobs.job_plan import Plan, group_of
 from barhouse.coordinator.load.columns import is_pattern
 from barhouse.coordinator.streams import symbol_registration
 from barhouse.store.database.transaction import Transaction
+from barhouse.store.hints import spelled
 from barhouse.store.model.symbol import SymbolSessionData
 
 
@@ -24,14 +25,14 @@ class Enrolled:
 def determine(transaction: Transaction, config: JobConfig, plan: Plan) -> list[Enrolled]:
     """What would be registered for each group, by what the store has and the new files hold; writes nothing."""
     added_by = f"job {config.name}"
-    own = {symbol for symbol, _, by in transaction.run("nightly.symbols_loaded") if by == added_by}
+    own = {row.symbol for row in transaction.run("jobs.symbols_loaded") if row.added_by == added_by}
     named = {name for group in config.symbols for name in group.names if not is_pattern(name)}
     members: dict[int, list[str]] = {}
     for name in sorted(named | own | plan.available.keys()):
         group = group_of(name, config.symbols)
         if group is not None:
             members.setdefault(id(group), []).append(name)
-    kept = {name for (name,) in transaction.run("calendar.names")}
+    kept = {name for (name,) in transaction.run("records.calendar_names")}
     coming = {one.name for one in config.definitions()} - kept
     return [
         _determined(transaction, group, members.get(id(group), []), plan, added_by, coming) for group in config.symbols
@@ -53,4 +54,4 @@ def _determined(
             offered[name] = sorted(plan.available.get(name, ()))
     request = symbol_registration.Request(names, group.intervals, group.calendar, group.closing_bar, added_by)
     symbols, failures = symbol_registration.determine(transaction, request, offered, coming & {group.calendar})
-    return Enrolled(group, symbols, list(failures.values()))
+    return Enrolled(group, symbols, [spelled(one) for one in failures.values()])

@@ -104,7 +104,7 @@ def _begin(store: SessionStore, config: JobConfig) -> _Job:
                 return _Job(
                     store, config, before.run_id, True, left["after"], before.cursor, left["files_loaded"], 0, problems
                 )
-        (newest,) = transaction.one("nightly.newest_batch")
+        newest = transaction.one("jobs.newest_batch").batch_id
         begun = run.begin(
             transaction,
             "nightly",
@@ -168,7 +168,7 @@ def _register(store: SessionStore, config: JobConfig, todo: Plan) -> tuple[list[
 
 def _load(job: _Job, todo: Plan, progress: Progress) -> None:
     with job.store.reading() as transaction:
-        bases = {symbol: interval for symbol, interval, _ in transaction.run("nightly.symbols_loaded")}
+        bases = {row.symbol: row.interval for row in transaction.run("jobs.symbols_loaded")}
     wanted = [(one, interval) for one in todo.waiting if (interval := _interval_for(job, one, bases)) is not None]
     done = 0
     for group, interval in _groups(wanted):
@@ -270,7 +270,7 @@ def _check_dates(transaction: Transaction, group: list[Waiting], bar_counts: Tem
     """A path that names a day or a month must have bars of it."""
     if all(one.file.first_date is None for one in group):
         return
-    rows = transaction.run("nightly.dates_held", bar_counts=bar_counts)
+    rows = transaction.run("jobs.dates_held", bar_counts=bar_counts)
     by_symbol: dict[str, set[date]] = {}
     for symbol, day in rows:
         if day is not None:

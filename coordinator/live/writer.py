@@ -40,7 +40,7 @@ log = logging.getLogger("barhouse.live")
 
 #: As the instant that counts as now, it closes nothing by the clock.
 NO_CLOCK = datetime(1970, 1, 2, tzinfo=UTC)
-_SHOWN_CHARACTERS = 300
+_SHOWN_CHARACTERS = 600
 #: How tables are read that say all by themselves.
 _AS_IT_IS = LoadOptions()
 _SHOWN_FILES = 20
@@ -179,7 +179,7 @@ class LiveWriter:
     ) -> list[tuple[str, str, datetime, datetime]]:
         """What lies between the last base bar of each symbol (without any: ``start``) and now."""
         with self._store.transaction() as transaction:
-            rows = transaction.run("live.come_to", {"symbols": sorted(symbols)})
+            rows = transaction.run("live.base_progress", {"symbols": sorted(symbols)})
         begins = [(symbol, interval, through or start) for symbol, interval, through in rows]
         return [(symbol, interval, begin, now) for symbol, interval, begin in begins if begin and begin < now]
 
@@ -224,7 +224,7 @@ class LiveWriter:
         if refused:
             refuse(transaction, self._feed_name, refused)
             self.counts.refused_count += len(refused)
-        (reached,) = transaction.one("live.cursor", {"symbols": sorted(self.symbols)})
+        reached = transaction.one("live.cursor", {"symbols": sorted(self.symbols)}).complete_through
         newest = max(newest, reached or NO_CLOCK)
         # Time as the feed tells it: while it is behind the clock, bars must not close before their last rows came.
         through = min(self._store.now(), newest + self._options.grace)
@@ -295,7 +295,7 @@ class LiveWriter:
         """Whether some file was read before in the way this one was to be."""
         request = door.request_of(file.symbol, Interval.parse(file.interval), file.options)
         with self._store.transaction() as transaction:
-            (has_read,) = transaction.one("live.has_read_like", {"request": request})
+            has_read = transaction.one("live.was_requested", {"request": request}).was_requested
         return bool(has_read)
 
     def _is_of_one_kind(self, taken: Taken) -> bool:

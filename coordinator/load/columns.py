@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from barhouse.coordinator.sources import LoadOptions, Source
 from barhouse.store.errors import OptionsError
+from barhouse.store.hints import Option
 from barhouse.store.sql import Sql, identifier, literal
 
 _EPOCHS = {"epoch_s": "* 1000000", "epoch_ms": "* 1000", "epoch_us": "", "epoch_ns": "// 1000"}
@@ -57,7 +58,7 @@ def stamp(column: Column, source: Source, options: LoadOptions, *, wants_dates: 
     if form in _EPOCHS:
         if not (column.is_text or column.type in _INTEGERS | _FLOATS):
             raise OptionsError(
-                f"timestamp_format={form!r} is for numbers, but {column.name} is {column.type}; leave it out"
+                f"{Option('timestamp_format', form)} is for numbers, but {column.name} is {column.type}; leave it out"
             )
         # Through trim, or DuckDB casts while it reads and calls the line malformed.
         digits = f"trim({name}::VARCHAR)" if column.is_text else name
@@ -89,7 +90,8 @@ def stamp(column: Column, source: Source, options: LoadOptions, *, wants_dates: 
         return Sql(f"try_strptime({text}, {literal(form)})::TIMESTAMP"), none[1]
     if form is not None:
         raise OptionsError(
-            f"timestamp_format={form!r} is for text or numbers, but {column.name} is {column.type}; leave it out"
+            f"{Option('timestamp_format', form)} is for text or numbers, but {column.name} is {column.type}; "
+            f"leave it out"
         )
     if column.type in _NAIVE:
         return Sql(f"{name}::TIMESTAMP"), none[1]
@@ -99,9 +101,12 @@ def stamp(column: Column, source: Source, options: LoadOptions, *, wants_dates: 
         return Sql(f"timezone({literal(own)}, {instant})") if wants_dates else none[0], Sql(instant)
     if column.type in _INTEGERS | _FLOATS:
         raise OptionsError(
-            f"{column.name} holds numbers; say what they count with timestamp_format=, one of {', '.join(_EPOCHS)}"
+            f"{column.name} holds numbers; say what they count with {Option('timestamp_format')}, one of "
+            f"{', '.join(_EPOCHS)}"
         )
-    raise OptionsError(f"{column.name} is {column.type}, which is no time; name another column with columns=")
+    raise OptionsError(
+        f"{column.name} is {column.type}, which is no time; name another column with {Option('columns')}"
+    )
 
 
 def _in_utc(instant: str) -> Sql:
@@ -117,7 +122,9 @@ def number(column: Column | None, part: str) -> Sql:
         return Sql(f"TRY_CAST(nullif(trim({column.sql}::VARCHAR), '') AS DOUBLE) + 0.0")
     if column.type in _INTEGERS | _FLOATS or column.type.startswith("DECIMAL"):
         return Sql(f"{column.sql}::DOUBLE + 0.0")
-    raise OptionsError(f"{column.name} is {column.type}, but {part} takes numbers; name another column with columns=")
+    raise OptionsError(
+        f"{column.name} is {column.type}, but {part} takes numbers; name another column with {Option('columns')}"
+    )
 
 
 def volume(column: Column | None) -> Sql:

@@ -13,6 +13,7 @@ from barhouse.coordinator.load.columns import Column
 from barhouse.coordinator.load.source_rows import SourceRows
 from barhouse.coordinator.sources import LoadOptions, is_blank
 from barhouse.store.errors import OptionsError, SourceError
+from barhouse.store.hints import Option
 from barhouse.store.model.bar import NAMES, REQUIRED
 
 #: The column of each part of a bar; None for a part that the source does not have.
@@ -49,7 +50,7 @@ def parts_of(rows: SourceRows, options: LoadOptions) -> Parts:
             candidates = [column for name, column in folded.items() if name in names or name.startswith("volume")]
         if len(candidates) > 1:
             listed = ", ".join(column.name for column in candidates)
-            option = "volume_column=" if part == "volume" else f'columns={{"{part}": ...}}'
+            option = Option("volume_column") if part == "volume" else Option("columns", {part: "NAME"})
             raise OptionsError(
                 f"{source.name} has several columns that could be {part}: {listed}; say which with {option}"
             )
@@ -72,21 +73,25 @@ def narrowed(rows: SourceRows, parts: Parts, options: LoadOptions) -> SourceRows
         return rows
     column = parts["symbol"]
     if column is None:
-        raise OptionsError(f"{rows.name} has no column that names the symbol, so symbols= cannot choose among its rows")
+        raise OptionsError(
+            f"{rows.name} has no column that names the symbol, so {Option('symbols')} cannot choose among its rows"
+        )
     return rows.narrowed(expressions.named(column, [text.strip().upper() for text in options.symbols]))
 
 
 def _part(given: str) -> str:
     part = next((part for part, names in NAMES.items() if given.casefold() in names), None)
     if part is None:
-        raise OptionsError(f"columns names {given!r}, which is no part of a bar; allowed are {', '.join(NAMES)}")
+        raise OptionsError(
+            f"{given!r} is no part of a bar, as {Option('columns')} takes them; allowed are {', '.join(NAMES)}"
+        )
     return part
 
 
 def _named(name: str | None, part: str, rows: SourceRows) -> Column | None:
     if name is None:
         if part in REQUIRED and part != "volume":
-            raise OptionsError(f"columns says there is no {part}, but every bar needs one")
+            raise OptionsError(f"{Option('columns', {part: None})} says there is no {part}, but every bar needs one")
         return None
     if name not in rows.columns:
         raise OptionsError(f"{rows.name} has no column {name!r} for {part}; it has {', '.join(rows.columns)}")
@@ -95,9 +100,12 @@ def _named(name: str | None, part: str, rows: SourceRows) -> Column | None:
 
 def _missing(missing: list[str], rows: SourceRows) -> str:
     text = f"{rows.name} has no column for {', '.join(missing)}; it has {', '.join(rows.columns)}"
-    hints = [f'say which column it is with columns={{"{missing[0]}": "NAME"}}']
+    hints = [f"say which column it is with {Option('columns', {missing[0]: 'NAME'})}"]
     if "volume" in missing:
-        hints.append('where there is none, columns={"volume": None} takes it as 0')
+        hints.append(f"where there is none, {Option('columns', {'volume': None})} takes it as 0")
     if rows.is_text and len(missing) > 1:
-        hints.append("if lines stand before the header, say skip_rows=N, and if no line names the columns, header=")
+        hints.append(
+            f"if lines stand before the header, say {Option('skip_rows', 1)}, and if no line names the columns, "
+            f"{Option('header')}"
+        )
     return f"{text}; {'; '.join(hints)}"

@@ -12,6 +12,7 @@ from barhouse.coordinator.write.calendar_pieces import calendar_pieces
 from barhouse.store.calendars.time_zone import zone_pieces
 from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
 from barhouse.store.errors import OptionsError
+from barhouse.store.hints import Option
 from barhouse.store.model.bar import TRADE_COUNT_LIMIT, TURNOVER_LIMIT, TURNOVER_LIMIT_SESSIONS, VOLUME_LIMIT
 from barhouse.store.model.interval import Interval
 from barhouse.store.records import trading_calendar
@@ -125,8 +126,8 @@ def _check_zone(rows: CanonicalRows, interval: Interval, options: LoadOptions) -
     needs_zone = rows.bounds.naive_count if interval.intraday else rows.bounds.naive_time_count
     if needs_zone and options.timezone is None:
         raise OptionsError(
-            f"{rows.name} has {needs_zone} stamps without a time zone; say which one they are in with timezone=, "
-            f"such as timezone='UTC' or timezone='America/New_York'"
+            f"{rows.name} has {needs_zone} stamps without a time zone; say which one they are in with "
+            f"{Option('timezone')}, such as {Option('timezone', 'UTC')} or {Option('timezone', 'America/New_York')}"
         )
 
 
@@ -196,7 +197,7 @@ def _placed_intraday(interval: Interval, options: LoadOptions, join_pieces: Sql)
     at_end = options.label == "end"
     start = sql("load.start_stamped_at_end", width_us=width_us) if at_end else sql("load.start_stamped_at_start")
     off_grid = sql(f"load.off_grid_stamped_{'at_end' if at_end else 'at_start'}", width_us=width_us)
-    way_out = "check the stamps and label="
+    way_out = "check the stamps, and whether they label the start or the end of a bar"
     if interval.length > _MINUTE:
         way_out = f"load a finer base, such as 1m, and derive {interval} from it"
     reason = f"off the grid: {interval} bars count from the open of their session's segment; {way_out}"

@@ -9,12 +9,14 @@ from barhouse.coordinator.load.placement import JudgedRows
 from barhouse.coordinator.sources import LoadOptions
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import RejectedBarsError, StampsError
+from barhouse.store.hints import Option
 from barhouse.store.model.reports import Reject
 from barhouse.store.sql import Sql, sql
 
 _SHOWN_REJECTS = 3
-#: The reason in ``sql/load/placement.sql`` that the options may be to blame for.
+#: Reasons in ``sql/load/placement.sql`` that the options may be to blame for.
 _UNREADABLE = "the stamp cannot be read"
+_AMBIGUOUS = "ambiguous local time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +98,19 @@ def check(judged: JudgedRows, rejected: RejectedRows, row_count: int, options: L
 
 def _way_out(judged: JudgedRows, rejected: RejectedRows, row_count: int, options: LoadOptions) -> str:
     if options.strict and rejected.count < row_count:
-        return "mend them, or load without strict=True to leave them out"
-    if any(one.reason == _UNREADABLE for one in rejected.by_reason):
+        return f"mend them, or load without {Option('strict', True)} to leave them out"
+    reasons = [one.reason for one in rejected.by_reason]
+    if _UNREADABLE in reasons:
         given = options.timestamp_format
-        fits = "" if given is None else f", which timestamp_format={given!r} does not fit"
+        fits = "" if given is None else f", which {Option('timestamp_format', given)} does not fit"
         return (
-            f"say how stamps are written{fits}, with timestamp_format=, such as timestamp_format='%d.%m.%Y %H:%M', "
-            f'or which column they are in with columns={{"bar_start": "NAME"}}'
+            f"say how stamps are written{fits}, with {Option('timestamp_format')}, such as "
+            f"{Option('timestamp_format', '%d.%m.%Y %H:%M')}, or which column they are in with "
+            f"{Option('columns', {'bar_start': 'NAME'})}"
         )
+    if any(reason.startswith(_AMBIGUOUS) for reason in reasons):
+        ways = ", ".join(str(Option("ambiguous", way)) for way in ("first", "second", "infer"))
+        return f"say which of the two times is meant: {ways}"
     what = "frame" if judged.rows.is_frame else "file"
-    return f"check the options (columns=, timezone=, timestamp_format=, label=) against the {what}"
+    checked = ", ".join(str(Option(name)) for name in ("columns", "timezone", "timestamp_format", "label"))
+    return f"check the options ({checked}) against the {what}"

@@ -70,7 +70,8 @@ def open_rows(transaction: Transaction, source: Source) -> SourceRows:
     """
     if source.table is not None:
         _refuse_equal_names(source, source.table.column_names)
-        relation: Relation = transaction.attach("source_frame", source.table)
+        with read_errors(source.name):
+            relation: Relation = transaction.attach("source_frame", source.table)
         return SourceRows(source, _described(transaction, source, relation), relation, relation, None)
     by_name = False
     if source.format == "csv" and len(source.paths) > 1:

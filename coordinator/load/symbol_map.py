@@ -12,6 +12,7 @@ from barhouse.coordinator.load.columns import Column
 from barhouse.coordinator.load.source_rows import SourceRows
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import OptionsError
+from barhouse.store.hints import Option
 from barhouse.store.model.bar import INSTANT
 from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.interval import Interval
@@ -76,15 +77,16 @@ def symbols_of_source(
     if symbol is None:
         if column is None:
             raise OptionsError(
-                f"{rows.name} has no column that names the symbol; say which symbol it holds with symbol=, "
-                f'or which column names it with columns={{"symbol": "NAME"}}'
+                f"{rows.name} has no column that names the symbol; say which symbol it holds with "
+                f"{Option('symbol')}, or which column names it with {Option('columns', {'symbol': 'NAME'})}"
             )
         return _mapped(transaction, given, interval)
     if column is not None and len(given) > 1:
         listed = ", ".join(sorted(str(name) for name in given[:3]))
         raise OptionsError(
             f"{rows.name} names {len(given)} symbols in its column {column.name} ({listed}, ...), not only {symbol}; "
-            f'leave out symbol= to load each, or say columns={{"symbol": None}} if the column means something else'
+            f"leave out {Option('symbol')} to load each, or say {Option('columns', {'symbol': None})} if the column "
+            f"means something else"
         )
     return _mapped(transaction, [symbol], interval, one=canonical_symbol(symbol))
 
@@ -130,7 +132,7 @@ def _target(text: str, name: str, known: dict[str, Any] | None, interval: Interv
 
 
 def _refuse(transaction: Transaction, name: str, refusal: str) -> None:
-    known = {row[0] for row in transaction.run("registration.active_symbols")}
+    known = {row[0] for row in transaction.run("records.active_symbols")}
     if name not in known:
         raise unknown_symbol(name, known)
     raise OptionsError(f"{refusal}; a symbol has one base interval, the others are derived from it")

@@ -17,6 +17,7 @@ import pyarrow as pa
 from barhouse.store.calendars.definition import CalendarDefinition
 from barhouse.store.calendars.time_zone import EARLIEST, LATEST, did_you_mean
 from barhouse.store.errors import CalendarError
+from barhouse.store.hints import Action
 
 ORIGIN: Final = date(2000, 1, 1)
 """Ordinal 0 is the first session on or after this date. It never moves: blocks of N days count from it."""
@@ -76,7 +77,8 @@ def canonical_name(name: str) -> str:
     if len(resolved) == 1:
         return resolved.pop()
     raise CalendarError(
-        f"calendar {name!r} is unknown{did_you_mean(given, names)}; define one of your own with `barhouse calendar add`"
+        f"calendar {name!r} is unknown{did_you_mean(given, names)}; define one of your own with "
+        f"{Action('add_calendar')}"
     )
 
 

@@ -32,6 +32,7 @@ from barhouse.store.copies.export_folder import (
 )
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError
+from barhouse.store.hints import Option
 from barhouse.store.model.reports import ExportReport
 
 Progress = Callable[[int, int], None]
@@ -71,14 +72,18 @@ def export(
     transaction: Transaction, folder: Path, selection: Selection, *, full: bool, progress: Progress | None
 ) -> ExportReport:
     """Bring a folder up to date inside one view of the store; see ``SessionStore.export``."""
-    newest = (transaction.run("snapshot.newest_batch") or [(None, None)])[0]
-    batch_id, committed_at = newest[0], None if newest[1] is None else newest[1].astimezone(UTC).isoformat()
+    newest = next(iter(transaction.run("copies.newest_batch")), None)
+    batch_id = None if newest is None else newest.batch_id
+    committed_at = None if newest is None else newest.committed_at.astimezone(UTC).isoformat()
     before = Manifest.read(folder) or Manifest(selection, None, None, {}, [])
     if not full:
         _refuse_other(transaction, folder, before, selection)
     known = {} if full else before.partitions
-    held = [_Partition(*row) for row in transaction.run("export.partitions", _bounds(selection))]
-    kept_from = {(row[0], row[1]): row[2].astimezone(UTC) for row in transaction.run("export.given_up")}
+    held = [_Partition(**row._asdict()) for row in transaction.run("copies.partitions", _bounds(selection))]
+    kept_from = {
+        (row.symbol, row.interval): row.retained_from.astimezone(UTC)
+        for row in transaction.run("copies.retained_intervals")
+    }
     there = {one.place for one in held}
     given_up = {place for place in known.keys() - there if _is_given_up(place, kept_from)}
     changed = [one for one in held if not _is_as_held(folder, one, known.get(one.place), selection)]
@@ -118,15 +123,15 @@ def _refuse_other(transaction: Transaction, folder: Path, before: Manifest, sele
     if before.selection != selection:
         raise InputError(
             f"{folder} holds an export of {before.selection}, not of {selection}; export into another folder, or write "
-            f"this one again with full=True"
+            f"this one again with {Option('full', True)}"
         )
     if before.batch_id is not None:
         asked = {"batch_id": before.batch_id, "committed_at": before.committed_at}
-        if not transaction.one("snapshot.has_batch", asked)[0]:
+        if not transaction.one("copies.batch_count", asked).batch_count:
             raise InputError(
                 f"{folder} holds an export of another store, or of what this one was before it was restored: batch "
                 f"{before.batch_id} of {before.committed_at} is not in there; export into another folder, or write "
-                f"this one again with full=True"
+                f"this one again with {Option('full', True)}"
             )
 
 
@@ -136,7 +141,7 @@ def _refuse_long(changed: list[_Partition]) -> None:
         if len(name) > _NAME_MAX:
             raise InputError(
                 f"the symbol {one.symbol!r} would be in a folder whose name has {len(name)} bytes, and {_NAME_MAX} are "
-                f"allowed; nothing was exported: say symbols= without it"
+                f"allowed; nothing was exported: say {Option('symbols')} without it"
             )
 
 
@@ -197,14 +202,16 @@ def _pieces(
         "interval": [one.interval for one in changed],
         "month": pa.array([one.first.date() for one in changed], pa.date32()),
     }
-    transaction.register("asked", pa.table(asked))
+    partitions = transaction.attach("asked_partitions", pa.table(asked))
     first, last = min(one.first for one in changed), max(one.end for one in changed)
     if selection.start is not None:
         first = max(first, datetime.fromisoformat(selection.start))
     if selection.end is not None:
         last = min(last, datetime.fromisoformat(selection.end))
     bounds = {"first": first, "last": last}
-    with transaction.stream("export.rows", bounds, batch_rows=_ROWS_AT_A_TIME) as reader:
+    with transaction.stream(
+        "copies.partition_rows", bounds, batch_rows=_ROWS_AT_A_TIME, asked_partitions=partitions
+    ) as reader:
         runs = itertools.chain.from_iterable(map(_runs, reader))
         for number, pieces in itertools.groupby(runs, key=lambda run: run[0]):
             yield changed[number], (piece for _, piece in pieces)

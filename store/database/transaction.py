@@ -178,10 +178,10 @@ class Transaction:
 
     @contextmanager
     def stream(
-        self, name: str, parameters: dict[str, Any] | None = None, /, *, batch_rows: int
+        self, name: str, parameters: dict[str, Any] | None = None, /, *, batch_rows: int, **places: object
     ) -> Iterator[pa.RecordBatchReader]:
         """Run a statement whose rows are read batch by batch; nothing else may be run until they are."""
-        reader = self.cursor.sql(sql(name), params=parameters).to_arrow_reader(batch_rows)
+        reader = self.cursor.sql(sql(name, **places), params=parameters).to_arrow_reader(batch_rows)
         try:
             yield reader
         finally:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from barhouse.store.database.transaction import Transaction
+from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import RegistrationError
+from barhouse.store.hints import Action
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import Registration
 from barhouse.store.model.symbol import SymbolSessionData
@@ -32,26 +33,26 @@ def write(transaction: Transaction, symbols: Sequence[SymbolSessionData]) -> lis
         return []
     canonical = trading_calendar.canonical(transaction, {one.calendar for one in symbols})
     trading_calendar.keep(transaction, canonical.values())
-    transaction.register("registering", _as_table(symbols, canonical))
-    refused = _conflicts(transaction)
+    registering = transaction.attach("registering", _as_table(symbols, canonical))
+    refused = _conflicts(transaction, registering)
     if refused:
         raise RegistrationError("nothing was registered: " + "; ".join(refused.values()))
     added: dict[str, list[str]] = {}
-    for symbol, interval in transaction.run("registration.new_intervals"):
-        added.setdefault(symbol, []).append(interval)
-    transaction.run("registration.change_symbols")
-    transaction.run("registration.add_symbols", {"now": transaction.now})
-    transaction.run("registration.add_intervals")
+    for new in transaction.run("records.new_intervals", registering=registering):
+        added.setdefault(new.symbol, []).append(new.interval)
+    transaction.run("records.change_symbols", registering=registering)
+    transaction.run("records.add_symbols", {"now": transaction.now}, registering=registering)
+    transaction.run("records.add_intervals", registering=registering)
     _start_late(transaction)
     names = list(dict.fromkeys(one.symbol for one in symbols))
     reports: dict[str, dict[str, Any]] = {name: {"derived": []} for name in names}
-    for symbol, interval, derived, _base, calendar in transaction.run("registration.intervals_of", {"symbols": names}):
-        report = reports[symbol]
-        report["calendar"] = calendar
-        if derived:
-            report["derived"].append(interval)
+    for definition in transaction.run("records.intervals_of", {"symbols": names}):
+        report = reports[definition.symbol]
+        report["calendar"] = definition.calendar
+        if definition.derived:
+            report["derived"].append(definition.interval)
         else:
-            report["base"] = interval
+            report["base"] = definition.interval
     return [
         Registration(
             symbol=name,
@@ -116,25 +117,25 @@ def conflicts(
         return {}
     canonical = trading_calendar.canonical(transaction, {one.calendar for one in symbols} - {*coming})
     canonical |= {name: canonical.get(name, name) for name in coming}
-    transaction.register("registering", _as_table(symbols, canonical))
-    return _conflicts(transaction)
+    return _conflicts(transaction, transaction.attach("registering", _as_table(symbols, canonical)))
 
 
-def _conflicts(transaction: Transaction) -> dict[str, str]:
-    found = transaction.run("registration.conflicts")
+def _conflicts(transaction: Transaction, registering: TemporaryTable) -> dict[str, str]:
+    found = transaction.run("records.registration_conflicts", registering=registering)
     if not found:
         return {}
-    with_bars = {symbol for (symbol,) in transaction.run("registration.symbols_with_bars")}
+    with_bars = {symbol for (symbol,) in transaction.run("records.symbols_with_bars", registering=registering)}
     lines: dict[str, list[str]] = {}
-    for symbol, what, has, wants in found:
-        if what == "base":
+    for conflict in found:
+        symbol, has, wants = conflict.symbol, conflict.has, conflict.wants
+        if conflict.what == "base":
             lines.setdefault(symbol, []).append(
-                f"{symbol} is registered with base {has}, not {wants}; derive from {has}, or remove_symbol({symbol!r}) "
-                f"first (its bars become history)"
+                f"{symbol} is registered with base {has}, not {wants}; derive from {has}, or "
+                f"{Action('remove_symbol', symbol)} first (its bars become history)"
             )
         elif symbol in with_bars:
             lines.setdefault(symbol, []).append(
-                f"{symbol} holds bars under {what} {has!r}, not {wants!r}; keep {has!r}, or remove_symbol({symbol!r}) "
-                f"first and load it again"
+                f"{symbol} holds bars under {conflict.what} {has!r}, not {wants!r}; keep {has!r}, or "
+                f"{Action('remove_symbol', symbol)} first and load it again"
             )
     return {symbol: "; ".join(found) for symbol, found in lines.items()}

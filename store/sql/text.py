@@ -6,6 +6,7 @@ is filled only with ``Sql``, handles of tables and whole numbers.
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -83,6 +84,12 @@ def _holes(text: str) -> tuple[tuple[str, str | None], ...]:
 def names_of(text: str) -> frozenset[str]:
     """The names of a text's holes."""
     return frozenset(name for _, name in _holes(text) if name is not None)
+
+
+@cache
+def parameters_of(text: str) -> frozenset[str]:
+    """The names of a text's ``$parameters``."""
+    return frozenset(re.findall(r"\$([a-z_]+)", text))
 
 
 def identifier(name: str) -> Sql:

@@ -198,7 +198,7 @@ SELECT file_row, interval_id, bar_start, span_seconds, session_date, segment,
             WHEN interval_id IS NULL THEN 'the symbol is missing'
             WHEN local IS NULL AND instant_given IS NULL THEN 'the stamp cannot be read'
             WHEN unplaceable THEN 'no such local time: the clock skips it'
-            WHEN ambiguous THEN 'ambiguous local time: the clock shows it twice; say ambiguous="first", "second" or "infer"'
+            WHEN ambiguous THEN 'ambiguous local time: the clock shows it twice; the option ambiguous says which is meant'
             WHEN misread IS NOT NULL THEN misread || ' is not a number'
             WHEN open IS NULL THEN 'open is missing'
             WHEN high IS NULL THEN 'high is missing'

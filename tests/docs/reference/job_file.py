@@ -16,7 +16,7 @@ _INTRODUCTION = """# Job files
 
 What `barhouse run JOB.toml` and `run_job` read, and the table `[live]` that `barhouse live --job` reads. A file is
 TOML; paths in it start from its own folder. `barhouse init --job` writes one with every key explained. A key that is
-not listed here is refused.
+not listed here is refused. How to go about it: [jobs](../guides/jobs.md), [live sessions](../guides/live.md).
 """
 _CALENDARS = (
     ("timezone", "text", "*required*", "the IANA zone that all times are in"),
@@ -50,7 +50,7 @@ def page() -> str:
                 parts.append(_preset_table())
     calendars = table(("Key", "Type", "Default", "Meaning"), [(code(key), *said) for key, *said in _CALENDARS])
     parts.append(
-        f"\n## `[calendars.NAME]`\n\nCalendars of one's own, as in `barhouse calendar add --from`.\n\n{calendars}"
+        f"\n## `[calendars.NAME]`\n\nCalendars of one's own, as in `barhouse calendar add --file`.\n\n{calendars}"
     )
     live = LiveConfig.model_json_schema()
     parts.append(f"\n## `[live]`\n\n{_sentence(inspect.getdoc(LiveConfig) or '')}\n\n{_table(live, LiveConfig)}")

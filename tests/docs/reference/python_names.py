@@ -22,7 +22,8 @@ The names that are imported from `barhouse`, each a promise: one that changes ke
 release, and the [changelog](../../CHANGELOG.md) says so. Whatever is imported from deeper modules may change without a
 word. Objects that calls give back are described at the end; their fields are promises too.
 
-Instants are datetimes with a time zone; ranges are half-open, `start <= ... < end`; tables are `pyarrow.Table`.
+Instants are datetimes with a time zone; ranges are half-open, `start <= ... < end`; tables are `pyarrow.Table`. How to
+go about it: [Python](../guides/python.md).
 """
 #: A signature that is longer is broken.
 _WIDTH = 100

@@ -3,6 +3,8 @@
 -- name: sessions_over
 -- Sessions that have closed and have not been declared over, for symbols that have bars: (calendar, session, symbols).
 -- Symbols that have come equally far are one row, and only sessions beyond the one furthest behind are looked at.
+-- gives: calendar, session_date, symbols
+-- reads: calendar_session, definition
 WITH standing AS (
     SELECT calendar, closing_seconds, complete_through, list(symbol ORDER BY symbol) AS symbols
     FROM definition
@@ -15,7 +17,7 @@ closed AS (
     WHERE session_close <= $through
       AND session_close > (SELECT later(min(complete_through), -max(closing_seconds) - 1) FROM standing)
 )
-SELECT t.calendar, c.session_date, flatten(list(t.symbols))
+SELECT t.calendar, c.session_date, flatten(list(t.symbols)) AS symbols
 FROM standing AS t
 JOIN closed AS c ON c.calendar = t.calendar
 WHERE t.complete_through < later(c.session_close, t.closing_seconds)
@@ -25,14 +27,18 @@ ORDER BY c.session_date, t.calendar;
 
 -- name: gaps_since
 -- The gaps of base bars in sessions since a date.
+-- gives: symbol, interval, gap_start, gap_end
+-- reads: definition, gap
 SELECT d.symbol, d.interval, g.gap_start, g.gap_end
 FROM definition AS d
 JOIN gap AS g USING (interval_id)
 WHERE NOT d.derived AND d.symbol IN (SELECT unnest($symbols::VARCHAR[])) AND g.session_date >= $since
 ORDER BY d.symbol, g.gap_start;
 
--- name: come_to
+-- name: base_progress
 -- How far the base bars of each symbol have come.
+-- gives: symbol, interval, complete_through
+-- reads: definition
 SELECT symbol, interval, complete_through
 FROM definition
 WHERE NOT derived AND symbol IN (SELECT unnest($symbols::VARCHAR[]))
@@ -40,8 +46,12 @@ ORDER BY symbol;
 
 -- name: cursor
 -- How far the base bars of some symbols have come at most.
-SELECT max(complete_through) FROM definition WHERE NOT derived AND symbol IN (SELECT unnest($symbols::VARCHAR[]));
+-- gives: complete_through
+-- reads: definition
+SELECT max(complete_through) AS complete_through FROM definition WHERE NOT derived AND symbol IN (SELECT unnest($symbols::VARCHAR[]));
 
--- name: has_read_like
+-- name: was_requested
 -- Whether some file was loaded that was to be read in the same way.
-SELECT EXISTS (FROM source_file WHERE request = $request);
+-- gives: was_requested
+-- reads: source_file
+SELECT EXISTS (FROM source_file WHERE request = $request) AS was_requested;

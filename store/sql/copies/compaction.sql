@@ -2,22 +2,27 @@
 
 -- name: attach
 -- Have another file at hand; locks it like opening it does.
-ATTACH '{file}' AS {name} (READ_WRITE);
+-- part: statement
+ATTACH {file} AS {name} (READ_WRITE)
 
 -- name: detach
 -- Give it back.
-DETACH {name};
+-- part: statement
+DETACH {name}
 
 -- name: write_out
 -- Have everything committed in the file itself, synced.
-CHECKPOINT {name};
+-- part: statement
+CHECKPOINT {name}
 
--- name: version
+-- name: schema_version
 -- The schema a file has.
+-- gives: version_num
 SELECT version_num FROM {old}.main.alembic_version;
 
 -- name: unknown_objects
 -- What the old file holds and the new schema does not: made by others, and lost if the file were copied without it.
+-- gives: name
 WITH held AS (
     SELECT database_name, 'table ' || schema_name || '.' || table_name AS name FROM duckdb_tables() WHERE NOT temporary
     UNION ALL
@@ -37,8 +42,9 @@ SELECT DISTINCT name FROM held WHERE database_name = $old
 EXCEPT SELECT name FROM held WHERE database_name = $new
 ORDER BY name;
 
--- name: ranges
+-- name: interval_ranges
 -- Ranges of interval ids with about as many rows each; no id is in two of them.
+-- gives: first_id, last_id
 WITH counted AS (
     SELECT interval_id, count(*) AS row_count FROM {old}.main.{table} GROUP BY interval_id
 ),
@@ -46,17 +52,20 @@ ranged AS (
     SELECT interval_id, (sum(row_count) OVER (ORDER BY interval_id) - row_count) // $rows_per_range AS number
     FROM counted
 )
-SELECT min(interval_id), max(interval_id) FROM ranged GROUP BY number ORDER BY number;
+SELECT min(interval_id) AS first_id, max(interval_id) AS last_id FROM ranged GROUP BY number ORDER BY number;
 
 -- name: copy_range
 -- Copy the rows of a range of interval ids, in order.
+-- writes: table
 INSERT INTO {new}.main.{table} BY NAME
 SELECT * FROM {old}.main.{table} WHERE interval_id BETWEEN $first_id AND $last_id ORDER BY {order};
 
 -- name: copy_all
 -- Copy a table as it is.
+-- writes: table
 INSERT INTO {new}.main.{table} BY NAME SELECT * FROM {old}.main.{table};
 
 -- name: digest
 -- How many rows a table has, and a number that differs when any value does, whatever the order.
-SELECT count(*), sum(hash({columns})) FROM {database}.main.{table};
+-- gives: row_count, checksum
+SELECT count(*) AS row_count, sum(hash({columns})) AS checksum FROM {database}.main.{table};
