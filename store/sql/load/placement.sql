@@ -1,16 +1,5 @@
 -- Judging rows: each is a bar with its place in a session, or has a reason why it is none.
 
--- name: bounds
--- How many rows there are, the time they span, and how many stamps need a time zone to mean an instant.
--- Stamps at midnight name a date where bars are as long as sessions; those need none.
--- gives: row_count, first_instant, last_instant, naive_count, naive_time_count
-SELECT count(*) AS row_count,
-       least(min(instant_given), min(local::TIMESTAMPTZ)) AS first_instant,
-       greatest(max(instant_given), max(local::TIMESTAMPTZ)) AS last_instant,
-       count(*) FILTER (WHERE instant_given IS NULL AND local IS NOT NULL) AS naive_count,
-       count(*) FILTER (WHERE instant_given IS NULL AND local <> date_trunc('day', local)) AS naive_time_count
-FROM {canonical_rows};
-
 -- name: infer_occurrence
 -- Which pass through the repeated hour an ambiguous stamp belongs to: the second, once the clock has gone back
 -- between one row of the symbol and the next. In a source that runs backwards the passes come the other way round.

@@ -147,3 +147,14 @@ NULL::TIMESTAMP
 -- The local time of an instant, in UTC.
 -- part: expression
 timezone('UTC', bar_start)
+
+-- name: bounds
+-- How many rows there are, the time they span, and how many stamps need a time zone to mean an instant.
+-- Stamps at midnight name a date where bars are as long as sessions; those need none.
+-- gives: row_count, first_instant, last_instant, naive_count, naive_time_count
+SELECT count(*) AS row_count,
+       least(min(instant_given), min(local::TIMESTAMPTZ)) AS first_instant,
+       greatest(max(instant_given), max(local::TIMESTAMPTZ)) AS last_instant,
+       count(*) FILTER (WHERE instant_given IS NULL AND local IS NOT NULL) AS naive_count,
+       count(*) FILTER (WHERE instant_given IS NULL AND local <> date_trunc('day', local)) AS naive_time_count
+FROM {canonical_rows};
