@@ -98,7 +98,8 @@ def _described(transaction: Transaction, source: Source, relation: Relation) -> 
 
 def forget_malformed(transaction: Transaction) -> None:
     """Forget the lines that were noted by an earlier load of the same transaction."""
-    transaction.run("load.forget_malformed", malformed_lines=MALFORMED_LINES, malformed_scans=_MALFORMED_SCANS)
+    for noted in (MALFORMED_LINES, _MALFORMED_SCANS):
+        transaction.run("load.forget_malformed", noted=noted)
 
 
 def _file_rows(source: Source, *, by_name: bool, noting_malformed: bool = False) -> Sql:

@@ -78,9 +78,7 @@ SELECT * FROM {rows}
 -- name: forget_malformed
 -- What an earlier load of the same transaction noted.
 -- writes:
--- takes: malformed_lines, malformed_scans
-DROP TABLE IF EXISTS {malformed_lines};
-DROP TABLE IF EXISTS {malformed_scans};
+DROP TABLE IF EXISTS {noted};
 
 -- name: symbols_given
 -- The symbols a source names, each once, as it spells them.
