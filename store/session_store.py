@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 
@@ -263,7 +263,7 @@ class SessionStore(StoreFile):
         self,
         folder: str | Path,
         *,
-        format: Literal["parquet", "csv", "arrow"] = "parquet",
+        format: str = "parquet",
         symbols: Sequence[str] | None = None,
         intervals: Sequence[str] | None = None,
         start: datetime | date | str | None = None,
@@ -285,7 +285,7 @@ class SessionStore(StoreFile):
         folder
             Made when it is not there; otherwise empty, or written by an export of this store.
         format
-            Parquet, CSV, or Arrow's IPC file format.
+            ``parquet``, ``csv``, ``arrow`` (its IPC file format), or one that a package adds; see ``barhouse plugins``.
         symbols, intervals
             Only these.
         start, end
@@ -343,7 +343,7 @@ class SessionStore(StoreFile):
     def _refuse_untold(self, symbol: str, interval: str, as_of: datetime, start: datetime | None) -> None:
         """Refuse a question about the past whose answer was purged."""
         parameters = {"symbol": symbol, "interval": interval, "as_of": as_of, "start": start}
-        (purged,) = self.sql(sql("retain.untold"), parameters).to_pylist()
+        (purged,) = self.sql(sql("records.purged_past"), parameters).to_pylist()
         if purged["kept_from"] is not None and as_of < purged["kept_from"]:
             raise InputError(
                 f"{Option('as_of', as_of)} lies before {purged['kept_from'].isoformat()}, and earlier revisions "

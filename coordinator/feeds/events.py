@@ -94,8 +94,11 @@ class Refused:
     reason: str
 
 
-def parse(message: str | bytes) -> tuple[list[Event], list[Refused]]:
-    """The events of a message; those of a list that cannot be understood are refused alone."""
+def parse_events(message: str | bytes) -> tuple[list[Event], list[Refused]]:
+    """The events of a message, which is JSON; those of a list that cannot be understood are refused alone.
+
+    Nothing is raised: what cannot be understood is for the view ``rejected``, and the feed goes on.
+    """
     is_list = message.lstrip()[:1] in ("[", b"[")
     try:
         return (_MANY.validate_json(message) if is_list else [_ONE.validate_json(message)]), []

@@ -197,7 +197,7 @@ def _placed_intraday(interval: Interval, options: LoadOptions, join_pieces: Sql)
     at_end = options.label == "end"
     start = sql("load.start_stamped_at_end", width_us=width_us) if at_end else sql("load.start_stamped_at_start")
     off_grid = sql(f"load.off_grid_stamped_{'at_end' if at_end else 'at_start'}", width_us=width_us)
-    way_out = "check the stamps, and whether they label the start or the end of a bar"
+    way_out = "check the stamps and the option label"
     if interval.length > _MINUTE:
         way_out = f"load a finer base, such as 1m, and derive {interval} from it"
     reason = f"off the grid: {interval} bars count from the open of their session's segment; {way_out}"
