@@ -121,6 +121,7 @@ WHEN NOT MATCHED THEN INSERT
 -- name: invalidate
 -- Where bars changed below what is derived already, the derived bars must be computed again.
 -- writes: invalidation
+-- takes: changed_bars: any
 -- reads: definition
 INSERT INTO invalidation (interval_id, session_date, range_start, range_end, batch_id)
 SELECT c.interval_id, c.session_date,
