@@ -305,7 +305,7 @@ class SessionCoordinator(StreamRegistrar):
         names = None if symbols is None else names_of(symbols)
         text, instant = str(Interval.parse(interval)), as_instant(before, "before")
         with self._store.transaction() as transaction:
-            return retention.purge_bars(transaction, names, [retention.Keeping(text, before=instant)])
+            return retention.purge_bars(transaction, names, [retention.RetentionRule(text, before=instant)])
 
     def apply_retention(self, policy: Mapping[str, str], symbols: Iterable[str] | None = None) -> RetentionReport:
         """Keep bars of each interval for so long before the last base bar, and purge what is older, as one batch.
@@ -323,11 +323,11 @@ class SessionCoordinator(StreamRegistrar):
         purge_bars, purge_revisions : what it means for the rest.
         """
         names = None if symbols is None else names_of(symbols)
-        keeping, revisions = retention.parse(policy)
+        rules, revisions = retention.parse(policy)
         if revisions is not None and names is not None:
             raise InputError("revisions are kept or purged for the whole store; leave out symbols, or revisions")
         with self._store.transaction() as transaction:
-            return retention.purge_bars(transaction, names, keeping, revisions)
+            return retention.purge_bars(transaction, names, rules, revisions)
 
     def purge_revisions(self, before: datetime | date | str) -> RetentionReport:
         """Give up old values that were replaced before an instant; to ask ``as_of`` an earlier one is then an error.

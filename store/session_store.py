@@ -343,7 +343,7 @@ class SessionStore(StoreFile):
     def _refuse_untold(self, symbol: str, interval: str, as_of: datetime, start: datetime | None) -> None:
         """Refuse a question about the past whose answer was purged."""
         parameters = {"symbol": symbol, "interval": interval, "as_of": as_of, "start": start}
-        (purged,) = self.sql(sql("retain.untold"), parameters).to_pylist()
+        (purged,) = self.sql(sql("records.purged_past"), parameters).to_pylist()
         if purged["kept_from"] is not None and as_of < purged["kept_from"]:
             raise InputError(
                 f"{Option('as_of', as_of)} lies before {purged['kept_from'].isoformat()}, and earlier revisions "

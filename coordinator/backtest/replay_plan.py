@@ -12,6 +12,7 @@ from barhouse.coordinator.backtest.point_in_time import BEGINNING
 from barhouse.coordinator.backtest.timeline import Sessions, Span, Stream, Timeline
 from barhouse.coordinator.data_processor import DataProcessor
 from barhouse.coordinator.derive.derivation import GRACE
+from barhouse.coordinator.derive.work import find_work
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, StoreError
 from barhouse.store.hints import Action, Option
@@ -19,7 +20,6 @@ from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.records import run
 from barhouse.store.records.run import Run
 from barhouse.store.session_store import SessionStore
-from barhouse.store.sql import sql
 
 log = logging.getLogger("barhouse.backtest")
 
@@ -218,5 +218,5 @@ def _check_same(before: Run, request: Request) -> None:
 
 
 def _work_waits(transaction: Transaction, now: datetime) -> bool:
-    transaction.run("derive.waiting", {"clock": now - GRACE}, pending=sql("derive.pending"))
-    return bool(transaction.one("derive.waiting_count")[0])
+    work = find_work(transaction, now - GRACE)
+    return work is not None and work.symbol_count > 0

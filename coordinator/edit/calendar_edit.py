@@ -46,7 +46,7 @@ def refresh(transaction: Transaction, name: str, grace: timedelta, *, apply: boo
     )
     known = transaction.run("records.kept_calendar", {"calendar": name})
     if not known:
-        names = ", ".join(row[0] for row in transaction.run("records.calendar_names")) or "none"
+        names = ", ".join(row.calendar for row in transaction.run("records.calendar_names")) or "none"
         raise CalendarError(f"the store has no calendar {name!r}; it has {names}")
     definition = CalendarDefinition.from_json(known[0].definition) if known[0].definition else name
     if not apply:
@@ -86,10 +86,10 @@ def _change(
     if known:
         transaction.run("records.replace_sessions", identity, computed_sessions=sessions)
     transaction.run("records.add_changed_sessions", identity, computed_sessions=sessions)
-    transaction.run("rebuild.symbols_of_calendar", {"calendar": name})
     if known:
-        retention.move(transaction, batch)
-        rebuild(transaction, batch, clock=transaction.now - grace)
+        symbols = transaction.make("edit.symbols_of_calendar", {"calendar": name})
+        retention.move(transaction, symbols, batch)
+        rebuild(transaction, symbols, batch, clock=transaction.now - grace)
     batch.write(transaction)
     return CalendarReport(
         calendar=name,

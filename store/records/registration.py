@@ -67,15 +67,15 @@ def write(transaction: Transaction, symbols: Sequence[SymbolSessionData]) -> lis
 
 def _start_late(transaction: Transaction) -> None:
     """New intervals of symbols whose oldest base bars were purged start where base bars do."""
-    (late_count,) = transaction.one("retain.late_intervals")
-    if not late_count:
+    if not transaction.one("records.late_interval_count").interval_count:
         return
-    transaction.run("retain.starting_kinds")
-    transaction.run("retain.start_late")
-    for symbol, interval, final_before in transaction.run("retain.not_started"):
+    block_starts = transaction.make("records.required_block_starts")
+    transaction.write("records.start_late_intervals", required_block_starts=block_starts)
+    for late in transaction.run("records.late_intervals_without_start"):
         raise RegistrationError(
-            f"nothing was registered: base bars of {symbol} before {final_before} were purged, and its calendar is not "
-            f"known as far as the first {interval} bar that would have all of its base; leave out {interval!r}"
+            f"nothing was registered: base bars of {late.symbol} before {late.final_before} were purged, and its "
+            f"calendar is not known as far as the first {late.interval} bar that would have all of its base; leave out "
+            f"{late.interval!r}"
         )
 
 

@@ -1,21 +1,14 @@
 -- Retention: old bars and old history given up, and what that leaves final.
 
--- name: starting_kinds
--- The kinds of longer bars that each interval's bars are part of, itself included: where all of them begin, a purge
--- can end.
-CREATE OR REPLACE TEMP TABLE starting_kinds AS
-SELECT interval_id, coalesce(string_agg(DISTINCT kind, ' ' ORDER BY kind), '') AS kinds,
-       count(DISTINCT kind) AS kind_count
-FROM (SELECT interval_id, CASE WHEN kind <> 'session' THEN kind END AS kind FROM definition
-      UNION ALL
-      SELECT base_id, CASE WHEN kind <> 'session' THEN kind END FROM definition WHERE derived)
-GROUP BY interval_id;
-
--- name: wanted
--- The intervals to purge, each with how far: before the instant given, or as long before the last base bar as keeping
--- says; and not beyond limit_, below which everything that will ever be derived is derived. A bar must lose all of
--- its base or none, so the purge ends where a session and every longer bar made of the interval begins: kinds.
-CREATE OR REPLACE TEMP TABLE wanted AS
+-- name: purge_requests
+-- The intervals to purge, each with how far: before the instant given, or as long before the last base bar as its
+-- rule says; and not beyond limit_, below which everything that will ever be derived is derived. A bar must lose all
+-- of its base or none, so the purge ends where a session and every longer bar made of the interval begins: kinds.
+-- makes: purge_requests(interval_id, symbol_id, symbol, interval, calendar, derived, before_, complete_through,
+-- limit_, kinds, kind_count)
+-- takes: retention_rules, required_block_starts
+-- reads: definition, invalidation
+CREATE OR REPLACE TEMP TABLE {purge_requests} AS
 WITH derived_ AS (
     SELECT base_id AS interval_id, count(*) = count(derived_through) AS all_derived,
            min(derived_through) AS derived_through
@@ -33,16 +26,18 @@ SELECT d.interval_id, d.symbol_id, d.symbol, d.interval, d.calendar, d.derived,
             WHEN v.all_derived THEN least(v.derived_through, w.range_start) END AS limit_,
        s.kinds, s.kind_count
 FROM definition AS d
-JOIN keeping AS k ON k.interval = d.interval
+JOIN {retention_rules} AS k ON k.interval = d.interval
 LEFT JOIN derived_ AS v USING (interval_id)
 LEFT JOIN waiting AS w USING (interval_id)
-JOIN starting_kinds AS s USING (interval_id)
+JOIN {required_block_starts} AS s USING (interval_id)
 WHERE ($symbols IS NULL OR list_contains($symbols::VARCHAR[], d.symbol)) AND d.complete_through IS NOT NULL;
 
--- name: starts
+-- name: block_starts
 -- The sessions that begin one of each kind, for every set of kinds asked for.
+-- part: block_starts(calendar, kinds, session_date, session_open, previous_close)
+-- reads: calendar_session, calendar_block
 SELECT g.calendar, g.kinds, s.session_date, s.session_open, s.previous_close
-FROM (SELECT DISTINCT calendar, kinds, kind_count FROM {wanted}) AS g
+FROM (SELECT DISTINCT calendar, kinds, kind_count FROM {intervals}) AS g
 JOIN (SELECT *, lag(session_close) OVER (PARTITION BY calendar ORDER BY session_open) AS previous_close
       FROM calendar_session) AS s USING (calendar)
 LEFT JOIN calendar_block AS b ON b.calendar = g.calendar AND b.first_date = s.session_date
@@ -50,55 +45,75 @@ LEFT JOIN calendar_block AS b ON b.calendar = g.calendar AND b.first_date = s.se
 GROUP BY g.calendar, g.kinds, g.kind_count, s.session_date, s.session_open, s.previous_close
 HAVING count(b.kind) = g.kind_count
 
--- name: going
+-- name: bars_to_purge
 -- Where each interval's bars will start that has bars to lose.
-CREATE OR REPLACE TEMP TABLE going AS
+-- makes: bars_to_purge(interval_id, symbol_id, symbol, interval, retained_from, retained_date)
+-- takes: purge_requests
+-- reads: bar
+CREATE OR REPLACE TEMP TABLE {bars_to_purge} AS
 SELECT w.interval_id, w.symbol_id, w.symbol, w.interval, s.session_open AS retained_from,
        s.session_date AS retained_date
-FROM wanted AS w
-ASOF JOIN ({starts}) AS s ON s.calendar = w.calendar AND s.kinds = w.kinds
+FROM {purge_requests} AS w
+ASOF JOIN ({block_starts}) AS s ON s.calendar = w.calendar AND s.kinds = w.kinds
                          AND least(w.before_, w.limit_) >= s.session_open
 JOIN (SELECT interval_id, min(bar_start) AS first_start FROM bar
-      WHERE interval_id IN (SELECT interval_id FROM wanted) GROUP BY interval_id) AS b
+      WHERE interval_id IN (SELECT interval_id FROM {purge_requests}) GROUP BY interval_id) AS b
   ON b.interval_id = w.interval_id AND b.first_start < s.session_open
 WHERE w.limit_ IS NOT NULL;
 
--- name: held_back
+-- name: deferred_symbols
 -- The symbols of which less can go than was asked for, because base bars still wait to be derived.
-SELECT DISTINCT symbol FROM wanted
+-- gives: symbol
+-- takes: purge_requests
+SELECT DISTINCT symbol FROM {purge_requests}
 WHERE limit_ IS NULL OR limit_ < least(before_, complete_through)
 ORDER BY symbol;
 
--- name: everything
+-- name: all_bars_of_symbols
 -- All that symbols have or had, in place of what retention would choose.
-CREATE OR REPLACE TEMP TABLE going AS
-SELECT interval_id, symbol_id, 'infinity'::TIMESTAMPTZ AS retained_from
-FROM interval_definition WHERE list_contains($symbol_ids::INTEGER[], symbol_id);
+-- makes: bars_to_purge(interval_id, symbol_id, symbol, interval, retained_from, retained_date)
+-- reads: interval_definition, symbol
+CREATE OR REPLACE TEMP TABLE {bars_to_purge} AS
+SELECT d.interval_id, d.symbol_id, s.symbol, d.interval, 'infinity'::TIMESTAMPTZ AS retained_from,
+       NULL::DATE AS retained_date
+FROM interval_definition AS d JOIN symbol AS s USING (symbol_id)
+WHERE list_contains($symbol_ids::INTEGER[], d.symbol_id);
 
--- name: going_by_interval
+-- name: purge_by_interval
 -- What goes, by interval length.
-SELECT g.interval, count(DISTINCT g.interval_id), min(g.retained_from), count(b.bar_start)
-FROM going AS g
+-- gives: interval, symbol_count, retained_from, bar_count
+-- takes: bars_to_purge
+-- reads: bar
+SELECT g.interval, count(DISTINCT g.interval_id) AS symbol_count, min(g.retained_from) AS retained_from,
+       count(b.bar_start) AS bar_count
+FROM {bars_to_purge} AS g
 LEFT JOIN bar AS b ON b.interval_id = g.interval_id AND b.bar_start < g.retained_from
 GROUP BY g.interval;
 
--- name: count_going
+-- name: count_purged
 -- How many bars go, and how many old values of such.
-SELECT (SELECT count(*) FROM bar AS b JOIN going AS g ON g.interval_id = b.interval_id AND b.bar_start < g.retained_from),
-       (SELECT count(*) FROM bar_revision AS b JOIN going AS g
-                          ON g.interval_id = b.interval_id AND b.bar_start < g.retained_from);
+-- gives: bar_count, revision_count
+-- takes: bars_to_purge
+-- reads: bar, bar_revision
+SELECT (SELECT count(*) FROM bar AS b
+        JOIN {bars_to_purge} AS g ON g.interval_id = b.interval_id AND b.bar_start < g.retained_from) AS bar_count,
+       (SELECT count(*) FROM bar_revision AS b
+        JOIN {bars_to_purge} AS g ON g.interval_id = b.interval_id AND b.bar_start < g.retained_from) AS revision_count;
 
--- name: note_bars
+-- name: note_purged_bars
 -- Whose bars and old values go, so that what is left still accounts for every batch.
+-- writes: purge
+-- takes: bars_to_purge
+-- reads: bar, bar_revision
 INSERT INTO purge (batch_id, of_batch, written, replaced)
 WITH bars_ AS MATERIALIZED (
     SELECT b.batch_id, count(*) AS count_
-    FROM bar AS b JOIN going AS g ON g.interval_id = b.interval_id AND b.bar_start < g.retained_from
+    FROM bar AS b JOIN {bars_to_purge} AS g ON g.interval_id = b.interval_id AND b.bar_start < g.retained_from
     GROUP BY b.batch_id
 ),
 revisions_ AS MATERIALIZED (
     SELECT r.batch_id, r.replaced_by, count(*) AS count_
-    FROM bar_revision AS r JOIN going AS g ON g.interval_id = r.interval_id AND r.bar_start < g.retained_from
+    FROM bar_revision AS r JOIN {bars_to_purge} AS g ON g.interval_id = r.interval_id AND r.bar_start < g.retained_from
     GROUP BY r.batch_id, r.replaced_by
 )
 SELECT $batch_id, of_batch, sum(written), sum(replaced)
@@ -111,61 +126,85 @@ FROM (
 GROUP BY of_batch
 ORDER BY of_batch;
 
--- name: drop_bars
+-- name: purge_bars
 -- Bars, or old values of bars, that retention does not keep.
-DELETE FROM {table} AS b USING going AS g
+-- writes: bar, bar_revision
+-- takes: bars_to_purge
+DELETE FROM {table} AS b USING {bars_to_purge} AS g
 WHERE g.interval_id = b.interval_id AND b.bar_start < g.retained_from;
 
--- name: retain
+-- name: retain_from
 -- What is kept starts there from now on.
+-- writes: interval_definition
+-- takes: bars_to_purge
 UPDATE interval_definition AS d
 SET retained_from = g.retained_from, retained_date = g.retained_date,
     purged_before = greatest(d.purged_before, g.retained_from), purged_by = $batch_id
-FROM going AS g WHERE g.interval_id = d.interval_id;
+FROM {bars_to_purge} AS g WHERE g.interval_id = d.interval_id;
 
--- name: symbols_going
+-- name: symbols_to_purge
 -- The symbols of which bars go.
-CREATE OR REPLACE TEMP TABLE scope_symbols AS SELECT DISTINCT symbol_id FROM going;
+-- makes: scope_symbols(symbol_id)
+-- takes: bars_to_purge
+CREATE OR REPLACE TEMP TABLE {scope_symbols} AS SELECT DISTINCT symbol_id FROM {bars_to_purge};
 
--- name: progress
--- The intervals to account for anew: no further than before, but from where they are retained.
-CREATE OR REPLACE TEMP TABLE watermark_moves AS
+-- name: moves_to_retained
+-- The intervals to cover anew: no further than before, but from where they are retained.
+-- makes: watermark_moves(interval_id, calendar, kind, length, old_through, new_through, old_first, new_first)
+-- takes: scope_intervals
+CREATE OR REPLACE TEMP TABLE {watermark_moves} AS
 SELECT interval_id, calendar, kind, length, through AS old_through, through AS new_through, first_session AS old_first,
        account_from AS new_first
-FROM scope_intervals
+FROM {scope_intervals}
 WHERE account_from IS NOT NULL;
 
--- name: end_of_everything
+-- name: end_of_all_bars
 -- An instant after all that symbols have or had; null without.
-SELECT max(later(bar_start, span_seconds))
+-- gives: last_end
+-- takes: bars_to_purge
+-- reads: bar, bar_revision
+SELECT max(later(bar_start, span_seconds)) AS last_end
 FROM (SELECT interval_id, bar_start, span_seconds FROM bar
       UNION ALL SELECT interval_id, bar_start, span_seconds FROM bar_revision)
-WHERE interval_id IN (SELECT interval_id FROM going);
+WHERE interval_id IN (SELECT interval_id FROM {bars_to_purge});
 
 -- name: retain_nothing
 -- Nothing is left of symbols before an instant.
+-- writes: interval_definition
+-- takes: bars_to_purge
 UPDATE interval_definition SET retained_from = $end, purged_before = $end, purged_by = $batch_id
-WHERE interval_id IN (SELECT interval_id FROM going);
+WHERE interval_id IN (SELECT interval_id FROM {bars_to_purge});
 
--- name: removed_before
+-- name: removed_symbols
 -- Symbols of a name that were struck off.
+-- gives: symbol_id
+-- reads: symbol
 SELECT symbol_id FROM symbol WHERE symbol = $symbol AND removed_at IS NOT NULL;
 
 -- name: retained_from
 -- Where the base bars of an active symbol start; null: none were purged.
+-- gives: retained_from
+-- reads: definition
 SELECT retained_from FROM definition WHERE symbol = $symbol AND NOT derived;
 
--- name: latest
+-- name: latest_instant
 -- Now, or the moment of the last batch where that is ahead of the clock.
-SELECT greatest($now::TIMESTAMPTZ, max(committed_at)) FROM batch;
+-- gives: latest
+-- reads: batch
+SELECT greatest($now::TIMESTAMPTZ, max(committed_at)) AS latest FROM batch;
 
 -- name: last_batch_before
 -- The last batch committed before an instant, and how many old values batches until then replaced.
-SELECT coalesce(b.batch_id, 0), (SELECT count(*) FROM bar_revision WHERE replaced_by <= b.batch_id)
+-- gives: batch_id, revision_count
+-- reads: batch, bar_revision
+SELECT coalesce(b.batch_id, 0) AS batch_id,
+       (SELECT count(*) FROM bar_revision WHERE replaced_by <= b.batch_id) AS revision_count
 FROM (SELECT max(batch_id) AS batch_id FROM batch WHERE committed_at < $before::TIMESTAMPTZ) AS b;
 
--- name: note_revisions
+-- name: note_purged_revisions
 -- Whose old values go.
+-- writes: purge
+-- reads: bar_revision
 INSERT INTO purge (batch_id, of_batch, written, replaced)
 WITH revisions_ AS MATERIALIZED (
     SELECT batch_id, replaced_by, count(*) AS count_ FROM bar_revision WHERE replaced_by <= $last_batch
@@ -179,57 +218,60 @@ FROM (
 GROUP BY of_batch
 ORDER BY of_batch;
 
--- name: drop_revisions
+-- name: purge_revisions
 -- Old values that were replaced by a batch or those before it.
+-- writes: bar_revision
 DELETE FROM bar_revision WHERE replaced_by <= $last_batch;
 
 -- name: start_history
 -- From when on every past state can be told.
+-- writes: history_start
 INSERT INTO history_start (batch_id, kept_from) VALUES ($batch_id, $before);
 
--- name: untold
--- What of an interval's past was purged since a moment, when; and since when history is kept.
-SELECT max(d.purged_before) AS purged_before, max(b.committed_at) AS purged_at,
-       (SELECT kept_from FROM revision_retention) AS kept_from
-FROM symbol AS s
-JOIN interval_definition AS d ON d.symbol_id = s.symbol_id AND d.interval = $interval
-JOIN batch AS b ON b.batch_id = d.purged_by AND b.committed_at > $as_of::TIMESTAMPTZ
-WHERE s.symbol = $symbol AND d.purged_before > coalesce($start::TIMESTAMPTZ, beginning());
+-- name: instant_before
+-- The instant so many months and days before another.
+-- gives: before_
+SELECT instant(epoch_us(make_timestamp(epoch_us($now::TIMESTAMPTZ)) - to_months($months) - to_days($days))) AS before_;
 
--- name: any_retained
+-- name: count_retained
 -- Whether intervals with purged bars take part.
-SELECT count(*) FROM scope_intervals WHERE retained_from IS NOT NULL;
+-- gives: interval_count
+-- takes: scope_intervals
+SELECT count(*) AS interval_count FROM {scope_intervals} WHERE retained_from IS NOT NULL;
 
--- name: moved
+-- name: moved_retention
 -- Where a changed calendar puts the instants that bars are kept from. One of the new calendar that keeps all bars
 -- apart: the same instant, where it lies between sessions and blocks, or the open of a session that was none before.
 -- For a derived interval, whose base is there, any later one will do.
-CREATE OR REPLACE TEMP TABLE moved AS
+-- makes: moved_retention(interval_id, symbol, interval, moved_from, retained_from, retained_date)
+-- takes: scope_intervals, required_block_starts
+-- reads: trading_session
+CREATE OR REPLACE TEMP TABLE {moved_retention} AS
 WITH closed AS (
     SELECT d.interval_id, max(t.segment_close) AS last_close
-    FROM scope_intervals AS d
+    FROM {scope_intervals} AS d
     JOIN trading_session AS t ON t.calendar = d.calendar AND t.segment_close <= d.retained_from
      AND (t.replaced_by = $batch_id OR (t.replaced_by IS NULL AND t.batch_id <> $batch_id))
     GROUP BY d.interval_id
 ),
-wanted AS (
+retained AS (
     SELECT d.*, s.kinds, s.kind_count,
            least(d.retained_from, later(c.last_close, d.closing_seconds)) AS gap_from
-    FROM scope_intervals AS d
-    JOIN starting_kinds AS s USING (interval_id)
+    FROM {scope_intervals} AS d
+    JOIN {required_block_starts} AS s USING (interval_id)
     LEFT JOIN closed AS c USING (interval_id)
     WHERE d.retained_from IS NOT NULL
 ),
-start_ AS ({starts}),
+start_ AS ({block_starts}),
 next_ AS (
     SELECT w.interval_id, min(s.session_open) AS session_open, min(s.session_date) AS session_date,
            arg_min(s.previous_close, s.session_open) AS previous_close
-    FROM wanted AS w JOIN start_ AS s USING (calendar, kinds) WHERE s.session_open >= w.retained_from
+    FROM retained AS w JOIN start_ AS s USING (calendar, kinds) WHERE s.session_open >= w.retained_from
     GROUP BY w.interval_id
 ),
 before_ AS (
     SELECT w.interval_id, max(s.session_open) AS session_open, max(s.session_date) AS session_date
-    FROM wanted AS w JOIN start_ AS s USING (calendar, kinds)
+    FROM retained AS w JOIN start_ AS s USING (calendar, kinds)
     WHERE s.session_open >= w.gap_from AND s.session_open < w.retained_from
     GROUP BY w.interval_id
 )
@@ -239,45 +281,20 @@ SELECT w.interval_id, w.symbol, w.interval, w.retained_from AS moved_from,
             WHEN w.derived THEN n.session_open END AS retained_from,
        CASE WHEN coalesce(n.previous_close, beginning()) <= w.retained_from OR b.session_open IS NULL THEN n.session_date
             ELSE b.session_date END AS retained_date
-FROM wanted AS w
+FROM retained AS w
 LEFT JOIN next_ AS n USING (interval_id)
 LEFT JOIN before_ AS b USING (interval_id);
 
--- name: torn
--- The first interval of which a changed calendar would tear a bar apart.
-SELECT symbol, interval, moved_from FROM moved WHERE retained_from IS NULL OR retained_date IS NULL
+-- name: split_bar
+-- The first interval of which a changed calendar would split a bar.
+-- gives: symbol, interval, moved_from
+-- takes: moved_retention
+SELECT symbol, interval, moved_from FROM {moved_retention} WHERE retained_from IS NULL OR retained_date IS NULL
 ORDER BY symbol, moved_from LIMIT 1;
 
--- name: move
+-- name: move_retention
 -- Bars are kept from there.
+-- writes: interval_definition
+-- takes: moved_retention
 UPDATE interval_definition AS d SET retained_from = m.retained_from, retained_date = m.retained_date
-FROM moved AS m WHERE m.interval_id = d.interval_id;
-
--- name: late_intervals
--- How many derived intervals are new whose base was purged.
-SELECT count(*) FROM definition WHERE derived AND derived_through IS NULL AND final_before IS NOT NULL;
-
--- name: not_started
--- One of them for which the calendar shows no such bar.
-SELECT symbol, interval, final_before FROM definition
-WHERE derived AND derived_through IS NULL AND final_before IS NOT NULL
-ORDER BY symbol, interval LIMIT 1;
-
--- name: start_late
--- They start with their first bar that has all of its base.
-UPDATE interval_definition AS d
-SET retained_from = s.session_open, retained_date = s.session_date, derived_through = s.session_open, next_close = NULL
-FROM (
-    SELECT n.interval_id, min(s.session_open) AS session_open, min(s.session_date) AS session_date
-    FROM (SELECT d.*, k.kinds, k.kind_count FROM definition AS d JOIN starting_kinds AS k USING (interval_id)
-          WHERE d.derived AND d.derived_through IS NULL AND d.final_before IS NOT NULL) AS n
-    JOIN calendar_session AS s ON s.calendar = n.calendar AND s.session_open >= n.final_before
-    LEFT JOIN calendar_block AS b ON b.calendar = n.calendar AND b.kind = n.kind AND b.first_date = s.session_date
-    WHERE n.kind_count = 0 OR b.kind IS NOT NULL
-    GROUP BY n.interval_id
-) AS s
-WHERE s.interval_id = d.interval_id;
-
--- name: so_long_ago
--- The instant so many months and days before another.
-SELECT instant(epoch_us(make_timestamp(epoch_us($now::TIMESTAMPTZ)) - to_months($months) - to_days($days)));
+FROM {moved_retention} AS m WHERE m.interval_id = d.interval_id;

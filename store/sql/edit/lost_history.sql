@@ -1,9 +1,11 @@
 -- Accepting lost history: what verify misses of the past is written down as lost, so that it is not missed again.
 
--- name: contradicting
+-- name: contradicting_revisions
 -- Old values that contradict others of their bar: replaced before they were written, after others had followed, or
 -- written after the bar as it is.
-CREATE OR REPLACE TEMP TABLE contradicting AS
+-- makes: contradicting_revisions(interval_id, bar_start, batch_id, replaced_by)
+-- reads: bar_revision, bar
+CREATE OR REPLACE TEMP TABLE {contradicting_revisions} AS
 WITH followed AS (
     SELECT r.*, b.batch_id AS current_batch_id,
            lead(r.batch_id) OVER (PARTITION BY r.interval_id, r.bar_start ORDER BY r.batch_id, r.replaced_by)
@@ -17,12 +19,16 @@ WHERE replaced_by <= batch_id OR replaced_by > next_batch_id OR batch_id > curre
 
 -- name: drop_contradicting
 -- Nobody can say which of them were so: they are lost.
-DELETE FROM bar_revision AS r USING contradicting AS c
+-- writes: bar_revision
+-- takes: contradicting_revisions
+DELETE FROM bar_revision AS r USING {contradicting_revisions} AS c
 WHERE r.interval_id = c.interval_id AND r.bar_start = c.bar_start AND r.batch_id = c.batch_id
   AND r.replaced_by = c.replaced_by;
 
 -- name: restore_batches
 -- Batches that bars and revisions name but that are gone, each placed in time just after the one before it.
+-- writes: batch
+-- reads: bar, bar_revision
 INSERT INTO batch (batch_id, kind, source, started_at, committed_at, inserted, revised, unchanged, rejected, deleted)
 WITH named AS (
     SELECT batch_id, 1 AS written, 0 AS replaced FROM bar
@@ -41,6 +47,8 @@ FROM lost AS l ASOF LEFT JOIN batch AS b ON b.batch_id < l.batch_id;
 
 -- name: note_losses
 -- Of every batch, what it wrote or replaced and nothing accounts for any more.
+-- writes: purge
+-- reads: bar, bar_revision, batch
 INSERT INTO purge (batch_id, of_batch, written, replaced)
 WITH found AS (
     SELECT of_batch, sum(written) AS written, sum(replaced) AS replaced
@@ -57,4 +65,6 @@ ORDER BY b.batch_id;
 
 -- name: count_losses
 -- How many batches that concerns.
-SELECT count(DISTINCT of_batch) FROM purge WHERE batch_id = $batch_id;
+-- gives: batch_count
+-- reads: purge
+SELECT count(DISTINCT of_batch) AS batch_count FROM purge WHERE batch_id = $batch_id;

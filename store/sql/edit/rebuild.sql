@@ -2,55 +2,72 @@
 
 -- name: symbols_of_calendar
 -- The active symbols that a calendar belongs to.
-CREATE OR REPLACE TEMP TABLE scope_symbols AS
+-- makes: scope_symbols(symbol_id)
+-- reads: symbol
+CREATE OR REPLACE TEMP TABLE {scope_symbols} AS
 SELECT symbol_id FROM symbol WHERE calendar = $calendar AND removed_at IS NULL;
 
 -- name: symbols_named
 -- The active symbols named, or all.
-CREATE OR REPLACE TEMP TABLE scope_symbols AS
+-- makes: scope_symbols(symbol_id)
+-- reads: symbol
+CREATE OR REPLACE TEMP TABLE {scope_symbols} AS
 SELECT symbol_id FROM symbol
 WHERE removed_at IS NULL AND ($symbols IS NULL OR list_contains($symbols::VARCHAR[], symbol));
 
--- name: symbol_map
--- The calendars whose pieces are needed.
-CREATE OR REPLACE TEMP TABLE calendars AS SELECT DISTINCT calendar FROM scope_intervals;
+-- name: calendars_in_scope
+-- The calendars of the intervals.
+-- gives: calendar
+-- takes: scope_intervals
+SELECT DISTINCT calendar FROM {scope_intervals};
 
--- name: calendars
--- Their names.
-SELECT calendar FROM calendars;
-
--- name: span
+-- name: date_range_of_bases
 -- The dates the base bars lie between; null without bars.
-SELECT min(b.bar_start)::DATE, max(b.bar_start)::DATE
-FROM bar AS b JOIN scope_intervals AS d USING (interval_id) WHERE NOT d.derived;
+-- gives: first_date, last_date
+-- takes: scope_intervals
+-- reads: bar
+SELECT min(b.bar_start)::DATE AS first_date, max(b.bar_start)::DATE AS last_date
+FROM bar AS b JOIN {scope_intervals} AS d USING (interval_id) WHERE NOT d.derived;
 
--- name: single
+-- name: deduplicated
 -- Of bars that are there more than once, the one written last.
-CREATE OR REPLACE TEMP TABLE single AS
+-- makes: deduplicated(interval_id, bar_start, span_seconds, session_date, segment, open, high, low, close, volume,
+-- trade_count, vwap, base_count, expected_count, batch_id)
+-- takes: scope_intervals
+-- reads: bar
+CREATE OR REPLACE TEMP TABLE {deduplicated} AS
 SELECT DISTINCT ON (interval_id, bar_start) *
 FROM bar
-SEMI JOIN (SELECT interval_id, bar_start FROM bar WHERE interval_id IN (SELECT interval_id FROM scope_intervals)
+SEMI JOIN (SELECT interval_id, bar_start FROM bar WHERE interval_id IN (SELECT interval_id FROM {scope_intervals})
            GROUP BY ALL HAVING count(*) > 1) USING (interval_id, bar_start)
 ORDER BY interval_id, bar_start, batch_id DESC;
 
--- name: drop_doubles
+-- name: drop_duplicates
 -- All of them go ...
-DELETE FROM bar USING single AS s WHERE bar.interval_id = s.interval_id AND bar.bar_start = s.bar_start;
+-- writes: bar
+-- takes: deduplicated
+DELETE FROM bar USING {deduplicated} AS s WHERE bar.interval_id = s.interval_id AND bar.bar_start = s.bar_start;
 
--- name: keep_singles
+-- name: restore_deduplicated
 -- ... and one of each comes back.
-INSERT INTO bar SELECT * FROM single ORDER BY interval_id, bar_start;
+-- writes: bar
+-- takes: deduplicated
+INSERT INTO bar SELECT * FROM {deduplicated} ORDER BY interval_id, bar_start;
 
--- name: place
+-- name: placed_bars
 -- The base bars where the calendar has them now. misplaced says that it has no place for a bar.
-CREATE OR REPLACE TEMP TABLE placed AS
+-- makes: placed_bars(interval_id, bar_start, span_seconds, session_date, segment, open, high, low, close, volume,
+-- trade_count, vwap, base_count, expected_count, misplaced)
+-- takes: scope_intervals, calendar_pieces
+-- reads: bar, calendar_block
+CREATE OR REPLACE TEMP TABLE {placed_bars} AS
 WITH found AS (
     SELECT b.*, d.length::BIGINT * 1000000 AS width_us, d.closing_seconds > 0 AS includes_closing_bar,
            epoch_us(b.bar_start) AS start_us, p.session_date AS in_date, p.segment AS in_segment,
            p.from_us, p.to_us, p.closed_date, p.closed_segment
     FROM bar AS b
-    JOIN scope_intervals AS d ON d.interval_id = b.interval_id AND NOT d.derived AND d.unit = 'second'
-    LEFT JOIN calendar_pieces AS p
+    JOIN {scope_intervals} AS d ON d.interval_id = b.interval_id AND NOT d.derived AND d.unit = 'second'
+    LEFT JOIN {calendar_pieces} AS p
            ON p.calendar = d.calendar AND p.day = day_number(epoch_us(b.bar_start))
           AND epoch_us(b.bar_start) >= p.from_us AND epoch_us(b.bar_start) < p.to_us
 ),
@@ -73,88 +90,102 @@ SELECT b.interval_id, coalesce(k.block_open, b.bar_start),
        coalesce((epoch_us(k.block_close) - epoch_us(k.block_open)) // 1000000, b.span_seconds),
        k.first_date, 0, b.open, b.high, b.low, b.close, b.volume, b.trade_count, b.vwap, 1, 1, k.first_date IS NULL
 FROM bar AS b
-JOIN scope_intervals AS d ON d.interval_id = b.interval_id AND NOT d.derived AND d.unit <> 'second'
+JOIN {scope_intervals} AS d ON d.interval_id = b.interval_id AND NOT d.derived AND d.unit <> 'second'
 LEFT JOIN calendar_block AS k
        ON k.calendar = d.calendar AND k.unit = d.unit AND k.length = d.length
       AND k.base_unit = d.base_unit AND k.base_length = d.base_length
       AND CASE d.unit WHEN 'day' THEN k.first_date = b.session_date
                       ELSE k.block = block_number(d.unit, d.length, b.session_date, 0) END;
 
--- name: misplaced
+-- name: count_misplaced
 -- How many base bars have no place, and the first of them.
-SELECT count(*), any_value(d.symbol), any_value(d.interval), min(p.bar_start)
-FROM placed AS p JOIN scope_intervals AS d USING (interval_id)
+-- gives: misplaced_count, symbol, interval, first_start
+-- takes: placed_bars, scope_intervals
+SELECT count(*) AS misplaced_count, any_value(d.symbol) AS symbol, any_value(d.interval) AS interval,
+       min(p.bar_start) AS first_start
+FROM {placed_bars} AS p JOIN {scope_intervals} AS d USING (interval_id)
 WHERE p.misplaced AND p.bar_start >= coalesce(d.retained_from, beginning());
 
--- name: placed_bars
+-- name: retained_bars
 -- The base bars as they are placed now, but for those that would lie in what was purged.
-(SELECT p.* EXCLUDE (misplaced) FROM placed AS p JOIN scope_intervals AS d USING (interval_id)
+-- part: new_bars(interval_id, bar_start, span_seconds, session_date, segment, open, high, low, close, volume,
+-- trade_count, vwap, base_count, expected_count)
+-- takes: placed_bars, scope_intervals
+(SELECT p.* EXCLUDE (misplaced) FROM {placed_bars} AS p JOIN {scope_intervals} AS d USING (interval_id)
  WHERE p.bar_start >= coalesce(d.retained_from, beginning()))
 
--- name: base_place
+-- name: base_ranges
 -- All that the base intervals hold.
-CREATE OR REPLACE TEMP TABLE base_place AS
-SELECT interval_id, beginning() AS from_, 'infinity'::TIMESTAMPTZ AS to_ FROM scope_intervals WHERE NOT derived;
+-- makes: replaced_ranges(interval_id, from_, to_)
+-- takes: scope_intervals
+CREATE OR REPLACE TEMP TABLE {replaced_ranges} AS
+SELECT interval_id, beginning() AS from_, 'infinity'::TIMESTAMPTZ AS to_ FROM {scope_intervals} WHERE NOT derived;
 
--- name: derived_place
+-- name: derived_ranges
 -- All that the derived intervals hold but for final bars; what lies before retained_from should not be there.
-CREATE OR REPLACE TEMP TABLE derived_place AS
+-- makes: replaced_ranges(interval_id, from_, to_)
+-- takes: scope_intervals
+CREATE OR REPLACE TEMP TABLE {replaced_ranges} AS
 SELECT interval_id, coalesce(final_before, beginning()) AS from_, 'infinity'::TIMESTAMPTZ AS to_
-FROM scope_intervals WHERE derived
+FROM {scope_intervals} WHERE derived
 UNION ALL
-SELECT interval_id, beginning(), retained_from FROM scope_intervals WHERE derived AND retained_from IS NOT NULL;
+SELECT interval_id, beginning(), retained_from FROM {scope_intervals} WHERE derived AND retained_from IS NOT NULL;
 
 -- name: raise_watermarks
 -- A base interval is complete through its last bar, at least.
+-- writes: interval_definition
+-- takes: scope_intervals
+-- reads: bar
 UPDATE interval_definition AS d SET complete_through = b.last_end
 FROM (SELECT interval_id, max(later(bar_start, span_seconds)) AS last_end FROM bar
-      WHERE interval_id IN (SELECT interval_id FROM scope_intervals WHERE NOT derived) GROUP BY interval_id) AS b
+      WHERE interval_id IN (SELECT interval_id FROM {scope_intervals} WHERE NOT derived) GROUP BY interval_id) AS b
 WHERE d.interval_id = b.interval_id AND b.last_end > coalesce(d.complete_through, beginning());
 
--- name: rewind
+-- name: rewind_derived
 -- Derived intervals start over, after what is final.
+-- writes: interval_definition
+-- takes: scope_intervals
 UPDATE interval_definition AS i SET derived_through = d.final_before, next_close = NULL
-FROM scope_intervals AS d WHERE d.interval_id = i.interval_id AND d.derived;
+FROM {scope_intervals} AS d WHERE d.interval_id = i.interval_id AND d.derived;
 
--- name: forget_invalidations
+-- name: drop_invalidations
 -- Everything is computed again, so nothing waits for it any more.
-DELETE FROM invalidation WHERE interval_id IN (SELECT interval_id FROM scope_intervals);
+-- writes: invalidation
+-- takes: scope_intervals
+DELETE FROM invalidation WHERE interval_id IN (SELECT interval_id FROM {scope_intervals});
 
--- name: forget_account
+-- name: drop_coverage
 -- Coverage and gaps are counted again from nothing.
-DELETE FROM {table} WHERE interval_id IN (SELECT interval_id FROM scope_intervals);
+-- writes: session_coverage, gap
+-- takes: scope_intervals
+DELETE FROM {table} WHERE interval_id IN (SELECT interval_id FROM {scope_intervals});
 
--- name: forget_sums
+-- name: reset_quality
 -- And what they came to.
+-- writes: interval_definition
+-- takes: scope_intervals
 UPDATE interval_definition SET first_session = NULL, expected_count = NULL, present_count = NULL, quality_pct = NULL
-WHERE interval_id IN (SELECT interval_id FROM scope_intervals);
+WHERE interval_id IN (SELECT interval_id FROM {scope_intervals});
 
--- name: progress_of_base
+-- name: moves_of_bases
 -- The whole range of the base intervals.
-CREATE OR REPLACE TEMP TABLE watermark_moves AS
+-- makes: watermark_moves(interval_id, calendar, kind, length, old_through, new_through, old_first, new_first)
+-- takes: scope_intervals
+-- reads: bar
+CREATE OR REPLACE TEMP TABLE {watermark_moves} AS
 SELECT d.interval_id, d.calendar, d.kind, d.length,
        NULL::TIMESTAMPTZ AS old_through, d.through AS new_through, NULL::DATE AS old_first,
        coalesce(d.account_from, f.first_date) AS new_first
-FROM scope_intervals AS d
+FROM {scope_intervals} AS d
 LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM bar
-           WHERE interval_id IN (SELECT interval_id FROM scope_intervals) GROUP BY interval_id) AS f USING (interval_id)
+           WHERE interval_id IN (SELECT interval_id FROM {scope_intervals}) GROUP BY interval_id) AS f USING (interval_id)
 WHERE NOT d.derived;
 
--- name: worked
+-- name: moves_of_whole_range
 -- The whole range of the derived intervals.
-CREATE OR REPLACE TEMP TABLE worked AS
+-- makes: derived_moves(interval_id, base_id, old_through, new_through)
+-- takes: scope_intervals, derive_ranges
+CREATE OR REPLACE TEMP TABLE {derived_moves} AS
 SELECT d.interval_id, d.base_id, NULL::TIMESTAMPTZ AS old_through, coalesce(t.to_, d.derived_through) AS new_through
-FROM scope_intervals AS d LEFT JOIN target AS t USING (interval_id)
+FROM {scope_intervals} AS d LEFT JOIN {derive_ranges} AS t USING (interval_id)
 WHERE d.derived;
-
--- name: moves_after_deletion
--- How far intervals were covered, how far they are now, and where their range started and starts: with the first
--- session that has a bar, or with the first that is retained. Here of intervals that lost bars: their range may start
--- later now, or be gone.
-CREATE OR REPLACE TEMP TABLE watermark_moves AS
-SELECT d.interval_id, d.calendar, d.kind, d.length, d.through AS old_through, d.through AS new_through,
-       d.first_session AS old_first, coalesce(d.account_from, f.first_date) AS new_first
-FROM scope_intervals AS d
-LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM bar
-           WHERE interval_id IN (SELECT interval_id FROM bar_changes) GROUP BY interval_id) AS f USING (interval_id)
-WHERE d.interval_id IN (SELECT interval_id FROM bar_changes);
