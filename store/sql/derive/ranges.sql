@@ -51,11 +51,13 @@ WHERE from_ < derived_through AND from_ >= coalesce(final_before, beginning());
 -- name: bounds_of_ranges
 -- How many ranges there are, derive_ranges or rederive_ranges, and the stretch of time they lie in.
 -- gives: range_count, first_start, last_end
+-- takes: ranges: any
 SELECT count(*) AS range_count, min(from_) AS first_start, max(to_) AS last_end FROM {ranges};
 
 -- name: kinds_of_ranges
 -- Which lengths are to be derived from which base lengths, and on which calendars.
 -- gives: base_unit, base_length, unit, length, kind, calendars
+-- takes: ranges: any
 SELECT base_unit, base_length, unit, length, kind, list(DISTINCT calendar) AS calendars
 FROM {ranges} GROUP BY ALL;
 
