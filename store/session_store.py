@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 
@@ -263,7 +263,7 @@ class SessionStore(StoreFile):
         self,
         folder: str | Path,
         *,
-        format: Literal["parquet", "csv", "arrow"] = "parquet",
+        format: str = "parquet",
         symbols: Sequence[str] | None = None,
         intervals: Sequence[str] | None = None,
         start: datetime | date | str | None = None,
@@ -285,7 +285,7 @@ class SessionStore(StoreFile):
         folder
             Made when it is not there; otherwise empty, or written by an export of this store.
         format
-            Parquet, CSV, or Arrow's IPC file format.
+            ``parquet``, ``csv``, ``arrow`` (its IPC file format), or one that a package adds; see ``barhouse plugins``.
         symbols, intervals
             Only these.
         start, end

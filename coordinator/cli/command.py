@@ -11,7 +11,7 @@ import click
 
 from barhouse.coordinator.cli.errors import CommandLine, ExitCode, chain, discard_stdout, explain, is_broken_pipe
 from barhouse.coordinator.cli.renames import Command, renamed_command
-from barhouse.store.hints import speaking
+from barhouse.store.errors import speaking
 
 
 @dataclass(frozen=True, slots=True)

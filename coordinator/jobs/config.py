@@ -29,8 +29,8 @@ from barhouse.coordinator.jobs.config_errors import JOB_FILE, explained
 from barhouse.coordinator.sources import LoadOptions
 from barhouse.store.calendars.definition import CalendarDefinition
 from barhouse.store.calendars.time_zone import zone_named
-from barhouse.store.errors import ConfigError
-from barhouse.store.hints import speaking
+from barhouse.store.copies.bar_format import FORMATS
+from barhouse.store.errors import ConfigError, speaking
 from barhouse.store.model.bar import NAMES
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.symbol import ClosingBar, IntervalText, Symbol
@@ -60,6 +60,11 @@ def _columns(given: dict[str, str]) -> dict[str, str]:
         if part not in NAMES:
             raise ValueError(f"names {part!r}, which is no part of a bar; allowed are {', '.join(NAMES)}")
     return given
+
+
+def _format(name: str) -> str:
+    FORMATS.find(name)
+    return name
 
 
 def _duration(given: str) -> str:
@@ -212,7 +217,9 @@ class ExportConfig(_Table):
     """Bars as files for others, of which only those that changed are written: the ``[export]`` table."""
 
     path: Path = Field(description="the folder; a file for each symbol, interval and month")
-    format: Literal["parquet", "csv", "arrow"] = Field(default="parquet", description="of the files")
+    format: Annotated[str, AfterValidator(_format)] = Field(
+        default="parquet", description="of the files: parquet, csv, arrow, or one that a package adds"
+    )
     symbols: Names | None = Field(default=None, description="only these; all by default")
     intervals: list[IntervalText] | None = Field(default=None, min_length=1, description="only these; all by default")
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from barhouse.coordinator.feeds.addresses import open_feed
+from barhouse.coordinator.feeds.opening import open_feed
 from barhouse.coordinator.jobs.config_errors import explained
 from barhouse.coordinator.live.options import LiveOptions
 from barhouse.coordinator.live.session import LiveSession
@@ -41,7 +41,7 @@ class LiveConfig(BaseModel):
     Attributes
     ----------
     feed
-        Its address; see ``barhouse.coordinator.feeds.addresses.open_feed``.
+        Its address; see ``barhouse.open_feed``.
     symbols, intervals, calendar, closing_bar
         What is registered; without intervals the symbols must be registered already.
     interval

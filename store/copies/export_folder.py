@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 
+from barhouse.store.copies.bar_format import format_named
 from barhouse.store.errors import InputError, StoreError
-from barhouse.store.hints import Option
 from barhouse.store.model.interval import Interval
 
 try:
@@ -21,8 +21,6 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-Format = Literal["parquet", "csv", "arrow"]
-FORMATS: tuple[Format, ...] = ("parquet", "csv", "arrow")
 MANIFEST = "barhouse-export.json"
 #: With more files than this the whole system is told to write to its disks, rather than each file.
 _SYNCED_ONE_BY_ONE_MAX = 100
@@ -32,7 +30,7 @@ _SYNCED_ONE_BY_ONE_MAX = 100
 class Selection:
     """What a folder holds an export of; ``start`` and ``end`` are instants in ISO 8601, None means all."""
 
-    format: Format
+    format: str
     symbols: tuple[str, ...] | None
     intervals: tuple[str, ...] | None
     start: str | None
@@ -52,10 +50,9 @@ class Selection:
         Raises
         ------
         InputError
-            For a format that is not known.
+            For a format that is not known, or cannot be used.
         """
-        if form not in FORMATS:
-            raise InputError(f"{Option('format', form)} is not known; allowed are {', '.join(FORMATS)}")
+        format_named(form)
         return cls(
             form,
             None if symbols is None else tuple(sorted(set(symbols))),
@@ -183,23 +180,22 @@ def place_of(symbol: str, interval: str, month: str) -> str:
     return f"symbol={quote(symbol, safe='')}/interval={interval}/month={month}"
 
 
-def file_in(folder: Path, place: str, form: Format) -> Path:
+def file_in(folder: Path, place: str, suffix: str) -> Path:
     """Name a partition's file."""
-    return folder / place / f"bars.{form}"
+    return folder / place / f"bars.{suffix}"
 
 
-def part_in(folder: Path, place: str, form: Format) -> Path:
+def part_in(folder: Path, place: str, suffix: str) -> Path:
     """Name what a partition's file is written as before it takes its place; no pattern of files finds it."""
-    return folder / place / f".bars.{form}.part"
+    return folder / place / f".bars.{suffix}.part"
 
 
-def remove(folder: Path, place: str, *, but: Format | None = None) -> None:
-    """Remove a partition's files, ``but`` for one, and its folders when they are empty then."""
-    for form in FORMATS:
-        part_in(folder, place, form).unlink(missing_ok=True)
-        if form != but:
-            file_in(folder, place, form).unlink(missing_ok=True)
+def remove(folder: Path, place: str, *, but: str | None = None) -> None:
+    """Remove a partition's files of all formats, ``but`` for one, and its folders when they are empty then."""
     inner = folder / place
+    for file in [*inner.glob("bars.*"), *inner.glob(".bars.*.part")]:
+        if file.name != f"bars.{but}":
+            file.unlink(missing_ok=True)
     while but is None and inner != folder and inner.is_dir() and not any(inner.iterdir()):
         inner.rmdir()
         inner = inner.parent

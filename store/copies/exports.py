@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.parquet
 
+from barhouse.store.copies.bar_format import ExportFormat, failed, format_named
 from barhouse.store.copies.export_folder import (
-    Format,
     Held,
     Manifest,
     Selection,
@@ -72,6 +69,7 @@ def export(
     transaction: Transaction, folder: Path, selection: Selection, *, full: bool, progress: Progress | None
 ) -> ExportReport:
     """Bring a folder up to date inside one view of the store; see ``SessionStore.export``."""
+    suffix = format_named(selection.format).suffix
     newest = next(iter(transaction.run("copies.newest_batch")), None)
     batch_id = None if newest is None else newest.batch_id
     committed_at = None if newest is None else newest.committed_at.astimezone(UTC).isoformat()
@@ -86,7 +84,7 @@ def export(
     }
     there = {one.place for one in held}
     given_up = {place for place in known.keys() - there if _is_given_up(place, kept_from)}
-    changed = [one for one in held if not _is_as_held(folder, one, known.get(one.place), selection)]
+    changed = [one for one in held if not _is_as_held(folder, one, known.get(one.place), suffix)]
     _refuse_long(changed)
     gone = (before.partitions.keys() | set(before.unfinished)) - there - given_up
     clean = {place: one for place, one in known.items() if place in given_up}
@@ -145,12 +143,12 @@ def _refuse_long(changed: list[_Partition]) -> None:
             )
 
 
-def _is_as_held(folder: Path, now: _Partition, held: Held | None, selection: Selection) -> bool:
+def _is_as_held(folder: Path, now: _Partition, held: Held | None, suffix: str) -> bool:
     """Whether a partition's file is there and holds what the store does."""
     if held is None or (held.row_count, held.batch_id) != (now.row_count, now.batch_id):
         return False
     with suppress(FileNotFoundError):
-        return file_in(folder, now.place, selection.format).stat().st_size == held.size_bytes
+        return file_in(folder, now.place, suffix).stat().st_size == held.size_bytes
     return False
 
 
@@ -174,20 +172,22 @@ def _write(
     """Write partitions beside those they replace, all in one pass over the store, and then put them in place."""
     if not changed:
         return {}
-    form, sizes = selection.format, {}
+    form, sizes = format_named(selection.format), {}
     for number, (one, pieces) in enumerate(_pieces(transaction, changed, selection), start=1):
-        part = part_in(folder, one.place, form)
+        part = part_in(folder, one.place, form.suffix)
         part.parent.mkdir(parents=True, exist_ok=True)
         first = next(pieces)
-        old = _given_up_rows(folder, one, form, kept_from)
-        _write_file(part, form, itertools.chain((rows.cast(first.schema) for rows in old), [first], pieces))
+        old = _given_up_rows(file_in(folder, one.place, form.suffix), one, selection.format, kept_from)
+        _write_file(
+            part, form, selection.format, itertools.chain((rows.cast(first.schema) for rows in old), [first], pieces)
+        )
         sizes[one.place] = part.stat().st_size
         if progress is not None:
             progress(number, len(changed))
-    sync_all(part_in(folder, one.place, form) for one in changed)
+    sync_all(part_in(folder, one.place, form.suffix) for one in changed)
     for one in changed:
-        part_in(folder, one.place, form).replace(file_in(folder, one.place, form))
-        remove(folder, one.place, but=form)
+        part_in(folder, one.place, form.suffix).replace(file_in(folder, one.place, form.suffix))
+        remove(folder, one.place, but=form.suffix)
     sync_all(folder / one.place for one in changed)
     return {one.place: Held(one.row_count, one.batch_id, sizes[one.place]) for one in changed}
 
@@ -229,53 +229,36 @@ def _runs(batch: pa.RecordBatch) -> Iterator[tuple[int, pa.Table]]:
 
 
 def _given_up_rows(
-    folder: Path, one: _Partition, form: Format, kept_from: dict[tuple[str, str], datetime]
+    file: Path, one: _Partition, name: str, kept_from: dict[tuple[str, str], datetime]
 ) -> Iterator[pa.Table]:
     """Give the bars of a partition that retention took from the store, and that its file still has."""
-    instant, file = kept_from.get((one.symbol, one.interval)), file_in(folder, one.place, form)
+    instant = kept_from.get((one.symbol, one.interval))
     if instant is not None and one.first < instant and file.exists():
-        old = _READERS[form](file)
+        with _named(name):
+            old = format_named(name).read(file)
         yield old.filter(pc.less(old["bar_start"], pa.scalar(instant, old["bar_start"].type)))
 
 
-def _read_csv(file: Path) -> pa.Table:
-    kinds = dict.fromkeys(("bar_start", "bar_end"), pa.timestamp("us", "UTC")) | {"session_date": pa.date32()}
-    return pyarrow.csv.read_csv(file, convert_options=pyarrow.csv.ConvertOptions(column_types=kinds))
-
-
-def _write_file(part: Path, form: Format, pieces: Iterator[pa.Table]) -> None:
+def _write_file(part: Path, form: ExportFormat, name: str, pieces: Iterator[pa.Table]) -> None:
     writer = None
     try:
         for piece in pieces:
-            rows = _spelled(piece) if form == "csv" else piece
-            if writer is None:
-                writer = _WRITERS[form](part, rows.schema)
-            writer.write_table(rows)
+            with _named(name):
+                writer = writer or form.writer(part, piece.schema)
+                writer.write_table(piece)
     finally:
         if writer is not None:
-            writer.close()
+            with _named(name):
+                writer.close()
 
 
-def _spelled(rows: pa.Table) -> pa.Table:
-    """Spell instants in ISO 8601."""
-    columns = []
-    for column in rows.columns:
-        if pa.types.is_timestamp(column.type):
-            local = column.cast(pa.timestamp("us"))
-            with suppress(pa.ArrowInvalid):  # not all on whole seconds
-                local = local.cast(pa.timestamp("s"))
-            column = pc.strftime(local, format="%Y-%m-%dT%H:%M:%SZ")  # noqa: PLW2901
-        columns.append(column)
-    return pa.Table.from_arrays(columns, names=rows.column_names)
-
-
-_WRITERS: dict[Format, Callable[[Path, pa.Schema], Any]] = {
-    "parquet": lambda part, schema: pyarrow.parquet.ParquetWriter(part, schema, compression="zstd"),
-    "csv": lambda part, schema: pyarrow.csv.CSVWriter(str(part), schema),
-    "arrow": lambda part, schema: pa.ipc.new_file(str(part), schema),
-}
-_READERS: dict[Format, Callable[[Path], pa.Table]] = {
-    "parquet": lambda file: pyarrow.parquet.ParquetFile(file).read(),
-    "csv": _read_csv,
-    "arrow": lambda file: pa.ipc.open_file(pa.OSFile(str(file))).read_all(),
-}
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Say which package's format it was that failed."""
+    try:
+        yield
+    except Exception as error:
+        said = failed(name, error)
+        if said is error:
+            raise
+        raise said from error

@@ -15,9 +15,10 @@ import pytest
 from load_kit import Bench, line, lines, minutes
 
 from barhouse.store.copies import export_folder, exports
-from barhouse.store.copies.export_folder import FORMATS, MANIFEST
+from barhouse.store.copies.export_folder import MANIFEST
 from barhouse.store.errors import InputError, StoreError, UnknownSymbolError
 
+FORMATS = ("parquet", "csv", "arrow")
 NEW_YORK = {"timezone": "America/New_York"}
 COLUMNS = "symbol, interval, bar_start, bar_end, session_date, open, high, low, close, volume, base_count, complete"
 Rows = list[tuple[Any, ...]]
@@ -116,7 +117,7 @@ def test_symbols_of_any_characters(bench: Bench, folder: Path, symbol: str) -> N
     bench.load_lines(*lines(minutes("2024-11-26 09:30", "2024-11-26 09:40")), symbol=symbol, **NEW_YORK)
     bench.process()
     for form in FORMATS:
-        bench.store.export(folder / form, format=form)  # type: ignore[arg-type]
+        bench.store.export(folder / form, format=form)
         assert exported(folder / form, form) == held(bench) != []
         assert len(list((folder / form).iterdir())) == 2, "nothing beside the symbol's folder and the manifest"
 
@@ -179,23 +180,23 @@ def test_what_retention_gave_up_stays_exported(filled: Bench, folder: Path) -> N
     filled.load_lines(*lines(minutes("2024-12-03 09:30", "2024-12-03 10:15")), **NEW_YORK)
     filled.process()
     for form in FORMATS:
-        filled.store.export(folder / form, format=form)  # type: ignore[arg-type]
+        filled.store.export(folder / form, format=form)
     everything = held(filled)
     purged = filled.coordinator.purge_bars("1m", "2024-12-03T00:00Z")
     assert purged.batch_id is not None
     left = held(filled)
     assert len(left) < len(everything)
     for form in FORMATS:
-        said = filled.store.export(folder / form, format=form)  # type: ignore[arg-type]
+        said = filled.store.export(folder / form, format=form)
         assert said.given_up == 2, "November, of both symbols"
         assert exported(folder / form, form) == everything
     filled.load_lines(line("2024-12-03 10:15:00"), **NEW_YORK)
     everything = sorted({*everything, *held(filled)}, key=str)
     for form in FORMATS:
-        said = filled.store.export(folder / form, format=form)  # type: ignore[arg-type]
+        said = filled.store.export(folder / form, format=form)
         assert (said.written, said.given_up) == (1, 2)
         assert sorted(exported(folder / form, form), key=str) == everything
-        assert filled.store.export(folder / form, format=form).written == 0  # type: ignore[arg-type]
+        assert filled.store.export(folder / form, format=form).written == 0
     filled.store.export(folder / "parquet", full=True)
     assert exported(folder / "parquet") == held(filled)
 
@@ -230,7 +231,7 @@ def test_another_selection_is_refused_unless_all_is_written_anew(filled: Bench, 
     assert {Path(name).suffix for name in content(folder)} == {".csv"}
     assert filled.store.export(folder, format="csv", symbols=["QQQ"]).written == 0
     with pytest.raises(InputError, match=r"format='xlsx' is not known; allowed are parquet, csv, arrow"):
-        filled.store.export(folder, format="xlsx")  # type: ignore[arg-type]
+        filled.store.export(folder, format="xlsx")
 
 
 def test_folders_of_others_are_left_alone(filled: Bench, folder: Path, template: Path, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from barhouse.coordinator.cli.options import (
 from barhouse.coordinator.cli.output import reports
 from barhouse.coordinator.cli.sentences.live import followed
 from barhouse.coordinator.cli.store_access import opened
-from barhouse.store.hints import speaking
+from barhouse.store.errors import speaking
 
 if TYPE_CHECKING:
     from barhouse.coordinator.live.session import LiveSession
