@@ -82,7 +82,7 @@ def test_what_is_taken_is_made_or_attached_by_somebody() -> None:
         for path in (FOLDER.parents[1] / folder).rglob("*.py")
     )
     made = {one.shape for one in EVERY if one.kind in ("makes", "part")} | set(
-        re.findall(r"\.attach\(\s*\"([a-z_]+)\"", code)
+        re.findall(r"(?:\.attach|TemporaryTable)\(\s*\"([a-z_]+)\"", code)
     )
     assert {shape for one in EVERY for shape in one.takes.values()} - made == {"any"}
 
@@ -132,9 +132,12 @@ def test_parameters_are_told() -> None:
 
 
 def test_a_transaction_runs_nothing_but_sql() -> None:
-    with open_store(":memory:") as store, store.transaction() as transaction:
-        with pytest.raises(TypeError, match="only Sql is run"):
-            transaction.execute("SELECT 1")
+    with (
+        open_store(":memory:") as store,
+        store.transaction() as transaction,
+        pytest.raises(TypeError, match="only Sql is run"),
+    ):
+        transaction.execute("SELECT 1")
 
 
 @pytest.mark.parametrize(
@@ -148,9 +151,12 @@ def test_a_transaction_runs_nothing_but_sql() -> None:
     ],
 )
 def test_a_transaction_that_reads_does_not_end(text: str) -> None:
-    with open_store(":memory:") as store, store.reading() as transaction:
-        with pytest.raises(TypeError, match="ends by itself"):
-            transaction.execute(Sql(text))
+    with (
+        open_store(":memory:") as store,
+        store.reading() as transaction,
+        pytest.raises(TypeError, match="ends by itself"),
+    ):
+        transaction.execute(Sql(text))
 
 
 @pytest.mark.parametrize("text", ["DELETE FROM symbol", "CREATE TABLE other (x INTEGER)", "DROP VIEW bars"])
@@ -186,4 +192,6 @@ def test_a_statement_has_one_kind() -> None:
 
 def test_names_are_unique() -> None:
     with pytest.raises(LookupError, match="two statements"):
-        parse("-- name: one\n-- One.\n-- gives: x\nSELECT 1 AS x;\n-- name: one\n-- One.\n-- gives: x\nSELECT 1 AS x;\n")
+        parse(
+            "-- name: one\n-- One.\n-- gives: x\nSELECT 1 AS x;\n-- name: one\n-- One.\n-- gives: x\nSELECT 1 AS x;\n"
+        )

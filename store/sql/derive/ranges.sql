@@ -77,13 +77,13 @@ FROM {scope_intervals} AS d
 LEFT JOIN {derive_ranges} AS t USING (interval_id)
 WHERE t.interval_id IS NOT NULL OR d.interval_id IN (SELECT interval_id FROM {rederive_ranges});
 
--- name: bar_counts
+-- name: derived_bar_counts
 -- The bars the forward pass has added, counted by interval and session. What was derived again before has the same batch
 -- and lies below.
--- makes: bar_counts(interval_id, session_date, complete_count)
+-- makes: derived_bar_counts(interval_id, session_date, complete_count)
 -- takes: derive_ranges
 -- reads: bar
-CREATE OR REPLACE TEMP TABLE {bar_counts} AS
+CREATE OR REPLACE TEMP TABLE {derived_bar_counts} AS
 SELECT b.interval_id, b.session_date,
        count(*) FILTER (WHERE b.base_count = b.expected_count AND b.base_count > 0) AS complete_count
 FROM bar AS b
