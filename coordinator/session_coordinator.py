@@ -12,8 +12,8 @@ from typing import Literal
 
 from barhouse.coordinator.derive.derivation import GRACE
 from barhouse.coordinator.edit import calendar_edit, deletion, rebuild, retention
-from barhouse.coordinator.load import bar_load, known_files
-from barhouse.coordinator.sources import LoadOptions, check_whole, open_source
+from barhouse.coordinator.load.door import load_source
+from barhouse.coordinator.sources import LoadOptions, open_source
 from barhouse.coordinator.streams.registrar import StreamRegistrar
 from barhouse.store.calendars.definition import CalendarDefinition
 from barhouse.store.errors import InputError
@@ -130,11 +130,7 @@ class SessionCoordinator(StreamRegistrar):
         length = Interval.parse(as_interval(interval, "interval"))
         source = open_source(data, options, whole=False)
         with self._store.transaction() as transaction:
-            request = bar_load.request_of(length, symbol, options)
-            report = known_files.recall(transaction, source, request, options)
-            if report is None:
-                check_whole(source)
-                report = bar_load.load(transaction, source, length, symbol, options)
+            report = load_source(transaction, source, symbol, length, options).report
         log.info(
             "loaded %s: %d rows, %d new, %d revised, %d rejected",
             source.name,

@@ -27,7 +27,7 @@ WALKS = amount("WALKS", 4)
 #: Random sets of trades.
 TRADES = amount("TRADES", 20)
 #: Ranges by dates and instants, for each calendar.
-RANGES = amount("RANGES", 60)
+RANGES = amount("RANGES", 30)
 #: Replays in which nothing may be seen before its time.
 REPLAYS = amount("REPLAYS", 6)
 #: Symbols of the large store; 515 of them are ten million minutes.

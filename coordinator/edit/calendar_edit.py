@@ -26,7 +26,7 @@ def define(transaction: Transaction, definition: CalendarDefinition, grace: time
         raise CalendarError(
             f"calendar {definition.name!r} cannot be defined: {taken} comes with Barhouse; choose another name"
         )
-    spelled = {name.casefold(): name for (name,) in transaction.run("records.calendar_names")}
+    spelled = {row.calendar.casefold(): row.calendar for row in transaction.run("records.calendar_names")}
     definition = replace(definition, name=spelled.get(definition.name.casefold(), definition.name))
     known = transaction.run("records.kept_calendar", {"calendar": definition.name})
     if known and known[0].definition == definition.to_json():

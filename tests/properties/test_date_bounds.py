@@ -61,7 +61,9 @@ def sessions_of(calendar: str) -> list[Session]:
         return [Session(day, at(day, 0, "UTC"), at(day, 0, "UTC") + timedelta(days=1)) for day in days]
     chicago = ZONES["NIGHT"]
     return [
-        Session(day, at(day - timedelta(days=1), 17, chicago), at(day, 16, chicago)) for day in days if day.weekday() < 5
+        Session(day, at(day - timedelta(days=1), 17, chicago), at(day, 16, chicago))
+        for day in days
+        if day.weekday() < 5
     ]
 
 
@@ -116,7 +118,9 @@ def half_hours(symbol: str) -> pa.Table:
     count = (END - BEGIN) // HALF_HOUR
     stamps = [BEGIN + number * HALF_HOUR for number in range(count) if number % 11 != 7]
     stamps = [stamp for stamp in stamps if stamp.date() != date(2024, 10, 16)]
-    values = {name: [float(number % 7 + 1) for number in range(len(stamps))] for name in ("open", "high", "low", "close")}
+    values = {
+        name: [float(number % 7 + 1) for number in range(len(stamps))] for name in ("open", "high", "low", "close")
+    }
     return pa.table({"bar_start": pa.array(stamps, pa.timestamp("us", "UTC")), **values, "volume": values["open"]})
 
 
