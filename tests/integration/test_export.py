@@ -219,7 +219,7 @@ def test_each_file_is_in_order_with_the_columns_of_the_view(filled: Bench, folde
     assert pa.parquet.read_schema(one).field("bar_start").type == pa.timestamp("us", "UTC")
 
 
-@pytest.mark.parametrize("symbol", ["A/B", "BRK B", "50%", "A=B", "É*?[X]", "日経", "..", "1E5", "'X'", "A\\B"])
+@pytest.mark.parametrize("symbol", ["A/B", "BRK B", "50%", "A=B", "É|<[X]>", "日経", "..", "1E5", "'X'", "A\\B"])
 def test_symbols_of_any_characters(bench: Bench, folder: Path, symbol: str) -> None:
     bench.coordinator.register(symbol, ["1m", "5m"], "XNYS")
     bench.load_lines(*lines(minutes("2024-11-26 09:30", "2024-11-26 09:40")), symbol=symbol, **NEW_YORK)

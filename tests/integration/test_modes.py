@@ -143,7 +143,7 @@ def test_a_contradiction_is_skipped_like_what_is_missing(stocked: Bench) -> None
     ("call", "says"),
     [
         (lambda c: c.register_for_live("NEW", ["5m"], ["1m"]), "give calendar="),
-        (lambda c: c.register_for_live("NEW", ["5m"], "1m", calendar="XNYS"), "feed_intervals takes a list"),
+        (lambda c: c.register_for_live("NEW", ["5m"], 1, calendar="XNYS"), "feed_intervals= takes an interval or a"),
         (lambda c: c.register_for_live("NEW", ["5m"], ["1m"], calendar="XNYS", on_missing="perhaps"), "'skip'"),
         (lambda c: c.register_for_backtest([], ["5m"]), "at least one"),
     ],

@@ -110,10 +110,15 @@ def test_skip_registers_the_rest(bench: Bench, caplog: pytest.LogCaptureFixture)
 @pytest.mark.parametrize(
     ("arguments", "error", "says"),
     [
-        (([], ["5m"], "XNYS"), RegistrationError, "at least one"),
+        (([], ["5m"], "XNYS"), InputError, "symbols= is empty; name at least one"),
+        ((None, ["5m"], "XNYS"), InputError, "symbols= takes a symbol or a list of such, not None"),
+        (("SYM*", ["5m"], "XNYS"), RegistrationError, "is a pattern, and a symbol is registered by its name"),
+        ((["NEW", "A?"], ["5m"], "XNYS"), RegistrationError, "A[?] is a pattern"),
+        (("SPY,QQQ", ["5m"], "XNYS"), RegistrationError, r"give a list, such as \['SPY', 'QQQ'\]"),
         ((["NEW", ""], ["5m"], "XNYS"), InputError, "not usable"),
         ((["NEW", "A\tB"], ["5m"], "XNYS"), InputError, "not usable"),
-        (("NEW", [], "XNYS"), IntervalError, "no interval given"),
+        (("NEW", [], "XNYS"), InputError, "intervals= is empty; name at least one"),
+        (("NEW", "1m,5m", "XNYS"), IntervalError, r"several are a list, such as \['1m', '5m'\]"),
         (("NEW", ["5m", "ticks"], "XNYS"), IntervalError, "ticks"),
         (("NEW", ["5m"], "XNYSE"), CalendarError, "XNYS"),
         (("NEW", ["5m"], ""), CalendarError, "unknown"),
@@ -132,7 +137,7 @@ def test_what_cannot_be_registered(
     [
         ({"on_missing": "ignore"}, "'raise' and 'skip'"),
         ({"base": "1m", "available": ["1m"]}, "exclude each other"),
-        ({"available": "1m"}, r"\['1m'\]"),
+        ({"available": 1}, "available= takes an interval or a list"),
         ({"closing_bar": "include", "base": "1h", "intervals": ["1h"]}, "1m or finer"),
         ({"closing_bar": "perhaps"}, "outside"),
     ],

@@ -134,9 +134,16 @@ def test_parse_all_wants_one_at_least(given: list[str]) -> None:
         parse_all(given)
 
 
-def test_parse_all_does_not_take_a_text_apart() -> None:
-    with pytest.raises(IntervalError, match=r"\['1m'\]"):
-        parse_all("1m")
+def test_parse_all_takes_one_for_a_list_of_one_and_never_apart() -> None:
+    assert parse_all("1m") == parse_all(Interval.parse("1m")) == [Interval.parse("1m")]
+    with pytest.raises(IntervalError, match=r"'1m,5m' is not known; .* several are a list, such as \['1m', '5m'\]"):
+        parse_all("1m,5m")
+
+
+@pytest.mark.parametrize("given", [None, 5, [None], [5]])
+def test_parse_all_takes_texts_only(given: object) -> None:
+    with pytest.raises(IntervalError, match="text"):
+        parse_all(given)  # type: ignore[arg-type]
 
 
 # What one interval tiles, written down: the row's interval fills the columns' bars exactly.
