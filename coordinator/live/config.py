@@ -58,6 +58,9 @@ class LiveConfig(BaseModel):
         How far back a symbol without bars is asked for.
     publish
         Where a snapshot is published every now and then.
+    metrics_port, metrics_host
+        Where the store's metrics are served over HTTP while the session runs: not at all by default; a port of 0 is
+        chosen by the system. Only programs on this machine reach ``127.0.0.1``.
     options
         The numbers of ``LiveOptions``.
     """
@@ -83,6 +86,8 @@ class LiveConfig(BaseModel):
     name: str = "live"
     history_from: Annotated[datetime | None, BeforeValidator(_instant)] = None
     publish: Path | None = None
+    metrics_port: Annotated[int | None, Field(ge=0, le=65535)] = None
+    metrics_host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     options: LiveOptions = LiveOptions()
 
     @model_validator(mode="before")
