@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from barhouse.coordinator.load import source_rows
-from barhouse.coordinator.sources import LoadOptions, Source
+from barhouse.coordinator.sources.options import LoadOptions
+from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import SourceError
 from barhouse.store.model.interval import Interval
@@ -58,9 +59,7 @@ def holdings(transaction: Transaction, source: Source, options: LoadOptions, int
     parts = source_rows.map_columns(source_rows.columns_of(source, transaction), source, options)
     by_symbol = parts["symbol"] is not None
     # The zone does not matter for steps, and a date alone is as good as an instant.
-    source_rows.read(
-        source, parts, replace(options, timezone="UTC"), transaction, wants_dates=True, by_symbol=by_symbol
-    )
+    source_rows.read(source, parts, options.but(timezone="UTC"), transaction, wants_dates=True, by_symbol=by_symbol)
     raw = identifier("raw")
     names = [row.symbol_given or "" for row in transaction.run("jobs.symbols_read", raw=raw)]
     if interval is not None:

@@ -208,7 +208,7 @@ class LiveWriter:
             changed |= self._count(self._coordinator.load(table, interval))
         if taken.file is not None:
             read = taken.file
-            report = self._coordinator.load(str(read.path), read.interval, read.symbol, **_given(read.options))
+            report = self._coordinator.load(str(read.path), read.interval, read.symbol, **read.options.said())
             self.counts.row_count += report.rows
             changed |= self._count(report)
         if traded:
@@ -309,10 +309,6 @@ class LiveWriter:
             self.counts.refused_file_count += 1
         if len(self.refused_files) < _SHOWN_FILES:
             self.refused_files.append((str(taken.file.path), reason))
-
-
-def _given(options: object) -> dict[str, Any]:
-    return {name: getattr(options, name) for name in options.__dataclass_fields__}  # type: ignore[attr-defined]
 
 
 def _without(data: object, starts: Sequence[datetime]) -> object:

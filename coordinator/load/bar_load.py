@@ -9,7 +9,8 @@ import pyarrow as pa
 from barhouse.coordinator.load import known_files, placement, source_rows
 from barhouse.coordinator.load.columns import Column, literal
 from barhouse.coordinator.load.placement import FreePlace, Judged, Taken
-from barhouse.coordinator.sources import LoadOptions, Source
+from barhouse.coordinator.sources.options import LoadOptions
+from barhouse.coordinator.sources.source import Source
 from barhouse.coordinator.write import merge
 from barhouse.coordinator.write.coverage import (
     advance_bases,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from barhouse.coordinator.load.columns import literal
-from barhouse.coordinator.sources import LoadOptions, Source
+from barhouse.coordinator.sources.options import LoadOptions
+from barhouse.coordinator.sources.source import Source
 from barhouse.coordinator.write.calendar_pieces import calendar_pieces
 from barhouse.store.calendars.time_zone import zone_pieces
 from barhouse.store.database.transaction import TemporaryTable, Transaction

@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from barhouse.coordinator.load.columns import Column, count, literal, misread, number, stamp
-from barhouse.coordinator.sources import LoadOptions, Source, compression_of, is_blank
+from barhouse.coordinator.sources.files import compression_of, is_blank
+from barhouse.coordinator.sources.options import LoadOptions
+from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import OptionsError, SourceError
 from barhouse.store.hints import Option
