@@ -12,8 +12,7 @@ from typing import Unpack
 
 from barhouse.coordinator.derive.derivation import GRACE
 from barhouse.coordinator.edit import calendar_edit, deletion, rebuild, retention
-from barhouse.coordinator.load import bar_load, known_files
-from barhouse.coordinator.sources.files import check_whole
+from barhouse.coordinator.load.door import load_source
 from barhouse.coordinator.sources.opening import open_source
 from barhouse.coordinator.sources.options import LoadKeywords, LoadOptions, with_load_options
 from barhouse.coordinator.streams.registrar import StreamRegistrar
@@ -75,11 +74,7 @@ class SessionCoordinator(StreamRegistrar):
         length = Interval.parse(interval)
         source = open_source(data, how, whole=False)
         with self._store.transaction() as transaction:
-            request = bar_load.request_of(length, symbol, how)
-            report = known_files.recall(transaction, source, request, how)
-            if report is None:
-                check_whole(source)
-                report = bar_load.load(transaction, source, length, symbol, how)
+            report = load_source(transaction, source, symbol, length, how).report
         log.info(
             "loaded %s: %d rows, %d new, %d revised, %d rejected",
             source.name,

@@ -34,6 +34,7 @@ ACTIONS: Mapping[str, tuple[str, str]] = {
     "publish": ("publish()", "`barhouse publish`"),
     "remove_symbol": ("remove_symbol({0!r})", "`barhouse remove {0}`"),
     "remove_symbols": ("remove_symbol()", "`barhouse remove`"),
+    "restore": ("restore()", "`barhouse restore`"),
     "runs": ("SessionStore.runs()", "`barhouse runs`"),
     "upgrade_store": ("open it once without read_only=True to upgrade it", "upgrade it with `barhouse init`"),
     "verify": ("verify()", "`barhouse verify`"),

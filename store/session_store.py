@@ -278,7 +278,9 @@ class SessionStore(StoreFile):
         ``symbol=SPY/interval=1m/month=2024-11/bars.parquet``, with the columns of the view ``bars`` that the folders
         do not name; characters of a symbol that a folder cannot have are percent-encoded. A file is replaced at once
         or not at all; those that the store has no bars of any more are removed, but what retention gave up stays
-        exported. ``barhouse-export.json`` says what the folder holds; an export cut short is finished by the next.
+        exported. The folder holds nothing else, so that pandas, pyarrow, polars and DuckDB read it as one table. What
+        it holds is written down beside it, in ``FOLDER.barhouse-export`` (or, where files cannot be renamed from there,
+        in ``_barhouse-export`` inside). An export cut short is finished by the next.
 
         Parameters
         ----------
@@ -305,7 +307,8 @@ class SessionStore(StoreFile):
             Another export is writing there, or there is no room.
         """
         from barhouse.store.copies import exports  # late: it takes its time, and most have no need of it
-        from barhouse.store.copies.export_folder import Selection, prepared
+        from barhouse.store.copies.export_folder import prepared
+        from barhouse.store.copies.export_manifest import Selection
 
         full = renamed("anew", anew, "full", full)
         asked = Selection.of(

@@ -21,7 +21,7 @@ from barhouse.coordinator.backtest.point_in_time import Past
 from barhouse.coordinator.backtest.replay_plan import Plan, Request
 from barhouse.coordinator.backtest.tick import Bar, Tick
 from barhouse.coordinator.backtest.timeline import Stream
-from barhouse.coordinator.load import bar_load
+from barhouse.coordinator.load.door import load_source
 from barhouse.coordinator.sources.opening import open_source
 from barhouse.coordinator.streams.registrar import SourceBars, StreamRegistrar
 from barhouse.coordinator.streams.symbol_registration import listed, names_of
@@ -168,9 +168,9 @@ class Backtest:
                 closing_bar=closing_bar,
             )
             how = source.options if source.symbol else source.options.but(symbols=tuple(names))
-            opened = open_source(source.data, how)
+            opened = open_source(source.data, how, whole=False)
             with store.transaction() as transaction:
-                bar_load.load(transaction, opened, Interval.parse(source.interval), source.symbol, how)
+                load_source(transaction, opened, source.symbol, Interval.parse(source.interval), how)
             with cls(store, names, intervals=wanted, **options) as backtest:
                 yield backtest
 

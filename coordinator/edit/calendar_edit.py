@@ -25,7 +25,7 @@ def define(transaction: Transaction, definition: CalendarDefinition, grace: time
         raise CalendarError(
             f"calendar {definition.name!r} cannot be defined: {taken} comes with Barhouse; choose another name"
         )
-    spelled = {name.casefold(): name for (name,) in transaction.run("records.calendar_names")}
+    spelled = {row.calendar.casefold(): row.calendar for row in transaction.run("records.calendar_names")}
     definition = replace(definition, name=spelled.get(definition.name.casefold(), definition.name))
     known = transaction.run("records.kept_calendar", {"calendar": definition.name})
     if known and known[0].definition == definition.to_json():
@@ -41,9 +41,8 @@ def refresh(transaction: Transaction, name: str, grace: timedelta, *, apply: boo
     CalendarError
         When the store does not have the calendar.
     """
-    name = {one.casefold(): one for (one,) in transaction.run("records.calendar_names")}.get(
-        name.strip().casefold(), name
-    )
+    kept = {row.calendar.casefold(): row.calendar for row in transaction.run("records.calendar_names")}
+    name = kept.get(name.strip().casefold(), name)
     known = transaction.run("records.kept_calendar", {"calendar": name})
     if not known:
         names = ", ".join(row.calendar for row in transaction.run("records.calendar_names")) or "none"

@@ -30,6 +30,7 @@ from barhouse.coordinator.sources.presets import preset_named
 from barhouse.store.calendars.definition import CalendarDefinition
 from barhouse.store.copies.bar_format import FORMATS
 from barhouse.store.errors import ConfigError, speaking
+from barhouse.store.model.file_mode import FileMode
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.symbol import ClosingBar, IntervalText, Symbol
 
@@ -156,6 +157,11 @@ class PublishConfig(_Table):
 
     path: Path = Field(description="where the newest snapshot is put, at once or not at all")
     keep: int = Field(default=1, ge=1, description="how many snapshots to have, the newest included")
+    mode: FileMode | None = Field(
+        default=None,
+        description="who may read it: '0400' (the owner), '0440' (the group) or '0444' (everybody); by default whoever "
+        "may read the store",
+    )
     every: DurationText | None = Field(
         default=None, description="not more often than this, such as '6h' or '1d'; by default after every change"
     )

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from barhouse.coordinator.load import source_rows
+from barhouse.coordinator.load import canonical_rows, parts, source_rows
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import SourceError
 from barhouse.store.model.interval import Interval
-from barhouse.store.sql import identifier
 
 #: Lengths that bars commonly have, longest first: where steps are irregular, the longest that divides them all.
 _USUAL = [Interval.parse(text) for text in ("6h", "4h", "2h", "1h", "30m", "15m", "10m", "5m", "3m", "2m", "1m")]
@@ -55,20 +54,20 @@ def holdings(transaction: Transaction, source: Source, options: LoadOptions, int
     SourceError
         When it cannot be read as bars.
     """
-    source = source_rows.with_headers_compared(source, transaction)
-    parts = source_rows.map_columns(source_rows.columns_of(source, transaction), source, options)
-    by_symbol = parts["symbol"] is not None
+    rows = source_rows.open_rows(transaction, source)
+    found = parts.parts_of(rows, options)
+    by_symbol = found["symbol"] is not None
     # The zone does not matter for steps, and a date alone is as good as an instant.
-    source_rows.read(source, parts, options.but(timezone="UTC"), transaction, wants_dates=True, by_symbol=by_symbol)
-    raw = identifier("raw")
-    names = [row.symbol_given or "" for row in transaction.run("jobs.symbols_read", raw=raw)]
+    in_utc = options.but(timezone="UTC")
+    read = canonical_rows.keep_parsed(transaction, rows, found, in_utc, wants_dates=True, by_symbol=by_symbol)
+    names = [row.symbol_given or "" for row in transaction.run("jobs.symbols_read", parsed_rows=read)]
     if interval is not None:
         return {name: Held(interval, regular=True) for name in names}
-    found = dict.fromkeys(names, Held(None, regular=False))
-    for steps in transaction.run("jobs.steps", raw=raw):
+    held = dict.fromkeys(names, Held(None, regular=False))
+    for steps in transaction.run("jobs.steps", parsed_rows=read):
         regular = _is_regular(int(steps.shortest_count), int(steps.step_count))
-        found[steps.name] = _told(int(steps.shortest), regular, steps.divisor)
-    return found
+        held[steps.name] = _told(int(steps.shortest), regular, steps.divisor)
+    return held
 
 
 def _is_regular(common: int, count: int) -> bool:

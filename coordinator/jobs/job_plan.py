@@ -13,7 +13,7 @@ from barhouse.coordinator.jobs.config import JobConfig, SourceConfig, SymbolGrou
 from barhouse.coordinator.jobs.discovery import FoundFile, LoadedFiles, PathPattern, find
 from barhouse.coordinator.jobs.file_contents import Held
 from barhouse.coordinator.jobs.report import FileProblem
-from barhouse.coordinator.load import source_rows
+from barhouse.coordinator.load.columns import is_pattern
 from barhouse.coordinator.sources.opening import open_source
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.sources.source import Source
@@ -49,9 +49,12 @@ class Reader:
     symbol: str | None
     folder: Path
 
-    def open(self, files: Sequence[FoundFile]) -> Source:
-        """Open files as one source, named by their paths in the job's folder."""
-        source = open_source([str(one.path) for one in files], self.options)
+    def open(self, files: Sequence[FoundFile], *, whole: bool = True) -> Source:
+        """Open files as one source, named by their paths in the job's folder.
+
+        With ``whole`` compressed files are looked through for damage; a load does so itself.
+        """
+        source = open_source([str(one.path) for one in files], self.options, whole=whole)
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
         return replace(
             source,
@@ -251,9 +254,7 @@ def _add(reader: Reader, file: FoundFile, held: dict[str, Held], groups: Sequenc
 
 def _is_wanted(name: str, reader: Reader, groups: Sequence[SymbolGroup]) -> bool:
     chosen = reader.config.symbols
-    if chosen is not None and not any(
-        fnmatchcase(name, one) if source_rows.is_pattern(one) else name == one for one in chosen
-    ):
+    if chosen is not None and not any(fnmatchcase(name, one) if is_pattern(one) else name == one for one in chosen):
         return False
     return group_of(name, groups) is not None
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from barhouse.coordinator.jobs.config import JobConfig, SymbolGroup
 from barhouse.coordinator.jobs.job_plan import Plan, group_of
-from barhouse.coordinator.load.source_rows import is_pattern
+from barhouse.coordinator.load.columns import is_pattern
 from barhouse.coordinator.streams import symbol_registration
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.hints import spelled

@@ -14,24 +14,17 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 
 from barhouse.store.database.transaction import Transaction
-from barhouse.store.model.bar import INSTANT, TURNOVER_LIMIT, VOLUME_LIMIT
+from barhouse.store.model.bar import COLUMNS, TURNOVER_LIMIT, VOLUME_LIMIT
 from barhouse.store.records import trading_calendar
 from barhouse.store.sql import sql
 
 #: A trade this far ahead of the clock is a mistake, which must not be kept until its day comes.
 _AHEAD = timedelta(days=1)
-_FIELDS = {
-    "symbol": pa.string(),
-    "bar_start": INSTANT,
-    **dict.fromkeys(("open", "high", "low", "close", "volume"), pa.float64()),
-    "trade_count": pa.int64(),
-    "vwap": pa.float64(),
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """Base bars whose trades changed: those to load, by interval, and those that have no trade left."""
+    """Base bars whose trades changed: those to load, by interval; and those that have no trade left."""
 
     bars: Mapping[str, pa.Table]
     emptied: tuple[tuple[str, str, datetime], ...]
@@ -116,6 +109,5 @@ def _tables(rows: list[tuple[object, ...]]) -> dict[str, pa.Table]:
 
 
 def _table(rows: list[tuple[object, ...]]) -> pa.Table:
-    columns = list(zip(*rows, strict=True)) or [()] * len(_FIELDS)
-    arrays = [pa.array(column, kind) for column, kind in zip(columns, _FIELDS.values(), strict=True)]
-    return pa.table(arrays, names=list(_FIELDS))
+    columns = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
+    return pa.table([pa.array(column, field.type) for column, field in zip(columns, COLUMNS, strict=True)], COLUMNS)

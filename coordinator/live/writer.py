@@ -23,8 +23,11 @@ from barhouse.coordinator.live import trades
 from barhouse.coordinator.live.delivery_queue import Taken
 from barhouse.coordinator.live.options import LiveOptions
 from barhouse.coordinator.live.rejected_events import refuse
-from barhouse.coordinator.load import bar_load
+from barhouse.coordinator.load import door
+from barhouse.coordinator.load.canonical_rows import is_canonical
 from barhouse.coordinator.session_coordinator import SessionCoordinator
+from barhouse.coordinator.sources.opening import open_source
+from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import CalendarError, InputError, OptionsError
 from barhouse.store.model.bar import TURNOVER_LIMIT
@@ -39,6 +42,8 @@ log = logging.getLogger("barhouse.live")
 #: As the instant that counts as now, it closes nothing by the clock.
 NO_CLOCK = datetime(1970, 1, 2, tzinfo=UTC)
 _SHOWN_CHARACTERS = 600
+#: How tables are read that say all by themselves.
+_AS_IT_IS = LoadOptions()
 _SHOWN_FILES = 20
 
 
@@ -153,7 +158,8 @@ class LiveWriter:
                 data = _without(data, built)
             if isinstance(data, pa.Table) and not data.num_rows:
                 return
-            report = self._coordinator.load(data, interval, symbol)
+            source = open_source(data, _AS_IT_IS, whole=False)
+            report = door.load_source(transaction, source, symbol, Interval.parse(interval), _AS_IT_IS).report
             self._count(report)
             self.counts.healed_count += report.inserted + report.revised
         self._processor.process(NO_CLOCK)
@@ -205,10 +211,12 @@ class LiveWriter:
         newest = NO_CLOCK
         changed = False
         for interval, table in (*tables, *bar_tables(bars).items()):
-            changed |= self._count(self._coordinator.load(table, interval))
+            changed |= self._count(self._load_table(transaction, table, interval))
         if taken.file is not None:
             read = taken.file
-            report = self._coordinator.load(str(read.path), read.interval, read.symbol, **read.options.said())
+            source = open_source(str(read.path), read.options, whole=False)
+            length = Interval.parse(read.interval)
+            report = door.load_source(transaction, source, read.symbol, length, read.options).report
             self.counts.row_count += report.rows
             changed |= self._count(report)
         if traded:
@@ -228,6 +236,14 @@ class LiveWriter:
         if taken.position is not None:
             self._position = taken.position
         self._advance(transaction)
+
+    def _load_table(self, transaction: Transaction, table: pa.Table, interval: str) -> LoadReport:
+        """Load bars of a feed: in our own columns, or in such as a load understands."""
+        length = Interval.parse(interval)
+        if is_canonical(table):
+            return door.load_bars(transaction, table, length, self._feed_name).report
+        source = replace(open_source(table, _AS_IT_IS), name=self._feed_name)
+        return door.load_source(transaction, source, None, length, _AS_IT_IS).report
 
     def _count(self, report: LoadReport) -> bool:
         self.counts.inserted_count += report.inserted
@@ -253,7 +269,7 @@ class LiveWriter:
                 refuse(transaction, self._feed_name, given)
             sane = table.filter(pc.less(turnover, TURNOVER_LIMIT))
             if sane.num_rows:
-                self._count(self._coordinator.load(sane, interval))
+                self._count(self._load_table(transaction, sane, interval))
         for symbol, interval, start in built.emptied:
             end = start + timedelta(microseconds=1)
             self.counts.deleted_count += self._coordinator.delete_bars(symbol, interval, start, end).deleted
@@ -278,7 +294,7 @@ class LiveWriter:
 
     def _has_read_like(self, file: FileToLoad) -> bool:
         """Whether some file was read before in the way this one was to be."""
-        request = bar_load.request_of(Interval.parse(file.interval), file.symbol, file.options)
+        request = door.request_of(file.symbol, Interval.parse(file.interval), file.options)
         with self._store.transaction() as transaction:
             has_read = transaction.one("live.was_requested", {"request": request}).was_requested
         return bool(has_read)

@@ -50,12 +50,6 @@ class LoadOptions(Loading):
         """The same with some options changed, whose values are right already."""
         return self.model_copy(update=changes)
 
-    def said(self) -> LoadKeywords:
-        """The options, all of them, as keyword arguments; those of a preset among them."""
-        return cast(
-            LoadKeywords, {name: getattr(self, name) for name in LoadKeywords.__annotations__ if name != "preset"}
-        )
-
     def request(self, symbol: str | None, interval: str) -> str:
         """What was asked of a file, as JSON: equal texts ask for the same."""
         said = self.model_dump(exclude={"preset"})

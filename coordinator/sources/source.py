@@ -66,7 +66,7 @@ class Source:
     format
         How the rows are stored; ``arrow`` means ``table`` holds them.
     paths
-        The files, in the order they are read; ``mixed`` when they do not name the same columns.
+        The files, in the order they are read.
     files
         The same files, as they were just before they are read.
     header
@@ -76,8 +76,6 @@ class Source:
     path_symbol
         A pattern (RE2) whose group is the symbol in a file's path, percent-encoded or not; the rows then have it as
         the column ``path_symbol``.
-    taking
-        A condition in SQL on the rows that are wanted; None takes all.
     table
         The rows themselves, for frames.
     zones
@@ -89,10 +87,8 @@ class Source:
     paths: tuple[str, ...] = ()
     files: tuple[SourceFile, ...] = ()
     skip_rows: int = 0
-    mixed: bool = False
     header: tuple[str, ...] | None = None
     partitions: bool = True
     path_symbol: str | None = None
-    taking: str | None = None
     table: pa.Table | None = None
     zones: Mapping[str, str] = field(default_factory=dict)

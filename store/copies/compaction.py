@@ -13,8 +13,9 @@ import sqlalchemy as sa
 
 from barhouse.store.database.database import Database
 from barhouse.store.database.failures import failure_of
-from barhouse.store.database.file_copy import sync_file, sync_folder
+from barhouse.store.database.file_copy import sync_file
 from barhouse.store.database.opening import SCHEMA_VERSION, attached, open_database
+from barhouse.store.database.replacement import log_of, put_in_place
 from barhouse.store.database.tables import metadata
 from barhouse.store.errors import InputError, StoreError
 from barhouse.store.hints import Action
@@ -103,12 +104,11 @@ def _compact(copying: _Copying, file: Path, part: Path, progress: Progress | Non
     shutil.copymode(file, part)
     sync_file(part)
     after = part.stat().st_size
-    log_file = file.with_name(f"{file.name}.wal")
+    log_file = log_of(file)
     if log_file.exists() and log_file.stat().st_size:
         raise StoreError(f"{log_file} holds commits that {file} lacks; compact again")
     # Both files stay locked beyond it: whoever opens the new one meets a file that nobody else writes.
-    part.replace(file)
-    sync_folder(file.parent)
+    put_in_place(part, file)
     return CompactReport(path=str(file), row_count=row_count, bytes_before=before, bytes_after=after)
 
 
@@ -175,5 +175,5 @@ class _Copying:
 
 
 def _remove(file: Path) -> None:
-    for one in (file, file.with_name(f"{file.name}.wal")):
+    for one in (file, log_of(file)):
         one.unlink(missing_ok=True)

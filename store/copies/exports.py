@@ -17,16 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from barhouse.store.copies.bar_format import ExportFormat, failed, format_named
-from barhouse.store.copies.export_folder import (
-    Held,
-    Manifest,
-    Selection,
-    file_in,
-    part_in,
-    place_of,
-    remove,
-    sync_all,
-)
+from barhouse.store.copies.export_folder import ExportFolder, place_of, sync_all
+from barhouse.store.copies.export_manifest import Held, Manifest, Selection
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError
 from barhouse.store.hints import Option
@@ -66,14 +58,15 @@ def _month_after(first: datetime) -> datetime:
 
 
 def export(
-    transaction: Transaction, folder: Path, selection: Selection, *, full: bool, progress: Progress | None
+    transaction: Transaction, folder: ExportFolder, selection: Selection, *, full: bool, progress: Progress | None
 ) -> ExportReport:
     """Bring a folder up to date inside one view of the store; see ``SessionStore.export``."""
     suffix = format_named(selection.format).suffix
     newest = next(iter(transaction.run("copies.newest_batch")), None)
     batch_id = None if newest is None else newest.batch_id
     committed_at = None if newest is None else newest.committed_at.astimezone(UTC).isoformat()
-    before = Manifest.read(folder) or Manifest(selection, None, None, {}, [])
+    folder.clear_parts()
+    before = folder.manifest() or Manifest(selection, None, None, {}, [])
     if not full:
         _refuse_other(transaction, folder, before, selection)
     known = {} if full else before.partitions
@@ -89,15 +82,16 @@ def export(
     gone = (before.partitions.keys() | set(before.unfinished)) - there - given_up
     clean = {place: one for place, one in known.items() if place in given_up}
     clean |= {one.place: known[one.place] for one in held if one.place in known and one not in changed}
-    if changed or gone or before.unfinished or before.batch_id != batch_id or before.selection != selection:
+    stale = before.batch_id != batch_id or before.selection != selection or folder.is_of_before
+    if changed or gone or before.unfinished or stale:
         unfinished = sorted({one.place for one in changed} | gone | set(before.unfinished) - clean.keys())
-        Manifest(selection, before.batch_id, before.committed_at, dict(clean), unfinished).write(folder)
+        folder.note(Manifest(selection, before.batch_id, before.committed_at, dict(clean), unfinished))
         for place in gone:
-            remove(folder, place)
+            folder.remove(place)
         clean |= _write(transaction, folder, changed, selection, kept_from, progress)
-        Manifest(selection, batch_id, committed_at, dict(sorted(clean.items())), []).write(folder)
+        folder.note(Manifest(selection, batch_id, committed_at, dict(sorted(clean.items())), []))
     return ExportReport(
-        folder=folder,
+        folder=folder.path,
         format=selection.format,
         batch_id=batch_id,
         written=len(changed),
@@ -117,19 +111,19 @@ def _bounds(selection: Selection) -> dict[str, object]:
     }
 
 
-def _refuse_other(transaction: Transaction, folder: Path, before: Manifest, selection: Selection) -> None:
+def _refuse_other(transaction: Transaction, folder: ExportFolder, before: Manifest, selection: Selection) -> None:
     if before.selection != selection:
         raise InputError(
-            f"{folder} holds an export of {before.selection}, not of {selection}; export into another folder, or write "
-            f"this one again with {Option('full', True)}"
+            f"{folder.path} holds an export of {before.selection}, not of {selection}; export into another folder, or "
+            f"write this one again with {Option('full', True)}"
         )
     if before.batch_id is not None:
         asked = {"batch_id": before.batch_id, "committed_at": before.committed_at}
         if not transaction.one("copies.batch_count", asked).batch_count:
             raise InputError(
-                f"{folder} holds an export of another store, or of what this one was before it was restored: batch "
-                f"{before.batch_id} of {before.committed_at} is not in there; export into another folder, or write "
-                f"this one again with {Option('full', True)}"
+                f"{folder.path} holds an export of another store, or of what this one was before it was restored: "
+                f"batch {before.batch_id} of {before.committed_at} is not in there; export into another folder, or "
+                f"write this one again with {Option('full', True)}"
             )
 
 
@@ -143,12 +137,12 @@ def _refuse_long(changed: list[_Partition]) -> None:
             )
 
 
-def _is_as_held(folder: Path, now: _Partition, held: Held | None, suffix: str) -> bool:
+def _is_as_held(folder: ExportFolder, now: _Partition, held: Held | None, suffix: str) -> bool:
     """Whether a partition's file is there and holds what the store does."""
     if held is None or (held.row_count, held.batch_id) != (now.row_count, now.batch_id):
         return False
     with suppress(FileNotFoundError):
-        return file_in(folder, now.place, suffix).stat().st_size == held.size_bytes
+        return folder.file(now.place, suffix).stat().st_size == held.size_bytes
     return False
 
 
@@ -163,7 +157,7 @@ def _is_given_up(place: str, kept_from: dict[tuple[str, str], datetime]) -> bool
 
 def _write(
     transaction: Transaction,
-    folder: Path,
+    folder: ExportFolder,
     changed: list[_Partition],
     selection: Selection,
     kept_from: dict[tuple[str, str], datetime],
@@ -172,23 +166,23 @@ def _write(
     """Write partitions beside those they replace, all in one pass over the store, and then put them in place."""
     if not changed:
         return {}
-    form, sizes = format_named(selection.format), {}
+    form, sizes, parts = format_named(selection.format), {}, {}
     for number, (one, pieces) in enumerate(_pieces(transaction, changed, selection), start=1):
-        part = part_in(folder, one.place, form.suffix)
-        part.parent.mkdir(parents=True, exist_ok=True)
+        part = parts[one.place] = folder.part(number)
         first = next(pieces)
-        old = _given_up_rows(file_in(folder, one.place, form.suffix), one, selection.format, kept_from)
+        old = _given_up_rows(folder.file(one.place, form.suffix), one, selection.format, kept_from)
         _write_file(
             part, form, selection.format, itertools.chain((rows.cast(first.schema) for rows in old), [first], pieces)
         )
         sizes[one.place] = part.stat().st_size
         if progress is not None:
             progress(number, len(changed))
-    sync_all(part_in(folder, one.place, form.suffix) for one in changed)
-    for one in changed:
-        part_in(folder, one.place, form.suffix).replace(file_in(folder, one.place, form.suffix))
-        remove(folder, one.place, but=form.suffix)
-    sync_all(folder / one.place for one in changed)
+    sync_all(parts.values())
+    for place, part in parts.items():
+        (folder.path / place).mkdir(parents=True, exist_ok=True)
+        part.replace(folder.file(place, form.suffix))
+        folder.remove(place, but=form.suffix)
+    sync_all(folder.path / place for place in parts)
     return {one.place: Held(one.row_count, one.batch_id, sizes[one.place]) for one in changed}
 
 

@@ -10,10 +10,10 @@ SELECT path, size_bytes, modified_at, fingerprint, request FROM source_file ORDE
 -- For each symbol in the rows read: how many bars, the shortest and the most common step between them, and the
 -- longest step that divides those within some hours, all in seconds.
 -- gives: name, shortest, step_count, shortest_count, divisor
--- takes: raw
+-- takes: parsed_rows
 WITH stamped AS (
     SELECT coalesce(symbol_given, '') AS name, coalesce(epoch_us(instant_given), epoch_us(local)) // 1000000 AS second
-    FROM {raw}
+    FROM {parsed_rows}
 ),
 stepped AS (
     SELECT name, second - lag(second) OVER (PARTITION BY name ORDER BY second) AS step
@@ -29,8 +29,8 @@ FROM counted GROUP BY name;
 -- name: symbols_read
 -- The symbols in the rows read.
 -- gives: symbol_given
--- takes: raw
-SELECT DISTINCT symbol_given FROM {raw};
+-- takes: parsed_rows
+SELECT DISTINCT symbol_given FROM {parsed_rows};
 
 -- name: newest_batch
 -- The newest batch.

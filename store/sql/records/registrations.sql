@@ -117,10 +117,10 @@ WHERE NOT d.derived AND list_contains($symbols::VARCHAR[], d.symbol);
 -- The symbols a source has rows of between two instants, as it spells them; rows as they were read. The stamps of
 -- a zone whose clock shows an hour twice may be an hour off here.
 -- gives: symbol_given
--- takes: raw
+-- takes: parsed_rows
 SELECT DISTINCT symbol_given
 FROM (SELECT symbol_given, later(coalesce(instant_given, timezone($timezone, local)), -$shift_seconds) AS bar_start
-      FROM {raw})
+      FROM {parsed_rows})
 WHERE ($from::TIMESTAMPTZ IS NULL OR bar_start >= $from::TIMESTAMPTZ)
   AND ($through::TIMESTAMPTZ IS NULL OR bar_start < $through::TIMESTAMPTZ);
 
