@@ -14,7 +14,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from barhouse.coordinator.derive.derivation import GRACE, advance, derive, gather, look_ahead
-from barhouse.coordinator.derive.ranges import DeriveRanges, bar_counts, derived_moves, ranges_again, ranges_forward
+from barhouse.coordinator.derive.ranges import (
+    DeriveRanges,
+    derived_bar_counts,
+    derived_moves,
+    ranges_again,
+    ranges_forward,
+)
 from barhouse.coordinator.derive.work import Work, find_work, first_symbols
 from barhouse.coordinator.write import merge
 from barhouse.coordinator.write.coverage import (
@@ -140,7 +146,7 @@ def _process_chunk(transaction: Transaction, work: Work, symbols: TemporaryTable
     if forward.count or changes.recounted or (scope.has_blocks and changes.count):
         derived = derived_moves(transaction, forward, again)
         moves = moves_of_derived(transaction, derived, scope)
-        counted = bar_counts(transaction, forward, batch.batch_id) if forward.count else None
+        counted = derived_bar_counts(transaction, forward, batch.batch_id) if forward.count else None
         _cover(transaction, scope, moves, changes, counted)
     batch.write(transaction)
     return batch.batch_id

@@ -72,6 +72,8 @@ def derived_moves(transaction: Transaction, forward: DeriveRanges, again: Derive
     )
 
 
-def bar_counts(transaction: Transaction, forward: DeriveRanges, batch_id: int) -> TemporaryTable:
-    """Make ``bar_counts``: how many complete bars the forward pass added to each session."""
-    return transaction.make("derive.bar_counts", {"batch_id": batch_id, **forward.bounds}, derive_ranges=forward.table)
+def derived_bar_counts(transaction: Transaction, forward: DeriveRanges, batch_id: int) -> TemporaryTable:
+    """Make ``derived_bar_counts``: how many complete bars the forward pass added to each session."""
+    return transaction.make(
+        "derive.derived_bar_counts", {"batch_id": batch_id, **forward.bounds}, derive_ranges=forward.table
+    )

@@ -59,6 +59,12 @@ class LiveConfig(Reading):
         default=None, description="how far back a symbol without bars is asked for"
     )
     publish: Path | None = Field(default=None, description="where a snapshot is published every now and then")
+    metrics_port: int | None = Field(
+        default=None, ge=0, le=65535, description="serve metrics over HTTP there while it runs; 0 takes any free port"
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1", min_length=1, description="who reaches the metrics: only this machine, or 0.0.0.0 for all"
+    )
     options: LiveOptions = Field(default_factory=LiveOptions, description="numbers of the session")
 
     @field_validator("header", mode="before")

@@ -152,9 +152,9 @@ def _check_length(checks: _Checks, of: Row) -> None:
     if of.derived:
         checks.run("derived", "checks.underived", length, recomputed=recomputed)
     asked = checks.asked(slots, **length)
-    expected = checks.transaction.make("checks.expected_slots", asked, slots=slots, width=width)
-    checks.run("coverage", "checks.uncovered", length, expected_slots=expected)
-    checks.run("gap", "checks.ungapped", length, expected_slots=expected)
+    expected = checks.transaction.make("checks.checked_slots", asked, slots=slots, width=width)
+    checks.run("coverage", "checks.uncovered", length, checked_slots=expected)
+    checks.run("gap", "checks.ungapped", length, checked_slots=expected)
 
 
 def _blocks(checks: _Checks, of: Row) -> Sql:

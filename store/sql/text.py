@@ -22,13 +22,6 @@ class Named(Protocol):
         """The name, as SQL."""
 
 
-#: Plain text and surplus places are let through while rooms are being converted, one by one.
-STRICT = False
-
-#: What may be filled into a hole of a statement.
-Place = "Sql | Named | int"
-
-
 class Sql(str):
     """A piece of SQL. Written in Python only as a constant; what is not constant comes through the functions here."""
 
@@ -45,7 +38,7 @@ class Sql(str):
             When a hole is left, or a place is given that there is no hole for.
         """
         holes = _holes(self)
-        if not names_of(self) <= places.keys() or (STRICT and names_of(self) != places.keys()):
+        if names_of(self) != places.keys():
             missing, surplus = names_of(self) - places.keys(), places.keys() - names_of(self)
             raise LookupError(f"{of}: holes left {sorted(missing)}, places without a hole {sorted(surplus)}")
         parts = []
@@ -65,8 +58,6 @@ def _spelled(given: object, name: str, of: str) -> str:
         return str(given)
     if isinstance(given, Named):
         return given.sql
-    if not STRICT:
-        return str(given)
     raise TypeError(f"{of}: {{{name}}} takes SQL, a table or a whole number, not the {type(given).__name__} {given!r}")
 
 

@@ -30,7 +30,9 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
+from barhouse.store.calendars import exchange
 from tests.docs.pages import ROOT, fences
 
 _PART = re.compile(
@@ -165,13 +167,16 @@ def _surroundings() -> Iterator[None]:
     os.environ.pop("BARHOUSE_STORE", None)
     os.environ.update(PATH=os.pathsep.join(folders), COLUMNS="200", PYTHONPATH=str(ROOT), NO_COLOR="1")
     try:
-        yield
+        with patch.object(exchange, "sessions", _sessions):
+            yield
     finally:
         os.environ.clear()
         os.environ.update(before)
         logging.getLogger("barhouse").setLevel(level)
 
 
+#: Most of what a new store costs is an exchange's calendar, and pages make many stores.
+_sessions = cache(exchange.sessions)
 _made = TemporaryDirectory(prefix="barhouse-docs-")
 
 

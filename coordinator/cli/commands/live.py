@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +29,10 @@ from barhouse.coordinator.cli.store_access import opened
 from barhouse.store.errors import speaking
 
 if TYPE_CHECKING:
+    from barhouse.coordinator.live.config import LiveConfig
     from barhouse.coordinator.live.session import LiveSession
     from barhouse.coordinator.live.status import LiveStatus
+    from barhouse.store.session_store import SessionStore
 
 
 @command(
@@ -51,6 +54,13 @@ if TYPE_CHECKING:
 @list_option("--feed-intervals", said="The intervals of a feed that does not say which it has.", was="--offers")
 @click.option("--history-from", metavar="INSTANT", help="Ask for bars back to here of a symbol that has none.")
 @click.option("--publish", type=click.Path(path_type=Path), help="Publish a snapshot there every minute.")
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    help="Serve metrics over HTTP there, for Prometheus; 0 takes any free port.",
+)
+@click.option("--metrics-host", metavar="HOST", help="Who reaches them: 0.0.0.0 for all.  [default: 127.0.0.1]")
 @name_option("Of the run; one that ended early goes on.  [default: live]")
 @click.option("--once", is_flag=True, help="Stop when a folder has no file left.")
 @file_options("live")
@@ -72,6 +82,7 @@ def live(
 
     from barhouse.coordinator.jobs.config_errors import JOB_FILE
     from barhouse.coordinator.live.config import LiveConfig
+    from barhouse.coordinator.live.metrics_server import check_metrics
 
     said = {name for name in options if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT}
     given = {name: value for name, value in options.items() if name in said} | load_options
@@ -79,11 +90,26 @@ def live(
         raise click.UsageError("say --feed, or name a job file with a table [live]")
     with speaking(JOB_FILE) if job is not None else nullcontext():
         config = LiveConfig.read(job, **given) if job is not None else LiveConfig.of(None, given)
-        with opened(ctx.obj) as store:
+        if config.metrics_port is not None:
+            check_metrics()
+        with opened(ctx.obj) as store, _serving_metrics(store, config):
             status = asyncio.run(_follow(config.session(store)))
     reports.put(status, followed(status), as_json=as_json)
     if config.once and (status.refused_count or status.refused_file_count):
         ctx.exit(ExitCode.REJECTS)
+
+
+@contextmanager
+def _serving_metrics(store: SessionStore, config: LiveConfig) -> Iterator[None]:
+    """Serve metrics meanwhile, where that is asked for."""
+    from barhouse.coordinator.live.metrics_server import metrics_served
+
+    if config.metrics_port is None:
+        yield
+        return
+    with metrics_served(store, config.metrics_port, config.metrics_host) as port:
+        reports.say(f"metrics are served at http://{config.metrics_host}:{port}/metrics")
+        yield
 
 
 async def _follow(session: LiveSession) -> LiveStatus:

@@ -25,11 +25,11 @@ JOIN ({blocks}) AS k ON k.calendar = d.calendar AND k.first_date >= d.first_date
 WHERE d.derived = $derived AND d.unit = $unit AND d.length = $length
   AND d.base_unit = $base_unit AND d.base_length = $base_length AND {within_blocks}
 
--- name: expected_slots
+-- name: checked_slots
 -- The bars that should be there, each with whether it is, and complete.
--- makes: expected_slots(interval_id, session_date, segment, number, through, slot_start, slot_end, there, present)
+-- makes: checked_slots(interval_id, session_date, segment, number, through, slot_start, slot_end, there, present)
 -- reads: bar
-CREATE OR REPLACE TEMP TABLE {expected_slots} AS
+CREATE OR REPLACE TEMP TABLE {checked_slots} AS
 WITH slot AS ({slots}),
 timed AS (
     SELECT interval_id, session_date, segment, number, through,
@@ -45,11 +45,11 @@ WHERE t.slot_end <= t.through;
 -- name: uncovered
 -- Coverage says for each session of the range how many bars it should have and has.
 -- gives: interval_id, at, stored, expected
--- takes: checked_intervals, expected_slots
+-- takes: checked_intervals, checked_slots
 -- reads: session_coverage
 WITH counted AS (
     SELECT interval_id, session_date, count(*) AS expected_count, count_if(present) AS present_count
-    FROM {expected_slots} GROUP BY interval_id, session_date
+    FROM {checked_slots} GROUP BY interval_id, session_date
 ),
 kept AS (
     SELECT s.* FROM session_coverage AS s JOIN {checked_intervals} AS d USING (interval_id)
@@ -67,12 +67,12 @@ WHERE stored <> expected;
 -- name: ungapped
 -- Every maximal run of missing bars is a gap, and nothing else is.
 -- gives: interval_id, at, stored, expected
--- takes: checked_intervals, expected_slots
+-- takes: checked_intervals, checked_slots
 -- reads: gap
 WITH run AS (
     SELECT interval_id, session_date, segment, slot_start, slot_end, there,
            number - row_number() OVER (PARTITION BY interval_id, session_date, segment ORDER BY number) AS run
-    FROM {expected_slots} WHERE NOT present
+    FROM {checked_slots} WHERE NOT present
 ),
 missing AS (
     SELECT interval_id, session_date, segment, min(slot_start) AS gap_start, max(slot_end) AS gap_end,

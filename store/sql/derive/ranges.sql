@@ -51,11 +51,13 @@ WHERE from_ < derived_through AND from_ >= coalesce(final_before, beginning());
 -- name: bounds_of_ranges
 -- How many ranges there are, derive_ranges or rederive_ranges, and the stretch of time they lie in.
 -- gives: range_count, first_start, last_end
+-- takes: ranges: any
 SELECT count(*) AS range_count, min(from_) AS first_start, max(to_) AS last_end FROM {ranges};
 
 -- name: kinds_of_ranges
 -- Which lengths are to be derived from which base lengths, and on which calendars.
 -- gives: base_unit, base_length, unit, length, kind, calendars
+-- takes: ranges: any
 SELECT base_unit, base_length, unit, length, kind, list(DISTINCT calendar) AS calendars
 FROM {ranges} GROUP BY ALL;
 
@@ -75,13 +77,13 @@ FROM {scope_intervals} AS d
 LEFT JOIN {derive_ranges} AS t USING (interval_id)
 WHERE t.interval_id IS NOT NULL OR d.interval_id IN (SELECT interval_id FROM {rederive_ranges});
 
--- name: bar_counts
+-- name: derived_bar_counts
 -- The bars the forward pass has added, counted by interval and session. What was derived again before has the same batch
 -- and lies below.
--- makes: bar_counts(interval_id, session_date, complete_count)
+-- makes: derived_bar_counts(interval_id, session_date, complete_count)
 -- takes: derive_ranges
 -- reads: bar
-CREATE OR REPLACE TEMP TABLE {bar_counts} AS
+CREATE OR REPLACE TEMP TABLE {derived_bar_counts} AS
 SELECT b.interval_id, b.session_date,
        count(*) FILTER (WHERE b.base_count = b.expected_count AND b.base_count > 0) AS complete_count
 FROM bar AS b

@@ -93,7 +93,7 @@ JOIN {segments_to_read} AS s USING (base_id, session_date);
 -- The intervals of 1d and longer to make bars of, each with the number of its base and the stretch of time its
 -- ranges lie in.
 -- makes: block_ranges(interval_id, kind, base_number, from_, to_)
--- takes: segments_to_read
+-- takes: segments_to_read, ranges: any
 CREATE OR REPLACE TEMP TABLE {block_ranges} AS
 SELECT t.interval_id, t.kind, b.number AS base_number, min(t.from_) AS from_, max(t.to_) AS to_
 FROM {ranges} AS t

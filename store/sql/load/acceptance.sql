@@ -98,7 +98,7 @@ FROM (SELECT interval_id, bar_start, session_date, known,
 -- name: unknown_range
 -- The first row beyond what its calendar knows; none when each is known.
 -- gives: calendar, known_from, known_through, file_row
--- takes: symbol_map
+-- takes: symbol_map, judged_rows: any
 -- reads: trading_calendar
 SELECT m.calendar, c.known_from, c.known_through, s.file_row
 FROM {judged_rows} AS s
@@ -132,7 +132,7 @@ SELECT file_row, same, session_date IS NULL AS outside FROM rows_ WHERE file_row
 
 -- name: drop_repeats
 -- Of several rows with one key only the last stays.
--- writes:
+-- writes: staged_rows
 -- takes: staged_rows, repeated_rows
 DELETE FROM {staged_rows} WHERE file_row IN (SELECT file_row FROM {repeated_rows});
 

@@ -3,6 +3,7 @@
 -- name: rejected_rows
 -- Every row left out, with its reason.
 -- makes: rejected_rows(file_row, reason)
+-- takes: judged_rows: any
 CREATE OR REPLACE TEMP TABLE {rejected_rows} AS
 {contradicted_rows}
 SELECT file_row, reason FROM {judged_rows} WHERE reason IS NOT NULL;
@@ -23,7 +24,7 @@ UNION ALL
 -- name: quote_rejects
 -- The rows left out as they were given: read from the source again, for few need it.
 -- makes: quoted_rejects(file_row, given, reason)
--- takes: rejected_rows
+-- takes: rejected_rows, rows: any
 CREATE OR REPLACE TEMP TABLE {quoted_rejects} AS
 {malformed_quoted}
 SELECT f.file_row, g.given, f.reason

@@ -3,6 +3,7 @@
 -- name: describe
 -- The columns a source has.
 -- gives: column_name, column_type, null, key, default, extra
+-- takes: rows: any
 DESCRIBE SELECT * FROM {rows};
 
 -- name: parquet_rows
@@ -77,7 +78,8 @@ SELECT * FROM {rows}
 
 -- name: forget_malformed
 -- What an earlier load of the same transaction noted.
--- writes:
+-- writes: noted
+-- takes: noted: any
 DROP TABLE IF EXISTS {noted};
 
 -- name: symbols_given

@@ -91,7 +91,7 @@ def _model(owner: type[BaseModel], key: str) -> type[BaseModel]:
 
 def _nested(spec: dict[str, Any]) -> str | None:
     """The name of the table that a key's value is, if it is one."""
-    for one in (spec, spec.get("items", {}), *spec.get("anyOf", [])):
+    for one in (spec, spec.get("items", {}), *spec.get("anyOf", []), *spec.get("allOf", [])):
         if isinstance(one, dict) and "$ref" in one:
             return str(one["$ref"]).rpartition("/")[2]
     return None

@@ -206,9 +206,14 @@ def _methods(found: type) -> Iterator[tuple[str, Any]]:
             if name.startswith("_") or name in seen or name in _inherited_fields(found):
                 continue
             method = value.__func__ if isinstance(value, classmethod | staticmethod) else value
-            if isinstance(method, property) or inspect.isfunction(method):
+            if _is_ours(method.fget if isinstance(method, property) else method):
                 seen.add(name)
                 yield name, getattr(found, name) if isinstance(value, classmethod | staticmethod) else method
+
+
+def _is_ours(method: Any) -> bool:
+    """Whether somebody wrote it here; Pydantic adds methods of its own."""
+    return inspect.isfunction(method) and method.__module__.startswith("barhouse")
 
 
 def _inherited_fields(found: type) -> set[str]:
