@@ -9,7 +9,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -23,6 +23,7 @@ from barhouse.coordinator.live import trades
 from barhouse.coordinator.live.delivery_queue import Taken
 from barhouse.coordinator.live.options import LiveOptions
 from barhouse.coordinator.live.rejected_events import refuse
+from barhouse.coordinator.live.status import Counts
 from barhouse.coordinator.load import door
 from barhouse.coordinator.load.canonical_rows import is_canonical
 from barhouse.coordinator.session_coordinator import SessionCoordinator
@@ -45,24 +46,6 @@ _SHOWN_CHARACTERS = 600
 #: How tables are read that say all by themselves.
 _AS_IT_IS = LoadOptions()
 _SHOWN_FILES = 20
-
-
-@dataclass(slots=True)
-class Counts:
-    """What a live session has written: rows as they came, bars as they are in the store."""
-
-    row_count: int = 0
-    ignored_count: int = 0
-    refused_count: int = 0
-    refused_file_count: int = 0
-    inserted_count: int = 0
-    revised_count: int = 0
-    deleted_count: int = 0
-    closed_count: int = 0
-    healed_count: int = 0
-
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
 
 
 class LiveWriter:
@@ -139,7 +122,7 @@ class LiveWriter:
     def beat(self, through: datetime) -> None:
         """Do what the clock asks for: build, declare sessions over, derive, forget old trades."""
         with self._one_transaction() as transaction:
-            before = replace(self.counts)
+            before = self.counts.model_copy()
             self._build(transaction, through)
             over = {"symbols": sorted(self.symbols), "through": through - self._options.grace}
             for calendar, session_date, symbols in transaction.run("live.sessions_over", over):
@@ -192,7 +175,7 @@ class LiveWriter:
     @contextmanager
     def _one_transaction(self) -> Iterator[Transaction]:
         """One transaction; when it fails, what was counted and remembered goes with it."""
-        before = replace(self.counts), self._position, self.cursor, self._kept_from, self._pruned_to
+        before = self.counts.model_copy(), self._position, self.cursor, self._kept_from, self._pruned_to
         try:
             with self._store.transaction() as transaction:
                 yield transaction
