@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from barhouse.coordinator.live.options import LiveOptions
     from barhouse.coordinator.live.session import LiveSession
     from barhouse.coordinator.session_coordinator import SessionCoordinator
-    from barhouse.coordinator.sources.source import LoadOptions
+    from barhouse.coordinator.sources.options import LoadOptions
     from barhouse.coordinator.streams.determination import StreamDetermination, determine_streams
     from barhouse.coordinator.streams.registrar import SourceBars
     from barhouse.store.calendars.definition import CalendarDefinition
@@ -61,7 +61,7 @@ _MODULES = {
     "JobReport": "coordinator.jobs.report",
     "LiveOptions": "coordinator.live.options",
     "LiveSession": "coordinator.live.session",
-    "LoadOptions": "coordinator.sources.source",
+    "LoadOptions": "coordinator.sources.options",
     "Offer": "coordinator.feeds.feed",
     "RedisFeed": "coordinator.feeds.redis_feed",
     "Refused": "coordinator.feeds.events",

@@ -8,12 +8,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
-from typing import Literal
+from typing import Unpack
 
 from barhouse.coordinator.derive.derivation import GRACE
 from barhouse.coordinator.edit import calendar_edit, deletion, rebuild, retention
 from barhouse.coordinator.load.door import load_source
-from barhouse.coordinator.sources import LoadOptions, open_source
+from barhouse.coordinator.sources.opening import open_source
+from barhouse.coordinator.sources.options import LoadKeywords, LoadOptions, with_load_options
 from barhouse.coordinator.streams.registrar import StreamRegistrar
 from barhouse.store.calendars.definition import CalendarDefinition
 from barhouse.store.errors import InputError
@@ -48,23 +49,13 @@ class SessionCoordinator(StreamRegistrar):
         self._grace = grace
 
     @interval_came_first("interval", "symbol", said="load takes the data, the symbol, the interval")
+    @with_load_options
     def load(
         self,
         data: object,
         symbol: str | None = None,
         interval: str | None = None,
-        *,
-        label: Literal["start", "end"] = "start",
-        timezone: str | None = None,
-        columns: Mapping[str, str | None] | None = None,
-        timestamp_format: str | None = None,
-        skip_rows: int = 0,
-        volume_column: str | None = None,
-        strict: bool = False,
-        ambiguous: Literal["reject", "first", "second", "infer"] = "reject",
-        replace: Literal["sessions"] | None = None,
-        header: Iterable[str] | None = None,
-        symbols: Names | None = None,
+        **options: Unpack[LoadKeywords],
     ) -> LoadReport:
         """Load base bars: new ones are added, changed ones replace the old (kept as revisions), equal ones stay.
 
@@ -77,31 +68,7 @@ class SessionCoordinator(StreamRegistrar):
             Whose bars they are; without it a column must say (``symbol`` or ``ticker``, or named in ``columns``).
         interval
             The base interval the rows are bars of; must be said.
-        label
-            Whether stamps label the start of a bar or its end.
-        timezone
-            The zone of stamps that carry none. Never guessed: naive intraday stamps without it are an error.
-        columns
-            Which column is which part of a bar, such as ``{"bar_start": "Date", "volume": None}``; ``None``, or an
-            empty text, says there is none. Parts: bar_start, symbol, open, high, low, close, volume, trade_count, vwap.
-        timestamp_format
-            For stamps that are not ISO 8601: a strptime format, or ``epoch_s``, ``epoch_ms``, ``epoch_us``,
-            ``epoch_ns``.
-        skip_rows
-            Lines before the header of a text file.
-        volume_column
-            Short for ``columns={"volume": ...}``.
-        strict
-            Fail the whole load when one row cannot be taken.
-        ambiguous
-            What to do with local times that the clock shows twice: ``reject``, take the ``first`` or ``second``
-            pass, or ``infer`` it from the order of the rows.
-        replace
-            ``"sessions"``: each session the rows belong to is replaced whole, so that bars it no longer has go.
-        header
-            The names of the columns, for a text file that does not name them.
-        symbols
-            Of a source with many symbols only these; ``*`` and ``?`` stand for other characters.
+        {options}
 
         Raises
         ------
@@ -114,23 +81,11 @@ class SessionCoordinator(StreamRegistrar):
         UnknownSymbolError
             When ``symbol`` is not registered.
         """
-        options = LoadOptions(
-            label=label,
-            timezone=timezone,
-            columns=columns or {},
-            timestamp_format=timestamp_format,
-            skip_rows=skip_rows,
-            volume_column=volume_column,
-            strict=strict,
-            ambiguous=ambiguous,
-            replace=replace,
-            header=header,
-            symbols=symbols,
-        )
+        how = LoadOptions(**options)
         length = Interval.parse(as_interval(interval, "interval"))
-        source = open_source(data, options, whole=False)
+        source = open_source(data, how, whole=False)
         with self._store.transaction() as transaction:
-            report = load_source(transaction, source, symbol, length, options).report
+            report = load_source(transaction, source, symbol, length, how).report
         log.info(
             "loaded %s: %d rows, %d new, %d revised, %d rejected",
             source.name,

@@ -89,6 +89,10 @@ class Registry:
         """What can be asked for: Barhouse's own first."""
         return list(dict.fromkeys(one.name for one in self.plugins()))
 
+    def own(self) -> list[str]:
+        """Those of Barhouse itself."""
+        return list(self._own)
+
     def plugins(self) -> list[Plugin]:
         """Everything there is of the kind: Barhouse's own first, then by name and package."""
         return [*(self._own_plugin(name) for name in self._own), *self._others()]

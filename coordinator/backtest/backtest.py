@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import Any
@@ -23,7 +22,7 @@ from barhouse.coordinator.backtest.replay_plan import Plan, Request
 from barhouse.coordinator.backtest.tick import Bar, Tick
 from barhouse.coordinator.backtest.timeline import Stream
 from barhouse.coordinator.load.door import load_source
-from barhouse.coordinator.sources import open_source
+from barhouse.coordinator.sources.opening import open_source
 from barhouse.coordinator.streams.registrar import SourceBars, StreamRegistrar
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, UnknownSymbolError
@@ -178,7 +177,7 @@ class Backtest:
                 calendar=calendar,
                 closing_bar=closing_bar,
             )
-            how = source.options if source.symbol else replace(source.options, symbols=names)
+            how = source.options if source.symbol else source.options.but(symbols=tuple(names))
             opened = open_source(source.data, how, whole=False)
             with store.transaction() as transaction:
                 load_source(transaction, opened, source.symbol, Interval.parse(source.interval), how)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
-from barhouse.coordinator.sources.source import LoadOptions
+from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.store.errors import InputError
 
 

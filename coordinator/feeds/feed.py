@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 import pyarrow as pa
 
 from barhouse.coordinator.feeds.events import Event, Refused
-from barhouse.coordinator.sources.source import LoadOptions
+from barhouse.coordinator.sources.options import LoadOptions
 
 #: Where a feed goes on, in its own terms; whatever JSON can say.
 Position = Mapping[str, Any]

@@ -16,8 +16,7 @@ from time import time
 from barhouse.coordinator.feeds.address import FeedAddress
 from barhouse.coordinator.feeds.feed import Delivery, FileToLoad, Offer, Position
 from barhouse.coordinator.sources.files import is_readable
-from barhouse.coordinator.sources.source import LoadOptions
-from barhouse.store.calendars.time_zone import zone_named
+from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.store.errors import FeedError, InputError
 from barhouse.store.hints import Option
 from barhouse.store.model.interval import Interval
@@ -65,8 +64,6 @@ class FolderFeed:
         self._interval = str(Interval.parse(interval))
         self._symbol = symbol
         self._options = options or LoadOptions()
-        if self._options.timezone is not None:
-            zone_named(self._options.timezone)  # says when there is no such zone
         self._settle_seconds = settle_seconds
         self._poll_seconds = poll_seconds
         self._once = once
@@ -74,7 +71,7 @@ class FolderFeed:
 
     @classmethod
     def from_address(cls, address: FeedAddress) -> FolderFeed:
-        """Make one from the path of a folder, ``folder:PATH`` or ``file:PATH``.
+        """Files dropped into a folder: PATH, folder:PATH or file:PATH.
 
         Raises
         ------

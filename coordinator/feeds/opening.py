@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from barhouse.coordinator.feeds.address import FeedAddress
 from barhouse.coordinator.feeds.feed import Feed
-from barhouse.coordinator.sources.source import LoadOptions
+from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.store.errors import BarhouseError, InputError
 from barhouse.store.model.inputs import Names, as_intervals, optional
 from barhouse.store.plugins import Plugin, Registry
@@ -63,9 +64,7 @@ def open_feed(
         once,
     )
     plugin = _plugin_for(given)
-    make = plugin.load()
-    if not callable(make):
-        raise plugin.refused(f"is no feed: {make!r} cannot be called with an address")
+    make = factory_of(plugin)
     try:
         feed = make(given)
     except BarhouseError:
@@ -73,6 +72,20 @@ def open_feed(
     except Exception as error:
         raise plugin.refused(f"cannot be made: {type(error).__name__}: {error}") from error
     return _checked(plugin, feed)
+
+
+def factory_of(plugin: Plugin) -> Callable[[FeedAddress], Feed]:
+    """What makes a feed from its address.
+
+    Raises
+    ------
+    PluginError
+        When there is nothing that could.
+    """
+    make = plugin.load()
+    if not callable(make):
+        raise plugin.refused(f"is no feed: {make!r} cannot be called with an address")
+    return cast("Callable[[FeedAddress], Feed]", make)
 
 
 def _plugin_for(address: FeedAddress) -> Plugin:

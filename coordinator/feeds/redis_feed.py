@@ -83,7 +83,7 @@ class RedisFeed:
 
     @classmethod
     def from_address(cls, address: FeedAddress) -> RedisFeed:
-        """Make one from ``redis://HOST:PORT/DB?stream=KEY&group=NAME&consumer=NAME``; the last two need not be said.
+        """A Redis stream: redis://HOST:PORT/DB?stream=KEY&group=NAME&consumer=NAME, rediss:// for TLS.
 
         Raises
         ------

@@ -103,7 +103,7 @@ class WebSocketFeed:
 
     @classmethod
     def from_address(cls, address: FeedAddress) -> WebSocketFeed:
-        """Make one from ``ws://HOST/PATH`` or ``wss://HOST/PATH``."""
+        """A WebSocket server: ws://HOST/PATH or wss://HOST/PATH."""
         return cls(address.text, feed_intervals=address.feed_intervals)
 
     @property

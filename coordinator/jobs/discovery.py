@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from barhouse.coordinator.sources import LoadOptions
+from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.sources.source import SourceFile
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import BarhouseError, ConfigError, InputError

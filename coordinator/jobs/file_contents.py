@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from barhouse.coordinator.load import canonical_rows, parts, source_rows
-from barhouse.coordinator.sources import LoadOptions, Source
+from barhouse.coordinator.sources.options import LoadOptions
+from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import SourceError
 from barhouse.store.model.interval import Interval
@@ -57,7 +58,7 @@ def holdings(transaction: Transaction, source: Source, options: LoadOptions, int
     found = parts.parts_of(rows, options)
     by_symbol = found["symbol"] is not None
     # The zone does not matter for steps, and a date alone is as good as an instant.
-    in_utc = replace(options, timezone="UTC")
+    in_utc = options.but(timezone="UTC")
     read = canonical_rows.keep_parsed(transaction, rows, found, in_utc, wants_dates=True, by_symbol=by_symbol)
     names = [row.symbol_given or "" for row in transaction.run("jobs.symbols_read", parsed_rows=read)]
     if interval is not None:

@@ -14,7 +14,9 @@ from barhouse.coordinator.jobs.discovery import FoundFile, LoadedFiles, PathPatt
 from barhouse.coordinator.jobs.file_contents import Held
 from barhouse.coordinator.jobs.report import FileProblem
 from barhouse.coordinator.load.columns import is_pattern
-from barhouse.coordinator.sources import LoadOptions, Source, open_source
+from barhouse.coordinator.sources.opening import open_source
+from barhouse.coordinator.sources.options import LoadOptions
+from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, SourceError
 from barhouse.store.model.interval import Interval
@@ -137,7 +139,7 @@ def _readers(config: JobConfig, source: SourceConfig) -> list[tuple[Reader, list
         by_path = pattern.symbol_expression is not None
         options = source.options(None if by_path or source.symbol else _chosen(config, source))
         if by_path:
-            options = replace(options, columns={**options.columns, "symbol": "path_symbol"})
+            options = options.but(columns={**options.columns, "symbol": "path_symbol"})
         reader = Reader(source, pattern.symbol_expression, options, source.symbol, config.folder)
         made.append((reader, find([pattern])))
     return made
@@ -146,7 +148,7 @@ def _readers(config: JobConfig, source: SourceConfig) -> list[tuple[Reader, list
 def _chosen(config: JobConfig, source: SourceConfig) -> list[str] | None:
     """The symbols wanted of files with many; None for all of them."""
     wanted = source.symbols or sorted({name for group in config.symbols for name in group.names})
-    return None if "*" in wanted else wanted
+    return None if "*" in wanted else list(wanted)
 
 
 def group_of(symbol: str, groups: Iterable[SymbolGroup]) -> SymbolGroup | None:
@@ -195,9 +197,9 @@ def _held(transaction: Transaction, reader: Reader, files: Sequence[FoundFile]) 
     """What each file holds, by symbol."""
     if reader.expression is None:
         (file,) = files
-        options = replace(reader.options, symbols=None)
+        options = reader.options.but(symbols=None)
         if reader.symbol is not None:
-            options = replace(options, columns={**options.columns, "symbol": None})
+            options = options.but(columns={**options.columns, "symbol": None})
         interval = reader.stated(file)
         return {file: file_contents.holdings(transaction, reader.open(files), options, interval)}
     found: dict[FoundFile, dict[str, Held]] = {}

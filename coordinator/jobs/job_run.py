@@ -254,7 +254,7 @@ def _check(transaction: Transaction, job: _Job, group: list[Waiting], loaded: Lo
     if alone and not report.rows:
         raise SourceError(f"{report.source} holds no bars")
     taken = report.rows - report.rejected
-    most = config.value("max_outside_pct")
+    most = config.outside_pct_allowed
     if taken and most < 100 and 100 * report.outside / taken > most / len(group):
         raise SourceError(
             f"{report.outside} of {taken} bars lie outside the sessions of their calendar, as when "

@@ -27,7 +27,8 @@ from barhouse.coordinator.live.status import Counts
 from barhouse.coordinator.load import door
 from barhouse.coordinator.load.canonical_rows import is_canonical
 from barhouse.coordinator.session_coordinator import SessionCoordinator
-from barhouse.coordinator.sources import LoadOptions, open_source
+from barhouse.coordinator.sources.opening import open_source
+from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import CalendarError, InputError, OptionsError
 from barhouse.store.model.bar import TURNOVER_LIMIT

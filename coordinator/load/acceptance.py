@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from barhouse.coordinator.load import placement
 from barhouse.coordinator.load.placement import JudgedRows
 from barhouse.coordinator.load.symbol_map import SymbolMap
-from barhouse.coordinator.sources import LoadOptions
+from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.write import merge
 from barhouse.store.database.transaction import Relation, Row, TemporaryTable, Transaction
 from barhouse.store.errors import CalendarError

@@ -16,7 +16,8 @@ from barhouse.coordinator.load import columns, parts, source_rows
 from barhouse.coordinator.load.parts import Parts
 from barhouse.coordinator.load.source_rows import MALFORMED_LINES, SourceRows
 from barhouse.coordinator.load.symbol_map import SymbolMap, symbols_of_bars, symbols_of_source
-from barhouse.coordinator.sources import LoadOptions, Source
+from barhouse.coordinator.sources.options import LoadOptions
+from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
 from barhouse.store.model.bar import COLUMNS, INSTANT
 from barhouse.store.model.interval import Interval

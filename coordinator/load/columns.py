@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from barhouse.coordinator.sources import LoadOptions, Source
+from barhouse.coordinator.sources.options import LoadOptions
+from barhouse.coordinator.sources.source import Source
 from barhouse.store.errors import OptionsError
 from barhouse.store.hints import Option
 from barhouse.store.sql import Sql, identifier, literal

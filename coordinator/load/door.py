@@ -14,7 +14,9 @@ from barhouse.coordinator.load import acceptance, known_files, placement, reject
 from barhouse.coordinator.load.canonical_rows import CanonicalRows, rows_of_bars, rows_of_source
 from barhouse.coordinator.load.outcome import report_of
 from barhouse.coordinator.load.source_rows import read_errors
-from barhouse.coordinator.sources import LoadOptions, Source, check_whole
+from barhouse.coordinator.sources.files import check_whole
+from barhouse.coordinator.sources.options import LoadOptions
+from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import LoadReport

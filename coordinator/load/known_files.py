@@ -11,7 +11,8 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from barhouse.coordinator.sources import LoadOptions, Source
+from barhouse.coordinator.sources.options import LoadOptions
+from barhouse.coordinator.sources.source import Source
 from barhouse.store.calendars.time_zone import zone_pieces
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.model.reports import LoadReport

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from barhouse.coordinator.load import columns as expressions
 from barhouse.coordinator.load.columns import Column
 from barhouse.coordinator.load.source_rows import SourceRows
-from barhouse.coordinator.sources import LoadOptions, is_blank
+from barhouse.coordinator.sources.files import is_blank
+from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.store.errors import OptionsError, SourceError
 from barhouse.store.hints import Option
 from barhouse.store.model.bar import NAMES, REQUIRED
@@ -34,7 +35,7 @@ def parts_of(rows: SourceRows, options: LoadOptions) -> Parts:
     source, columns = rows.source, rows.columns
     if rows.is_text and list(columns) == [_UNNAMED] and all(map(is_blank, source.paths)):
         raise SourceError(f"{source.name} is empty: it has neither a line that names its columns nor rows")
-    chosen = {_part(part): name for part, name in options.columns.items()}
+    chosen = dict(options.columns)
     if options.volume_column is not None:
         chosen["volume"] = options.volume_column
     # A column without any value (all of it null) is no column.
@@ -77,15 +78,6 @@ def narrowed(rows: SourceRows, parts: Parts, options: LoadOptions) -> SourceRows
             f"{rows.name} has no column that names the symbol, so {Option('symbols')} cannot choose among its rows"
         )
     return rows.narrowed(expressions.named(column, [text.strip().upper() for text in options.symbols]))
-
-
-def _part(given: str) -> str:
-    part = next((part for part, names in NAMES.items() if given.casefold() in names), None)
-    if part is None:
-        raise OptionsError(
-            f"{given!r} is no part of a bar, as {Option('columns')} takes them; allowed are {', '.join(NAMES)}"
-        )
-    return part
 
 
 def _named(name: str | None, part: str, rows: SourceRows) -> Column | None:

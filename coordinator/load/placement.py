@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from barhouse.coordinator.load.canonical_rows import Bounds, CanonicalRows
 from barhouse.coordinator.load.symbol_map import SymbolMap
-from barhouse.coordinator.sources import LoadOptions
+from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.write.calendar_pieces import calendar_pieces
 from barhouse.store.calendars.time_zone import zone_pieces
 from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from barhouse.coordinator.load.acceptance import AcceptedRows
 from barhouse.coordinator.load.placement import JudgedRows
-from barhouse.coordinator.sources import LoadOptions
+from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import RejectedBarsError, StampsError
 from barhouse.store.hints import Option

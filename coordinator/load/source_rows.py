@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from barhouse.coordinator.load.columns import Column
-from barhouse.coordinator.sources import Source, compression_of
+from barhouse.coordinator.sources.files import compression_of
+from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
 from barhouse.store.errors import SourceError
 from barhouse.store.sql import Sql, joined, literal, sql

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from barhouse.coordinator.load.acceptance import AcceptedRows
-from barhouse.coordinator.sources import LoadOptions
+from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.write import merge
 from barhouse.coordinator.write.coverage import (
     advance_bases,

@@ -1,21 +1,18 @@
-"""What a source is to the load: a name, rows that can be read more than once, and how to understand them."""
+"""What a source is to the load: a name, and rows that can be read more than once."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pyarrow as pa
 
-from barhouse.store.errors import InputError, SourceError
-from barhouse.store.hints import Option
-from barhouse.store.model.inputs import Names, as_texts, optional
+from barhouse.store.errors import SourceError
 
 Format = Literal["csv", "parquet", "arrow"]
 
@@ -95,47 +92,3 @@ class Source:
     path_symbol: str | None = None
     table: pa.Table | None = None
     zones: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class LoadOptions:
-    """How rows are to be understood; see ``SessionCoordinator.load`` for what each means."""
-
-    label: Literal["start", "end"] = "start"
-    timezone: str | None = None
-    columns: Mapping[str, str | None] = field(default_factory=dict)
-    timestamp_format: str | None = None
-    skip_rows: int = 0
-    volume_column: str | None = None
-    strict: bool = False
-    ambiguous: Literal["reject", "first", "second", "infer"] = "reject"
-    replace: Literal["sessions"] | None = None
-    header: Iterable[str] | None = None
-    symbols: Names | None = None
-
-    def __post_init__(self) -> None:
-        _one_of("label", self.label, ("start", "end"))
-        _one_of("ambiguous", self.ambiguous, ("reject", "first", "second", "infer"))
-        _one_of("replace", self.replace, (None, "sessions"))
-        if not isinstance(self.skip_rows, int) or self.skip_rows < 0:
-            raise InputError(
-                f"{Option('skip_rows', self.skip_rows)} is not usable; give how many lines stand before the header"
-            )
-        if isinstance(self.header, str):
-            raise InputError(f"{Option('header', self.header)} is one text; give a list with the name of each column")
-        if not isinstance(self.columns, Mapping):
-            raise InputError(f"{Option('columns')} is a mapping from parts of a bar to columns, not {self.columns!r}")
-        for name, given in (("header", self.header), ("symbols", self.symbols)):
-            texts = optional(as_texts, given, name)
-            object.__setattr__(self, name, None if texts is None else tuple(texts))
-        object.__setattr__(self, "columns", {part: name or None for part, name in self.columns.items()})
-
-    def request(self, symbol: str | None, interval: str) -> str:
-        """What was asked of a file, as JSON: equal texts ask for the same."""
-        return json.dumps({"symbol": symbol, "interval": interval, **asdict(self)}, sort_keys=True)
-
-
-def _one_of(name: str, given: Any, allowed: tuple[Any, ...]) -> None:
-    if given not in allowed:
-        listed = ", ".join(repr(one) for one in allowed)
-        raise InputError(f"{Option(name, given)} is not known; allowed are {listed}")

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from barhouse.coordinator.load import canonical_rows, parts, source_rows
-from barhouse.coordinator.sources import LoadOptions, open_source
+from barhouse.coordinator.sources.opening import open_source
+from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.streams import symbol_registration
 from barhouse.coordinator.streams.symbol_registration import Available, OnMissing, Request, by_symbol
 from barhouse.store.database.transaction import Transaction

@@ -96,6 +96,8 @@ def failed(name: str, error: Exception) -> Exception:
 
 
 class _Parquet:
+    """Parquet, compressed with zstd."""
+
     suffix = "parquet"
 
     def writer(self, file: Path, schema: pa.Schema) -> BarWriter:
@@ -106,6 +108,8 @@ class _Parquet:
 
 
 class _Arrow:
+    """Arrow's IPC file format."""
+
     suffix = "arrow"
 
     def writer(self, file: Path, schema: pa.Schema) -> BarWriter:
@@ -116,6 +120,8 @@ class _Arrow:
 
 
 class _Csv:
+    """CSV, with instants in ISO 8601."""
+
     suffix = "csv"
 
     def writer(self, file: Path, schema: pa.Schema) -> BarWriter:

@@ -139,21 +139,6 @@ def as_intervals(given: str | Interval | Iterable[str | Interval], name: str = "
     return list(dict.fromkeys(str(Interval.parse(one)) for one in as_list(given, name, "an interval")))
 
 
-def as_texts(given: Names, name: str) -> list[str]:
-    """One text or several, such as patterns of names, as they are.
-
-    Raises
-    ------
-    InputError
-        When there is none, or one is no text.
-    """
-    found = as_list(given, name, "a text")
-    for one in found:
-        if not isinstance(one, str):
-            raise InputError(f"{Option(name)} has {one!r} in it, which is no text")
-    return found
-
-
 def as_list(given: object, name: str, what: str, *, may_be_empty: bool = False) -> list[Any]:
     """One or several of something, as a list; a text is one, never its letters.
 

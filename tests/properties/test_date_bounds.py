@@ -21,11 +21,11 @@ import pyarrow.dataset as ds
 import pytest
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
-from tests.extent import RANGES, SEED
 
 from barhouse import DataProcessor, SessionCoordinator, SessionStore, open_store
 from barhouse.store.errors import InputError
 from barhouse.store.sql import Sql
+from tests.extent import RANGES, SEED
 
 HALF_HOUR = timedelta(minutes=30)
 #: Australia's clocks change on 2024-10-06, those of the United States on 2024-11-03; holidays in Hong Kong are on

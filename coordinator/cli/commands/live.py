@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from barhouse.coordinator.cli.command import command
 from barhouse.coordinator.cli.errors import ExitCode
-from barhouse.coordinator.cli.file_options import file_options
+from barhouse.coordinator.cli.file_options import FileCommand, file_options
 from barhouse.coordinator.cli.options import (
     calendar_option,
     interval_option,
@@ -38,12 +38,14 @@ if TYPE_CHECKING:
 @command(
     "live",
     example="barhouse live --feed inbox --interval 1m --symbols SPY --intervals 1m,5m,1d --calendar XNYS --once",
+    cls=FileCommand,
 )
 @click.argument("job", required=False, type=click.Path(path_type=Path), metavar="[JOB.toml]")
 @click.option(
     "--feed",
     metavar="ADDRESS",
-    help="redis://HOST:PORT/DB?stream=KEY&group=NAME, ws://HOST/PATH or wss://..., or the path of a folder.",
+    help="redis://HOST:PORT/DB?stream=KEY&group=NAME, ws://HOST/PATH or wss://..., the path of a folder, or what "
+    "a package adds (see plugins).",
 )
 @symbols_option("Whose bars or trades to take.")
 @intervals_option("What is wanted, such as 1m,5m,1d; by default what is registered.")
@@ -61,15 +63,17 @@ if TYPE_CHECKING:
 @click.option("--metrics-host", metavar="HOST", help="Who reaches them: 0.0.0.0 for all.  [default: 127.0.0.1]")
 @name_option("Of the run; one that ended early goes on.  [default: live]")
 @click.option("--once", is_flag=True, help="Stop when a folder has no file left.")
-@file_options
+@file_options("live")
 @json_option
 @click.pass_context
-def live(ctx: click.Context, /, job: Path | None, *, as_json: bool, **options: Any) -> None:
+def live(
+    ctx: click.Context, /, job: Path | None, *, as_json: bool, load_options: dict[str, Any], **options: Any
+) -> None:
     """Follow a feed: load what it delivers, derive what closes.
 
     \b
     What is said comes from the table [live] of a job file, from the options, or both: the
-    options count. Those from --label to --ambiguous say how a folder's files are read, as
+    options count. Those from --preset to --ambiguous say how a folder's files are read, as
     in load. Stopped with Ctrl-C or SIGTERM it writes what it has; started again it goes on
     there, and nothing is lost or taken twice. Rows and files that cannot be taken are kept
     in the view rejected, and with --once the exit code says so.
@@ -81,11 +85,11 @@ def live(ctx: click.Context, /, job: Path | None, *, as_json: bool, **options: A
     from barhouse.coordinator.live.metrics_server import check_metrics
 
     said = {name for name in options if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT}
-    given = {name: value for name, value in options.items() if name in said or (name == "columns" and value)}
+    given = {name: value for name, value in options.items() if name in said} | load_options
     if job is None and "feed" not in given:
         raise click.UsageError("say --feed, or name a job file with a table [live]")
     with speaking(JOB_FILE) if job is not None else nullcontext():
-        config = LiveConfig.read(job, **given) if job is not None else LiveConfig.of("the command line", given)
+        config = LiveConfig.read(job, **given) if job is not None else LiveConfig.of(None, given)
         if config.metrics_port is not None:
             check_metrics()
         with opened(ctx.obj) as store, _serving_metrics(store, config):

@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from barhouse.coordinator.jobs.config import JobConfig, presets
+from barhouse.coordinator.jobs.config import JobConfig
 from barhouse.coordinator.live.config import LiveConfig
+from barhouse.coordinator.sources.presets import PRESETS, preset_named
 from tests.docs.reference.markdown import HEADER, code, from_rest, table
 
 _INTRODUCTION = """# Job files
@@ -71,7 +72,7 @@ def every_key() -> set[str]:
 
 
 def _preset_table() -> str:
-    rows = [(code(name), said["about"]) for name, said in presets().items()]
+    rows = [(code(name), preset_named(name).about) for name in PRESETS.own()]
     return f"\n### Presets\n\nVendors' layouts, for `preset = `.\n\n{table(('Preset', 'Layout'), rows)}"
 
 
