@@ -15,9 +15,20 @@ from barhouse.coordinator.cli.renames import Command, renamed_command
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What was said before the command's name."""
+    """What was said before the command's name.
+
+    Attributes
+    ----------
+    store
+        The store's file, by ``--store``, the environment or default.
+    store_said
+        Whether ``--store`` says so; otherwise a job's own store goes before it.
+    verbose
+        Whether the log is shown.
+    """
 
     store: str
+    store_said: bool
     verbose: bool
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from barhouse.coordinator.cli.command import command
+from barhouse.coordinator.cli.command import Settings, command
 from barhouse.coordinator.cli.errors import ExitCode
 from barhouse.coordinator.cli.file_options import file_options
 from barhouse.coordinator.cli.options import (
@@ -64,14 +65,16 @@ def live(ctx: click.Context, /, job: Path | None, *, as_json: bool, **options: A
     """
     import asyncio
 
-    from barhouse.coordinator.live.config import LiveConfig
+    from barhouse.coordinator.live.config import LiveConfig, store_of
 
     said = {name for name in options if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT}
     given = {name: value for name, value in options.items() if name in said or (name == "columns" and value)}
     if job is None and "feed" not in given:
         raise click.UsageError("say --feed, or name a job file with a table [live]")
     config = LiveConfig.read(job, **given) if job is not None else LiveConfig.of("the command line", given)
-    with opened(ctx.obj) as store:
+    settings: Settings = ctx.obj
+    named = None if job is None or settings.store_said else store_of(job)
+    with opened(settings if named is None else replace(settings, store=str(named))) as store:
         status = asyncio.run(_follow(config.session(store)))
     reports.put(status, followed(status), as_json=as_json)
     if config.once and (status.refused_count or status.refused_file_count):
