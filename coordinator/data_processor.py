@@ -15,15 +15,23 @@ from datetime import datetime, timedelta
 
 from barhouse.coordinator.derive.derivation import GRACE, advance, derive, gather, look_ahead
 from barhouse.coordinator.write import merge
-from barhouse.coordinator.write.coverage import grow, recount, take_stock
-from barhouse.coordinator.write.merge import Changes, Place
-from barhouse.store.database.transaction import Transaction
+from barhouse.coordinator.write.coverage import (
+    Scope,
+    append_coverage,
+    covered_until,
+    gather_intervals,
+    moves_of_derived,
+    recompute_coverage,
+)
+from barhouse.coordinator.write.merge import Changes, TimeRange
+from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
 from barhouse.store.errors import InputError
+from barhouse.store.hints import Option
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import IntervalChange, ProcessReport
 from barhouse.store.records.batch import Batch
 from barhouse.store.session_store import SessionStore
-from barhouse.store.sql import sql
+from barhouse.store.sql import Sql, sql
 
 log = logging.getLogger("barhouse.processor")
 
@@ -49,9 +57,11 @@ class DataProcessor:
 
     def __init__(self, store: SessionStore, *, grace: timedelta = GRACE, chunk_symbols: int = CHUNK_SYMBOLS) -> None:
         if grace < timedelta(0):
-            raise InputError(f"grace={grace!r} is negative; give how long after its end a bucket counts as closed")
+            raise InputError(
+                f"{Option('grace', grace)} is negative; give how long after its end a bucket counts as closed"
+            )
         if chunk_symbols < 1:
-            raise InputError(f"chunk_symbols={chunk_symbols!r} is not usable; give 1 or more")
+            raise InputError(f"{Option('chunk_symbols', chunk_symbols)} is not usable; give 1 or more")
         self._store = store
         self._grace = grace
         self._chunk_symbols = chunk_symbols
@@ -68,7 +78,7 @@ class DataProcessor:
             Called with (symbols done, symbols in all) after each chunk.
         """
         if now is not None and now.tzinfo is None:
-            raise InputError(f"now={now!r} has no time zone; say which, such as tzinfo=datetime.UTC")
+            raise InputError(f"{Option('now', now)} has no time zone; say which, such as {now.isoformat()}+00:00")
         batches: list[int] = []
         counts: dict[str, Changes] = defaultdict(Changes)
         clock = (now or self._store.now()) - self._grace
@@ -121,28 +131,42 @@ class DataProcessor:
 
 def _process_chunk(transaction: Transaction, counts: dict[str, Changes], *, long_backlog: bool) -> int:
     """Work on the symbols of the temporary table ``chunk``; adds to ``counts``, returns the batch's id."""
-    blocks = take_stock(transaction, "account.of_chunk", sql("derive.concerned"))
+    waiting = TemporaryTable("waiting", "waiting_intervals", ())
+    scope = gather_intervals(transaction, sql("write.in_scope", scope_symbols=Sql("scope_symbols")), waiting)
     batch = Batch.begin(transaction, "process")
     again = _derive_again(transaction, batch)
-    if again != Changes():
+    if again.count:
         for interval, *written in transaction.run("derive.changes_by_interval"):
             _add(counts, interval, Changes(*written))
     forward = _derive_forward(transaction, batch, many=long_backlog)
     for length, inserted in (forward or {}).items():
         _add(counts, str(length), Changes(inserted=inserted))
     transaction.run("derive.consume")
-    if forward is not None or again.recounted:  # other values alone leave every account as it is
+    # Other values alone leave every account as it is; but the first block of sessions counts once all of it lies in the
+    # range, which a closing bar can bring about that no bar counts.
+    if forward is not None or again.recounted or (scope.has_blocks and again.count):
         transaction.run("derive.worked")
-        transaction.run("account.progress_of_derived")
-        # What was added lies where the ranges have grown, and is accounted for with those.
-        if again.recounted:
-            recount(transaction, sql("merge.recounted"))
-        else:
-            _, since = transaction.one("account.bounds_of_progress")
-            if not grow(transaction, "tally", since, blocks=blocks):
-                recount(transaction, sql("rebuild.nothing_changed"))
+        moves = moves_of_derived(transaction, TemporaryTable("worked", "derived_moves", ()), scope)
+        _cover(transaction, scope, moves, again, Sql("tally") if forward is not None else None)
     batch.write(transaction)
     return batch.batch_id
+
+
+def _cover(
+    transaction: Transaction, scope: Scope, moves: TemporaryTable, again: Changes, bar_counts: Relation | None
+) -> None:
+    """Bring coverage up to date; what was added lies where the ranges have grown, and is covered with those."""
+    if again.recounted:
+        recompute_coverage(transaction, moves, again.recounted_bars, scope.units)
+        return
+    if bar_counts is not None:
+        units = scope.units if scope.has_blocks else None
+        until = covered_until(transaction, moves)
+        done = append_coverage(transaction, moves, bar_counts, covered_until=until, units=units)
+    else:
+        done = transaction.one("write.count_moved", watermark_moves=moves).moved_count == 0
+    if not done:
+        recompute_coverage(transaction, moves, sql("empty.sessions"), scope.units)
 
 
 def _add(counts: dict[str, Changes], interval: str, more: Changes) -> None:
@@ -160,10 +184,16 @@ def _derive_again(transaction: Transaction, batch: Batch) -> Changes:
     if not targets:
         return Changes()
     gather(transaction, "fresh_again", derive(transaction, first_start, last_end, again=True), again=True)
-    place = Place(first_start, last_end)
-    inside = merge.IN_RANGE_OF_SESSION
-    changes = merge.merge(transaction, "fresh_again", place, batch.batch_id, anew="target", inside=inside)
-    (fresh_count,) = transaction.one("merge.count_fresh", fresh="fresh_again")
+    time_range = TimeRange(first_start, last_end)
+    changes = merge.replace(
+        transaction,
+        Sql("fresh_again"),
+        time_range,
+        batch.batch_id,
+        ranges=Sql("target"),
+        within="range_of_session",
+    )
+    ((fresh_count,),) = transaction.execute(Sql("SELECT count(*) FROM fresh_again"))
     batch.revised, batch.deleted, batch.inserted = changes.revised, changes.deleted, changes.inserted
     batch.unchanged = fresh_count - changes.inserted - changes.revised
     return changes
@@ -177,7 +207,7 @@ def _derive_forward(transaction: Transaction, batch: Batch, *, many: bool) -> di
     if not targets:
         return None
     for interval, bars in derive(transaction, first_start, last_end, many=many):
-        count = merge.append(transaction, f"({bars})", batch.batch_id)
+        count = merge.append(transaction, Sql(f"({bars})"), batch.batch_id)
         if count:
             added[interval] = added.get(interval, 0) + count
             batch.inserted += count

@@ -18,6 +18,7 @@ from barhouse.coordinator.streams.registrar import StreamRegistrar
 from barhouse.coordinator.streams.symbol_registration import names_of
 from barhouse.store.calendars.definition import CalendarDefinition
 from barhouse.store.errors import InputError
+from barhouse.store.hints import Action, Option
 from barhouse.store.model.inputs import as_instant
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import CalendarReport, DeleteReport, LoadReport, RepairReport, RetentionReport
@@ -161,7 +162,9 @@ class SessionCoordinator(StreamRegistrar):
             "end": as_instant(end, "end") if end is not None else None,
         }
         if start is None and end is None:
-            raise InputError("delete_bars needs start, end or both; to delete everything use remove_symbol")
+            raise InputError(
+                f"say {Option('start')}, {Option('end')} or both; to delete everything use {Action('remove_symbols')}"
+            )
         with self._store.transaction() as transaction:
             return deletion.delete_bars(transaction, name, text, bounds, rewind=rewind)
 
@@ -259,7 +262,7 @@ class SessionCoordinator(StreamRegistrar):
         """
         names = None if symbols is None else names_of(symbols)
         if accept_lost_history and names is not None:
-            raise InputError("accept_lost_history is for the whole store; leave out symbols")
+            raise InputError(f"{Option('accept_lost_history')} is for the whole store; leave out symbols")
         self._store.intervals(names)  # says which symbol is unknown
         with self._store.transaction() as transaction:
             return rebuild.repair(transaction, names, self._grace, accept_lost_history=accept_lost_history)

@@ -26,13 +26,16 @@
         ├── RunActiveError        another run is going on in this store
         └── MigrationError        an upgrade failed; the file is as it was
 
-A message says what was given, what is allowed and what to do next.
+A message says what was given, what is allowed and what to do next. What it tells the reader to say or do is in it as
+``barhouse.store.hints``, which the caller's door spells: ``error.hints`` has them as data.
 """
 
 from __future__ import annotations
 
+from barhouse.store.hints import HintedError
 
-class BarhouseError(Exception):
+
+class BarhouseError(HintedError):
     """Something went wrong that Barhouse knows how to name."""
 
 

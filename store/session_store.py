@@ -13,6 +13,7 @@ from barhouse.store.checks import health, verification
 from barhouse.store.database.database import Clock, wall_clock
 from barhouse.store.database.opening import open_database
 from barhouse.store.errors import InputError, UnknownSymbolError
+from barhouse.store.hints import Option
 from barhouse.store.model.inputs import as_instant, renamed, unknown_symbol
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import ExportReport, Registration, VerifyReport
@@ -117,7 +118,7 @@ class SessionStore(StoreFile):
                     base=row["base"],
                     quality=row["quality_pct"],
                     gaps=gaps.get(row["interval"], []),
-                    updated=row["updated"],
+                    updated=row["needs_processing"],
                 )
                 for row in sorted(rows, key=lambda row: Interval.parse(row["interval"]))
             },
@@ -322,7 +323,7 @@ class SessionStore(StoreFile):
             return exports.export(transaction, place, asked, full=full, progress=progress)
 
     def calendars(self) -> pa.Table:
-        """The calendars the store has: calendar, kind, known_from, known_through, symbol_count, definition."""
+        """The calendars kept: calendar, kind, timezone, known_from, known_through, symbol_count, definition."""
         return self.sql(sql("calendar.list"))
 
     def sessions(self, calendar: str, start: date | None = None, end: date | None = None) -> pa.Table:
@@ -345,14 +346,14 @@ class SessionStore(StoreFile):
         (purged,) = self.sql(sql("retain.untold"), parameters).to_pylist()
         if purged["kept_from"] is not None and as_of < purged["kept_from"]:
             raise InputError(
-                f"as_of={as_of.isoformat()!r} lies before {purged['kept_from'].isoformat()}, and earlier revisions "
+                f"{Option('as_of', as_of)} lies before {purged['kept_from'].isoformat()}, and earlier revisions "
                 f"were purged; give that instant or a later one"
             )
         if purged["purged_at"] is not None:
             before, at = purged["purged_before"].isoformat(), purged["purged_at"].isoformat()
             raise InputError(
                 f"bars of {symbol} {interval} before {before} were purged at {at}, and what was known of them at "
-                f"as_of={as_of.isoformat()!r} is gone; give start={before!r} or a later one"
+                f"{Option('as_of', as_of)} is gone; give {Option('start', before)} or a later one"
             )
 
     def _had(self, intervals: Sequence[str], symbols: Sequence[str] | None) -> None:

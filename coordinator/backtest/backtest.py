@@ -28,6 +28,7 @@ from barhouse.coordinator.streams.registrar import SourceBars, StreamRegistrar
 from barhouse.coordinator.streams.symbol_registration import listed, names_of
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, UnknownSymbolError
+from barhouse.store.hints import Option
 from barhouse.store.model.inputs import as_instant
 from barhouse.store.model.interval import Interval, parse_all
 from barhouse.store.model.symbol import ClosingBar, canonical_symbol
@@ -100,9 +101,11 @@ class Backtest:
         speed: float | None = None,
     ) -> None:
         if record_every < 1:
-            raise InputError(f"record_every={record_every!r} is not usable; give a number of ticks, 1 or more")
+            raise InputError(f"{Option('record_every', record_every)} is not usable; give a number of ticks, 1 or more")
         if warm_up is not None and warm_up < 0:
-            raise InputError(f"warm_up={warm_up!r} is not usable; give a number of sessions, 0 or more, or None")
+            raise InputError(
+                f"{Option('warm_up', warm_up)} is not usable; give a number of sessions, 0 or more, or leave it out"
+            )
         wanted = None if intervals is None else tuple(str(one) for one in parse_all(listed(intervals)))
         self._store = store
         self._pace = Pace(speed)
@@ -205,7 +208,7 @@ class Backtest:
             Only those with ``start <= bar_start``.
         """
         if n is not None and n < 1:
-            raise InputError(f"n={n!r} is not usable; give how many bars, 1 or more")
+            raise InputError(f"{Option('n', n)} is not usable; give how many bars, 1 or more")
         since = None if start is None else as_instant(start, "start")
         return self._past.bars(self._stream(symbol, interval), self._now, self._horizon, n, since)
 

@@ -7,6 +7,7 @@ import time
 from datetime import datetime
 
 from barhouse.store.errors import InputError
+from barhouse.store.hints import Option
 
 
 class Pace:
@@ -61,7 +62,7 @@ class Pace:
     def step(self, count: int = 1) -> None:
         """Let so many ticks pass, at once, and hold time after them."""
         if count < 1:
-            raise InputError(f"count={count!r} is not usable; give how many ticks shall pass, 1 or more")
+            raise InputError(f"{Option('count', count)} is not usable; give how many ticks shall pass, 1 or more")
         with self._changed:
             self._paused = True
             self._steps += count
@@ -112,5 +113,7 @@ class Pace:
 
 def _checked(speed: float | None) -> float | None:
     if speed is not None and not speed > 0:
-        raise InputError(f"speed={speed!r} is not usable; give how many times real time, such as 60, or None")
+        raise InputError(
+            f"{Option('speed', speed)} is not usable; give how many times real time, such as 60, or leave it out"
+        )
     return speed

@@ -14,6 +14,7 @@ from barhouse.coordinator.data_processor import DataProcessor
 from barhouse.coordinator.derive.derivation import GRACE
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, StoreError
+from barhouse.store.hints import Action, Option
 from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.records import run
 from barhouse.store.records.run import Run
@@ -72,7 +73,7 @@ class Plan:
     ) -> tuple[Plan, Run | None]:
         """Plan a backtest; with a name, begin its run or take up the one that has not come to its end."""
         if name is not None and store.read_only:
-            raise StoreError("a store that was opened only to be read cannot record a run; leave out name=")
+            raise StoreError(f"a store that was opened only to be read cannot record a run; leave out {Option('name')}")
         if name is not None and not restart:
             with store.transaction() as transaction:
                 run.recover(transaction)
@@ -83,7 +84,10 @@ class Plan:
         if store.read_only:
             with store.reading() as transaction:
                 if _work_waits(transaction, store.now()):
-                    raise InputError("derived bars wait to be processed; run DataProcessor(store).process() first")
+                    raise InputError(
+                        f"derived bars wait to be processed; run {Action('process')} first, or record the run "
+                        f"with {Option('name')}"
+                    )
                 return cls._fresh(transaction, request), None
         while True:
             DataProcessor(store).process()
@@ -206,8 +210,8 @@ def _check_same(before: Run, request: Request) -> None:
         name = differing[0]
         raise InputError(
             f"run {before.run_id} (backtest {before.name!r}) is {before.state} at {before.cursor or 'its start'} and "
-            f"was asked for {name}={asked.get(name)!r}, not {asks[name]!r}; ask for the same to go on with it, say "
-            f"restart=True to begin again, or give another name"
+            f"was asked for {Option(name, asked.get(name))}, not {asks[name]!r}; ask for the same to go on with it, "
+            f"say {Option('restart', True)} to begin again, or give another name"
         )
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
-from barhouse.coordinator.cli.errors import ExitCode, chain, discard_stdout, explain, is_broken_pipe
+from barhouse.coordinator.cli.errors import CommandLine, ExitCode, chain, discard_stdout, explain, is_broken_pipe
 from barhouse.coordinator.cli.renames import Command, renamed_command
+from barhouse.store.hints import speaking
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +44,16 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command named, also by a name it had."""
-        return super().resolve_command(ctx, renamed_command(args) if ctx.parent is None else args)
+        name, found, rest = super().resolve_command(ctx, renamed_command(args) if ctx.parent is None else args)
+        CommandLine(ctx).named(found)
+        return name, found, rest
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command named; see :class:`ExitCode`."""
+        with speaking(CommandLine(ctx)):
+            return self._invoke(ctx)
+
+    def _invoke(self, ctx: click.Context) -> Any:
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import enum
 import errno
 import os
-import re
+import shlex
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import click
+
+from barhouse.store.hints import UNSAID, Action, Door, Option, as_command
 
 
 class ExitCode(enum.IntEnum):
@@ -40,68 +42,45 @@ MEANINGS = {
     ExitCode.FILES: "the job is done, but for files that failed or symbols without files",
 }
 
-#: Parameters of the library, as the options that set them.
-_OPTIONS = {
-    "available": "--available",
-    "ambiguous": "--ambiguous",
-    "base": "--base",
-    "before": "--before",
-    "closing_bar": "--closing-bar",
-    "columns": "--column",
-    "end": "--end",
-    "intervals": "--intervals",
-    "header": "--header",
-    "label": "--label",
-    "name": "--name",
-    "now": "--now",
-    "on_missing": "--on-missing",
-    "replace": "--replace",
-    "skip_rows": "--skip-rows",
-    "speed": "--speed",
-    "start": "--start",
-    "symbol": "--symbol",
-    "symbols": "--symbols",
-    "timestamp_format": "--timestamp-format",
-    "timezone": "--timezone",
-    "volume_column": "--volume-column",
-    "warm_up": "--warm-up",
-}
-_COLUMN = re.compile(r'\bcolumns=\{"(\w+)": (?:"(\w+)"|(None)|\.\.\.)\}')
-_PARAMETER = re.compile(r"(?<!--column )(?<![\w-])(" + "|".join(_OPTIONS) + r""")=(?:'([^']*)'|"([^"]*)"|(\w+))?""")
-_PHRASES = (
-    (re.compile(r"without strict=True"), "without --strict"),
-    (re.compile(r"\bstrict=True"), "--strict"),
-    (re.compile(r"\brestart=True"), "--restart"),
-    (re.compile(r"run DataProcessor\(store\)\.process\(\) first"), "run `barhouse process` first, or say --name"),
-    (re.compile(r"open it once without read_only=True to upgrade it"), "`barhouse init` upgrades it"),
-    (re.compile(r", or open it with read_only=True$"), ""),
-    (re.compile(r"open it with read_only=True, or change who may use it"), "change who may use it, or read only"),
-    (re.compile(r", or None$"), ", or leave it out"),
-    (re.compile(r"\bwith check=False"), "with --no-check"),
-    (re.compile(r"\bwith full=True"), "with --full"),
-    (re.compile(r"\bwith force=True"), "with --force"),
-    (re.compile(r"\bremove_symbol\('([^']*)'\)"), r"`barhouse remove \1`"),
-    (re.compile(r"\buse remove_symbol\b"), "use `barhouse remove`"),
-    (re.compile(r"\bdelete_bars needs start, end or both"), "say --start, --end or both"),
-    (re.compile(r" \(delete_bars\)"), " with `barhouse delete`"),
-    (re.compile(r"\bbase and available exclude each other"), "--base and --available exclude each other"),
-    (re.compile(r"\ba store is changed through its coordinator"), "other commands change the store"),
-)
+#: Which command was named, in the context of the command line.
+_COMMAND = "barhouse.command"
 
 
-def in_options(message: str) -> str:
-    """Spell a message of the library with its Python parameters as command-line options."""
-    for pattern, replacement in _PHRASES:
-        message = pattern.sub(replacement, message)
-    message = _COLUMN.sub(lambda found: f"--column {found[1]}={'' if found[3] else found[2] or 'NAME'}", message)
-    return _PARAMETER.sub(_as_option, message)
+class CommandLine(Door):
+    """Parameters are the options of the command at hand."""
 
+    def __init__(self, ctx: click.Context) -> None:
+        self._ctx = ctx
 
-def _as_option(found: re.Match[str]) -> str:
-    value = next((one for one in found.groups()[1:] if one is not None), None)
-    if value is None:
-        return _OPTIONS[found[1]]
-    return f"{_OPTIONS[found[1]]} {repr(value) if not value or ' ' in value else value}"
+    def named(self, command: click.Command | None) -> None:
+        """Take note of the command that was named."""
+        self._ctx.meta[_COMMAND] = command
+
+    def option(self, option: Option) -> str:
+        """Spell a parameter as the command's option, or as its argument."""
+        flag, is_flag = self._flag(option.name)
+        if option.value is UNSAID or is_flag:
+            return flag
+        if isinstance(option.value, Mapping):
+            pairs = (f"{part}={'' if name is None else name}" for part, name in option.value.items())
+            return " ".join(f"{flag} {shlex.quote(pair)}" for pair in pairs)
+        if isinstance(option.value, list | tuple):
+            return f"{flag} {shlex.quote(','.join(map(str, option.value)))}"
+        return f"{flag} {shlex.quote(str(option.value))}"
+
+    def action(self, action: Action) -> str:
+        """Spell what can be done as the command that does it."""
+        return as_command(action)
+
+    def _flag(self, name: str) -> tuple[str, bool]:
+        """Look up how the command spells a parameter, and whether it takes no value."""
+        command: click.Command | None = self._ctx.meta.get(_COMMAND)
+        for parameter in command.params if command is not None else ():
+            if parameter.name in (name, f"no_{name}"):
+                if isinstance(parameter, click.Option):
+                    return max(parameter.opts, key=len), parameter.is_flag
+                return parameter.human_readable_name, True
+        return "--" + name.replace("_", "-"), False
 
 
 def explain(error: Exception, *, verbose: bool) -> ExitCode:
@@ -109,7 +88,7 @@ def explain(error: Exception, *, verbose: bool) -> ExitCode:
     from barhouse.store.errors import BarhouseError, InputError
 
     expected = isinstance(error, BarhouseError)
-    message = in_options(str(error)) if expected else f"unexpected error: {type(error).__name__}: {error}"
+    message = str(error) if expected else f"unexpected error: {type(error).__name__}: {error}"
     click.echo(f"barhouse: {message}", err=True)
     if verbose:
         for cause in list(chain(error))[1:]:

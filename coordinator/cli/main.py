@@ -30,19 +30,10 @@ from barhouse.coordinator.cli.commands import (
     status,
     verification,
 )
-from barhouse.coordinator.cli.errors import MEANINGS, ExitCode, in_options
+from barhouse.coordinator.cli.errors import MEANINGS, ExitCode
 from barhouse.coordinator.cli.store_access import DEFAULT_STORE
 
 __all__ = ["ExitCode", "cli", "main"]
-
-
-class _InOptions(logging.Formatter):
-    """Spells what the library logs as its errors are spelled: with options."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Spell one record; a job's are spelled as its file is."""
-        text = super().format(record)
-        return text if record.name == "barhouse.job" else in_options(text)
 
 
 _CODES = "\n".join(f"  {code.value}  {meaning}" for code, meaning in MEANINGS.items())
@@ -78,7 +69,7 @@ def cli(ctx: click.Context, store: str, verbose: bool) -> None:
     said = ctx.get_parameter_source("store") is ParameterSource.COMMANDLINE
     ctx.obj = Settings(store, store_said=said, verbose=verbose)
     log, handler = logging.getLogger("barhouse"), logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_InOptions("barhouse: %(message)s"))
+    handler.setFormatter(logging.Formatter("barhouse: %(message)s"))
     level, propagates = log.level, log.propagate
     log.addHandler(handler)
     log.setLevel(logging.DEBUG if verbose else logging.WARNING)

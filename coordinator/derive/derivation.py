@@ -91,7 +91,7 @@ def gather(
     transaction: Transaction, fresh: str, derived_bars: list[tuple[Interval, str]], *, again: bool = False
 ) -> None:
     """Put derived bars of all lengths that lie in a target together in the temporary table ``fresh``."""
-    union = "\nUNION ALL\n".join(f"({text})" for _, text in derived_bars) or sql("derive.no_bars")
+    union = "\nUNION ALL\n".join(f"({text})" for _, text in derived_bars) or sql("empty.bars")
     bars = sql("derive.of_targets", bars=union) if again else union
     transaction.run("derive.gather", fresh=fresh, bars=bars)
 

@@ -70,13 +70,16 @@ def _change(
         "known_from": min(known_from, computed.known_from),
         "known_through": max(known_through, computed.known_through),
     }
+    zone = {"calendar": name, "timezone": computed.timezone}
     if known:
         transaction.run("calendar.redefine", {"calendar": name, "definition": text})
         transaction.run("calendar.know", {"calendar": name, **dates})
+        transaction.run("calendar.keep_timezone", zone)
         if not changes and not moved_count:
             return CalendarReport(calendar=name, batch_id=None)
     else:
         transaction.run("calendar.keep", {"calendar": name, "definition": text, **dates})
+        transaction.run("calendar.keep_timezone", zone)
     batch = Batch.begin(transaction, "calendar", name)
     identity = {"calendar": name, "batch_id": batch.batch_id}
     if known:

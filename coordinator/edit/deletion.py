@@ -8,14 +8,14 @@ from datetime import date, datetime
 from barhouse.coordinator.edit import retention
 from barhouse.coordinator.edit.rebuild import rebuild
 from barhouse.coordinator.write import merge
-from barhouse.coordinator.write.coverage import go_on, recount, take_stock
-from barhouse.coordinator.write.merge import Place
+from barhouse.coordinator.write.coverage import extend_coverage, gather_intervals, recompute_coverage
+from barhouse.coordinator.write.merge import TimeRange
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError
 from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.reports import DeleteReport
 from barhouse.store.records.batch import Batch
-from barhouse.store.sql import sql
+from barhouse.store.sql import Sql, sql
 
 
 def delete_bars(
@@ -34,14 +34,14 @@ def delete_bars(
     if interval_id is None:
         return DeleteReport(batch_id=None, deleted=0)
     batch = Batch.begin(transaction, "delete")
-    transaction.run("derive.gather", fresh="fresh", bars=sql("derive.no_bars"))
-    place = Place(first_start, last_end)
-    changes = merge.merge(transaction, "fresh", place, batch.batch_id, anew="deleting")
-    transaction.run("load.invalidate", {"batch_id": batch.batch_id}, changed="delta")
+    transaction.run("derive.gather", fresh="fresh", bars=sql("empty.bars"))
+    time_range = TimeRange(first_start, last_end)
+    changes = merge.replace(transaction, Sql("fresh"), time_range, batch.batch_id, ranges=Sql("deleting"))
+    merge.invalidate(transaction, changes.bars or Sql("fresh"), batch.batch_id)
     transaction.run("rebuild.symbols_named", {"symbols": [name]})
-    take_stock(transaction, "account.of_chunk")
-    transaction.run("account.progress_after_deletion")
-    recount(transaction, sql("merge.recounted"))
+    scope = gather_intervals(transaction, sql("write.in_scope", scope_symbols=Sql("scope_symbols")))
+    transaction.run("rebuild.moves_after_deletion")
+    recompute_coverage(transaction, Sql("watermark_moves"), changes.recounted_bars, scope.units)
     batch.deleted = changes.deleted
     if rewind:
         transaction.run("load.rewind", {"interval_id": interval_id})
@@ -59,7 +59,7 @@ def end_session(transaction: Transaction, session_date: date, names: Sequence[st
     transaction.run("load.ending", {"session_date": session_date, "symbols": names})
     moved = [name for (name,) in transaction.run("load.symbols_reached")]
     if moved:
-        go_on(transaction, sql("account.no_tally"))
+        extend_coverage(transaction, Sql("progress"), sql("empty.bar_counts"))
     return moved
 
 

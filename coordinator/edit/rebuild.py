@@ -10,18 +10,20 @@ from datetime import UTC, datetime, timedelta
 
 from barhouse.coordinator.derive.derivation import advance, derive, gather
 from barhouse.coordinator.write import merge
-from barhouse.coordinator.write.coverage import recount, take_stock
-from barhouse.coordinator.write.merge import Changes, Place
+from barhouse.coordinator.write.calendar_pieces import calendar_pieces
+from barhouse.coordinator.write.coverage import Scope, gather_intervals, moves_of_derived, recompute_coverage
+from barhouse.coordinator.write.merge import Changes, TimeRange
 from barhouse.store.checks import verification
-from barhouse.store.database.transaction import Transaction
+from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import CalendarError
+from barhouse.store.hints import Action
 from barhouse.store.model.reports import RepairReport
 from barhouse.store.records import trading_calendar
 from barhouse.store.records.batch import Batch
-from barhouse.store.sql import sql
+from barhouse.store.sql import Sql, sql
 
 # The whole bar table.
-_EVERYWHERE = Place(datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
+_EVERYWHERE = TimeRange(datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
 
 
 def rebuild(transaction: Transaction, batch: Batch, *, clock: datetime | None) -> None:
@@ -34,29 +36,29 @@ def rebuild(transaction: Transaction, batch: Batch, *, clock: datetime | None) -
     CalendarError
         When the calendar has no place for a base bar that is there.
     """
-    of_chunk = sql("account.of_chunk")
-    transaction.run("account.defined", condition=of_chunk)
+    in_scope = sql("write.in_scope", scope_symbols=Sql("scope_symbols"))
+    transaction.make("write.scope_intervals", condition=in_scope)
     first, last = transaction.one("rebuild.span")
     if first is not None:
         transaction.run("rebuild.symbol_map")
         names = [name for (name,) in transaction.run("rebuild.calendars")]
         trading_calendar.reach(transaction, names, first, last)
-        transaction.run("load.calendar_piece", {"first": first, "last": last})
+        calendar_pieces(transaction, Sql("calendars"), first, last)
         transaction.run("rebuild.place")
         _refuse_misplaced(transaction)
         transaction.run("rebuild.base_place")
         placed = sql("rebuild.placed_bars")
-        _count(batch, merge.merge(transaction, placed, _EVERYWHERE, batch.batch_id, anew="base_place"))
+        _count(batch, merge.replace(transaction, placed, _EVERYWHERE, batch.batch_id, ranges=Sql("base_place")))
         transaction.run("rebuild.raise_watermarks")
     transaction.run("rebuild.rewind")
     transaction.run("rebuild.forget_invalidations")
-    take_stock(transaction, "account.of_chunk")  # the watermarks have moved
+    gather_intervals(transaction, in_scope)  # the watermarks have moved
     transaction.run("derive.waiting", {"clock": clock or _EVERYWHERE.first_start}, pending=sql("derive.pending"))
     transaction.run("derive.forward")
     targets, first_start, last_end = transaction.one("derive.target_bounds")
     gather(transaction, "fresh", derive(transaction, first_start, last_end))
     transaction.run("rebuild.derived_place")
-    _count(batch, merge.merge(transaction, "fresh", _EVERYWHERE, batch.batch_id, anew="derived_place"))
+    _count(batch, merge.replace(transaction, Sql("fresh"), _EVERYWHERE, batch.batch_id, ranges=Sql("derived_place")))
     if targets:
         advance(transaction)
     _recount(transaction)
@@ -64,7 +66,7 @@ def rebuild(transaction: Transaction, batch: Batch, *, clock: datetime | None) -
 
 def drop_doubles(transaction: Transaction) -> None:
     """Leave one of the bars that are there more than once: the one written last."""
-    transaction.run("account.defined", condition=sql("account.of_chunk"))
+    transaction.make("write.scope_intervals", condition=sql("write.in_scope", scope_symbols=Sql("scope_symbols")))
     transaction.run("rebuild.single")
     transaction.run("rebuild.drop_doubles")
     transaction.run("rebuild.keep_singles")
@@ -116,7 +118,7 @@ def _refuse_misplaced(transaction: Transaction) -> None:
     if count:
         raise CalendarError(
             f"the calendar would leave {count} base bars without a place, such as {symbol} {interval} at {at}; "
-            f"nothing was changed: delete those bars first (delete_bars), or mend the calendar"
+            f"nothing was changed: delete those bars first with {Action('delete_bars')}, or mend the calendar"
         )
 
 
@@ -130,10 +132,13 @@ def _recount(transaction: Transaction) -> None:
     for table in ("session_coverage", "gap"):
         transaction.run("rebuild.forget_account", table=table)
     transaction.run("rebuild.forget_sums")
-    nothing = sql("rebuild.nothing_changed")
+    nothing = sql("empty.sessions")
+    in_scope = sql("write.in_scope", scope_symbols=Sql("scope_symbols"))
+    units = TemporaryTable("coverage_units", "coverage_units", ())
     transaction.run("rebuild.progress_of_base")
-    recount(transaction, nothing)
-    transaction.run("account.defined", condition=sql("account.of_chunk"))  # the bases' first sessions are known
+    recompute_coverage(transaction, Sql("watermark_moves"), nothing, units)
+    intervals = transaction.make("write.scope_intervals", condition=in_scope)  # the bases' first sessions are known
     transaction.run("rebuild.worked")
-    transaction.run("account.progress_of_derived")
-    recount(transaction, nothing)
+    worked = TemporaryTable("worked", "derived_moves", ())
+    moves = moves_of_derived(transaction, worked, Scope(intervals, units, True))
+    recompute_coverage(transaction, moves, nothing, units)

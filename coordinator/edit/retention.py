@@ -9,15 +9,16 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from barhouse.coordinator.write.coverage import recount, take_stock
+from barhouse.coordinator.write.coverage import gather_intervals, recompute_coverage
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import CalendarError, InputError
+from barhouse.store.hints import Action, Option
 from barhouse.store.model.bar import INSTANT
 from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import RetainedInterval, RetentionReport
 from barhouse.store.records.batch import Batch
-from barhouse.store.sql import sql
+from barhouse.store.sql import Sql, sql
 
 _DURATION = re.compile(r"([1-9][0-9]{0,4})(d|w|mo|y)")
 _MONTHS = {"mo": 1, "y": 12}
@@ -107,7 +108,7 @@ def purge_revisions(transaction: Transaction, before: datetime) -> RetentionRepo
     """Purge the old values replaced before an instant; see ``SessionCoordinator.purge_revisions``."""
     (latest,) = transaction.one("retain.latest", {"now": transaction.now})
     if before > latest:
-        raise InputError(f"before={before.isoformat()!r} lies in the future; history can be given up until now")
+        raise InputError(f"{Option('before', before)} lies in the future; history can be given up until now")
     batch = Batch.begin(transaction, "retention", f"revisions from {before.isoformat()}")
     dropped = _drop_revisions(transaction, batch, before)
     if not dropped:
@@ -132,7 +133,7 @@ def refuse_purged(transaction: Transaction, name: str, bounds: Mapping[str, date
     if (start is not None and start < retained_from) or (start is None and end is not None and end <= retained_from):
         raise InputError(
             f"bars of {name} before {retained_from.isoformat()} were purged, and what was derived from them is final; "
-            f"give start={retained_from.isoformat()!r} or a later one"
+            f"give {Option('start', retained_from)} or a later one"
         )
 
 
@@ -144,7 +145,7 @@ def move(transaction: Transaction, batch: Batch) -> None:
     CalendarError
         When a bar would lie on both sides of an instant before which base bars are gone.
     """
-    transaction.run("account.defined", condition=sql("account.of_chunk"))
+    transaction.make("write.scope_intervals", condition=sql("write.in_scope", scope_symbols=Sql("scope_symbols")))
     (retained_count,) = transaction.one("retain.any_retained")
     if not retained_count:
         return
@@ -155,7 +156,7 @@ def move(transaction: Transaction, batch: Batch) -> None:
         raise CalendarError(
             f"the calendar would have a session, or a longer bar, lie across {moved_from.isoformat()}, before which "
             f"{interval} bars of {symbol} were purged and what was derived from them is final; nothing was changed: "
-            f"leave the sessions around it as they are, or remove_symbol({symbol!r}) first"
+            f"leave the sessions around it as they are, or {Action('remove_symbol', symbol)} first"
         )
     transaction.run("retain.move")
 
@@ -163,9 +164,9 @@ def move(transaction: Transaction, batch: Batch) -> None:
 def _move_accounts(transaction: Transaction) -> None:
     """Accounts start with the first session retained: later than before, or earlier where only outside bars went."""
     transaction.run("retain.symbols_going")
-    take_stock(transaction, "account.of_chunk")
+    scope = gather_intervals(transaction, sql("write.in_scope", scope_symbols=Sql("scope_symbols")))
     transaction.run("retain.progress")
-    recount(transaction, sql("rebuild.nothing_changed"))
+    recompute_coverage(transaction, Sql("watermark_moves"), sql("empty.sessions"), scope.units)
 
 
 def _drop_revisions(transaction: Transaction, batch: Batch, before: datetime) -> int:

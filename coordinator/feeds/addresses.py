@@ -12,6 +12,7 @@ from barhouse.coordinator.feeds.redis_feed import RedisFeed
 from barhouse.coordinator.feeds.websocket_feed import WebSocketFeed
 from barhouse.coordinator.sources.source import LoadOptions
 from barhouse.store.errors import InputError
+from barhouse.store.hints import Option
 
 _REDIS = {"redis", "rediss"}
 _WEBSOCKET = {"ws", "wss"}
@@ -55,7 +56,9 @@ def open_feed(
         return WebSocketFeed(address, feed_intervals=feed_intervals)
     if parts.scheme in _FOLDER:
         if interval is None:
-            raise InputError(f"{address} is a folder; say the interval of the bars in its files, such as interval='1m'")
+            raise InputError(
+                f"{address} is a folder; say the interval of the bars in its files, such as {Option('interval', '1m')}"
+            )
         folder = Path(address if not parts.scheme else address.partition(":")[2])
         return FolderFeed(folder, interval, symbol=symbol, options=options, once=once)
     raise InputError(f"{address} is no feed; allowed are redis://, rediss://, ws://, wss://, and the path of a folder")

@@ -25,11 +25,12 @@ from pydantic import (
 )
 
 from barhouse.coordinator.edit import retention
-from barhouse.coordinator.jobs.config_errors import explained
+from barhouse.coordinator.jobs.config_errors import JOB_FILE, explained
 from barhouse.coordinator.sources import LoadOptions
 from barhouse.store.calendars.definition import CalendarDefinition
 from barhouse.store.calendars.time_zone import zone_named
 from barhouse.store.errors import ConfigError
+from barhouse.store.hints import speaking
 from barhouse.store.model.bar import NAMES
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.symbol import ClosingBar, IntervalText, Symbol
@@ -289,6 +290,7 @@ class JobConfig(_Table):
         return timedelta(seconds=self.process.grace_seconds)
 
 
+@speaking(JOB_FILE)
 def read_config(given: str | Path | Mapping[str, Any] | JobConfig) -> JobConfig:
     """The job that a TOML file, or a mapping like it, describes.
 

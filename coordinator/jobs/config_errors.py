@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from barhouse.store.hints import UNSAID, Action, Door, Option, as_command
+
 _CHANGES_ALLOWED = 0.6  # how alike a mistyped key must be to one that exists
+
+
+class _JobFile(Door):
+    """Options are keys of its tables; what else can be done is done by command."""
+
+    def option(self, option: Option) -> str:
+        return option.name if option.value is UNSAID else f"{option.name} = {_toml(option.value)}"
+
+    def action(self, action: Action) -> str:
+        return as_command(action)
+
+
+#: Whoever reads a message of a job wrote a job file.
+JOB_FILE: Door = _JobFile()
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {_toml(one)}" for key, one in value.items()) + " }"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    if isinstance(value, bool | int | float):
+        return json.dumps(value)
+    return json.dumps("" if value is None else str(value), ensure_ascii=False)
 
 
 def explained(error: ValidationError, model: type[BaseModel], where: str) -> str:

@@ -10,14 +10,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from barhouse.coordinator.jobs import job_registration
 from barhouse.coordinator.jobs.config import JobConfig, read_config
+from barhouse.coordinator.jobs.config_errors import JOB_FILE
 from barhouse.coordinator.jobs.job_plan import Progress, plan, resolved
 from barhouse.coordinator.jobs.job_run import run_nightly
 from barhouse.coordinator.jobs.report import FileProblem, JobReport
 from barhouse.store.errors import ConfigError
+from barhouse.store.hints import speaking
 from barhouse.store.records import trading_calendar
 from barhouse.store.session_store import SessionStore, open_store
 
 
+@speaking(JOB_FILE)
 def run_job(
     config: str | Path | Mapping[str, Any] | JobConfig,
     *,
@@ -66,7 +69,7 @@ def _place(job: JobConfig, store: str | Path | None) -> Path:
     if store is not None:
         return Path(store)
     if job.store is None:
-        raise ConfigError("the job names no store; say store = in it, or give it as store=")
+        raise ConfigError('the job names no store; name one in it, such as store = "bars.duckdb", or beside it')
     return job.at(job.store)
 
 
@@ -108,6 +111,7 @@ class JobCheck(BaseModel):
     problems: tuple[FileProblem, ...]
 
 
+@speaking(JOB_FILE)
 def check_job(
     config: str | Path | Mapping[str, Any] | JobConfig,
     *,

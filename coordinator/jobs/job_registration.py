@@ -9,6 +9,7 @@ from barhouse.coordinator.jobs.job_plan import Plan, group_of
 from barhouse.coordinator.load.source_rows import is_pattern
 from barhouse.coordinator.streams import symbol_registration
 from barhouse.store.database.transaction import Transaction
+from barhouse.store.hints import spelled
 from barhouse.store.model.symbol import SymbolSessionData
 
 
@@ -53,4 +54,4 @@ def _determined(
             offered[name] = sorted(plan.available.get(name, ()))
     request = symbol_registration.Request(names, group.intervals, group.calendar, group.closing_bar, added_by)
     symbols, failures = symbol_registration.determine(transaction, request, offered, coming & {group.calendar})
-    return Enrolled(group, symbols, list(failures.values()))
+    return Enrolled(group, symbols, [spelled(one) for one in failures.values()])

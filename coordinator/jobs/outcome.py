@@ -8,6 +8,7 @@ from typing import Any
 from barhouse.coordinator.jobs.config import JobConfig, Thresholds
 from barhouse.coordinator.jobs.job_plan import Progress, group_of
 from barhouse.coordinator.jobs.report import JobReport, LoadedRows, Outcome, RejectedRows, Touched
+from barhouse.store.model.quality import shown_pct
 from barhouse.store.model.reports import VerifyReport
 from barhouse.store.session_store import SessionStore
 
@@ -82,5 +83,7 @@ def _breaches(report: JobReport, thresholds: Thresholds) -> list[str]:
             found.append(f"{what}: {count:,}; {name} is {most:,}")
     worst, least = report.touched.worst_quality_pct, thresholds.min_quality_pct
     if worst is not None and least is not None and worst < least:
-        found.append(f"quality of {report.touched.worst_symbol} is {worst:.4g}; min_quality_pct is {least:g}")
+        found.append(
+            f"quality of {report.touched.worst_symbol} is {shown_pct(worst):g}; min_quality_pct is {least:.15g}"
+        )
     return found

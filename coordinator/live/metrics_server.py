@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from barhouse.store.checks import health
 from barhouse.store.errors import InputError
+from barhouse.store.hints import Option
 from barhouse.store.session_store import SessionStore
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ def metrics_served(store: SessionStore, port: int, address: str = "127.0.0.1") -
     try:
         server, thread = start_http_server(port, address, registry)
     except OSError as error:
-        raise InputError(f"port={port!r} on {address} cannot be had: {error.strerror}; give another, or 0") from error
+        raise InputError(
+            f"{Option('port', port)} on {address} cannot be had: {error.strerror}; give another, or 0"
+        ) from error
     try:
         yield server.server_port
     finally:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
+from contextvars import copy_context
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -359,7 +360,8 @@ class LiveSession:
 
     async def _do(self, call: Callable[..., _Result], *given: Any) -> _Result:
         """Do something in the thread that writes, after what it does already; it is done to the end."""
-        future = asyncio.get_running_loop().run_in_executor(self._executor, lambda: call(*given))
+        words = copy_context()  # what it says of errors is spelled as here
+        future = asyncio.get_running_loop().run_in_executor(self._executor, lambda: words.run(call, *given))
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:

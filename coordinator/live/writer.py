@@ -38,7 +38,7 @@ log = logging.getLogger("barhouse.live")
 
 #: As the instant that counts as now, it closes nothing by the clock.
 NO_CLOCK = datetime(1970, 1, 2, tzinfo=UTC)
-_SHOWN_CHARACTERS = 300
+_SHOWN_CHARACTERS = 600
 _SHOWN_FILES = 20
 
 

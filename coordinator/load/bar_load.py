@@ -11,21 +11,28 @@ from barhouse.coordinator.load.columns import Column, literal
 from barhouse.coordinator.load.placement import FreePlace, Judged, Taken
 from barhouse.coordinator.sources import LoadOptions, Source
 from barhouse.coordinator.write import merge
-from barhouse.coordinator.write.coverage import go_on, recount, take_stock
-from barhouse.coordinator.write.merge import Changes, Place
+from barhouse.coordinator.write.coverage import (
+    advance_bases,
+    extend_coverage,
+    gather_intervals,
+    recompute_coverage,
+)
+from barhouse.coordinator.write.merge import Changes, TimeRange
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import OptionsError, RejectedBarsError, StampsError
+from barhouse.store.hints import Option
 from barhouse.store.model.bar import INSTANT
 from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import LoadReport, Reject
 from barhouse.store.model.symbol import canonical_symbol
 from barhouse.store.records.batch import Batch
-from barhouse.store.sql import sql
+from barhouse.store.sql import Sql, sql
 
 _SHOWN_REJECTS = 3
 #: The reason in ``sql/load.sql`` that the options may be to blame for.
 _UNREADABLE = "the stamp cannot be read"
+_AMBIGUOUS = "ambiguous local time"
 
 
 def load(
@@ -64,17 +71,17 @@ def load(
         transaction.one("load.reached")
     )
     merged = options.replace is not None or overlapping > 0
-    changes = _write(transaction, taken, batch, options, Place(*place) if merged else None, appended=appended)
-    if changes != Changes() and (derived or merged):
-        changed = "delta" if merged else taken.text
-        transaction.run("load.invalidate", {"batch_id": batch.batch_id}, changed=changed)
+    changes = _write(transaction, taken, batch, options, TimeRange(*place) if merged else None, appended=appended)
+    if changes.count and (derived or merged):
+        merge.invalidate(transaction, changes.bars or Sql(taken.text), batch.batch_id)
+    moves = Sql("progress")
     if not merged:
-        go_on(transaction, "tally")
+        extend_coverage(transaction, moves, Sql("tally"))
     elif advancing or changes.recounted:  # other values alone leave every account as it is
         transaction.run("load.look_ahead_anew")
-        transaction.run("account.advance")
-        take_stock(transaction, "account.of_progress")
-        recount(transaction, sql("merge.recounted"))
+        advance_bases(transaction, moves)
+        units = gather_intervals(transaction, sql("write.of_moves", watermark_moves=moves)).units
+        recompute_coverage(transaction, moves, changes.recounted_bars, units)
     batch.inserted, batch.revised, batch.deleted = changes.inserted, changes.revised, changes.deleted
     batch.rejected = rejected
     batch.unchanged = taken.count - changes.inserted - changes.revised
@@ -124,8 +131,8 @@ def _map_symbols(
         column = parts["symbol"]
         if column is None:
             raise OptionsError(
-                f"{source.name} has no column that names the symbol; say which symbol it holds with symbol=, "
-                f'or which column names it with columns={{"symbol": "NAME"}}'
+                f"{source.name} has no column that names the symbol; say which symbol it holds with "
+                f"{Option('symbol')}, or which column names it with {Option('columns', {'symbol': 'NAME'})}"
             )
         rows = source_rows.rows_of(source, transaction)
         given = [text for (text,) in transaction.run("load.symbols_given", symbol=column.sql, rows=rows)]
@@ -168,7 +175,8 @@ def _refuse_several(transaction: Transaction, source: Source, column: Column | N
         listed = ", ".join(sorted(str(name) for (name,) in named[:3]))
         raise OptionsError(
             f"{source.name} names {len(named)} symbols in its column {column.name} ({listed}, ...), not only {symbol}; "
-            f'leave out symbol= to load each, or say columns={{"symbol": None}} if the column means something else'
+            f"leave out {Option('symbol')} to load each, or say {Option('columns', {'symbol': None})} if the column "
+            f"means something else"
         )
 
 
@@ -187,7 +195,7 @@ def _append_as_read(
     """Write bars where none are yet straight from the source; None, and nothing written, when some repeat."""
     text = sql("load.taken", judged=judged.text)
     order = "" if free.in_order else sql("load.in_order")
-    count = merge.append(transaction, f"{text} {order}", batch.batch_id)
+    count = merge.append(transaction, Sql(f"{text} {order}"), batch.batch_id)
     written = sql(
         "load.written",
         batch_id=batch.batch_id,
@@ -232,17 +240,22 @@ def _rejected(source: Source, rows: int, rejects: list[Reject], options: LoadOpt
     )
     more = f"; and {len(rejects) - _SHOWN_REJECTS} more reasons" if len(rejects) > _SHOWN_REJECTS else ""
     if options.strict and rejected < rows:
-        way_out = "mend them, or load without strict=True to leave them out"
+        way_out = f"mend them, or load without {Option('strict', True)} to leave them out"
     elif any(one.reason == _UNREADABLE for one in rejects):
         given = options.timestamp_format
-        fits = "" if given is None else f", which timestamp_format={given!r} does not fit"
+        fits = "" if given is None else f", which {Option('timestamp_format', given)} does not fit"
         way_out = (
-            f"say how stamps are written{fits}, with timestamp_format=, such as timestamp_format='%d.%m.%Y %H:%M', "
-            f'or which column they are in with columns={{"bar_start": "NAME"}}'
+            f"say how stamps are written{fits}, with {Option('timestamp_format')}, such as "
+            f"{Option('timestamp_format', '%d.%m.%Y %H:%M')}, or which column they are in with "
+            f"{Option('columns', {'bar_start': 'NAME'})}"
         )
+    elif any(one.reason.startswith(_AMBIGUOUS) for one in rejects):
+        ways = ", ".join(str(Option("ambiguous", way)) for way in ("first", "second", "infer"))
+        way_out = f"say which of the two times is meant: {ways}"
     else:
         what = "frame" if source.format == "arrow" else "file"
-        way_out = f"check the options (columns=, timezone=, timestamp_format=, label=) against the {what}"
+        checked = ", ".join(str(Option(name)) for name in ("columns", "timezone", "timestamp_format", "label"))
+        way_out = f"check the options ({checked}) against the {what}"
     unreadable = sum(one.count for one in rejects if one.reason == _UNREADABLE)
     kind = StampsError if unreadable == rows else RejectedBarsError
     return kind(
@@ -251,22 +264,29 @@ def _rejected(source: Source, rows: int, rejects: list[Reject], options: LoadOpt
 
 
 def _write(
-    transaction: Transaction, taken: Taken, batch: Batch, options: LoadOptions, place: Place | None, *, appended: bool
+    transaction: Transaction,
+    taken: Taken,
+    batch: Batch,
+    options: LoadOptions,
+    place: TimeRange | None,
+    *,
+    appended: bool,
 ) -> Changes:
     """Write the rows unless they are; ``place`` is where bars may be already, None where there can be none."""
     if options.replace is not None:
         transaction.run("load.resent")
-        return merge.merge(
+        return merge.replace(
             transaction,
-            taken.text,
-            Place(*transaction.one("load.resent_place")),
+            Sql(taken.text),
+            TimeRange(*transaction.one("load.resent_place")),
             batch.batch_id,
-            anew="resent",
-            inside=merge.IN_SESSION,
-            spared=sql("load.spared"),
+            ranges=Sql("resent"),
+            within="session",
+            except_rejected=sql("load.spared"),
         )
     if place is not None:
-        return merge.merge(transaction, taken.text, place, batch.batch_id)
+        overlapping = Sql("(FROM progress WHERE first_start < old_through)")
+        return merge.merge(transaction, Sql(taken.text), place, batch.batch_id, overlapping_intervals=overlapping)
     if appended:
         return Changes(inserted=taken.count, recounted=True)
-    return Changes(inserted=merge.append(transaction, taken.text, batch.batch_id), recounted=True)
+    return Changes(inserted=merge.append(transaction, Sql(taken.text), batch.batch_id), recounted=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from barhouse.coordinator.sources import LoadOptions, Source
 from barhouse.store.errors import OptionsError
+from barhouse.store.hints import Option
 
 _EPOCHS = {"epoch_s": "* 1000000", "epoch_ms": "* 1000", "epoch_us": "", "epoch_ns": "// 1000"}
 _INTEGERS = {
@@ -63,7 +64,7 @@ def stamp(column: Column, source: Source, options: LoadOptions, *, wants_dates: 
     if form in _EPOCHS:
         if not (column.is_text or column.type in _INTEGERS | _FLOATS):
             raise OptionsError(
-                f"timestamp_format={form!r} is for numbers, but {column.name} is {column.type}; leave it out"
+                f"{Option('timestamp_format', form)} is for numbers, but {column.name} is {column.type}; leave it out"
             )
         # Through trim, or DuckDB casts while it reads and calls the line malformed.
         digits = f"trim({name}::VARCHAR)" if column.is_text else name
@@ -95,7 +96,8 @@ def stamp(column: Column, source: Source, options: LoadOptions, *, wants_dates: 
         return f"try_strptime({text}, {literal(form)})::TIMESTAMP", none[1]
     if form is not None:
         raise OptionsError(
-            f"timestamp_format={form!r} is for text or numbers, but {column.name} is {column.type}; leave it out"
+            f"{Option('timestamp_format', form)} is for text or numbers, but {column.name} is {column.type}; "
+            f"leave it out"
         )
     if column.type in _NAIVE:
         return f"{name}::TIMESTAMP", none[1]
@@ -105,9 +107,12 @@ def stamp(column: Column, source: Source, options: LoadOptions, *, wants_dates: 
         return (f"timezone({literal(own)}, {name})" if wants_dates else none[0]), name
     if column.type in _INTEGERS | _FLOATS:
         raise OptionsError(
-            f"{column.name} holds numbers; say what they count with timestamp_format=, one of {', '.join(_EPOCHS)}"
+            f"{column.name} holds numbers; say what they count with {Option('timestamp_format')}, one of "
+            f"{', '.join(_EPOCHS)}"
         )
-    raise OptionsError(f"{column.name} is {column.type}, which is no time; name another column with columns=")
+    raise OptionsError(
+        f"{column.name} is {column.type}, which is no time; name another column with {Option('columns')}"
+    )
 
 
 def number(column: Column | None, part: str) -> str:
@@ -119,7 +124,9 @@ def number(column: Column | None, part: str) -> str:
         return f"TRY_CAST(nullif(trim({column.sql}::VARCHAR), '') AS DOUBLE) + 0.0"
     if column.type in _INTEGERS | _FLOATS or column.type.startswith("DECIMAL"):
         return f"{column.sql}::DOUBLE + 0.0"
-    raise OptionsError(f"{column.name} is {column.type}, but {part} takes numbers; name another column with columns=")
+    raise OptionsError(
+        f"{column.name} is {column.type}, but {part} takes numbers; name another column with {Option('columns')}"
+    )
 
 
 def count(column: Column | None) -> str:

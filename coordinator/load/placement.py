@@ -7,13 +7,15 @@ from datetime import UTC, date, datetime, timedelta
 
 from barhouse.coordinator.load.columns import literal
 from barhouse.coordinator.sources import LoadOptions, Source
+from barhouse.coordinator.write.calendar_pieces import calendar_pieces
 from barhouse.store.calendars.time_zone import zone_pieces
-from barhouse.store.database.transaction import Transaction
+from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import CalendarError, OptionsError
+from barhouse.store.hints import Option
 from barhouse.store.model.bar import TRADE_COUNT_LIMIT, TURNOVER_LIMIT, TURNOVER_LIMIT_SESSIONS, VOLUME_LIMIT
 from barhouse.store.model.interval import Interval
 from barhouse.store.records import trading_calendar
-from barhouse.store.sql import sql
+from barhouse.store.sql import Sql, sql
 
 #: A bar may end this much after the machine's now: clocks differ.
 _CLOCK_TOLERANCE = timedelta(seconds=5)
@@ -93,8 +95,8 @@ def judge(
     needs_zone = naive if interval.intraday else naive_times
     if needs_zone and options.timezone is None:
         raise OptionsError(
-            f"{source.name} has {needs_zone} stamps without a time zone; say which one they are in with timezone=, "
-            f"such as timezone='UTC' or timezone='America/New_York'"
+            f"{source.name} has {needs_zone} stamps without a time zone; say which one they are in with "
+            f"{Option('timezone')}, such as {Option('timezone', 'UTC')} or {Option('timezone', 'America/New_York')}"
         )
     today = transaction.now.date()
     # A stamp far ahead is a bar that has not ended; it needs no calendar to be refused. Local dates run up to a day
@@ -111,8 +113,8 @@ def judge(
     if infers:
         transaction.run("load.infer_occurrence", raw=raw)
     if interval.intraday:
-        transaction.run("load.calendar_piece", {"first": first_date, "last": last_date})
-        find = _finding(transaction, row_count, end_shift=int(options.label == "end"))
+        cut = calendar_pieces(transaction, Sql("symbol_map"), first_date, last_date)
+        find = _finding(transaction, cut, row_count, end_shift=int(options.label == "end"))
     else:
         transaction.run("load.session_name", {"unit": interval.unit, "length": interval.length})
         find = ""
@@ -143,11 +145,11 @@ def _symbol_match(*, by_symbol: bool) -> str:
     return "m.symbol_given = r.symbol_given" if by_symbol else "true"
 
 
-def _finding(transaction: Transaction, row_count: int, *, end_shift: int) -> str:
+def _finding(transaction: Transaction, cut: TemporaryTable, row_count: int, *, end_shift: int) -> str:
     """How instants, shifted to before a stamp that labels the end, find the piece of the calendar they lie in."""
     if row_count < _MANY_ROWS:
-        return sql("load.find_piece", end_shift=end_shift)
-    transaction.run("load.numbered_piece")
+        return sql("load.find_piece", calendar_pieces=cut, end_shift=end_shift)
+    transaction.run("load.numbered_piece", calendar_pieces=cut)
     transaction.run("load.calendar_day")
     (parts,) = transaction.one("load.day_parts")
     ends = ", ".join(f"coalesce(cuts[{part}], 9223372036854775807) AS end_{part}" for part in range(1, parts + 1))
@@ -171,7 +173,7 @@ def _placing(interval: Interval, options: LoadOptions, find: str) -> tuple[str, 
         off_grid=sql(f"load.off_grid_stamped_{stamped}", width_us=width_us),
         width_us=width_us,
     )
-    way_out = "check the stamps and label="
+    way_out = "check the stamps, and whether they label the start or the end of a bar"
     if interval.length > _MINUTE:
         way_out = f"load a finer base, such as 1m, and derive {interval} from it"
     reason = f"off the grid: {interval} bars count from the open of their session's segment; {way_out}"

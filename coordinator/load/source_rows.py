@@ -15,6 +15,7 @@ from barhouse.coordinator.load.columns import Column, count, literal, misread, n
 from barhouse.coordinator.sources import LoadOptions, Source, compression_of, is_blank
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import OptionsError, SourceError
+from barhouse.store.hints import Option
 from barhouse.store.model.bar import NAMES, REQUIRED
 from barhouse.store.sql import sql
 
@@ -125,7 +126,7 @@ def map_columns(columns: Mapping[str, Column], source: Source, options: LoadOpti
             candidates = [column for name, column in folded.items() if name in names or name.startswith("volume")]
         if len(candidates) > 1:
             listed = ", ".join(column.name for column in candidates)
-            option = "volume_column=" if part == "volume" else f'columns={{"{part}": ...}}'
+            option = Option("volume_column") if part == "volume" else Option("columns", {part: "NAME"})
             raise OptionsError(
                 f"{source.name} has several columns that could be {part}: {listed}; say which with {option}"
             )
@@ -149,7 +150,7 @@ def narrowed(source: Source, parts: Mapping[str, Column | None], options: LoadOp
     column = parts["symbol"]
     if column is None:
         raise OptionsError(
-            f"{source.name} has no column that names the symbol, so symbols= cannot choose among its rows"
+            f"{source.name} has no column that names the symbol, so {Option('symbols')} cannot choose among its rows"
         )
     patterns = [text.strip().upper() for text in options.symbols]
     plain = ", ".join(literal(text) for text in patterns if not is_pattern(text))
@@ -167,14 +168,16 @@ def is_pattern(text: str) -> bool:
 def _part(given: str) -> str:
     part = next((part for part, names in NAMES.items() if given.casefold() in names), None)
     if part is None:
-        raise OptionsError(f"columns names {given!r}, which is no part of a bar; allowed are {', '.join(NAMES)}")
+        raise OptionsError(
+            f"{given!r} is no part of a bar, as {Option('columns')} takes them; allowed are {', '.join(NAMES)}"
+        )
     return part
 
 
 def _named(name: str | None, part: str, columns: Mapping[str, Column], source: Source) -> Column | None:
     if name is None:
         if part in REQUIRED and part != "volume":
-            raise OptionsError(f"columns says there is no {part}, but every bar needs one")
+            raise OptionsError(f"{Option('columns', {part: None})} says there is no {part}, but every bar needs one")
         return None
     if name not in columns:
         raise OptionsError(f"{source.name} has no column {name!r} for {part}; it has {', '.join(columns)}")
@@ -183,11 +186,14 @@ def _named(name: str | None, part: str, columns: Mapping[str, Column], source: S
 
 def _missing(missing: list[str], columns: Mapping[str, Column], source: Source) -> str:
     text = f"{source.name} has no column for {', '.join(missing)}; it has {', '.join(columns)}"
-    hints = [f'say which column it is with columns={{"{missing[0]}": "NAME"}}']
+    hints = [f"say which column it is with {Option('columns', {missing[0]: 'NAME'})}"]
     if "volume" in missing:
-        hints.append('where there is none, columns={"volume": None} takes it as 0')
+        hints.append(f"where there is none, {Option('columns', {'volume': None})} takes it as 0")
     if source.format == "csv" and len(missing) > 1:
-        hints.append("if lines stand before the header, say skip_rows=N, and if no line names the columns, header=")
+        hints.append(
+            f"if lines stand before the header, say {Option('skip_rows', 1)}, and if no line names the columns, "
+            f"{Option('header')}"
+        )
     return f"{text}; {'; '.join(hints)}"
 
 

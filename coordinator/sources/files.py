@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from barhouse.coordinator.sources.source import Format, LoadOptions, Source, SourceFile
 from barhouse.store.errors import OptionsError, SourceError
+from barhouse.store.hints import Option
 
 _FORMATS: dict[str, Format] = {
     ".csv": "csv",
@@ -42,9 +43,9 @@ def open_file(data: object, options: LoadOptions) -> Source | None:
         raise SourceError(f"the files are of different kinds ({', '.join(sorted(kinds))}); load each kind by itself")
     kind = kinds.pop()
     if kind == "parquet" and options.skip_rows:
-        raise OptionsError("skip_rows is for text files; a Parquet file has no lines before its header")
+        raise OptionsError(f"{Option('skip_rows')} is for text files; a Parquet file has no lines before its header")
     if kind == "parquet" and options.header:
-        raise OptionsError("header is for text files; a Parquet file names its columns itself")
+        raise OptionsError(f"{Option('header')} is for text files; a Parquet file names its columns itself")
     name = str(given[0]) if len(given) == 1 else f"{given[0]} and {len(given) - 1} more"
     return Source(
         name=name,

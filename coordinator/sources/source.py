@@ -14,6 +14,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from barhouse.store.errors import InputError, SourceError
+from barhouse.store.hints import Option
 
 Format = Literal["csv", "parquet", "arrow"]
 
@@ -120,10 +121,12 @@ class LoadOptions:
         _one_of("ambiguous", self.ambiguous, ("reject", "first", "second", "infer"))
         _one_of("replace", self.replace, (None, "sessions"))
         if not isinstance(self.skip_rows, int) or self.skip_rows < 0:
-            raise InputError(f"skip_rows={self.skip_rows!r} is not usable; give how many lines stand before the header")
+            raise InputError(
+                f"{Option('skip_rows', self.skip_rows)} is not usable; give how many lines stand before the header"
+            )
         for name, given in (("header", self.header), ("symbols", self.symbols)):
             if isinstance(given, str) or (given is not None and not given):
-                raise InputError(f"{name}={given!r} is not usable; give a list of texts, one at least")
+                raise InputError(f"{Option(name, given)} is not usable; give a list of texts, one at least")
             object.__setattr__(self, name, None if given is None else tuple(given))
         object.__setattr__(self, "columns", {part: name or None for part, name in self.columns.items()})
 
@@ -135,4 +138,4 @@ class LoadOptions:
 def _one_of(name: str, given: Any, allowed: tuple[Any, ...]) -> None:
     if given not in allowed:
         listed = ", ".join(repr(one) for one in allowed)
-        raise InputError(f"{name}={given!r} is not known; allowed are {listed}")
+        raise InputError(f"{Option(name, given)} is not known; allowed are {listed}")

@@ -17,6 +17,7 @@ from barhouse.coordinator.streams import symbol_registration
 from barhouse.coordinator.streams.symbol_registration import Available, OnMissing, Request, by_symbol, listed, names_of
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, SourceError
+from barhouse.store.hints import Action, Option, spelled
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import Registration, StreamReport
 from barhouse.store.model.symbol import ClosingBar, canonical_symbol
@@ -92,7 +93,10 @@ class StreamRegistrar:
         names = names_of(symbols)
         symbol_registration.check_on_missing(on_missing)
         if base is not None and available is not None:
-            raise InputError("base and available exclude each other; base='1m' means that 1m is all there is")
+            raise InputError(
+                f"{Option('base')} and {Option('available')} exclude each other; {Option('base', '1m')} means that 1m "
+                f"is all there is"
+            )
         request = Request(names, listed(intervals), calendar, closing_bar, added_by)
         with self._store.transaction() as transaction:
             offered = by_symbol(names, [base] if base is not None else available, "available")
@@ -202,7 +206,7 @@ def _registered(
         if found.base not in {str(Interval.parse(one)) for one in offered[name]}:
             refused[name] = (
                 f"registered with base {found.base}, but there is only {', '.join(offered[name])}; "
-                f"remove_symbol({name!r}) first to give it another base"
+                f"{Action('remove_symbol', name)} first to give it another base"
             )
         offered[name] = [found.base]
     request = Request(
@@ -210,12 +214,14 @@ def _registered(
     )
     registered, failures = symbol_registration.register(transaction, request, offered, on_missing)
     _say(failures)
-    return StreamReport(registered=tuple(registered), skipped=failures)
+    return StreamReport(
+        registered=tuple(registered), skipped={name: spelled(failure) for name, failure in failures.items()}
+    )
 
 
 def _say(failures: Mapping[str, str]) -> None:
     for failure in failures.values():
-        log.warning("skipped %s", failure)
+        log.warning("skipped %s", spelled(failure))
 
 
 def _without_bars(name: str, where: str, start: date | None, end: date | None) -> str:
@@ -238,7 +244,9 @@ def _held_by_source(
     parts = source_rows.map_columns(source_rows.columns_of(opened, transaction), opened, source.options)
     by_name = source.symbol is None
     if by_name and parts["symbol"] is None:
-        raise SourceError(f"{opened.name} has no column that names the symbol; say which one it holds with symbol=")
+        raise SourceError(
+            f"{opened.name} has no column that names the symbol; say which one it holds with {Option('symbol')}"
+        )
     source_rows.read(opened, parts, source.options, transaction, wants_dates=not interval.intraday, by_symbol=by_name)
     ends = source.options.label == "end" and interval.intraday
     own = None if source.symbol is None else canonical_symbol(source.symbol)

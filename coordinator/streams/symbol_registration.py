@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from barhouse.coordinator.streams.determination import determine_streams
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, RegistrationError, StreamError
+from barhouse.store.hints import Action, Option
 from barhouse.store.model.reports import Registration
 from barhouse.store.model.symbol import ClosingBar, SymbolSessionData, canonical_symbol
 from barhouse.store.records import registration
@@ -126,7 +127,7 @@ def listed(intervals: str | Iterable[str]) -> list[str]:
 def check_on_missing(on_missing: str) -> None:
     """Refuse what is neither raise nor skip."""
     if on_missing not in ("raise", "skip"):
-        raise InputError(f"on_missing={on_missing!r} is not known; allowed are 'raise' and 'skip'")
+        raise InputError(f"{Option('on_missing', on_missing)} is not known; allowed are 'raise' and 'skip'")
 
 
 def by_symbol(names: list[str], available: Available | None, parameter: str) -> dict[str, list[str] | None]:
@@ -156,7 +157,9 @@ def _determined(
     if calendar is None and registered:
         calendar = registered.calendar
     if calendar is None:
-        raise StreamError("it is not registered yet, and nothing says which calendar it follows; give calendar=")
+        raise StreamError(
+            f"it is not registered yet, and nothing says which calendar it follows; give {Option('calendar')}"
+        )
     streams = determine_streams(request.intervals, offered)
     return SymbolSessionData.build(
         name,
@@ -172,4 +175,4 @@ def _way_out(name: str, registered: Mapping[str, Standing]) -> str:
     if name not in registered:
         return ""
     base = registered[name].base
-    return f" ({name} is registered with base {base}; remove_symbol({name!r}) first to give it another)"
+    return f" ({name} is registered with base {base}; {Action('remove_symbol', name)} first to give it another)"

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
-from barhouse.store.database.transaction import Transaction
-from barhouse.store.sql import sql
+from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
+from barhouse.store.sql import Sql, sql
+
+#: What a range that is written anew is: a stretch of time of an interval, a session, or a stretch of time in one.
+Within = Literal["range", "session", "range_of_session"]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TimeRange:
     """The stretch of time that is written to: ``[first_start, last_end)``."""
 
     first_start: datetime
@@ -19,52 +23,116 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """How many bars a merge wrote, and whether any of them counts another way than before."""
+    """How many bars a merge wrote, and which.
+
+    Attributes
+    ----------
+    recounted
+        Whether any of them counts another way than before.
+    bars
+        The ``bar_changes`` themselves; None where bars were only added.
+    """
 
     inserted: int = 0
     revised: int = 0
     deleted: int = 0
     recounted: bool = False
+    bars: TemporaryTable | None = None
+
+    @property
+    def count(self) -> int:
+        """How many bars it wrote."""
+        return self.inserted + self.revised + self.deleted
+
+    @property
+    def recounted_bars(self) -> Sql:
+        """Those that count another way than before."""
+        return sql("empty.sessions") if self.bars is None else sql("write.recounted_bars", bar_changes=self.bars)
 
 
-#: Which bars belong to the place that is written anew, for each kind of place.
-IN_RANGE = "p.interval_id = b.interval_id AND b.bar_start >= p.from_ AND b.bar_start < p.to_"
-IN_SESSION = "p.interval_id = b.interval_id AND b.session_date IS NOT DISTINCT FROM p.session_date"
-IN_RANGE_OF_SESSION = f"{IN_RANGE} AND b.session_date = p.session_date"
-
-
-def append(transaction: Transaction, fresh: str, batch_id: int) -> int:
-    """Add the bars of the table ``fresh``, none of which can be there yet; returns how many they are."""
-    (count,) = transaction.one("merge.append", {"batch_id": batch_id}, fresh=fresh)
-    return int(count)
+def append(transaction: Transaction, new_bars: Relation, batch_id: int) -> int:
+    """Add bars none of which can be stored yet; returns how many they are."""
+    return transaction.write("write.append", {"batch_id": batch_id}, new_bars=new_bars)
 
 
 def merge(
     transaction: Transaction,
-    fresh: str,
-    place: Place,
+    new_bars: Relation,
+    time_range: TimeRange,
     batch_id: int,
     *,
-    anew: str | None = None,
-    inside: str = IN_RANGE,
-    spared: str = "",
+    overlapping_intervals: Relation,
 ) -> Changes:
-    """Write the bars of the table ``fresh`` where they differ from those that are there.
+    """Write the new bars where they differ from those that are stored; what else is stored stays.
 
-    ``anew`` names a table of places (joined by ``inside``), which hold all fresh bars; what else is there is deleted,
-    where it meets ``spared``, a further condition. Without it bars are looked for where the temporary table
-    ``progress`` says that there may be any. The differences stay in the temporary table ``delta``.
+    Parameters
+    ----------
+    new_bars
+        With the columns of a bar, but for its batch.
+    time_range
+        Where bars may be stored that new ones are to be compared with.
+    overlapping_intervals
+        The intervals (interval_id) of which such may be.
     """
-    if anew is None:
-        joined, there = "LEFT", sql("merge.there_by_key")
-    else:
-        joined, there = "FULL", sql("merge.there_in_place", place=anew, inside=inside)
-    bounds = {"first_start": place.first_start, "last_end": place.last_end}
-    transaction.run("merge.compare", bounds, fresh=fresh, joined=joined, there=there, spared=spared)
-    inserted, revised, deleted, recounted, first_id, last_id = transaction.one("merge.count_changes")
-    if inserted or revised or deleted:
-        touched = {"batch_id": batch_id, "first_id": first_id, "last_id": last_id}
-        if revised or deleted:
-            transaction.run("merge.keep_old", touched)
-        transaction.run("merge.apply", touched)
-    return Changes(inserted, revised, deleted, recounted)
+    stored_bars = sql("write.stored_by_key", overlapping_intervals=overlapping_intervals)
+    bounds = {"first_start": time_range.first_start, "last_end": time_range.last_end}
+    bars = transaction.make(
+        "write.bar_changes",
+        bounds,
+        new_bars=new_bars,
+        stored_bars=stored_bars,
+        joined=Sql("LEFT"),
+        except_rejected=Sql(""),
+    )
+    return _write_changes(transaction, bars, batch_id)
+
+
+def replace(
+    transaction: Transaction,
+    new_bars: Relation,
+    time_range: TimeRange,
+    batch_id: int,
+    *,
+    ranges: Relation,
+    within: Within = "range",
+    except_rejected: Sql | None = None,
+) -> Changes:
+    """Write the new bars in place of those stored in some ranges, where they differ; what else is there is deleted.
+
+    Parameters
+    ----------
+    time_range
+        Where all of the ranges lie.
+    ranges
+        What is written anew: (interval_id, from_, to_), (interval_id, session_date), or all of these, as ``within``
+        says; all new bars lie there.
+    except_rejected
+        A further condition that stored bars ``b`` meet which are deleted, beginning with AND.
+    """
+    stored_bars = sql("write.stored_in_ranges", replaced_ranges=ranges, within=sql(f"write.within_{within}"))
+    bounds = {"first_start": time_range.first_start, "last_end": time_range.last_end}
+    bars = transaction.make(
+        "write.bar_changes",
+        bounds,
+        new_bars=new_bars,
+        stored_bars=stored_bars,
+        joined=Sql("FULL"),
+        except_rejected=except_rejected or Sql(""),
+    )
+    return _write_changes(transaction, bars, batch_id)
+
+
+def _write_changes(transaction: Transaction, bars: TemporaryTable, batch_id: int) -> Changes:
+    found = transaction.one("write.count_changes", bar_changes=bars)
+    changes = Changes(found.inserted, found.revised, found.deleted, found.recounted, bars)
+    if changes.count:
+        written = {"batch_id": batch_id, "first_id": found.first_id, "last_id": found.last_id}
+        if changes.revised or changes.deleted:
+            transaction.write("write.keep_old_values", written, bar_changes=bars)
+        transaction.write("write.apply_changes", written, bar_changes=bars)
+    return changes
+
+
+def invalidate(transaction: Transaction, changed_bars: Relation, batch_id: int) -> None:
+    """Take down where bars changed below what is derived already: there bars are to be derived again."""
+    transaction.write("write.invalidate", {"batch_id": batch_id}, changed_bars=changed_bars)

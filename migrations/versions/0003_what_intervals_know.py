@@ -15,7 +15,7 @@ branch_labels = None
 depends_on = None
 
 #: True has the file copied aside before this migration runs.
-changes_data = False
+changes_data = True
 
 _VIEWS = Path(__file__).parent.parent / "views"
 

@@ -17,6 +17,7 @@ import pyarrow as pa
 from barhouse.store.calendars.definition import CalendarDefinition
 from barhouse.store.calendars.time_zone import EARLIEST, LATEST, did_you_mean
 from barhouse.store.errors import CalendarError
+from barhouse.store.hints import Action
 
 ORIGIN: Final = date(2000, 1, 1)
 """Ordinal 0 is the first session on or after this date. It never moves: blocks of N days count from it."""
@@ -47,11 +48,14 @@ class Sessions:
     known_from, known_through
         First and last date (both included) for which ``table`` is complete: a date between them without a row
         has no session; about a date outside nothing is known.
+    timezone
+        IANA name of the zone the calendar's wall clock is in.
     """
 
     table: pa.Table
     known_from: date
     known_through: date
+    timezone: str
 
 
 def canonical_name(name: str) -> str:
@@ -73,8 +77,27 @@ def canonical_name(name: str) -> str:
     if len(resolved) == 1:
         return resolved.pop()
     raise CalendarError(
-        f"calendar {name!r} is unknown{did_you_mean(given, names)}; define one of your own with `barhouse calendar add`"
+        f"calendar {name!r} is unknown{did_you_mean(given, names)}; define one of your own with "
+        f"{Action('add_calendar')}"
     )
+
+
+def timezone_of(name: str) -> str:
+    """Return the IANA name of the zone that a built-in calendar's wall clock is in; the name must be canonical.
+
+    Raises
+    ------
+    CalendarError
+        There is no such calendar any more.
+    """
+    if name == ALWAYS_OPEN:
+        return "UTC"
+    from exchange_calendars.calendar_utils import global_calendar_dispatcher
+
+    factory = global_calendar_dispatcher._calendar_factories.get(name)
+    if factory is None:
+        raise CalendarError(f"calendar {name!r} is not known to {_versions()}")
+    return str(factory.tz)
 
 
 def sessions(calendar: str | CalendarDefinition, first: date, last: date) -> Sessions:
@@ -112,7 +135,7 @@ def sessions(calendar: str | CalendarDefinition, first: date, last: date) -> Ses
     columns = zip(*rows, strict=True) if rows else [()] * 4
     kinds = (pa.date32(), pa.int8(), pa.timestamp("s", "UTC"), pa.timestamp("s", "UTC"))
     arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
-    return Sessions(_finished(calendar.name, *arrays), known_from, known_through)
+    return Sessions(_finished(calendar.name, *arrays), known_from, known_through, calendar.timezone)
 
 
 def _exchange_sessions(name: str, first: date, last: date) -> Sessions:
@@ -153,7 +176,7 @@ def _exchange_sessions(name: str, first: date, last: date) -> Sessions:
             pa.concat_arrays([opens, break_ends.filter(paused)]),
             pa.concat_arrays([pc.coalesce(break_starts, closes), closes.filter(paused)]),
         )
-        return Sessions(table, known_from, known_through)
+        return Sessions(table, known_from, known_through, str(factory.tz))
     raise CalendarError(f"calendar {name!r} cannot be evaluated with {_versions()}: {refusal}") from refusal
 
 

@@ -22,7 +22,8 @@ _OF_SYMBOL = {
     "gap_count": ("gaps", "Runs of missing base bars"),
     "missing_count": ("missing_bars", "Base bars that are missing"),
     "waiting_count": ("waiting_intervals", "Derived intervals with work waiting"),
-    "closed_per_minute": ("closed_bars_per_minute", "Derived bars written in the last minute"),
+    "derived_last_minute": ("derived_bars_last_minute", "Derived bars written in the last minute"),
+    "closed_per_minute": ("closed_bars_per_minute", "The same, by its name of before; gone with the next release"),
 }
 _OF_BATCHES = ("batches", "bars_inserted", "bars_revised", "bars_deleted", "rows_rejected")
 

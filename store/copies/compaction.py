@@ -17,6 +17,7 @@ from barhouse.store.database.file_copy import sync_file, sync_folder
 from barhouse.store.database.opening import SCHEMA_VERSION, attached, open_database
 from barhouse.store.database.tables import metadata
 from barhouse.store.errors import InputError, StoreError
+from barhouse.store.hints import Action
 from barhouse.store.model.reports import CompactReport
 from barhouse.store.sql import sql
 
@@ -162,7 +163,7 @@ class _Copying:
             if old != new:
                 raise StoreError(
                     f"the copy of {file} is not like it: {table.name} has {new[0]} rows with checksum {new[1]}, not "
-                    f"{old[0]} with {old[1]}; the store is as it was. Run `barhouse verify`, and report this"
+                    f"{old[0]} with {old[1]}; the store is as it was. Run {Action('verify')}, and report this"
                 )
 
     def _digest(self, database: str, table: sa.Table) -> tuple[object, ...]:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from barhouse.store.errors import InputError, StoreError
+from barhouse.store.hints import Option
 from barhouse.store.model.interval import Interval
 
 try:
@@ -54,7 +55,7 @@ class Selection:
             For a format that is not known.
         """
         if form not in FORMATS:
-            raise InputError(f"format={form!r} is not known; allowed are {', '.join(FORMATS)}")
+            raise InputError(f"{Option('format', form)} is not known; allowed are {', '.join(FORMATS)}")
         return cls(
             form,
             None if symbols is None else tuple(sorted(set(symbols))),

@@ -32,6 +32,7 @@ from barhouse.store.copies.export_folder import (
 )
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError
+from barhouse.store.hints import Option
 from barhouse.store.model.reports import ExportReport
 
 Progress = Callable[[int, int], None]
@@ -118,7 +119,7 @@ def _refuse_other(transaction: Transaction, folder: Path, before: Manifest, sele
     if before.selection != selection:
         raise InputError(
             f"{folder} holds an export of {before.selection}, not of {selection}; export into another folder, or write "
-            f"this one again with full=True"
+            f"this one again with {Option('full', True)}"
         )
     if before.batch_id is not None:
         asked = {"batch_id": before.batch_id, "committed_at": before.committed_at}
@@ -126,7 +127,7 @@ def _refuse_other(transaction: Transaction, folder: Path, before: Manifest, sele
             raise InputError(
                 f"{folder} holds an export of another store, or of what this one was before it was restored: batch "
                 f"{before.batch_id} of {before.committed_at} is not in there; export into another folder, or write "
-                f"this one again with full=True"
+                f"this one again with {Option('full', True)}"
             )
 
 
@@ -136,7 +137,7 @@ def _refuse_long(changed: list[_Partition]) -> None:
         if len(name) > _NAME_MAX:
             raise InputError(
                 f"the symbol {one.symbol!r} would be in a folder whose name has {len(name)} bytes, and {_NAME_MAX} are "
-                f"allowed; nothing was exported: say symbols= without it"
+                f"allowed; nothing was exported: say {Option('symbols')} without it"
             )
 
 

@@ -19,6 +19,7 @@ from barhouse.store.database.database import Database, identity_of
 from barhouse.store.database.file_copy import copy_synced, copy_whole, part_of, sync_folder
 from barhouse.store.database.opening import check_not_written, open_database
 from barhouse.store.errors import InputError, StoreError
+from barhouse.store.hints import Option
 from barhouse.store.model.reports import CopyReport, VerifyReport
 
 
@@ -61,7 +62,9 @@ def backup(
 def _place(target: str | Path, keep: int) -> Path:
     place = Path(target).expanduser().resolve()
     if keep < 1:
-        raise InputError(f"keep={keep} is not usable; it counts the copies kept, the new one included: 1 or more")
+        raise InputError(
+            f"{Option('keep', keep)} is not usable; it counts the copies kept, the new one included: 1 or more"
+        )
     if place.is_dir():
         raise InputError(f"{place} is a folder; name a file, such as {place / 'bars.duckdb'}")
     if not place.parent.is_dir():
@@ -106,7 +109,7 @@ def _proven(database: Database, part: Path, place: Path, progress: Progress | No
     if not report.sound:
         raise StoreError(
             f"{database.path} does not verify, so {place} was left alone; repair the store first, or copy it as it is "
-            f"with check=False; the first difference: {report.differences[0]}"
+            f"with {Option('check', False)}; the first difference: {report.differences[0]}"
         )
     return report
 

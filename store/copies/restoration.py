@@ -16,6 +16,7 @@ from barhouse.store.database.file_copy import copy_synced, part_of, sync_folder
 from barhouse.store.database.file_lock import Lock
 from barhouse.store.database.opening import check_not_written, kept_closed, open_database
 from barhouse.store.errors import InputError, StoreError, StoreHeldError
+from barhouse.store.hints import Action, Option
 from barhouse.store.model.reports import RestoreReport, VerifyReport
 
 
@@ -45,7 +46,9 @@ def restore(backup: str | Path, path: str | Path, *, force: bool = False) -> Res
     """
     source, file = Path(backup).expanduser().resolve(), Path(path).expanduser().resolve()
     if not source.is_file():
-        raise StoreError(f"there is no backup at {source}; name a file that `backup` or `publish` wrote")
+        raise StoreError(
+            f"there is no backup at {source}; name a file that {Action('backup')} or {Action('publish')} wrote"
+        )
     if source == file or identity_of(source) == identity_of(file):
         raise InputError(f"{source} is the store itself; name a backup of it")
     if file.is_dir() or not file.parent.is_dir():
@@ -86,12 +89,12 @@ def _refuse_newer(source: Path, file: Path, *, force: bool) -> State | None:
     except StoreError as error:
         if force:
             return None
-        raise InputError(f"{error}; it is replaced only with force=True (and kept aside)") from error
+        raise InputError(f"{error}; it is replaced only with {Option('force', True)} (and kept aside)") from error
     behind = has_batch_of(source, present) and (present.batch_id != wanted.batch_id or present.same_bars(wanted))
     if not behind and not force:
         raise InputError(
             f"{file} has what the backup lacks: its newest batch is {_spelled(present)}, the backup's is "
-            f"{_spelled(wanted)}; go back to the backup with force=True (the store of now is kept aside)"
+            f"{_spelled(wanted)}; go back to the backup with {Option('force', True)} (the store of now is kept aside)"
         )
     return present
 

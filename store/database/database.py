@@ -23,6 +23,7 @@ from barhouse.store.database.failures import breaks, broken, failure_of
 from barhouse.store.database.file_lock import Lock, refuse_own
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, StoreClosedError, StoreError, StoreHeldError
+from barhouse.store.hints import Action
 
 Clock = Callable[[], datetime]
 
@@ -77,7 +78,7 @@ class Database:
             In a fork of the process that opened the store.
         """
         if self.closed:
-            raise StoreClosedError(f"the store {self.place} was closed; open it again with open_store()")
+            raise StoreClosedError(f"the store {self.place} was closed; {Action('open_again')}")
         if self.pid != os.getpid():
             raise StoreError(
                 f"the store {self.place} was opened by process {self.pid}, of which this one is a fork; "
@@ -128,7 +129,7 @@ class Database:
         put together into one.
         """
         if self.read_only:
-            raise StoreError(f"the store {self.path} was opened read-only; open it without read_only=True to write")
+            raise StoreError(f"the store {self.path} was opened read-only; {Action('open_to_write')}")
         with self._write_lock:
             if self._current is not None:
                 try:

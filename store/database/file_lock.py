@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from barhouse.store.errors import InputError, StoreHeldError
+from barhouse.store.hints import Action
 
 try:
     import fcntl
@@ -85,7 +86,7 @@ def refuse_own(text: str, parameters: Mapping[str, Any] | Iterable[Any] | None, 
         if own:
             raise InputError(
                 f"a query may not use the store's own file ({name}): that would end the lock on it, or overwrite it; "
-                f"read the views, and make a copy with publish() or backup()"
+                f"read the views, and make a copy with {Action('publish')} or {Action('backup')}"
             )
 
 

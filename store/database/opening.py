@@ -16,11 +16,12 @@ import duckdb
 from barhouse.store.database.database import Clock, Database, identity_of, wall_clock
 from barhouse.store.database.failures import failure_of, is_not_allowed
 from barhouse.store.errors import InputError, MigrationError, StoreError, StoreHeldError, StoreVersionError
+from barhouse.store.hints import Action, Option
 from barhouse.store.sql import sql
 
 #: The schema this version reads and writes: Alembic's head. Known here so that opening an up-to-date store does
 #: not have to import Alembic.
-SCHEMA_VERSION = "0003"
+SCHEMA_VERSION = "0004"
 
 #: What DuckDB says of a file that is another's: it takes rows and SQLite's files for a database of theirs.
 _NO_DUCKDB = ("not a valid DuckDB database file", "in-memory database in read-only mode", "sqlite_scanner")
@@ -148,7 +149,7 @@ def _check_place(file: Path, *, read_only: bool) -> None:
     if not file.parent.is_dir():
         raise StoreError(f"the folder {file.parent} does not exist; create it first, or name a file elsewhere")
     if read_only and not file.exists():
-        raise StoreError(f"there is no store at {file}; open it once without read_only=True to create it")
+        raise StoreError(f"there is no store at {file}; {Action('create_store')}")
 
 
 def connect(
@@ -173,7 +174,7 @@ def connect(
     try:
         root = duckdb.connect(place, read_only=read_only, config=config)
     except duckdb.InvalidInputException as error:
-        raise InputError(f"settings={settings!r} cannot be used: {error}") from error
+        raise InputError(f"{Option('settings', settings)} cannot be used: {error}") from error
     except duckdb.Error as error:
         raise failure_of(error, place) or explained(place, str(error)) from error
     # DuckDB opens a file of rows (.csv, .json, .parquet) as a database in memory, and what is written there is lost.
@@ -195,7 +196,7 @@ def explained(place: str, text: str) -> StoreError:
         holder = f"process {found[1]}" if found else "another process"
         if "read-only mode" in text:
             return StoreHeldError(
-                f"the store {place} is being read by {holder}; wait for it or stop it, or open it with read_only=True"
+                f"the store {place} is being read by {holder}; wait for it or stop it, or {Action('open_to_read')}"
             )
         return StoreHeldError(
             f"the store {place} is held by {holder}; wait for it or stop it, or read a published snapshot"
@@ -209,7 +210,7 @@ def explained(place: str, text: str) -> StoreError:
         )
     if is_not_allowed(text):
         return StoreError(
-            f"{place} may not be written to, as a published snapshot may not; open it with read_only=True, or change "
+            f"{place} may not be written to, as a published snapshot may not; {Action('open_to_read')}, or change "
             f"who may use it"
         )
     if "version number" in text:
@@ -254,7 +255,7 @@ def _bring_up_to_date(database: Database) -> None:
     if database.read_only:
         raise StoreVersionError(
             f"the store {database.path} has schema {version or 'none'}, this Barhouse reads {SCHEMA_VERSION}; "
-            f"open it once without read_only=True to upgrade it"
+            f"{Action('upgrade_store')}"
         )
     from barhouse.store.database.upgrade import upgrade
 

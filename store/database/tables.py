@@ -62,6 +62,15 @@ trading_calendar = Table(
     Column("known_through", sa.Date, nullable=False),  # to this date, inclusive, is in trading_session
 )
 
+# A table of its own: DuckDB drops no column of a table that others refer to. No row: an exchange that was no longer
+# known when it was asked for.
+calendar_timezone = Table(
+    "calendar_timezone",
+    metadata,
+    Column("calendar", sa.String, primary_key=True),
+    Column("timezone", sa.String, nullable=False),  # IANA name of the zone its wall clock is in
+)
+
 trading_session = Table(
     "trading_session",
     metadata,

@@ -47,6 +47,10 @@ class TemporaryTable:
         return identifier(self.name)
 
 
+#: What a statement reads rows from: a temporary table, or a piece of SQL in brackets.
+Relation = TemporaryTable | Sql
+
+
 class Transaction:
     """Everything run through it sees one state of the store, and is committed together or not at all.
 

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from typing import TypeVar
 
 from barhouse.store.errors import InputError, UnknownSymbolError
+from barhouse.store.hints import Option
 
 _Given = TypeVar("_Given")
 
@@ -24,12 +25,12 @@ def as_instant(given: datetime | date | str, name: str) -> datetime:
             given = datetime.fromisoformat(given)
         except ValueError:
             raise InputError(
-                f"{name}={given!r} is not a date or time; write it as 2024-11-29 or 2024-11-29T14:30:00+00:00"
+                f"{Option(name, given)} is not a date or time; write it as 2024-11-29 or 2024-11-29T14:30:00+00:00"
             ) from None
         return given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)
     if isinstance(given, datetime):
         if given.tzinfo is None:
-            raise InputError(f"{name}={given!r} has no time zone; say which, such as tzinfo=datetime.UTC")
+            raise InputError(f"{Option(name, given)} has no time zone; say which, such as {given.isoformat()}+00:00")
         return given.astimezone(UTC)
     if isinstance(given, date):
         return datetime(given.year, given.month, given.day, tzinfo=UTC)

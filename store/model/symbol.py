@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from barhouse.store.errors import InputError
+from barhouse.store.hints import Option
 from barhouse.store.model.interval import Interval
 
 ClosingBar = Literal["outside", "include"]
@@ -63,7 +64,7 @@ class BarIntervalData(_Model):
     gaps
         The runs of missing bars, oldest first.
     updated
-        Whether base rows wait to be derived.
+        Whether base rows wait to be derived: what ``needs_processing`` says, by the name of the first system.
     data
         Always empty: bars live in the store. Load them with ``SessionCoordinator.load``, read them with
         ``SessionStore.bars``.
@@ -76,14 +77,23 @@ class BarIntervalData(_Model):
     updated: bool = False
     data: Sequence[Any] = Field(default=(), exclude=True, repr=False)
 
+    @property
+    def needs_processing(self) -> bool:
+        """Whether base rows wait to be derived, as in the view ``intervals``."""
+        return self.updated
+
     @model_validator(mode="after")
     def _coherent(self) -> BarIntervalData:
         if self.derived and self.base is None:
-            raise ValueError("a derived interval needs base, the interval it is computed from, such as base='1m'")
+            raise InputError(
+                f"a derived interval needs base, the interval it is computed from, such as {Option('base', '1m')}"
+            )
         if not self.derived and self.base is not None:
-            raise ValueError(f"base={self.base!r} is only for derived intervals; this one has derived=False")
+            raise InputError(
+                f"{Option('base', self.base)} is only for derived intervals; this one has {Option('derived', False)}"
+            )
         if len(self.data):
-            raise ValueError("data must stay empty; load bars with SessionCoordinator.load() after registering")
+            raise InputError("data must stay empty; bars are loaded once the symbol is registered")
         return self
 
 
@@ -107,24 +117,24 @@ class SymbolSessionData(_Model):
         base = Interval.parse(self.base_interval)
         own = self.bars.get(self.base_interval)
         if own is None or own.derived:
-            raise ValueError(f"bars must hold the base interval {self.base_interval!r} with derived=False")
+            raise InputError(f"bars must hold the base interval {self.base_interval!r} with {Option('derived', False)}")
         for interval, data in self.bars.items():
             if interval == self.base_interval:
                 continue
             if not data.derived or data.base != self.base_interval:
-                raise ValueError(
-                    f"interval {interval!r} must have derived=True and base={self.base_interval!r}; "
-                    f"a symbol has one base interval"
+                raise InputError(
+                    f"interval {interval!r} must have {Option('derived', True)} and "
+                    f"{Option('base', self.base_interval)}; a symbol has one base interval"
                 )
             if not base.tiles(Interval.parse(interval)):
-                raise ValueError(
+                raise InputError(
                     f"interval {interval!r} is not a multiple of base {self.base_interval!r}; "
                     f"register a finer base, one that {interval!r} is a multiple of"
                 )
         if self.closing_bar == "include" and not (base.intraday and base.length <= 60):
-            raise ValueError(
-                f"closing_bar='include' needs a base of 1m or finer, not {self.base_interval!r}: a coarser bar at "
-                f"the close holds more than the closing auction; use closing_bar='outside'"
+            raise InputError(
+                f"{Option('closing_bar', 'include')} needs a base of 1m or finer, not {self.base_interval!r}: a "
+                f"coarser bar at the close holds more than the closing auction; use {Option('closing_bar', 'outside')}"
             )
         return self
 

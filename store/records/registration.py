@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import RegistrationError
+from barhouse.store.hints import Action
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import Registration
 from barhouse.store.model.symbol import SymbolSessionData
@@ -129,12 +130,12 @@ def _conflicts(transaction: Transaction) -> dict[str, str]:
     for symbol, what, has, wants in found:
         if what == "base":
             lines.setdefault(symbol, []).append(
-                f"{symbol} is registered with base {has}, not {wants}; derive from {has}, or remove_symbol({symbol!r}) "
-                f"first (its bars become history)"
+                f"{symbol} is registered with base {has}, not {wants}; derive from {has}, or "
+                f"{Action('remove_symbol', symbol)} first (its bars become history)"
             )
         elif symbol in with_bars:
             lines.setdefault(symbol, []).append(
-                f"{symbol} holds bars under {what} {has!r}, not {wants!r}; keep {has!r}, or remove_symbol({symbol!r}) "
-                f"first and load it again"
+                f"{symbol} holds bars under {what} {has!r}, not {wants!r}; keep {has!r}, or "
+                f"{Action('remove_symbol', symbol)} first and load it again"
             )
     return {symbol: "; ".join(found) for symbol, found in lines.items()}

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, RunActiveError
+from barhouse.store.hints import Action
 
 Mode = Literal["backtest", "live", "nightly"]
 End = Literal["stopped", "done", "failed", "crashed", "closed"]
@@ -189,7 +190,7 @@ def find(transaction: Transaction, run_id: int) -> Run:
     """
     found = runs(transaction, run_id=run_id)
     if not found:
-        raise InputError(f"there is no run {run_id}; `runs` lists them")
+        raise InputError(f"there is no run {run_id}; {Action('runs')} lists them")
     return found[0]
 
 

@@ -49,6 +49,7 @@ def keep(transaction: Transaction, names: Iterable[str]) -> None:
                     "known_through": computed.known_through,
                 },
             )
+            transaction.run("calendar.keep_timezone", {"calendar": name, "timezone": computed.timezone})
             # An empty range of known dates: everything computed is new.
             _add(transaction, name, computed, date.max, date.min)
 

@@ -9,6 +9,10 @@ SELECT definition, known_from, known_through FROM trading_calendar WHERE calenda
 INSERT INTO trading_calendar (calendar, definition, known_from, known_through)
 VALUES ($calendar, $definition, $known_from, $known_through);
 
+-- name: keep_timezone
+-- The zone that a calendar's wall clock is in.
+INSERT OR REPLACE INTO calendar_timezone (calendar, timezone) VALUES ($calendar, $timezone);
+
 -- name: know
 -- The dates that a calendar's sessions are now complete for.
 UPDATE trading_calendar SET known_from = $known_from, known_through = $known_through WHERE calendar = $calendar;
@@ -72,8 +76,9 @@ SELECT calendar FROM trading_calendar ORDER BY calendar;
 -- name: list
 -- The calendars the store has: whose they are, what they are known for, how many symbols they have.
 SELECT c.calendar, CASE WHEN c.definition IS NULL THEN 'exchange' ELSE 'custom' END AS kind,
-       c.known_from, c.known_through, count(s.symbol_id) AS symbol_count, c.definition
+       z.timezone, c.known_from, c.known_through, count(s.symbol_id) AS symbol_count, c.definition
 FROM trading_calendar AS c
+LEFT JOIN calendar_timezone AS z USING (calendar)
 LEFT JOIN symbol AS s ON s.calendar = c.calendar AND s.removed_at IS NULL
 GROUP BY ALL
 ORDER BY c.calendar;

@@ -38,12 +38,12 @@ FROM waiting;
 
 -- name: chunk
 -- The first of those symbols: what one transaction works on.
-CREATE OR REPLACE TEMP TABLE chunk AS
+CREATE OR REPLACE TEMP TABLE scope_symbols AS
 SELECT DISTINCT symbol_id FROM waiting ORDER BY symbol_id LIMIT $symbol_count;
 
 -- name: chunk_of_backlog
 -- The first of those symbols, as many as hold no more than so many base bars together, but at least one.
-CREATE OR REPLACE TEMP TABLE chunk AS
+CREATE OR REPLACE TEMP TABLE scope_symbols AS
 WITH backlog AS (
     SELECT w.symbol_id, coalesce(sum(c.present_count), 0) AS bar_count
     FROM (SELECT symbol_id, min(coalesce(derived_through, beginning())) AS from_ FROM waiting GROUP BY symbol_id) AS w
@@ -58,7 +58,7 @@ WHERE place = 1 OR (place <= $symbol_count AND so_far <= $bar_count);
 
 -- name: chunk_count
 -- How many symbols that is.
-SELECT count(*) FROM chunk;
+SELECT count(*) FROM scope_symbols;
 
 -- name: forward
 -- Buckets that have closed since the last time, one range per derived interval.
@@ -66,7 +66,7 @@ CREATE OR REPLACE TEMP TABLE target AS
 SELECT d.interval_id, d.base_id, d.calendar, d.kind, d.unit, d.length, d.base_unit, d.base_length,
        coalesce(d.derived_through, beginning()) AS from_, w.new_through AS to_
 FROM waiting AS w
-JOIN defined AS d USING (interval_id)
+JOIN scope_intervals AS d USING (interval_id)
 WHERE w.new_through IS NOT NULL;
 
 -- name: again
@@ -76,7 +76,7 @@ WHERE w.new_through IS NOT NULL;
 CREATE OR REPLACE TEMP TABLE target AS
 WITH hit AS (
     SELECT d.*, i.session_date AS changed_date, i.range_start, i.range_end
-    FROM defined AS d
+    FROM scope_intervals AS d
     JOIN invalidation AS i ON i.interval_id = d.base_id AND i.range_start < d.derived_through
     WHERE d.derived
 ),
@@ -94,7 +94,7 @@ widened AS (
     SELECT h.*, p.open_, p.close_, p.first_date, p.last_date
     FROM hit AS h
     JOIN (SELECT *, unnest(generate_series(first_date, last_date, INTERVAL 1 DAY))::DATE AS date
-          FROM piece WHERE kind <> 'session') AS p
+          FROM coverage_units WHERE kind <> 'session') AS p
          ON p.calendar = h.calendar AND p.kind = h.kind AND p.date = h.changed_date
 )
 SELECT DISTINCT interval_id, base_id, calendar, kind, unit, length, base_unit, base_length, from_,
@@ -112,7 +112,7 @@ SELECT base_unit, base_length, unit, length, kind, list(DISTINCT calendar) FROM 
 
 -- name: block_kinds
 -- The calendars and lengths whose blocks of sessions are at hand.
-SELECT DISTINCT calendar, kind FROM piece WHERE kind <> 'session';
+SELECT DISTINCT calendar, kind FROM coverage_units WHERE kind <> 'session';
 
 -- name: scan_again
 -- The sessions whose base bars have to be read again: those that targets cover.
@@ -122,7 +122,7 @@ FROM (SELECT base_id, calendar,
              unnest(generate_series(session_date, last_date, INTERVAL 1 DAY))::DATE AS session_date
       FROM (SELECT DISTINCT base_id, calendar, session_date, last_date FROM target
             WHERE base_unit = $base_unit AND base_length = $base_length)) AS t
-SEMI JOIN (FROM piece WHERE kind = 'session') AS s ON s.calendar = t.calendar AND s.first_date = t.session_date;
+SEMI JOIN (FROM coverage_units WHERE kind = 'session') AS s ON s.calendar = t.calendar AND s.first_date = t.session_date;
 
 -- name: scan
 -- The sessions whose base bars have to be read going forward, where the ranges of one base start and end close
@@ -132,13 +132,13 @@ WITH reaching AS MATERIALIZED (
     SELECT t.base_id, t.calendar, t.from_, t.to_, d.first_session AS first_date
     FROM (SELECT base_id, calendar, base_unit, base_length, min(from_) AS from_, max(to_) AS to_
           FROM target GROUP BY ALL) AS t
-    JOIN defined AS d ON d.interval_id = t.base_id AND d.first_session IS NOT NULL
+    JOIN scope_intervals AS d ON d.interval_id = t.base_id AND d.first_session IS NOT NULL
     WHERE t.base_unit = $base_unit AND t.base_length = $base_length
 ),
 reached AS MATERIALIZED (
     SELECT t.*, s.first_date AS session_date
     FROM (SELECT DISTINCT calendar, from_, to_, first_date FROM reaching) AS t
-    JOIN piece AS s ON s.calendar = t.calendar AND s.kind = 'session' AND s.first_date >= t.first_date
+    JOIN coverage_units AS s ON s.calendar = t.calendar AND s.kind = 'session' AND s.first_date >= t.first_date
                    AND s.open_ < t.to_ AND s.close_ > t.from_
                    AND s.open_ < $last_end::TIMESTAMPTZ AND s.close_ > $first_start::TIMESTAMPTZ
 )
@@ -153,7 +153,7 @@ SELECT row_number() OVER (ORDER BY t.calendar, t.segment_open) AS number, t.cale
 FROM (
     SELECT s.calendar, least(s.first_date, min(p.first_date)) AS first_date, s.last_date
     FROM (SELECT calendar, min(session_date) AS first_date, max(session_date) AS last_date FROM scan GROUP BY calendar) AS s
-    LEFT JOIN piece AS p ON p.calendar = s.calendar AND p.kind <> 'session'
+    LEFT JOIN coverage_units AS p ON p.calendar = s.calendar AND p.kind <> 'session'
                         AND p.first_date <= s.first_date AND p.last_date >= s.first_date
     GROUP BY s.calendar, s.first_date, s.last_date
 ) AS s
@@ -246,7 +246,7 @@ GROUP BY 1;
 CREATE OR REPLACE TEMP TABLE block_place AS
 SELECT p.number, f.number AS first_number
 FROM {place} AS p
-ASOF JOIN (FROM piece WHERE kind = $kind) AS k ON k.calendar = p.calendar AND p.session_date >= k.first_date
+ASOF JOIN (FROM coverage_units WHERE kind = $kind) AS k ON k.calendar = p.calendar AND p.session_date >= k.first_date
 JOIN (SELECT calendar, session_date, min(number) AS number FROM {place} GROUP BY ALL) AS f
   ON f.calendar = k.calendar AND f.session_date = k.first_date;
 
@@ -304,7 +304,7 @@ SELECT g.interval_id, b.open_ AS bar_start, (epoch_us(b.close_) - epoch_us(b.ope
 FROM {level} AS l
 JOIN (FROM block_{goal} WHERE kind = '{kind}') AS g ON g.base_number = l.key >> 41
 JOIN {place} AS p ON p.number = (l.key >> 20) & 2097151
-JOIN (FROM piece WHERE kind = '{kind}') AS b ON b.calendar = p.calendar AND b.first_date = p.session_date
+JOIN (FROM coverage_units WHERE kind = '{kind}') AS b ON b.calendar = p.calendar AND b.first_date = p.session_date
 WHERE b.open_ >= g.from_ AND b.open_ < g.to_
 ORDER BY l.key
 
@@ -320,10 +320,6 @@ SEMI JOIN target AS t ON t.interval_id = b.interval_id AND t.session_date = b.se
 CREATE OR REPLACE TEMP TABLE {fresh} AS
 SELECT * FROM ({bars}) AS b ORDER BY interval_id, bar_start;
 
--- name: no_bars
--- What is gathered when there is nothing to derive.
-SELECT * EXCLUDE (batch_id) FROM bar WHERE false
-
 -- name: working_again
 -- The intervals that the first pass derived again.
 CREATE OR REPLACE TEMP TABLE working_again AS SELECT DISTINCT interval_id FROM target;
@@ -332,7 +328,7 @@ CREATE OR REPLACE TEMP TABLE working_again AS SELECT DISTINCT interval_id FROM t
 -- The derived intervals of both passes, and how far they were and are derived.
 CREATE OR REPLACE TEMP TABLE worked AS
 SELECT d.interval_id, d.base_id, d.derived_through AS old_through, coalesce(t.to_, d.derived_through) AS new_through
-FROM defined AS d
+FROM scope_intervals AS d
 LEFT JOIN target AS t USING (interval_id)
 WHERE t.interval_id IS NOT NULL OR d.interval_id IN (SELECT interval_id FROM working_again);
 
@@ -394,25 +390,21 @@ SELECT DISTINCT calendar, kind, length, from_ FROM unknown
 -- name: blocks_at_hand
 -- The blocks that a transaction has gathered.
 UNION ALL
-SELECT calendar, kind, open_, close_ FROM piece WHERE kind <> 'session'
+SELECT calendar, kind, open_, close_ FROM coverage_units WHERE kind <> 'session'
 
 -- name: all_blocks
 -- Every block that is in use.
 UNION ALL
 SELECT calendar, kind, block_open, block_close FROM calendar_block
 
--- name: concerned
--- The definitions that have work.
-(FROM defined SEMI JOIN waiting USING (interval_id))
-
 -- name: consume
 -- The invalidations of this chunk are dealt with: below derived_through the buckets were computed again, above it
 -- they will be when they close.
-DELETE FROM invalidation WHERE interval_id IN (SELECT base_id FROM defined WHERE derived);
+DELETE FROM invalidation WHERE interval_id IN (SELECT base_id FROM scope_intervals WHERE derived);
 
 -- name: changes_by_interval
 -- What was written of bars that were derived again, by interval length.
 SELECT d.interval, count(*) FILTER (WHERE c.action = 'insert'), count(*) FILTER (WHERE c.action = 'revise'),
        count(*) FILTER (WHERE c.action = 'delete')
-FROM delta AS c JOIN interval_definition AS d USING (interval_id)
+FROM bar_changes AS c JOIN interval_definition AS d USING (interval_id)
 GROUP BY d.interval;

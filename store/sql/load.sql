@@ -140,39 +140,11 @@ passed AS (
 )
 SELECT file_row, 1 + passed_count AS occurrence FROM passed WHERE step_count = 1;
 
--- name: calendar_piece
--- Time cut at every segment's open and close, one row per UTC day a piece touches, so that an instant finds its
--- segment by an equality. Pieces between segments have no session; they know what they lie between.
-CREATE OR REPLACE TEMP TABLE calendar_piece AS
-WITH segment AS (
-    SELECT calendar, session_date, segment, segment_open, segment_close,
-           lead(segment_open) OVER one_calendar AS next_open,
-           lead(session_date) OVER one_calendar IS DISTINCT FROM session_date AS closes_session
-    FROM trading_session
-    WHERE replaced_by IS NULL AND calendar IN (SELECT calendar FROM symbol_map)
-      AND session_date BETWEEN $first::DATE - 200 AND $last::DATE + 200
-    WINDOW one_calendar AS (PARTITION BY calendar ORDER BY segment_open)
-),
-piece AS (
-    SELECT calendar, session_date, segment, segment_open AS piece_from, segment_close AS piece_to,
-           NULL::DATE AS closed_date, NULL::TINYINT AS closed_segment
-    FROM segment
-    UNION ALL
-    SELECT calendar, NULL, NULL, segment_close, next_open,
-           CASE WHEN closes_session THEN session_date END, CASE WHEN closes_session THEN segment END
-    FROM segment
-    WHERE segment_close < next_open
-)
-SELECT calendar, session_date, segment, closed_date, closed_segment,
-       epoch_us(piece_from) AS from_us, epoch_us(piece_to) AS to_us,
-       unnest(generate_series(day_number(epoch_us(piece_from)), day_number(epoch_us(piece_to) - 1))) AS day
-FROM piece;
-
 -- name: numbered_piece
 -- The same, numbered, so that each is found by one equality: a join that tries several rows for a key gives its rows
 -- in another order than it takes them, and bars in order need no sorting.
 CREATE OR REPLACE TEMP TABLE numbered_piece AS
-SELECT row_number() OVER (ORDER BY calendar, day, from_us) AS number, * FROM calendar_piece;
+SELECT row_number() OVER (ORDER BY calendar, day, from_us) AS number, * FROM {calendar_pieces};
 
 -- name: calendar_day
 -- For each UTC day its first piece, and where each ends.
@@ -186,7 +158,7 @@ SELECT coalesce(max(len(cuts)), 1) FROM calendar_day;
 
 -- name: find_piece
 -- The piece an instant lies in, for few rows.
-LEFT JOIN calendar_piece AS p
+LEFT JOIN {calendar_pieces} AS p
        ON p.calendar = t.calendar AND p.day = day_number(t.stamp_us - {end_shift})
       AND t.stamp_us - {end_shift} >= p.from_us AND t.stamp_us - {end_shift} < p.to_us
 
@@ -226,7 +198,7 @@ SELECT file_row, interval_id, bar_start, span_seconds, session_date, segment,
             WHEN interval_id IS NULL THEN 'the symbol is missing'
             WHEN local IS NULL AND instant_given IS NULL THEN 'the stamp cannot be read'
             WHEN unplaceable THEN 'no such local time: the clock skips it'
-            WHEN ambiguous THEN 'ambiguous local time: the clock shows it twice; say ambiguous="first", "second" or "infer"'
+            WHEN ambiguous THEN 'ambiguous local time: the clock shows it twice; the option ambiguous says which is meant'
             WHEN misread IS NOT NULL THEN misread || ' is not a number'
             WHEN open IS NULL THEN 'open is missing'
             WHEN high IS NULL THEN 'high is missing'
@@ -553,19 +525,6 @@ ORDER BY s.symbol;
 UPDATE interval_definition SET next_close = NULL
 WHERE derived AND derived_through IS NULL
   AND symbol_id IN (SELECT symbol_id FROM interval_definition WHERE interval_id IN (SELECT interval_id FROM progress));
-
--- name: invalidate
--- Where bars changed below what is derived already, the derived bars must be computed again.
-INSERT INTO invalidation (interval_id, session_date, range_start, range_end, batch_id)
-SELECT c.interval_id, c.session_date,
-       min(CASE WHEN c.base_count = 0 THEN later(c.bar_start, -c.span_seconds) ELSE c.bar_start END),
-       max(later(c.bar_start, c.span_seconds)), $batch_id
-FROM {changed} AS c
-JOIN (SELECT base_id, max(derived_through) AS derived_through FROM definition
-      WHERE derived AND derived_through IS DISTINCT FROM final_before GROUP BY base_id) AS d
-  ON d.base_id = c.interval_id
-WHERE c.session_date IS NOT NULL AND effective_start(c.bar_start, c.base_count) < d.derived_through
-GROUP BY c.interval_id, c.session_date;
 
 -- name: deleting
 -- The range of a symbol's base bars that is to go.

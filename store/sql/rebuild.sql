@@ -2,34 +2,34 @@
 
 -- name: symbols_of_calendar
 -- The active symbols that a calendar belongs to.
-CREATE OR REPLACE TEMP TABLE chunk AS
+CREATE OR REPLACE TEMP TABLE scope_symbols AS
 SELECT symbol_id FROM symbol WHERE calendar = $calendar AND removed_at IS NULL;
 
 -- name: symbols_named
 -- The active symbols named, or all.
-CREATE OR REPLACE TEMP TABLE chunk AS
+CREATE OR REPLACE TEMP TABLE scope_symbols AS
 SELECT symbol_id FROM symbol
 WHERE removed_at IS NULL AND ($symbols IS NULL OR list_contains($symbols::VARCHAR[], symbol));
 
 -- name: symbol_map
 -- The calendars whose pieces are needed.
-CREATE OR REPLACE TEMP TABLE symbol_map AS SELECT DISTINCT calendar FROM defined;
+CREATE OR REPLACE TEMP TABLE calendars AS SELECT DISTINCT calendar FROM scope_intervals;
 
 -- name: calendars
 -- Their names.
-SELECT calendar FROM symbol_map;
+SELECT calendar FROM calendars;
 
 -- name: span
 -- The dates the base bars lie between; null without bars.
 SELECT min(b.bar_start)::DATE, max(b.bar_start)::DATE
-FROM bar AS b JOIN defined AS d USING (interval_id) WHERE NOT d.derived;
+FROM bar AS b JOIN scope_intervals AS d USING (interval_id) WHERE NOT d.derived;
 
 -- name: single
 -- Of bars that are there more than once, the one written last.
 CREATE OR REPLACE TEMP TABLE single AS
 SELECT DISTINCT ON (interval_id, bar_start) *
 FROM bar
-SEMI JOIN (SELECT interval_id, bar_start FROM bar WHERE interval_id IN (SELECT interval_id FROM defined)
+SEMI JOIN (SELECT interval_id, bar_start FROM bar WHERE interval_id IN (SELECT interval_id FROM scope_intervals)
            GROUP BY ALL HAVING count(*) > 1) USING (interval_id, bar_start)
 ORDER BY interval_id, bar_start, batch_id DESC;
 
@@ -49,8 +49,8 @@ WITH found AS (
            epoch_us(b.bar_start) AS start_us, p.session_date AS in_date, p.segment AS in_segment,
            p.from_us, p.to_us, p.closed_date, p.closed_segment
     FROM bar AS b
-    JOIN defined AS d ON d.interval_id = b.interval_id AND NOT d.derived AND d.unit = 'second'
-    LEFT JOIN calendar_piece AS p
+    JOIN scope_intervals AS d ON d.interval_id = b.interval_id AND NOT d.derived AND d.unit = 'second'
+    LEFT JOIN calendar_pieces AS p
            ON p.calendar = d.calendar AND p.day = day_number(epoch_us(b.bar_start))
           AND epoch_us(b.bar_start) >= p.from_us AND epoch_us(b.bar_start) < p.to_us
 ),
@@ -73,7 +73,7 @@ SELECT b.interval_id, coalesce(k.block_open, b.bar_start),
        coalesce((epoch_us(k.block_close) - epoch_us(k.block_open)) // 1000000, b.span_seconds),
        k.first_date, 0, b.open, b.high, b.low, b.close, b.volume, b.trade_count, b.vwap, 1, 1, k.first_date IS NULL
 FROM bar AS b
-JOIN defined AS d ON d.interval_id = b.interval_id AND NOT d.derived AND d.unit <> 'second'
+JOIN scope_intervals AS d ON d.interval_id = b.interval_id AND NOT d.derived AND d.unit <> 'second'
 LEFT JOIN calendar_block AS k
        ON k.calendar = d.calendar AND k.unit = d.unit AND k.length = d.length
       AND k.base_unit = d.base_unit AND k.base_length = d.base_length
@@ -83,70 +83,78 @@ LEFT JOIN calendar_block AS k
 -- name: misplaced
 -- How many base bars have no place, and the first of them.
 SELECT count(*), any_value(d.symbol), any_value(d.interval), min(p.bar_start)
-FROM placed AS p JOIN defined AS d USING (interval_id)
+FROM placed AS p JOIN scope_intervals AS d USING (interval_id)
 WHERE p.misplaced AND p.bar_start >= coalesce(d.retained_from, beginning());
 
 -- name: placed_bars
 -- The base bars as they are placed now, but for those that would lie in what was purged.
-(SELECT p.* EXCLUDE (misplaced) FROM placed AS p JOIN defined AS d USING (interval_id)
+(SELECT p.* EXCLUDE (misplaced) FROM placed AS p JOIN scope_intervals AS d USING (interval_id)
  WHERE p.bar_start >= coalesce(d.retained_from, beginning()))
 
 -- name: base_place
 -- All that the base intervals hold.
 CREATE OR REPLACE TEMP TABLE base_place AS
-SELECT interval_id, beginning() AS from_, 'infinity'::TIMESTAMPTZ AS to_ FROM defined WHERE NOT derived;
+SELECT interval_id, beginning() AS from_, 'infinity'::TIMESTAMPTZ AS to_ FROM scope_intervals WHERE NOT derived;
 
 -- name: derived_place
 -- All that the derived intervals hold but for final bars; what lies before retained_from should not be there.
 CREATE OR REPLACE TEMP TABLE derived_place AS
 SELECT interval_id, coalesce(final_before, beginning()) AS from_, 'infinity'::TIMESTAMPTZ AS to_
-FROM defined WHERE derived
+FROM scope_intervals WHERE derived
 UNION ALL
-SELECT interval_id, beginning(), retained_from FROM defined WHERE derived AND retained_from IS NOT NULL;
+SELECT interval_id, beginning(), retained_from FROM scope_intervals WHERE derived AND retained_from IS NOT NULL;
 
 -- name: raise_watermarks
 -- A base interval is complete through its last bar, at least.
 UPDATE interval_definition AS d SET complete_through = b.last_end
 FROM (SELECT interval_id, max(later(bar_start, span_seconds)) AS last_end FROM bar
-      WHERE interval_id IN (SELECT interval_id FROM defined WHERE NOT derived) GROUP BY interval_id) AS b
+      WHERE interval_id IN (SELECT interval_id FROM scope_intervals WHERE NOT derived) GROUP BY interval_id) AS b
 WHERE d.interval_id = b.interval_id AND b.last_end > coalesce(d.complete_through, beginning());
 
 -- name: rewind
 -- Derived intervals start over, after what is final.
 UPDATE interval_definition AS i SET derived_through = d.final_before, next_close = NULL
-FROM defined AS d WHERE d.interval_id = i.interval_id AND d.derived;
+FROM scope_intervals AS d WHERE d.interval_id = i.interval_id AND d.derived;
 
 -- name: forget_invalidations
 -- Everything is computed again, so nothing waits for it any more.
-DELETE FROM invalidation WHERE interval_id IN (SELECT interval_id FROM defined);
+DELETE FROM invalidation WHERE interval_id IN (SELECT interval_id FROM scope_intervals);
 
 -- name: forget_account
 -- Coverage and gaps are counted again from nothing.
-DELETE FROM {table} WHERE interval_id IN (SELECT interval_id FROM defined);
+DELETE FROM {table} WHERE interval_id IN (SELECT interval_id FROM scope_intervals);
 
 -- name: forget_sums
 -- And what they came to.
 UPDATE interval_definition SET first_session = NULL, expected_count = NULL, present_count = NULL, quality_pct = NULL
-WHERE interval_id IN (SELECT interval_id FROM defined);
+WHERE interval_id IN (SELECT interval_id FROM scope_intervals);
 
 -- name: progress_of_base
 -- The whole range of the base intervals.
-CREATE OR REPLACE TEMP TABLE progress AS
+CREATE OR REPLACE TEMP TABLE watermark_moves AS
 SELECT d.interval_id, d.calendar, d.kind, d.length,
        NULL::TIMESTAMPTZ AS old_through, d.through AS new_through, NULL::DATE AS old_first,
        coalesce(d.account_from, f.first_date) AS new_first
-FROM defined AS d
+FROM scope_intervals AS d
 LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM bar
-           WHERE interval_id IN (SELECT interval_id FROM defined) GROUP BY interval_id) AS f USING (interval_id)
+           WHERE interval_id IN (SELECT interval_id FROM scope_intervals) GROUP BY interval_id) AS f USING (interval_id)
 WHERE NOT d.derived;
 
 -- name: worked
 -- The whole range of the derived intervals.
 CREATE OR REPLACE TEMP TABLE worked AS
 SELECT d.interval_id, d.base_id, NULL::TIMESTAMPTZ AS old_through, coalesce(t.to_, d.derived_through) AS new_through
-FROM defined AS d LEFT JOIN target AS t USING (interval_id)
+FROM scope_intervals AS d LEFT JOIN target AS t USING (interval_id)
 WHERE d.derived;
 
--- name: nothing_changed
--- No bars: the ranges alone say what to count.
-(SELECT NULL::INTEGER AS interval_id, NULL::DATE AS session_date WHERE false)
+-- name: moves_after_deletion
+-- How far intervals were covered, how far they are now, and where their range started and starts: with the first
+-- session that has a bar, or with the first that is retained. Here of intervals that lost bars: their range may start
+-- later now, or be gone.
+CREATE OR REPLACE TEMP TABLE watermark_moves AS
+SELECT d.interval_id, d.calendar, d.kind, d.length, d.through AS old_through, d.through AS new_through,
+       d.first_session AS old_first, coalesce(d.account_from, f.first_date) AS new_first
+FROM scope_intervals AS d
+LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM bar
+           WHERE interval_id IN (SELECT interval_id FROM bar_changes) GROUP BY interval_id) AS f USING (interval_id)
+WHERE d.interval_id IN (SELECT interval_id FROM bar_changes);

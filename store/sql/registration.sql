@@ -130,7 +130,7 @@ SELECT symbol_id, symbol, calendar, closing_bar, added_by FROM symbol WHERE symb
 
 -- name: symbol_intervals
 -- The intervals of one active symbol, with their state.
-SELECT interval, derived, base, quality_pct, updated FROM intervals WHERE symbol = $symbol;
+SELECT interval, derived, base, quality_pct, needs_processing FROM intervals WHERE symbol = $symbol;
 
 -- name: symbol_gaps
 -- The gaps of one active symbol, oldest first.

@@ -125,14 +125,14 @@ FROM going AS g WHERE g.interval_id = d.interval_id;
 
 -- name: symbols_going
 -- The symbols of which bars go.
-CREATE OR REPLACE TEMP TABLE chunk AS SELECT DISTINCT symbol_id FROM going;
+CREATE OR REPLACE TEMP TABLE scope_symbols AS SELECT DISTINCT symbol_id FROM going;
 
 -- name: progress
 -- The intervals to account for anew: no further than before, but from where they are retained.
-CREATE OR REPLACE TEMP TABLE progress AS
+CREATE OR REPLACE TEMP TABLE watermark_moves AS
 SELECT interval_id, calendar, kind, length, through AS old_through, through AS new_through, first_session AS old_first,
        account_from AS new_first
-FROM defined
+FROM scope_intervals
 WHERE account_from IS NOT NULL;
 
 -- name: end_of_everything
@@ -190,7 +190,7 @@ INSERT INTO history_start (batch_id, kept_from) VALUES ($batch_id, $before);
 -- name: untold
 -- What of an interval's past was purged since a moment, when; and since when history is kept.
 SELECT max(d.purged_before) AS purged_before, max(b.committed_at) AS purged_at,
-       (SELECT kept_from FROM history) AS kept_from
+       (SELECT kept_from FROM revision_retention) AS kept_from
 FROM symbol AS s
 JOIN interval_definition AS d ON d.symbol_id = s.symbol_id AND d.interval = $interval
 JOIN batch AS b ON b.batch_id = d.purged_by AND b.committed_at > $as_of::TIMESTAMPTZ
@@ -198,7 +198,7 @@ WHERE s.symbol = $symbol AND d.purged_before > coalesce($start::TIMESTAMPTZ, beg
 
 -- name: any_retained
 -- Whether intervals with purged bars take part.
-SELECT count(*) FROM defined WHERE retained_from IS NOT NULL;
+SELECT count(*) FROM scope_intervals WHERE retained_from IS NOT NULL;
 
 -- name: moved
 -- Where a changed calendar puts the instants that bars are kept from. One of the new calendar that keeps all bars
@@ -207,7 +207,7 @@ SELECT count(*) FROM defined WHERE retained_from IS NOT NULL;
 CREATE OR REPLACE TEMP TABLE moved AS
 WITH closed AS (
     SELECT d.interval_id, max(t.segment_close) AS last_close
-    FROM defined AS d
+    FROM scope_intervals AS d
     JOIN trading_session AS t ON t.calendar = d.calendar AND t.segment_close <= d.retained_from
      AND (t.replaced_by = $batch_id OR (t.replaced_by IS NULL AND t.batch_id <> $batch_id))
     GROUP BY d.interval_id
@@ -215,7 +215,7 @@ WITH closed AS (
 wanted AS (
     SELECT d.*, s.kinds, s.kind_count,
            least(d.retained_from, later(c.last_close, d.closing_seconds)) AS gap_from
-    FROM defined AS d
+    FROM scope_intervals AS d
     JOIN starting_kinds AS s USING (interval_id)
     LEFT JOIN closed AS c USING (interval_id)
     WHERE d.retained_from IS NOT NULL

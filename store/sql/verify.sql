@@ -219,11 +219,11 @@ WHERE d.derived = {derived} AND d.unit = 'second' AND d.length = {length}
   AND d.base_unit = '{base_unit}' AND d.base_length = {base_length} AND {within_sessions}
 
 -- name: slots_blocks
--- Every bar that an interval of 1d or more should have, one by one.
+-- Every bar that an interval of 1d or more should have, one by one: blocks that begin within the range.
 SELECT DISTINCT d.interval_id, k.first_date AS session_date, 0 AS segment, 0 AS number,
        k.block_open AS open_, k.block_close AS close_, d.through
 FROM checked AS d
-JOIN ({blocks}) AS k ON k.calendar = d.calendar AND k.session_date >= d.first_date AND k.block_close <= d.through
+JOIN ({blocks}) AS k ON k.calendar = d.calendar AND k.first_date >= d.first_date AND k.block_close <= d.through
 WHERE d.derived = {derived} AND d.unit = '{unit}' AND d.length = {length}
   AND d.base_unit = '{base_unit}' AND d.base_length = {base_length} AND {within_blocks}
 

@@ -1,6 +1,6 @@
 -- Macros and views of a store, in the order they are made.
 -- What analysts rely on: bars, bars_live, intervals, coverage, gaps, health, batches, revisions, rejected, runs, retention,
--- history, bars_as_of().
+-- revision_retention, bars_as_of(). One release more: the view history, intervals.updated, health.closed_per_minute.
 -- The others are shared with the data processor and may change. A change here needs a migration that makes it.
 
 -- macro: instant
@@ -287,20 +287,22 @@ FROM formed;
 
 -- view: intervals
 -- Every interval of every active symbol: what it is, what it holds, how far it has come, and how good it is.
--- updated: work is waiting that the clock has no say in.
+-- needs_processing: work is waiting that the clock has no say in; updated says the same in the words of before.
 CREATE VIEW intervals AS
-SELECT d.symbol, d.interval, d.derived, d.base, d.calendar, b.first_bar, b.last_bar,
-       coalesce(b.bar_count, 0) AS bar_count,
-       CASE WHEN NOT d.derived THEN d.complete_through END AS complete_through, d.derived_through,
-       d.interval_id IN (SELECT interval_id FROM pending(beginning()))
-       OR EXISTS (SELECT 1 FROM invalidation AS i
-                  WHERE d.derived AND i.interval_id = d.base_id AND i.range_start < d.derived_through
-                    AND i.range_end > coalesce(d.final_before, beginning())) AS updated,
-       d.quality_pct, coalesce(g.gap_count, 0) AS gap_count
-FROM definition AS d
-LEFT JOIN (SELECT interval_id, min(bar_start) AS first_bar, max(bar_start) AS last_bar, count(*) AS bar_count
-           FROM bar GROUP BY interval_id) AS b USING (interval_id)
-LEFT JOIN (SELECT interval_id, count(*) AS gap_count FROM gap GROUP BY interval_id) AS g USING (interval_id);
+SELECT *, needs_processing AS updated FROM (
+    SELECT d.symbol, d.interval, d.derived, d.base, d.calendar, b.first_bar, b.last_bar,
+           coalesce(b.bar_count, 0) AS bar_count,
+           CASE WHEN NOT d.derived THEN d.complete_through END AS complete_through, d.derived_through,
+           d.interval_id IN (SELECT interval_id FROM pending(beginning()))
+           OR EXISTS (SELECT 1 FROM invalidation AS i
+                      WHERE d.derived AND i.interval_id = d.base_id AND i.range_start < d.derived_through
+                        AND i.range_end > coalesce(d.final_before, beginning())) AS needs_processing,
+           d.quality_pct, coalesce(g.gap_count, 0) AS gap_count
+    FROM definition AS d
+    LEFT JOIN (SELECT interval_id, min(bar_start) AS first_bar, max(bar_start) AS last_bar, count(*) AS bar_count
+               FROM bar GROUP BY interval_id) AS b USING (interval_id)
+    LEFT JOIN (SELECT interval_id, count(*) AS gap_count FROM gap GROUP BY interval_id) AS g USING (interval_id)
+);
 
 -- view: coverage
 -- How many bars each session should have and has, within the range of its symbol.
@@ -346,8 +348,8 @@ waiting_ AS (
                                     WHERE i.interval_id = d.base_id AND i.range_start < d.derived_through))
     GROUP BY d.symbol_id
 ),
-closed_ AS (
-    SELECT d.symbol_id, count(*) AS closed_count
+written_ AS (
+    SELECT d.symbol_id, count(*) AS derived_count
     FROM batch AS t
     JOIN bar AS b ON b.batch_id = t.batch_id
     JOIN interval_definition AS d ON d.interval_id = b.interval_id AND d.derived
@@ -357,14 +359,15 @@ closed_ AS (
 SELECT b.symbol, b.calendar, b.interval AS base, n.interval_count, b.complete_through, due.due_through,
        CASE WHEN b.complete_through IS NOT NULL
             THEN greatest(epoch_us(due.due_through) - epoch_us(b.complete_through), 0) / 1000000.0::DOUBLE END AS lag_seconds,
-       coalesce(c.closed_count, 0) AS closed_per_minute, b.quality_pct, coalesce(g.gap_count, 0) AS gap_count,
-       coalesce(g.missing_count, 0) AS missing_count, coalesce(w.waiting_count, 0) AS waiting_count
+       coalesce(c.derived_count, 0) AS derived_last_minute, b.quality_pct, coalesce(g.gap_count, 0) AS gap_count,
+       coalesce(g.missing_count, 0) AS missing_count, coalesce(w.waiting_count, 0) AS waiting_count,
+       derived_last_minute AS closed_per_minute
 FROM definition AS b
 JOIN (SELECT symbol_id, count(*) AS interval_count FROM definition GROUP BY symbol_id) AS n USING (symbol_id)
 LEFT JOIN due USING (calendar)
 LEFT JOIN gap_ AS g USING (interval_id)
 LEFT JOIN waiting_ AS w USING (symbol_id)
-LEFT JOIN closed_ AS c USING (symbol_id)
+LEFT JOIN written_ AS c USING (symbol_id)
 WHERE NOT b.derived;
 
 -- view: health
@@ -417,19 +420,42 @@ LEFT JOIN interval_definition AS base ON base.symbol_id = d.symbol_id AND base.i
 LEFT JOIN batch AS b ON b.batch_id = d.purged_by
 WHERE greatest(base.retained_from, d.retained_from) IS NOT NULL;
 
+-- view: revision_retention
+-- One row: since when all revisions are kept (null: since ever), and when older ones were purged last. bars_as_of() of a
+-- moment before kept_from is an error.
+CREATE VIEW revision_retention AS
+SELECT max(h.kept_from) AS kept_from, max(b.committed_at) AS purged_at
+FROM history_start AS h
+JOIN batch AS b USING (batch_id);
+
 -- view: history
--- Since when revisions are kept: bars_as_of() of an earlier moment is an error. Null: since ever.
+-- What revision_retention was called before.
 CREATE VIEW history AS
-SELECT max(kept_from) AS kept_from FROM history_start;
+SELECT kept_from FROM revision_retention;
+
+-- macro: zoned
+-- An instant as it was given: a TIMESTAMPTZ, or text that says its zone. A date, or a time without a zone, would mean
+-- another instant in each session's time zone and is an error.
+CREATE MACRO zoned(given_) AS
+    CASE WHEN typeof(given_) = 'TIMESTAMP WITH TIME ZONE' THEN given_::TIMESTAMPTZ
+         WHEN typeof(given_) = 'VARCHAR'
+              AND regexp_matches(given_::VARCHAR, ':[0-9.]+ ?([A-Za-z][A-Za-z0-9_/+-]*|[+-][0-9]{2}(:?[0-9]{2}){0,2})$')
+         THEN given_::TIMESTAMPTZ
+         ELSE error('an instant with its zone is needed, such as TIMESTAMPTZ ''2024-11-29 14:30:00+00'', not '
+                    || coalesce(given_::VARCHAR, 'NULL')) END;
 
 -- macro: bars_as_of
--- bars as the store knew them at a moment of its own clock; an error for a moment before history is kept.
+-- bars as the store knew them at an instant of its own clock: a TIMESTAMPTZ, or text with its zone; an error for an
+-- instant before history is kept.
 CREATE MACRO bars_as_of(moment_) AS TABLE
-WITH known AS (
-    SELECT CASE WHEN moment_ < h.kept_from
-                THEN error('history is kept from ' || h.kept_from || ' on; ask for that moment or a later one')
-                ELSE (SELECT coalesce(max(batch_id), 0) FROM batch WHERE committed_at <= moment_) END AS batch_id
-    FROM history AS h
+WITH asked AS (
+    SELECT zoned(moment_) AS instant_
+),
+known AS (
+    SELECT CASE WHEN a.instant_ < h.kept_from
+                THEN error('history is kept from ' || h.kept_from || ' on; ask for that instant or a later one')
+                ELSE (SELECT coalesce(max(batch_id), 0) FROM batch WHERE committed_at <= a.instant_) END AS batch_id
+    FROM revision_retention AS h, asked AS a
 ),
 then_ AS (
     SELECT b.* FROM bar AS b, known WHERE b.batch_id <= known.batch_id

@@ -315,7 +315,7 @@ def barhouse(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_command_writes_bars_as_they_close(path: Path) -> None:
     waits = barhouse(path, "SPY")
-    assert waits.returncode == 3 and "run `barhouse process` first, or say --name" in waits.stderr
+    assert waits.returncode == 3 and "run `barhouse process` first, or record the run with --name" in waits.stderr
     shown = barhouse(path, "SPY", "--intervals", "1d", "--name", "days", "--format", "json")
     assert [json.loads(line)["session_date"] for line in shown.stdout.splitlines()] == [str(day) for day in WEEK]
     assert "replayed 3 bars at 3 instants" in shown.stderr

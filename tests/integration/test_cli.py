@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from barhouse.coordinator.cli.errors import MEANINGS, in_options
+from barhouse.coordinator.cli.errors import MEANINGS
 from barhouse.coordinator.cli.main import ExitCode, cli
 from barhouse.coordinator.cli.output.grid import SHOWN_ROWS_MAX
 from barhouse.coordinator.cli.output.tables import FORMATS
@@ -535,30 +535,6 @@ def test_an_unexpected_error_is_one_line(line: Line, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("barhouse.store.session_store.SessionStore.sql", fail)
     result = line("sql", "SELECT 1", expected=ExitCode.FAILED)
     assert result.stderr == "barhouse: unexpected error: RuntimeError: a bug\n"
-
-
-def test_messages_name_options_instead_of_parameters() -> None:
-    for given, said in [
-        ("with timezone=, such as timezone='UTC'", "with --timezone, such as --timezone UTC"),
-        ('say columns={"bar_start": "NAME"}', "say --column bar_start=NAME"),
-        ('say columns={"volume": None}', "say --column volume="),
-        ('say columns={"low": ...}', "say --column low=NAME"),
-        ("say skip_rows=N", "say --skip-rows N"),
-        ("start='x y' is no time", "--start 'x y' is no time"),
-        ("or load without strict=True", "or load without --strict"),
-        ("remove_symbol('SPY') first", "`barhouse remove SPY` first"),
-        ('with columns={"symbol": "NAME"}', "with --column symbol=NAME"),
-        ("base and available exclude each other; base='1m'", "--base and --available exclude each other; --base 1m"),
-        ("delete those bars first (delete_bars), or", "delete those bars first with `barhouse delete`, or"),
-        ("the base = 5, mybase=3", "the base = 5, mybase=3"),
-        (
-            "check the options (columns=, timezone=, timestamp_format=, label=) against the file",
-            "check the options (--column, --timezone, --timestamp-format, --label) against the file",
-        ),
-        ("such as timestamp_format='%d.%m.%Y %H:%M'", "such as --timestamp-format '%d.%m.%Y %H:%M'"),
-        ("speed=0.0 is not usable; such as 60, or None", "--speed 0.0 is not usable; such as 60, or leave it out"),
-    ]:
-        assert in_options(given) == said
 
 
 # The real thing

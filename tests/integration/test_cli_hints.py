@@ -137,7 +137,7 @@ def test_the_watched_table_has_one_line_a_symbol_on_a_hundred_columns() -> None:
         "base": "15m",
         "complete_through": datetime(2024, 11, 29, 18, tzinfo=UTC),
         "lag_seconds": 2_345 * 86_400 + 12 * 3_600 + 3 * 60 + 4.2,
-        "closed_per_minute": 12_345,
+        "derived_last_minute": 12_345,
         "quality_pct": 99.987,
         "gap_count": 12_345,
         "missing_count": 234_567,
@@ -146,9 +146,9 @@ def test_the_watched_table_has_one_line_a_symbol_on_a_hundred_columns() -> None:
     console = Console(width=100, file=io.StringIO(), record=True)
     console.print(drawn(pa.Table.from_pylist([row, row | {"symbol": "B", "lag_seconds": 61.0}]), "bars.duckdb", 10))
     title, head, rule, first, second, caption = (line.strip() for line in console.export_text().splitlines())
-    heads = ["symbol", "base", "through", "behind", "closed/min", "quality", "gaps", "missing", "waiting"]
+    heads = ["symbol", "base", "through", "behind", "derived/min", "quality", "gaps", "missing", "waiting"]
     assert head.split() == heads
     told = ["CONTRACT-X24", "15m", "2024-11-29", "18:00Z", "2,345d", "12:03"]
     assert first.split() == [*told, "12,345", "99.99", "12,345", "234,567", "1,234"]
     assert second.split()[4] == "0:01:01"
-    assert (title, set(rule)) == ("bars.duckdb", {"─"}) and caption.startswith("2 symbols, 24,690 bars closed")
+    assert (title, set(rule)) == ("bars.duckdb", {"─"}) and caption.startswith("2 symbols, 24,690 bars derived")

@@ -71,7 +71,7 @@ def test_a_job_file_and_options_that_go_before_it(inbox: Path, tmp_path: Path) -
     assert done.exit_code == ExitCode.REJECTS, done.output
     head, refused = done.stderr.splitlines()[-2:]
     assert "1,564 rows" in head and "refused" not in head
-    assert refused.startswith("1 file refused: b.csv has no column for bar_start") and "--column" in refused
+    assert refused.startswith("1 file refused: b.csv has no column for bar_start") and "columns = {" in refused
     assert refused.endswith(f"; it lies in {inbox / 'failed'}")
     with open_store(store) as opened:
         (run,) = opened.sql("FROM runs").to_pylist()

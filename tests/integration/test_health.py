@@ -74,17 +74,17 @@ def test_each_symbol_by_how_far_it_is_behind(store: SessionStore, clock: Clock) 
     assert (spy["base"], spy["interval_count"], spy["complete_through"]) == ("1m", 3, OPEN + timedelta(minutes=20))
     assert (spy["gap_count"], spy["missing_count"], spy["quality_pct"]) == (1, 2, 90.0)
     assert (spy["waiting_count"], qqq["waiting_count"], none["waiting_count"]) == (1, 1, 0)
-    assert [row["closed_per_minute"] for row in rows] == [0, 0, 0]
+    assert [row["derived_last_minute"] for row in rows] == [0, 0, 0]
 
     DataProcessor(store).process()
     closed = standing(store)
-    assert (closed["SPY"]["closed_per_minute"], closed["QQQ"]["closed_per_minute"]) == (
+    assert (closed["SPY"]["derived_last_minute"], closed["QQQ"]["derived_last_minute"]) == (
         4,
         3,
     )  # QQQ's third by the clock
     assert closed["SPY"]["waiting_count"] == 0
     clock.now += timedelta(seconds=61)
-    assert standing(store)["SPY"]["closed_per_minute"] == 0
+    assert standing(store)["SPY"]["derived_last_minute"] == 0
 
 
 def test_nothing_is_behind_while_the_market_is_closed(store: SessionStore, clock: Clock) -> None:
@@ -105,6 +105,7 @@ def test_the_view_is_the_same_by_the_machines_clock(store: SessionStore) -> None
     table = store.sql("SELECT * FROM health")
     assert table.column_names == store.health().column_names
     assert sorted(table["symbol"].to_pylist()) == ["NONE", "QQQ", "SPY"]
+    assert store.health()["closed_per_minute"].equals(store.health()["derived_last_minute"]), "for one release more"
 
 
 def parsed(text: str) -> dict[tuple[str, tuple[str, ...]], float]:
@@ -128,8 +129,9 @@ def test_metrics_say_the_same(store: SessionStore) -> None:
             ("quality_percent", "quality_pct"),
             ("waiting_intervals", "waiting_count"),
             ("missing_bars", "missing_count"),
-            ("closed_bars_per_minute", "closed_per_minute"),
+            ("derived_bars_last_minute", "derived_last_minute"),
             ("gaps", "gap_count"),
+            ("closed_bars_per_minute", "derived_last_minute"),  # by its name of before
         ):
             assert found.get((f"barhouse_{metric}", (row["symbol"],))) == row[column]
     assert found["barhouse_symbols", ()] == 3

@@ -18,7 +18,7 @@ import pytest
 from job_kit import day_of, fill, job_file, write
 
 from barhouse import JobReport, SessionCoordinator, check_job, open_store, run_job
-from barhouse.coordinator.jobs.config import presets, read_config
+from barhouse.coordinator.jobs.config import SourceConfig, presets
 from barhouse.store.errors import ConfigError, JobError, RegistrationError, RunActiveError, StoreHeldError
 
 MONDAY, TUESDAY, WEDNESDAY = job_kit.sessions(3)
@@ -573,7 +573,7 @@ def test_every_preset_is_tested_and_says_what_it_is() -> None:
     assert {one[0] for one in parameters.args[1]} == set(presets())
     for name, preset in presets().items():
         assert preset["about"], name
-        known = {*read_config.__globals__["SourceConfig"].model_fields, "about"}
+        known = {*SourceConfig.model_fields, "about"}
         assert set(preset) <= known, name
 
 

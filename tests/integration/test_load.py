@@ -305,7 +305,7 @@ def test_deleting_everything_leaves_no_account(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "says"),
     [
-        (("SPY", "1m"), InputError, "start, end or both"),
+        (("SPY", "1m"), InputError, "say start=, end= or both"),
         (("SPY", "5m", "2024-11-26"), InputError, "1m"),
         (("NOPE", "1m", "2024-11-26"), UnknownSymbolError, "NOPE"),
         (("SPY", "1m", "yesterday"), InputError, "not a date or time"),

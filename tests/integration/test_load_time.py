@@ -91,7 +91,7 @@ def test_an_hour_that_the_clock_shows_twice(kinds: Bench, ambiguous: str, taken:
     assert volumes(kinds, "BTC", "30m") == taken
     if ambiguous == "reject":
         assert list(reasons) == [3, 4, 5, 6]
-        assert all('"infer"' in reason for reason in reasons.values())
+        assert all("the option ambiguous" in reason for reason in reasons.values())
 
 
 @pytest.mark.parametrize("label", ["start", "end"])

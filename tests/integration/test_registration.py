@@ -249,9 +249,22 @@ def test_the_original_way_to_find_work(bench: Bench) -> None:
             if data.derived and data.updated
         }
 
-    assert ("SPY", "5m") in waiting()
+    def needing() -> set[tuple[str, str]]:
+        rows = bench.ask("SELECT symbol, interval, updated FROM intervals WHERE needs_processing")
+        assert all(row["updated"] for row in rows)
+        named = {
+            (one, text): data
+            for one in bench.store.get_active_symbols()
+            for text, data in bench.store.get_symbol_data(one).bars.items()
+        }
+        assert {key for key, data in named.items() if data.needs_processing} == {
+            (r["symbol"], r["interval"]) for r in rows
+        }
+        return {key for key, data in named.items() if data.needs_processing}
+
+    assert ("SPY", "5m") in waiting() == needing(), "the same by both names"
     bench.process()
-    assert waiting() == set()
+    assert waiting() == needing() == set()
     bench.load_lines(line("2024-11-26 09:31:00", volume=7), timezone="America/New_York")
     assert ("SPY", "5m") in waiting()
     bench.process()

@@ -296,6 +296,7 @@ def test_what_purged_bars_were_cannot_be_asked(held: Bench) -> None:
 
 def test_revisions_are_purged_and_history_says_since_when(held: Bench) -> None:
     first = now(held)
+    assert held.ask("FROM revision_retention") == [{"kept_from": None, "purged_at": None}]
     for high in (15, 16):
         held.load_lines(line("2025-11-18 09:30", high=high), timezone=NEW_YORK)
         held.process()
@@ -305,12 +306,14 @@ def test_revisions_are_purged_and_history_says_since_when(held: Bench) -> None:
     shown = held.store.bars("SPY", "1d", as_of=second)
     report = held.coordinator.purge_revisions(second)
     assert (report.revisions, report.history_from) == (5, second)  # what the batch of that moment replaced stays
-    assert held.ask("FROM history") == [{"kept_from": second}]
+    (purged,) = held.ask("SELECT committed_at FROM batches ORDER BY batch_id DESC LIMIT 1")
+    assert held.ask("FROM revision_retention") == [{"kept_from": second, "purged_at": purged["committed_at"]}]
+    assert held.ask("FROM history") == [{"kept_from": second}], "for one release more"
     assert held.store.bars("SPY", "1d", as_of=second).equals(shown)
     with pytest.raises(InputError, match="earlier revisions were purged; give that instant or a later one"):
         held.store.bars("SPY", "1d", as_of=first)
     for query in ("FROM bars_as_of($at)", "SELECT count(*) FROM bars_as_of((SELECT $at)) WHERE symbol = 'NONE'"):
-        with pytest.raises(duckdb.Error, match=r"history is kept from .* on; ask for that moment or a later one"):
+        with pytest.raises(duckdb.Error, match=r"history is kept from .* on; ask for that instant or a later one"):
             held.store.sql(query, {"at": first})
     with unchanged(held):
         assert held.coordinator.purge_revisions(second).batch_id is None

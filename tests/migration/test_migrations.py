@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from barhouse.store.database.opening import SCHEMA_VERSION, open_database
 from barhouse.store.database.tables import metadata
 from barhouse.store.database.upgrade import alembic_config, migrations_folder
 from barhouse.store.errors import MigrationError, StoreVersionError
-from barhouse.store.sql import parse
+from barhouse.store.sql import texts
 
 ROOT = Path(__file__).parents[2]
 STORES = Path(__file__).parent / "stores"
@@ -118,14 +119,14 @@ def test_stored_views_are_those_of_the_sql_file(path: Path) -> None:
     open_store(path).close()
     stored = schema_of(path)
     named = {name for kind, name, _ in stored if kind in ("view", "macro")}
-    views = parse(VIEWS.read_text(encoding="utf-8"))
+    views = texts(VIEWS.read_text(encoding="utf-8"))
     assert named == set(views)
     assert created_by(path, views) == stored
 
 
 def test_the_newest_migration_has_a_copy_of_the_views() -> None:
     newest = max((ROOT / "migrations" / "views").glob("*.sql"))
-    assert parse(newest.read_text(encoding="utf-8")) == parse(VIEWS.read_text(encoding="utf-8")), (
+    assert texts(newest.read_text(encoding="utf-8")) == texts(VIEWS.read_text(encoding="utf-8")), (
         f"{newest} is not store/sql/views.sql; views that change need a migration of their own"
     )
 
@@ -160,6 +161,7 @@ DOCUMENTED = {
     "history_start": ["batch_id", "kept_from"],
     "rejected_bar": ["batch_id", "file_row", "given", "reason"],
     "trading_calendar": ["calendar", "definition", "known_from", "known_through"],
+    "calendar_timezone": ["calendar", "timezone"],
     "trading_session": [
         *("calendar", "session_date", "ordinal", "segment"),
         *("segment_open", "segment_close", "batch_id", "replaced_by"),
@@ -435,6 +437,68 @@ def test_files_loaded_before_their_outcome_was_kept_are_read_once_more(path: Pat
         assert store.verify().differences == ()
 
 
+def test_migrations_that_write_rows_have_the_file_copied_aside(path: Path) -> None:
+    script = ScriptDirectory.from_config(alembic_config())
+    for one in script.walk_revisions():
+        text = Path(one.path).read_text(encoding="utf-8")
+        writes = re.search(r"\b(UPDATE|DELETE FROM|INSERT INTO)\b", text) is not None
+        assert one.module.changes_data == writes, one.revision
+    shutil.copyfile(STORES / "0002.duckdb", path)
+    open_store(path).close()
+    aside = path.with_name("bars.duckdb.before-0003")
+    assert rows(aside, "FROM alembic_version") == [("0002",)]
+    assert rows(aside, "SELECT count(*) FROM bar") == rows(path, "SELECT count(*) FROM bar")
+
+
+# Made by Barhouse of schema 0003, on a calendar of 09:30 to 13:00 New York with 28 November closed: daily bars from
+# Wednesday 27 November to Monday 9 December of A, from 2 December on of B, of the first week alone of C; and of P those
+# of A, of which those before 2 December were purged.
+PARTIAL_WEEK = STORES / "partial_week" / "0003.duckdb"
+ACCOUNT = """
+    SELECT symbol, session_date, present_count, expected_count FROM coverage WHERE interval = '1w' ORDER BY ALL
+"""
+
+
+def test_a_week_that_began_before_the_data_is_expected_no_more(path: Path) -> None:
+    shutil.copyfile(PARTIAL_WEEK, path)
+    first, second, third = date(2024, 11, 25), date(2024, 12, 2), date(2024, 12, 9)
+    later = [("A", second, 1, 1), ("A", third, 0, 1), ("B", second, 1, 1), ("B", third, 0, 1)]
+    purged = [("P", second, 1, 1), ("P", third, 0, 1)]
+    assert rows(path, ACCOUNT) == [("A", first, 0, 1), *later, ("C", first, 0, 1), *purged]
+    with open_store(path) as store:
+        assert store.verify().differences == ()
+        assert tuples(store.sql(ACCOUNT)) == [*later, *purged]
+        gaps = "SELECT symbol, session_date FROM gaps WHERE interval = '1w' ORDER BY ALL"
+        assert tuples(store.sql(gaps)) == [("A", third), ("B", third), ("P", third)]
+        quality = "SELECT symbol, quality_pct FROM intervals WHERE interval = '1w' ORDER BY ALL"
+        assert tuples(store.sql(quality)) == [("A", 50.0), ("B", 50.0), ("C", None), ("P", 50.0)]
+        bars = store.sql("SELECT symbol, complete FROM bars WHERE interval = '1w' AND session_date = '2024-11-25'")
+        assert sorted(tuples(bars)) == [("A", False), ("C", False), ("P", False)]
+    aside = path.with_name("bars.duckdb.before-0004")
+    assert rows(aside, ACCOUNT) == [("A", first, 0, 1), *later, ("C", first, 0, 1), *purged]
+
+
 def test_every_past_schema_has_a_store() -> None:
     script = ScriptDirectory.from_config(alembic_config())
     assert {made.stem for made in STORES.glob("*.duckdb")} == {one.revision for one in script.walk_revisions()}
+
+
+def test_calendars_of_an_older_store_come_to_say_their_zones(path: Path) -> None:
+    with open_store(path) as store:
+        coordinator = SessionCoordinator(store)
+        coordinator.add_calendar("NIGHT", timezone="America/Chicago", open="17:00", close="16:00")
+        for symbol, calendar in (("SPY", "XNYS"), ("BTC", "24/7"), ("ES", "NIGHT")):
+            coordinator.register(symbol, ["1d"], calendar)
+    zones = "FROM calendar_timezone ORDER BY calendar"
+    new = rows(path, zones)
+    assert new == [("24/7", "UTC"), ("NIGHT", "America/Chicago"), ("XNYS", "America/New_York")]
+    alembic(path, "downgrade", "0003")
+    with duckdb.connect(str(path)) as connection:  # an exchange that no library knows any more
+        connection.execute("INSERT INTO trading_calendar VALUES ('GONE', NULL, '2000-01-01', '2020-12-31')")
+    with open_store(path) as store:
+        assert store.verify().sound
+        assert dict(zip(*(store.calendars()[name].to_pylist() for name in ("calendar", "timezone")), strict=True)) == {
+            **dict(new),
+            "GONE": None,
+        }
+    assert rows(path, zones) == new

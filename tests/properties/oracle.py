@@ -9,8 +9,9 @@ Instants are whole microseconds since 1970, UTC. Where the design leaves a choic
   bucket with only a closing bar gives a bar with base_count 0.
 - ``complete`` is None where expected_count is 0.
 - The range of an interval starts with the first session that holds an in-session base bar (for intervals of 1d and
-  longer: the block that holds it), as the last write that touched the interval saw it, and ends at complete_through
-  or derived_through. expected_count counts the slots that end by then; sessions without such a slot have no row.
+  longer: with the first block that begins no earlier), as the last write that touched the interval saw it, and ends
+  at complete_through or derived_through. expected_count counts the slots that end by then; sessions without such a
+  slot have no row.
 - Where nothing is derived yet, derived_through starts at the open of that first session, not at its first bar: the
   empty buckets before the bar count as handled, and as missing.
 - A gap of an interval of 1d and longer is one block. A gap is a ``whole session`` where no bar of the session is there,
@@ -675,7 +676,7 @@ class Symbol:
         ]
 
     def waiting(self, derived: Derived) -> bool:
-        """The column ``updated``: work is waiting, the clock aside."""
+        """The column ``needs_processing``: work is waiting, the clock aside."""
         return self._stale(derived) or self._closed_through(derived, None) != derived.through
 
     def base_coverage(self) -> tuple[list[Coverage], list[Gap]]:
@@ -795,6 +796,8 @@ class Symbol:
         for slot in self.calendar.slots(length, first):
             if slot.start >= through:
                 break
+            if slot.sessions[0].date < first.date:
+                continue  # a block that began before: it cannot become complete within the range
             if slot.end <= through:
                 days.setdefault(slot.sessions[0], []).append(slot)
         coverage, gaps = [], []

@@ -74,7 +74,7 @@ _VIEWS = {
     "bars_live": (f"SELECT symbol, interval, {_BAR_TEXT}, forming FROM bars_live", {2, 3}),
     "intervals": (
         "SELECT symbol, interval, derived, base, calendar, first_bar, last_bar, bar_count, complete_through, "
-        "derived_through, updated, quality_pct, gap_count FROM intervals",
+        "derived_through, needs_processing, quality_pct, gap_count FROM intervals",
         {5, 6, 8, 9},
     ),
     "coverage": (

@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 
 import barhouse
-from barhouse.store.sql import parse
+from barhouse.store.sql import Statement, parse
 from barhouse.store.sql import texts as texts_of
 
 ROOT = Path(__file__).parents[2]
 #: The folders of the checkout that the package ``barhouse`` is made of.
 FOLDERS = ("store", "coordinator", "migrations")
 CODE = sorted(path for name in ("barhouse", *FOLDERS) for path in (ROOT / name).rglob("*.py"))
-SUBJECTS = sorted((ROOT / "store" / "sql").glob("*.sql"))
+SUBJECTS = sorted((ROOT / "store" / "sql").rglob("*.sql"))
 
 #: What analysts were promised; every other view and macro must serve one of these, or a statement.
 _SAID = tomllib.loads((ROOT / "docs" / "reference" / "columns.toml").read_text(encoding="utf-8"))
@@ -66,13 +66,18 @@ def test_code_and_tests_know_one_import_name() -> None:
 # SQL statements
 
 
-def statements() -> dict[str, str]:
-    """Every statement, by ``subject.name``; views and macros apart."""
+def room(path: Path) -> str:
+    """The room a file of statements is in: its folder, or it is one by itself."""
+    return path.stem if path.parent.name == "sql" else path.parent.name
+
+
+def statements() -> dict[str, Statement]:
+    """Every statement, by ``room.name``; views and macros apart."""
     return {
-        f"{path.stem}.{name}": text
+        f"{room(path)}.{name}": found
         for path in SUBJECTS
         if path.stem != "views"
-        for name, text in texts_of(path.read_text(encoding="utf-8")).items()
+        for name, found in parse(path.read_text(encoding="utf-8")).items()
     }
 
 
@@ -109,14 +114,14 @@ def test_every_statement_is_used() -> None:
 
 
 def test_every_statement_asked_for_exists() -> None:
-    subjects = "|".join(path.stem for path in SUBJECTS)
+    rooms = "|".join({room(path) for path in SUBJECTS})
     known = {re.escape(name) for name in statements()}
     asked = {
         f"{text} in {place(path)}"
         for path in CODE
         if place(path) != "store/database/tables.py" and "migrations" not in path.parts  # they name columns so
         for text in texts(path)
-        if re.fullmatch(rf"(?:{subjects})\\\.[a-z_]+", text) and text not in known
+        if re.fullmatch(rf"(?:{rooms})\\\.[a-z_]+", text) and text not in known
     }
     assert asked == set()
 
@@ -124,13 +129,13 @@ def test_every_statement_asked_for_exists() -> None:
 def test_every_view_and_macro_is_promised_or_used() -> None:
     views = texts_of((ROOT / "store" / "sql" / "views.sql").read_text(encoding="utf-8"))
     assert set(views) >= PROMISED_VIEWS
-    asking = {**views, **statements()}
+    asking = {**views, **{name: found.text for name, found in statements().items()}}
     for name in views.keys() - PROMISED_VIEWS:
         users = [user for user, text in asking.items() if user != name and re.search(rf"\b{name}\b", text)]
         assert users, f"nothing uses {name}"
 
 
-@pytest.mark.parametrize("path", SUBJECTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SUBJECTS, ids=lambda path: f"{room(path)}/{path.stem}")
 def test_statements_are_headed_alike(path: Path) -> None:
     """``-- name: own_name``, then what it is for, in a sentence."""
     text = path.read_text(encoding="utf-8")
@@ -141,20 +146,21 @@ def test_statements_are_headed_alike(path: Path) -> None:
         assert re.match(r"-- [^ ]", line), f"no purpose: {line}"
 
 
-@pytest.mark.parametrize("path", SUBJECTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SUBJECTS, ids=lambda path: f"{room(path)}/{path.stem}")
 def test_statement_names_are_unique(path: Path) -> None:
-    names = Counter(re.findall(r"^-- (?:name|view|macro): (\w+)$", path.read_text(encoding="utf-8"), re.MULTILINE))
+    same_room = "".join(other.read_text(encoding="utf-8") for other in SUBJECTS if room(other) == room(path))
+    names = Counter(re.findall(r"^-- (?:name|view|macro): (\w+)$", same_room, re.MULTILINE))
     assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_every_place_and_parameter_is_filled_from_code() -> None:
     """A ``{place}`` or ``$parameter`` that no code names can only fail when its statement is run."""
     filled = {name for path in CODE for name in given(path)}
-    for name, text in statements().items():
-        code = re.sub(r"--.*", "", text)
+    for name, found in statements().items():
+        code = re.sub(r"--.*", "", found.text)
         assert not re.findall(r"\{[^}a-z]*\}", code), f"{name} has a place without a name"
         asked = set(re.findall(r"\{([a-z_]+)\}|\$([a-z_]+)", code))
-        assert {one or other for one, other in asked} <= filled, name
+        assert {one or other for one, other in asked} <= filled | {found.shape}, name
 
 
 def given(path: Path) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from barhouse.coordinator.cli.options import (
 from barhouse.coordinator.cli.output import reports
 from barhouse.coordinator.cli.sentences.live import followed
 from barhouse.coordinator.cli.store_access import opened
+from barhouse.store.hints import speaking
 
 if TYPE_CHECKING:
     from barhouse.coordinator.live.session import LiveSession
@@ -65,17 +67,19 @@ def live(ctx: click.Context, /, job: Path | None, *, as_json: bool, **options: A
     """
     import asyncio
 
+    from barhouse.coordinator.jobs.config_errors import JOB_FILE
     from barhouse.coordinator.live.config import LiveConfig, store_of
 
     said = {name for name in options if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT}
     given = {name: value for name, value in options.items() if name in said or (name == "columns" and value)}
     if job is None and "feed" not in given:
         raise click.UsageError("say --feed, or name a job file with a table [live]")
-    config = LiveConfig.read(job, **given) if job is not None else LiveConfig.of("the command line", given)
     settings: Settings = ctx.obj
-    named = None if job is None or settings.store_said else store_of(job)
-    with opened(settings if named is None else replace(settings, store=str(named))) as store:
-        status = asyncio.run(_follow(config.session(store)))
+    with speaking(JOB_FILE) if job is not None else nullcontext():
+        config = LiveConfig.read(job, **given) if job is not None else LiveConfig.of("the command line", given)
+        named = None if job is None or settings.store_said else store_of(job)
+        with opened(settings if named is None else replace(settings, store=str(named))) as store:
+            status = asyncio.run(_follow(config.session(store)))
     reports.put(status, followed(status), as_json=as_json)
     if config.once and (status.refused_count or status.refused_file_count):
         ctx.exit(ExitCode.REJECTS)

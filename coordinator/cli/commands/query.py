@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: What may be asked for; the rest of the file may change.
 VIEWS = (
     *("bars", "bars_live", "intervals", "coverage", "gaps", "batches", "revisions", "rejected"),
-    *("runs", "health", "retention", "history"),
+    *("runs", "health", "retention", "revision_retention"),
 )
 _UNKNOWN_TABLE = re.compile(r"Table with name \"?(\w+)\"? does not exist")
 _SUGGESTED_TABLE = re.compile(r"\nDid you mean [^\n]*")
@@ -65,7 +65,7 @@ def sql(settings: Settings, query: str, form: str, output: Path | None) -> None:
 
     \b
     Views: bars, bars_live, intervals, coverage, gaps, batches, revisions, rejected,
-    runs, health, retention, history;
+    runs, health, retention, revision_retention;
     and bars_as_of(instant): bars as the store knew them at that moment.
     """
     tables.check(form, output)

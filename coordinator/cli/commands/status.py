@@ -14,6 +14,7 @@ from barhouse.coordinator.cli.options import format_option, output_option, symbo
 from barhouse.coordinator.cli.output import reports, tables
 from barhouse.coordinator.cli.sentences.registration import without_bars
 from barhouse.coordinator.cli.store_access import check_registered, opened
+from barhouse.store.model.quality import shown_pct
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,7 +28,7 @@ _WATCHED = {
     "base": "base",
     "complete_through": "through",
     "lag_seconds": "behind",
-    "closed_per_minute": "closed/min",
+    "derived_last_minute": "derived/min",
     "quality_pct": "quality",
     "gap_count": "gaps",
     "missing_count": "missing",
@@ -131,12 +132,13 @@ def drawn(table: pa.Table, title: str, room: int) -> Table:
     from rich.table import Table
 
     rows = table.to_pylist()
-    closed, waiting = (sum(row[name] for row in rows) for name in ("closed_per_minute", "waiting_count"))
+    derived, waiting = (sum(row[name] for row in rows) for name in ("derived_last_minute", "waiting_count"))
     hidden = f"; {len(rows) - room:,} more" if len(rows) > room else ""
     grid = Table(
         title=title,
         title_justify="left",
-        caption=f"{len(rows):,} symbols, {closed:,} bars closed in the last minute, {waiting:,} intervals wait{hidden}",
+        caption=f"{len(rows):,} symbols, {derived:,} bars derived in the last minute, "
+        f"{waiting:,} intervals wait{hidden}",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
         show_edge=False,
@@ -166,7 +168,7 @@ def _readable(column: str, value: object) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}Z"
     if isinstance(value, float):
-        return f"{value:.2f}"
+        return f"{shown_pct(value):.2f}"
     return escape(str(value)) if isinstance(value, str) else f"{value:,}"
 
 
@@ -189,9 +191,9 @@ def _digest(table: pa.Table) -> pa.Table:
         "bars": table["bar_count"],
         "first_bar": table["first_bar"].cast(pa.date32()),
         "through": through,
-        "quality": pc.round(table["quality_pct"], ndigits=2),
+        "quality": pa.array([None if one is None else shown_pct(one) for one in table["quality_pct"].to_pylist()]),
         "gaps": pc.if_else(through.is_valid(), table["gap_count"], pa.nulls(table.num_rows, table["gap_count"].type)),
-        "waiting": _yes_or_blank(table["updated"]),
+        "waiting": _yes_or_blank(table["needs_processing"]),
     }
     # pa.table(columns) would import pandas to ask whether they are a frame of it, and that takes its time.
     return pa.Table.from_arrays(list(columns.values()), names=list(columns))

@@ -11,6 +11,7 @@ from barhouse.coordinator.cli.sentences.derivation import processed
 from barhouse.coordinator.cli.sentences.registration import registered
 from barhouse.coordinator.cli.sentences.verification import verified
 from barhouse.coordinator.cli.sentences.words import counted
+from barhouse.store.model.quality import shown_pct
 
 if TYPE_CHECKING:
     from barhouse.coordinator.jobs.job import JobCheck
@@ -72,9 +73,10 @@ def _touched(report: JobReport) -> str:
     touched = report.touched
     if not touched.missing:
         return f"complete: all {counted(touched.expected, 'base bar')} of the sessions touched"
+    worst = shown_pct(touched.worst_quality_pct or 0.0)
     return (
         f"{touched.missing:,} of {counted(touched.expected, 'base bar')} are missing from the sessions touched, in "
-        f"{counted(touched.gaps, 'gap')}; worst is {touched.worst_symbol} with {touched.worst_quality_pct:.4g}%"
+        f"{counted(touched.gaps, 'gap')}; worst is {touched.worst_symbol} with {worst:g}%"
     )
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from barhouse.coordinator.cli.errors import in_options
-
 if TYPE_CHECKING:
     from barhouse.coordinator.live.status import LiveStatus
 
@@ -31,7 +29,7 @@ def _refused_files(status: LiveStatus) -> list[str]:
 
     if not status.refused_files:
         return []
-    said = [_refused_file(Path(one.path), in_options(one.reason)) for one in status.refused_files]
+    said = [_refused_file(Path(one.path), one.reason) for one in status.refused_files]
     place = Path(status.refused_files[0].path).parent / FAILED
     if status.refused_file_count == 1:
         return [f"1 file refused: {said[0]}; it lies in {place}"]

@@ -1,0 +1,472 @@
+-- Macros and views of a store, in the order they are made.
+-- What analysts rely on: bars, bars_live, intervals, coverage, gaps, health, batches, revisions, rejected, runs, retention,
+-- revision_retention, bars_as_of(). One release more: the view history, intervals.updated, health.closed_per_minute.
+-- The others are shared with the data processor and may change. A change here needs a migration that makes it.
+
+-- macro: instant
+-- The UTC instant so many microseconds after 1970. Interval arithmetic on TIMESTAMPTZ asks ICU for every row and
+-- follows the session's time zone; this does neither.
+CREATE MACRO instant(micros_) AS make_timestamptz(micros_);
+
+-- macro: later
+-- The instant so many seconds after another.
+CREATE MACRO later(from_, seconds_) AS make_timestamptz(epoch_us(from_) + seconds_::BIGINT * 1000000);
+
+-- macro: beginning
+-- An instant before every bar; unlike -infinity it is a date in any language.
+CREATE MACRO beginning() AS make_timestamptz(-62135510400000000);
+
+-- macro: day_number
+-- Which UTC day since 1970-01-01 an instant falls on, from its microseconds; shifted, for // cuts towards zero.
+CREATE MACRO day_number(micros_) AS (micros_ + 8640000000000000) // 86400000000 - 100000;
+
+-- macro: nominal_seconds
+-- For ordering intervals: a week counts as seven days, a month as thirty.
+CREATE MACRO nominal_seconds(unit_, length_) AS
+    length_::BIGINT * CASE unit_ WHEN 'second' THEN 1 WHEN 'day' THEN 86400 WHEN 'week' THEN 604800 ELSE 2592000 END;
+
+-- macro: slots
+-- How many bars of a width fit between two instants, the clipped last one included.
+CREATE MACRO slots(from_, to_, seconds_) AS
+    (greatest(epoch_us(to_) - epoch_us(from_), 0) + seconds_::BIGINT * 1000000 - 1) // (seconds_::BIGINT * 1000000);
+
+-- macro: ended_slots
+-- How many bars of a width a segment has room for that have ended by an instant.
+CREATE MACRO ended_slots(open_, close_, through_, seconds_) AS
+    CASE WHEN through_ >= close_ THEN slots(open_, close_, seconds_)
+         ELSE greatest(epoch_us(through_) - epoch_us(open_), 0) // (seconds_::BIGINT * 1000000) END;
+
+-- macro: effective_start
+-- Where a base bar counts in time: a closing bar (it adds to no base_count) just before the close it starts at.
+CREATE MACRO effective_start(start_, count_) AS
+    CASE WHEN count_ = 0 THEN make_timestamptz(epoch_us(start_) - 1) ELSE start_ END;
+
+-- macro: block_number
+-- Which block of sessions a session belongs to. Weeks count from Monday 1970-01-05, months from 1970-01, days from
+-- the calendar's session 0, so that no block moves when a calendar is extended.
+CREATE MACRO block_number(unit_, length_, date_, ordinal_) AS
+    floor(CASE unit_
+              WHEN 'day' THEN ordinal_
+              WHEN 'week' THEN floor((date_ - DATE '1970-01-05') / 7)
+              WHEN 'month' THEN (year(date_) - 1970) * 12 + month(date_) - 1
+          END / length_)::INTEGER;
+
+-- macro: block_last_date
+-- The last calendar date a block of weeks or months can reach; null for blocks of days.
+CREATE MACRO block_last_date(unit_, length_, block_) AS
+    CASE unit_
+        WHEN 'week' THEN DATE '1970-01-04' + (block_ + 1) * length_ * 7
+        WHEN 'month' THEN (DATE '1970-01-01' + to_months((block_ + 1) * length_))::DATE - 1
+    END;
+
+-- macro: vwap_of
+-- Turnover over volume, clamped to the bar's range against rounding; null without volume or when a part is unknown.
+CREATE MACRO vwap_of(turnover_, volume_, known_, low_, high_) AS
+    CASE WHEN known_ AND volume_ > 0
+         THEN greatest(low_, least(high_, turnover_::DOUBLE / volume_::DOUBLE)) END;
+
+-- view: calendar_segment
+-- Every continuous part of every session, with the close before it.
+CREATE VIEW calendar_segment AS
+SELECT calendar, session_date, ordinal, segment, segment_open, segment_close,
+       lag(segment_close) OVER one_calendar AS previous_close,
+       lead(session_date) OVER one_calendar IS DISTINCT FROM session_date AS closes_session
+FROM trading_session
+WHERE replaced_by IS NULL
+WINDOW one_calendar AS (PARTITION BY calendar ORDER BY segment_open);
+
+-- view: calendar_session
+-- Every session from its first open to its last close.
+CREATE VIEW calendar_session AS
+SELECT calendar, session_date, ordinal,
+       min(segment_open) AS session_open, max(segment_close) AS session_close
+FROM trading_session
+WHERE replaced_by IS NULL
+GROUP BY calendar, session_date, ordinal;
+
+-- view: definition
+-- Every interval of every active symbol, with what its base is and how far that has come. kind says which pieces of
+-- time its sessions are accounted by: sessions, or blocks of them for one length and base. Bars before final_before
+-- never change, for their base bars are gone (or they are); accounts start with the session of account_from, or with
+-- the first that has a bar: first_session, and base_first of the base.
+CREATE VIEW definition AS
+SELECT d.interval_id, d.symbol_id, s.symbol, s.calendar, d.interval, d.unit, d.length, d.derived, d.base,
+       coalesce(b.interval_id, d.interval_id) AS base_id,
+       coalesce(b.unit, d.unit) AS base_unit,
+       coalesce(b.length, d.length) AS base_length,
+       CASE WHEN s.closing_bar = 'include' THEN coalesce(b.length, d.length) ELSE 0 END AS closing_seconds,
+       coalesce(b.complete_through, d.complete_through) AS complete_through,
+       d.derived_through, d.next_close,
+       CASE WHEN d.derived THEN d.derived_through ELSE d.complete_through END AS through,
+       CASE WHEN d.unit = 'second' THEN 'session'
+            ELSE concat(d.length, d.unit, '/', coalesce(b.length, d.length), coalesce(b.unit, d.unit)) END AS kind,
+       d.retained_from, greatest(b.retained_from, d.retained_from) AS final_before,
+       greatest(b.retained_date, d.retained_date) AS account_from, d.first_session,
+       CASE WHEN d.derived THEN b.first_session ELSE d.first_session END AS base_first, d.quality_pct
+FROM interval_definition AS d
+JOIN symbol AS s ON s.symbol_id = d.symbol_id AND s.removed_at IS NULL
+LEFT JOIN interval_definition AS b ON b.symbol_id = d.symbol_id AND b.interval = d.base;
+
+-- view: calendar_block
+-- The blocks of sessions that bars of 1d and longer cover, for each length and base in use. first_date is the
+-- first session; known says that no session can be added to the block; expected_count is the room for base bars.
+CREATE VIEW calendar_block AS
+WITH kind AS (
+    SELECT DISTINCT calendar, kind, unit, length, base_unit, base_length FROM definition WHERE unit <> 'second'
+),
+numbered AS (
+    SELECT k.*, t.session_date, t.ordinal, t.segment_open, t.segment_close, c.known_through,
+           block_number(k.unit, k.length, t.session_date, t.ordinal) AS block,
+           CASE WHEN k.base_unit = 'second' THEN slots(t.segment_open, t.segment_close, k.base_length) END AS room,
+           CASE WHEN k.base_unit <> 'second'
+                THEN block_number(k.base_unit, k.base_length, t.session_date, t.ordinal) END AS base_block
+    FROM kind AS k
+    JOIN trading_session AS t ON t.calendar = k.calendar AND t.replaced_by IS NULL
+    JOIN trading_calendar AS c ON c.calendar = k.calendar
+)
+SELECT calendar, kind, unit, length, base_unit, base_length, block,
+       min(session_date) AS first_date, max(session_date) AS last_date,
+       min(segment_open) AS block_open, max(segment_close) AS block_close,
+       coalesce(block_last_date(unit, length, block) <= any_value(known_through),
+                max(ordinal) = (block + 1) * length - 1) AS known,
+       coalesce(sum(room), count(DISTINCT base_block))::INTEGER AS expected_count
+FROM numbered
+GROUP BY calendar, kind, unit, length, base_unit, base_length, block;
+
+-- macro: pending
+-- The derived intervals whose next bucket is closed, and how far they can be derived: a bucket that base bars have
+-- reached is closed once they are complete through its end, or once its end is no later than the given instant.
+-- An interval that is derived nowhere yet starts with its base's first session. Only the sessions around the instants
+-- that base bars are complete through are looked at: as many as the longest block can have, on either side.
+CREATE MACRO pending(clock_) AS TABLE
+WITH derived_ AS MATERIALIZED (
+    SELECT interval_id, symbol_id, base_first, calendar, kind, unit, length, closing_seconds, complete_through,
+           derived_through
+    FROM definition
+    WHERE derived AND complete_through > coalesce(derived_through, beginning())
+),
+reached AS MATERIALIZED (
+    SELECT DISTINCT calendar, kind, unit, length, closing_seconds, complete_through FROM derived_
+),
+around AS MATERIALIZED (
+    SELECT r.calendar, max(t.ordinal) FILTER (WHERE t.segment_open < r.first_) - r.reach AS from_,
+           max(t.ordinal) FILTER (WHERE t.segment_open < r.last_) + r.reach AS to_
+    FROM (SELECT calendar, min(complete_through) AS first_, max(complete_through) AS last_,
+                 1 + max(length * CASE unit WHEN 'second' THEN 0 WHEN 'day' THEN 1 WHEN 'week' THEN 7 ELSE 31 END) AS reach
+          FROM reached GROUP BY calendar) AS r
+    JOIN trading_session AS t ON t.calendar = r.calendar AND t.replaced_by IS NULL
+    GROUP BY r.calendar, r.reach
+),
+part AS MATERIALIZED (
+    SELECT t.calendar, t.session_date, t.ordinal, t.segment_open, t.segment_close
+    FROM trading_session AS t
+    JOIN around AS a ON a.calendar = t.calendar AND t.ordinal >= coalesce(a.from_, t.ordinal) AND t.ordinal <= a.to_
+    WHERE t.replaced_by IS NULL
+),
+bucket AS MATERIALIZED (
+    SELECT r.*, s.previous_close, s.segment_open AS open_,
+           later(s.segment_open, (slots(s.segment_open, least(r.complete_through, s.segment_close), r.length) - 1)
+                                 * r.length) AS start_,
+           s.segment_close AS close_, s.closes_session AS last_
+    FROM reached AS r
+    ASOF JOIN (
+        SELECT calendar, segment_open, segment_close, lag(segment_close) OVER one_calendar AS previous_close,
+               lead(session_date) OVER one_calendar IS DISTINCT FROM session_date AS closes_session
+        FROM part
+        WINDOW one_calendar AS (PARTITION BY calendar ORDER BY segment_open)
+    ) AS s ON s.calendar = r.calendar AND r.complete_through > s.segment_open
+    WHERE r.unit = 'second'
+),
+block AS (
+    SELECT calendar, kind, min(segment_open) AS block_open, max(segment_close) AS block_close,
+           lag(max(segment_close)) OVER (PARTITION BY calendar, kind ORDER BY min(segment_open)) AS previous_close,
+           coalesce(block_last_date(unit, length, block_) <= any_value(known_through),
+                    max(ordinal) = (block_ + 1) * length - 1) AS known
+    FROM (
+        SELECT k.*, p.*  EXCLUDE (calendar), c.known_through,
+               block_number(k.unit, k.length, p.session_date, p.ordinal) AS block_
+        FROM (SELECT DISTINCT calendar, kind, unit, length FROM reached WHERE unit <> 'second') AS k
+        JOIN part AS p ON p.calendar = k.calendar
+        JOIN trading_calendar AS c ON c.calendar = k.calendar
+    )
+    GROUP BY calendar, kind, unit, length, block_
+),
+ended AS MATERIALIZED (
+    SELECT calendar, kind, length, closing_seconds, complete_through, least(later(start_, length), close_) AS end_,
+           CASE WHEN start_ > open_ THEN start_ ELSE previous_close END AS before_,
+           CASE WHEN last_ AND later(start_, length) >= close_ THEN closing_seconds ELSE 0 END AS wait_, true AS known_
+    FROM bucket
+    UNION ALL
+    SELECT r.calendar, r.kind, r.length, r.closing_seconds, r.complete_through, b.block_close, b.previous_close,
+           r.closing_seconds, b.known
+    FROM reached AS r
+    ASOF JOIN block AS b ON b.calendar = r.calendar AND b.kind = r.kind AND r.complete_through > b.block_open
+    WHERE r.unit <> 'second'
+),
+closed AS MATERIALIZED (
+    SELECT calendar, kind, length, closing_seconds, complete_through,
+           CASE WHEN known_ AND (later(end_, wait_) <= complete_through OR later(end_, wait_) <= clock_)
+                THEN end_ ELSE before_ END AS through_
+    FROM ended
+),
+start_ AS MATERIALIZED (
+    SELECT t.calendar, t.session_date, min(t.segment_open) AS session_open
+    FROM trading_session AS t
+    SEMI JOIN (SELECT calendar, base_first AS session_date FROM derived_ WHERE derived_through IS NULL) AS f
+              USING (calendar, session_date)
+    WHERE t.replaced_by IS NULL
+    GROUP BY t.calendar, t.session_date
+)
+SELECT d.interval_id, d.symbol_id, d.derived_through, c.through_ AS new_through
+FROM derived_ AS d
+JOIN closed AS c USING (calendar, kind, length, closing_seconds, complete_through)
+LEFT JOIN start_ AS s ON s.calendar = d.calendar AND s.session_date = d.base_first AND d.derived_through IS NULL
+WHERE c.through_ > coalesce(d.derived_through, s.session_open);
+
+-- view: bars
+-- Every bar the store holds now, base and derived.
+CREATE VIEW bars AS
+SELECT s.symbol, d.interval, b.bar_start, later(b.bar_start, b.span_seconds) AS bar_end, b.session_date,
+       b.open, b.high, b.low, b.close, b.volume, b.trade_count, b.vwap, b.base_count, b.expected_count,
+       CASE WHEN b.expected_count > 0 THEN b.base_count = b.expected_count END AS complete,
+       b.batch_id
+FROM bar AS b
+JOIN interval_definition AS d USING (interval_id)
+JOIN symbol AS s USING (symbol_id);
+
+-- view: bars_live
+-- bars, and the derived bars still forming, computed from the base bars at the moment of asking.
+CREATE VIEW bars_live AS
+WITH waiting AS (
+    SELECT d.symbol, d.interval, d.calendar, d.kind, d.unit, d.length, d.base_length,
+           b.bar_start, b.session_date, b.segment, b.open, b.high, b.low, b.close, b.volume, b.trade_count, b.vwap,
+           b.base_count
+    FROM definition AS d
+    JOIN bar AS b ON b.interval_id = d.base_id
+    WHERE d.derived AND b.session_date IS NOT NULL
+      AND effective_start(b.bar_start, b.base_count) >= coalesce(d.derived_through, beginning())
+),
+placed AS (
+    SELECT w.*, t.session_date AS bucket_date, t.segment_close AS limit_,
+           later(t.segment_open, least((epoch_us(w.bar_start) - epoch_us(t.segment_open)) // (w.length::BIGINT * 1000000),
+                                       slots(t.segment_open, t.segment_close, w.length) - 1) * w.length) AS bucket_start,
+           NULL AS room
+    FROM waiting AS w
+    JOIN trading_session AS t ON t.calendar = w.calendar AND t.session_date = w.session_date
+                             AND t.segment = w.segment AND t.replaced_by IS NULL
+    WHERE w.unit = 'second'
+    UNION ALL
+    SELECT w.*, b.first_date, b.block_close, b.block_open, b.expected_count
+    FROM waiting AS w
+    JOIN calendar_block AS b ON b.calendar = w.calendar AND b.kind = w.kind
+                            AND w.session_date BETWEEN b.first_date AND b.last_date
+    WHERE w.unit <> 'second'
+),
+formed AS (
+    SELECT symbol, interval, bucket_start,
+           any_value(CASE WHEN unit = 'second' THEN least(later(bucket_start, length), limit_) ELSE limit_ END) AS bucket_end,
+           any_value(bucket_date) AS session_date,
+           arg_min(open, bar_start) AS open, max(high) AS high, min(low) AS low, arg_max(close, bar_start) AS close,
+           sum(volume::DECIMAL(38, 9)) AS volume,
+           CASE WHEN count(trade_count) = count(*) THEN sum(trade_count)::BIGINT END AS trade_count,
+           sum(CASE WHEN volume > 0 THEN (vwap * volume)::DECIMAL(38, 15) END) AS turnover,
+           bool_and(volume = 0 OR vwap IS NOT NULL) AS vwap_known,
+           sum(base_count)::INTEGER AS base_count,
+           any_value(room) AS room, any_value(base_length) AS base_length
+    FROM placed
+    GROUP BY symbol, interval, bucket_start
+)
+SELECT *, false AS forming FROM bars
+UNION ALL BY NAME
+SELECT symbol, interval, bucket_start AS bar_start, bucket_end AS bar_end, session_date, open, high, low, close,
+       volume::DOUBLE AS volume, trade_count, vwap_of(turnover, volume, vwap_known, low, high) AS vwap, base_count,
+       coalesce(room, slots(bucket_start, bucket_end, base_length))::INTEGER AS expected_count,
+       base_count = coalesce(room, slots(bucket_start, bucket_end, base_length)) AS complete,
+       NULL AS batch_id, true AS forming
+FROM formed;
+
+-- view: intervals
+-- Every interval of every active symbol: what it is, what it holds, how far it has come, and how good it is.
+-- needs_processing: work is waiting that the clock has no say in; updated says the same in the words of before.
+CREATE VIEW intervals AS
+SELECT *, needs_processing AS updated FROM (
+    SELECT d.symbol, d.interval, d.derived, d.base, d.calendar, b.first_bar, b.last_bar,
+           coalesce(b.bar_count, 0) AS bar_count,
+           CASE WHEN NOT d.derived THEN d.complete_through END AS complete_through, d.derived_through,
+           d.interval_id IN (SELECT interval_id FROM pending(beginning()))
+           OR EXISTS (SELECT 1 FROM invalidation AS i
+                      WHERE d.derived AND i.interval_id = d.base_id AND i.range_start < d.derived_through
+                        AND i.range_end > coalesce(d.final_before, beginning())) AS needs_processing,
+           d.quality_pct, coalesce(g.gap_count, 0) AS gap_count
+    FROM definition AS d
+    LEFT JOIN (SELECT interval_id, min(bar_start) AS first_bar, max(bar_start) AS last_bar, count(*) AS bar_count
+               FROM bar GROUP BY interval_id) AS b USING (interval_id)
+    LEFT JOIN (SELECT interval_id, count(*) AS gap_count FROM gap GROUP BY interval_id) AS g USING (interval_id)
+);
+
+-- view: coverage
+-- How many bars each session should have and has, within the range of its symbol.
+CREATE VIEW coverage AS
+SELECT d.symbol, d.interval, c.session_date, c.expected_count, c.present_count,
+       100.0::DOUBLE * c.present_count / nullif(c.expected_count, 0) AS quality_pct
+FROM session_coverage AS c
+JOIN definition AS d USING (interval_id);
+
+-- view: gaps
+-- Every maximal run of expected bars that are missing (for derived intervals: missing or incomplete), and what it is: the
+-- whole session (no bar of it is there), incomplete (some are, but none complete), an edge of the session (it touches
+-- the open or close) or its inside.
+CREATE VIEW gaps AS
+SELECT d.symbol, d.interval, g.session_date, g.gap_start, g.gap_end, g.missing_count,
+       CASE WHEN c.present_count = 0
+            THEN CASE WHEN sum(g.incomplete_count) OVER (PARTITION BY g.interval_id, g.session_date) = 0
+                      THEN 'whole session' ELSE 'incomplete' END
+            WHEN g.gap_start = s.session_open OR g.gap_end = s.session_close THEN 'edge'
+            ELSE 'inside' END AS kind
+FROM gap AS g
+JOIN definition AS d USING (interval_id)
+JOIN session_coverage AS c USING (interval_id, session_date)
+JOIN calendar_session AS s ON s.calendar = d.calendar AND s.session_date = g.session_date;
+
+-- macro: health_at
+-- How each active symbol stands at a moment: how far behind its sessions its base bars are, how many derived bars
+-- were written in the minute before, how good its base bars are, and how many of its intervals have work waiting.
+CREATE MACRO health_at(moment_) AS TABLE
+WITH due AS (
+    SELECT calendar, max(least(moment_, segment_close)) AS due_through
+    FROM trading_session WHERE replaced_by IS NULL AND segment_open <= moment_
+    GROUP BY calendar
+),
+gap_ AS (
+    SELECT interval_id, count(*) AS gap_count, sum(missing_count)::BIGINT AS missing_count FROM gap GROUP BY interval_id
+),
+waiting_ AS (
+    SELECT d.symbol_id, count(*) AS waiting_count
+    FROM definition AS d
+    WHERE d.derived AND (d.interval_id IN (SELECT interval_id FROM pending(later(moment_, -60)))
+                         OR EXISTS (SELECT 1 FROM invalidation AS i
+                                    WHERE i.interval_id = d.base_id AND i.range_start < d.derived_through))
+    GROUP BY d.symbol_id
+),
+written_ AS (
+    SELECT d.symbol_id, count(*) AS derived_count
+    FROM batch AS t
+    JOIN bar AS b ON b.batch_id = t.batch_id
+    JOIN interval_definition AS d ON d.interval_id = b.interval_id AND d.derived
+    WHERE t.kind <> 'calendar' AND t.committed_at > later(moment_, -60) AND t.committed_at <= moment_
+    GROUP BY d.symbol_id
+)
+SELECT b.symbol, b.calendar, b.interval AS base, n.interval_count, b.complete_through, due.due_through,
+       CASE WHEN b.complete_through IS NOT NULL
+            THEN greatest(epoch_us(due.due_through) - epoch_us(b.complete_through), 0) / 1000000.0::DOUBLE END AS lag_seconds,
+       coalesce(c.derived_count, 0) AS derived_last_minute, b.quality_pct, coalesce(g.gap_count, 0) AS gap_count,
+       coalesce(g.missing_count, 0) AS missing_count, coalesce(w.waiting_count, 0) AS waiting_count,
+       derived_last_minute AS closed_per_minute
+FROM definition AS b
+JOIN (SELECT symbol_id, count(*) AS interval_count FROM definition GROUP BY symbol_id) AS n USING (symbol_id)
+LEFT JOIN due USING (calendar)
+LEFT JOIN gap_ AS g USING (interval_id)
+LEFT JOIN waiting_ AS w USING (symbol_id)
+LEFT JOIN written_ AS c USING (symbol_id)
+WHERE NOT b.derived;
+
+-- view: health
+-- How each active symbol stands now, by the machine's clock.
+CREATE VIEW health AS
+FROM health_at(now());
+
+-- view: batches
+-- Every committed write.
+CREATE VIEW batches AS
+SELECT batch_id, kind, source, started_at, committed_at, inserted, revised, unchanged, rejected, deleted
+FROM batch;
+
+-- view: revisions
+-- The values that were overwritten or deleted, when they were written, and when and by what they went.
+CREATE VIEW revisions AS
+SELECT s.symbol, d.interval, r.bar_start, later(r.bar_start, r.span_seconds) AS bar_end, r.session_date,
+       r.open, r.high, r.low, r.close, r.volume, r.trade_count, r.vwap, r.base_count, r.expected_count,
+       r.batch_id, written.committed_at AS written_at,
+       r.replaced_by, replacing.committed_at AS replaced_at, replacing.kind AS replaced_kind
+FROM bar_revision AS r
+JOIN interval_definition AS d USING (interval_id)
+JOIN symbol AS s USING (symbol_id)
+JOIN batch AS written ON written.batch_id = r.batch_id
+JOIN batch AS replacing ON replacing.batch_id = r.replaced_by;
+
+-- view: rejected
+-- Every row that a load did not take, as it was given, and why.
+CREATE VIEW rejected AS
+SELECT r.batch_id, b.source, b.committed_at, r.file_row, r.given, r.reason
+FROM rejected_bar AS r
+JOIN batch AS b USING (batch_id);
+
+-- view: runs
+-- Every run of a coordinator (backtest, live, nightly): how far it has come, and how it ended.
+CREATE VIEW runs AS
+SELECT run_id, mode, name, state, cursor, pid, started_at, updated_at, ended_at, error
+FROM session_run;
+
+-- view: retention
+-- The intervals whose oldest bars are gone or final: bars before retained_from were purged (null: none), the last of
+-- them at purged_at, and bars_as_of() of an earlier moment lacks them; bars before final_before never change.
+CREATE VIEW retention AS
+SELECT s.symbol, d.interval, d.retained_from,
+       CASE WHEN s.removed_at IS NULL THEN greatest(base.retained_from, d.retained_from) END AS final_before,
+       d.purged_before, b.committed_at AS purged_at
+FROM interval_definition AS d
+JOIN symbol AS s USING (symbol_id)
+LEFT JOIN interval_definition AS base ON base.symbol_id = d.symbol_id AND base.interval = d.base
+LEFT JOIN batch AS b ON b.batch_id = d.purged_by
+WHERE greatest(base.retained_from, d.retained_from) IS NOT NULL;
+
+-- view: revision_retention
+-- One row: since when all revisions are kept (null: since ever), and when older ones were purged last. bars_as_of() of a
+-- moment before kept_from is an error.
+CREATE VIEW revision_retention AS
+SELECT max(h.kept_from) AS kept_from, max(b.committed_at) AS purged_at
+FROM history_start AS h
+JOIN batch AS b USING (batch_id);
+
+-- view: history
+-- What revision_retention was called before.
+CREATE VIEW history AS
+SELECT kept_from FROM revision_retention;
+
+-- macro: zoned
+-- An instant as it was given: a TIMESTAMPTZ, or text that says its zone. A date, or a time without a zone, would mean
+-- another instant in each session's time zone and is an error.
+CREATE MACRO zoned(given_) AS
+    CASE WHEN typeof(given_) = 'TIMESTAMP WITH TIME ZONE' THEN given_::TIMESTAMPTZ
+         WHEN typeof(given_) = 'VARCHAR'
+              AND regexp_matches(given_::VARCHAR, ':[0-9.]+ ?([A-Za-z][A-Za-z0-9_/+-]*|[+-][0-9]{2}(:?[0-9]{2}){0,2})$')
+         THEN given_::TIMESTAMPTZ
+         ELSE error('an instant with its zone is needed, such as TIMESTAMPTZ ''2024-11-29 14:30:00+00'', not '
+                    || coalesce(given_::VARCHAR, 'NULL')) END;
+
+-- macro: bars_as_of
+-- bars as the store knew them at an instant of its own clock: a TIMESTAMPTZ, or text with its zone; an error for an
+-- instant before history is kept.
+CREATE MACRO bars_as_of(moment_) AS TABLE
+WITH asked AS (
+    SELECT zoned(moment_) AS instant_
+),
+known AS (
+    SELECT CASE WHEN a.instant_ < h.kept_from
+                THEN error('history is kept from ' || h.kept_from || ' on; ask for that instant or a later one')
+                ELSE (SELECT coalesce(max(batch_id), 0) FROM batch WHERE committed_at <= a.instant_) END AS batch_id
+    FROM revision_retention AS h, asked AS a
+),
+then_ AS (
+    SELECT b.* FROM bar AS b, known WHERE b.batch_id <= known.batch_id
+    UNION ALL BY NAME
+    SELECT r.* EXCLUDE (replaced_by) FROM bar_revision AS r, known
+    WHERE r.batch_id <= known.batch_id AND r.replaced_by > known.batch_id
+)
+SELECT s.symbol, d.interval, b.bar_start, later(b.bar_start, b.span_seconds) AS bar_end, b.session_date,
+       b.open, b.high, b.low, b.close, b.volume, b.trade_count, b.vwap, b.base_count, b.expected_count,
+       CASE WHEN b.expected_count > 0 THEN b.base_count = b.expected_count END AS complete,
+       b.batch_id
+FROM then_ AS b
+JOIN interval_definition AS d USING (interval_id)
+JOIN symbol AS s USING (symbol_id);

@@ -1,0 +1,172 @@
+"""Hints: what a message tells its reader to say or to do, as data that each door spells in its own words.
+
+A message names an option as ``Option("timezone", "UTC")`` and an action as ``Action("process")``, inside its f-string.
+Who shows it is behind a door: a caller in Python reads ``timezone='UTC'``, the command line ``--timezone UTC``, a job
+file ``timezone = "UTC"``.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import date
+
+#: Stands for the value of an option that is named without one.
+UNSAID = object()
+#: How a hint stands in a text until it is spelled: as Python between these two.
+_HINT = re.compile("⟦(.*?)⟧", re.DOTALL)
+
+#: What can be done: in Python, and as a command. ``{0}`` is the first thing given.
+ACTIONS: Mapping[str, tuple[str, str]] = {
+    "add_calendar": ("add_calendar()", "`barhouse calendar add`"),
+    "backup": ("backup()", "`barhouse backup`"),
+    "create_store": ("open it once without read_only=True to create it", "create it with `barhouse init`"),
+    "delete_bars": ("delete_bars()", "`barhouse delete`"),
+    "open_again": ("open it again with open_store()", "open it again"),
+    "open_to_read": ("open it with read_only=True", "use a command that only reads"),
+    "open_to_write": ("open it without read_only=True to write", "use a command that writes"),
+    "process": ("DataProcessor(store).process()", "`barhouse process`"),
+    "publish": ("publish()", "`barhouse publish`"),
+    "remove_symbol": ("remove_symbol({0!r})", "`barhouse remove {0}`"),
+    "remove_symbols": ("remove_symbol()", "`barhouse remove`"),
+    "runs": ("SessionStore.runs()", "`barhouse runs`"),
+    "upgrade_store": ("open it once without read_only=True to upgrade it", "upgrade it with `barhouse init`"),
+    "verify": ("verify()", "`barhouse verify`"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option that the caller may say, by its name in Python, with or without a value."""
+
+    name: str
+    value: object = UNSAID
+
+    def __str__(self) -> str:
+        return f"⟦{self.name}⟧" if self.value is UNSAID else f"⟦{self.name}={_literal(self.value)}⟧"
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Action:
+    """Something the caller may do: one of ``ACTIONS``, with what it is done to."""
+
+    name: str
+    given: tuple[object, ...]
+
+    def __init__(self, name: str, *given: object) -> None:
+        if name not in ACTIONS:
+            raise KeyError(name)
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "given", given)
+
+    def __str__(self) -> str:
+        return f"⟦{self.name}({', '.join(map(_literal, self.given))})⟧"
+
+
+class Door(ABC):
+    """Where somebody reads a message, and how options and actions are spelled there."""
+
+    @abstractmethod
+    def option(self, option: Option) -> str:
+        """Spell an option."""
+
+    @abstractmethod
+    def action(self, action: Action) -> str:
+        """Spell an action."""
+
+
+class _Python(Door):
+    def option(self, option: Option) -> str:
+        return f"{option.name}=" if option.value is UNSAID else f"{option.name}={option.value!r}"
+
+    def action(self, action: Action) -> str:
+        return ACTIONS[action.name][0].format(*action.given)
+
+
+#: Where nothing else was said, a program reads.
+PYTHON: Door = _Python()
+_DOOR: ContextVar[Door] = ContextVar("door", default=PYTHON)
+
+
+def as_command(action: Action) -> str:
+    """Spell an action as a command of ``barhouse``, for doors to which that is the way."""
+    return ACTIONS[action.name][1].format(*action.given)
+
+
+class HintedError(Exception):
+    """An error whose message may have hints in it."""
+
+    #: Where it came out; by default it is spelled for whoever reads it.
+    door: Door | None = None
+
+    def __str__(self) -> str:
+        return spelled(super().__str__(), self.door)
+
+    @property
+    def hints(self) -> tuple[Option | Action, ...]:
+        """What the message names that its reader may say or do."""
+        return hints_in(super().__str__())
+
+
+@contextmanager
+def speaking(door: Door) -> Iterator[None]:
+    """Spell every message for a door; an error that leaves it keeps its words."""
+    before = _DOOR.set(door)
+    try:
+        yield
+    except HintedError as error:
+        error.door = error.door or door
+        raise
+    finally:
+        _DOOR.reset(before)
+
+
+def spelled(text: str, door: Door | None = None) -> str:
+    """Spell the hints in a text for a door; by default for the one that is spoken at."""
+    at = door or _DOOR.get()
+
+    def spell(found: re.Match[str]) -> str:
+        hint = _hint(found[1])
+        if hint is None:  # somebody else's brackets
+            return found[0]
+        return at.option(hint) if isinstance(hint, Option) else at.action(hint)
+
+    return _HINT.sub(spell, text)
+
+
+def hints_in(text: str) -> tuple[Option | Action, ...]:
+    """The hints in a text, in their order."""
+    return tuple(hint for hint in map(_hint, _HINT.findall(text)) if hint is not None)
+
+
+def _hint(text: str) -> Option | Action | None:
+    try:
+        call = ast.parse(f"hint({text})", mode="eval").body
+        if not isinstance(call, ast.Call):
+            return None
+        match call.args, call.keywords:
+            case [], [ast.keyword(arg=str(name), value=value)]:
+                return Option(name, ast.literal_eval(value))
+            case [ast.Name(id=name)], []:
+                return Option(name)
+            case [ast.Call(func=ast.Name(id=name), args=given, keywords=[])], []:
+                return Action(name, *map(ast.literal_eval, given))
+    except (SyntaxError, ValueError, KeyError):
+        return None
+    return None
+
+
+def _literal(value: object) -> str:
+    """A value in ASCII that ``ast.literal_eval`` reads; what it cannot read becomes text."""
+    if isinstance(value, date):
+        return ascii(value.isoformat())
+    try:
+        ast.literal_eval(repr(value))
+    except (SyntaxError, ValueError):
+        return ascii(str(value))
+    return ascii(value)
