@@ -87,8 +87,8 @@ class SymbolGroup(_Table):
     """Symbols with what is wanted of them: a ``[[symbols]]`` table."""
 
     names: Names = Field(
-        description="symbols; * and ? stand for other characters and take whatever the sources hold, ['*'] all of it. A "
-        "symbol belongs to the group that names it, or else to the first with a pattern for it"
+        description="symbols; * and ? stand for other characters and take whatever the sources hold, ['*'] all of it. "
+        "A symbol belongs to the group that names it, or else to the first with a pattern for it"
     )
     intervals: list[IntervalText] = Field(min_length=1, description="what is wanted, such as ['1m', '5m', '1d']")
     calendar: str = Field(description="whose sessions: an exchange such as XNYS, 24/7, or one of [calendars]")

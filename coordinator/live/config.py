@@ -44,7 +44,7 @@ def store_of(path: Path) -> Path | None:
         For a file that cannot be read.
     """
     store = _tables(path).get("store")
-    return (path.expanduser().resolve().parent / Path(store).expanduser()) if isinstance(store, str) else None
+    return path.expanduser().resolve().parent / Path(store).expanduser() if isinstance(store, str) else None
 
 
 def _tables(path: Path) -> dict[str, Any]:

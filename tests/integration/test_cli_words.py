@@ -54,7 +54,7 @@ def test_an_option_is_the_same_on_every_command() -> None:
 def test_an_option_sets_the_parameter_it_is_named_for() -> None:
     """So that one word does for the command line, Python and job files."""
     python = {"--column": "columns", "--format": "form", "--json": "as_json", "--process": "then_process"}
-    python |= {"--every": "every_seconds", "--report": "report_file", "--file": "source"}
+    python |= {"--all": "show_all", "--every": "every_seconds", "--report": "report_file", "--file": "source"}
     python |= {"--break": "break_", "--holiday": "holidays", "--early-close": "early_closes"}
     for command, option in options():
         long = max(option.opts, key=len)

@@ -13,6 +13,7 @@ import click
 
 from barhouse.coordinator.cli.command import Settings, command
 from barhouse.coordinator.cli.errors import ExitCode
+from barhouse.coordinator.cli.interrupts import interruptible
 from barhouse.coordinator.cli.options import dry_run_option, json_option
 from barhouse.coordinator.cli.output import reports
 from barhouse.coordinator.cli.progress import progress_bar
@@ -56,11 +57,17 @@ def run(ctx: click.Context, job: Path, *, dry_run: bool, report_file: Path | Non
     if dry_run:
         ctx.exit(_checked(ctx, job, report_file, as_json=as_json))
     from barhouse.coordinator.jobs.config import read_config
-    from barhouse.coordinator.jobs.job import run_job
+    from barhouse.coordinator.jobs.job import run_job, store_path
+    from barhouse.store.session_store import open_store
 
     config = read_config(job)
-    with _watched(ctx.obj) as progress:
-        report = run_job(config, store=_store(ctx.obj, config), progress=progress)
+    place = store_path(config, _store(ctx.obj, config))
+    with (
+        open_store(place, settings=config.settings or None) as store,
+        interruptible(store),
+        _watched(ctx.obj) as progress,
+    ):
+        report = run_job(config, store=store, progress=progress)
     if report_file is not None:
         _write(report, report_file, "; the job itself is done")
     reports.put(report, ran(report), as_json=as_json)
