@@ -4,21 +4,34 @@
 PYTHON ?= python3
 VENV ?= .venv
 JOBS ?= 2
+MINUTES ?= 120
 BIN := $(VENV)/bin
 CODE := barhouse/__init__.py barhouse/__main__.py store coordinator migrations tests docs/conf.py .ci
 INSTALLED := $(VENV)/.installed
+LOWEST := .venv-lowest
+ORCHESTRATOR := .venv-orchestrator
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format format-check types imports check docs docs-write bench bench-report clean
+.PHONY: help demo test test-lowest test-orchestrator soak lint format format-check types imports check docs docs-write bench bench-report clean
 
 help: ## show what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## set up, and run the main job on real data into demo.duckdb
 	@PATH="$(abspath $(BIN)):$$PATH" sh sample/demo.sh
 
 test: $(INSTALLED) ## set up, and run the tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+test-lowest: $(LOWEST)/.installed ## the same on the lowest dependencies, those of .ci/lowest.txt
+	$(LOWEST)/bin/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+test-orchestrator: $(ORCHESTRATOR)/.installed ## run a job inside a real orchestrator, in an environment of its own
+	$(ORCHESTRATOR)/bin/python -m pytest tests/integration/test_orchestrator.py -rs $(ARGS)
+
+soak: $(INSTALLED) $(LOWEST)/.installed ## random tests in their long form, new seeds, for MINUTES=120; ARGS="--help" says more
+	$(BIN)/python -m tests.soak $(MINUTES) --jobs $(JOBS) --lowest $(LOWEST)/bin/python $(ARGS)
 
 lint: $(INSTALLED) ## look for mistakes
 	$(BIN)/ruff check $(CODE)
@@ -51,7 +64,7 @@ bench-report: $(VENV)/.bench-installed ## the same with ten times the history to
 	$(BIN)/python -m tests.benchmarks --scale 10 --report $(ARGS)
 
 clean: ## remove what make made, the demo's store included
-	rm -rf $(VENV) .venv-lowest .venv-orchestrator build dist demo.duckdb* .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) $(ORCHESTRATOR) build dist demo.duckdb* .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	rm -rf .import_linter_cache .grimp_cache
 	find store coordinator migrations tests -name __pycache__ -prune -exec rm -rf {} +
 
@@ -62,18 +75,28 @@ $(INSTALLED): pyproject.toml
 	        "name another with: make PYTHON=python3.13" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 	@echo "Installing Barhouse and what it needs into $(VENV); this takes a minute or two." >&2
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python $(PIP_INSTALL) --editable '.[dev]'
+	@touch $@
+
+$(LOWEST)/.installed: pyproject.toml .ci/lowest.txt
+	@test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
+	@$(LOWEST)/bin/python $(PIP_INSTALL) --constraint .ci/lowest.txt --editable '.[test]'
+	@touch $@
+
+$(ORCHESTRATOR)/.installed: pyproject.toml
+	@test -x $(ORCHESTRATOR)/bin/python || $(PYTHON) -m venv $(ORCHESTRATOR)
+	@$(ORCHESTRATOR)/bin/python $(PIP_INSTALL) --editable '.[test,orchestrator]'
 	@touch $@
 
 $(VENV)/.docs-installed: $(INSTALLED)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@$(BIN)/python $(PIP_INSTALL) --editable '.[docs]'
 	@touch $@
 
 # A peer that cannot be had on this machine is reported in the table; the others are measured.
 PEERS := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"])
 $(VENV)/.bench-installed: $(INSTALLED)
 	@for peer in `$(BIN)/python -c '$(PEERS)'`; do \
-	    $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$peer" || \
+	    $(BIN)/python $(PIP_INSTALL) "$$peer" || \
 	        echo "$$peer cannot be installed here" >&2; \
 	done
 	@touch $@

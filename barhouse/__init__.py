@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from barhouse.coordinator.backtest.backtest import Backtest
     from barhouse.coordinator.data_processor import DataProcessor
+    from barhouse.coordinator.feeds.address import FeedAddress
+    from barhouse.coordinator.feeds.events import BarEvent, CancelEvent, Refused, TradeEvent, parse_events
+    from barhouse.coordinator.feeds.feed import Delivery, Feed, FileToLoad, History, Offer
     from barhouse.coordinator.feeds.folder_feed import FolderFeed
+    from barhouse.coordinator.feeds.opening import open_feed
     from barhouse.coordinator.feeds.redis_feed import RedisFeed
     from barhouse.coordinator.feeds.websocket_feed import WebSocketFeed
     from barhouse.coordinator.jobs.config import JobConfig
@@ -21,71 +25,104 @@ if TYPE_CHECKING:
     from barhouse.coordinator.live.options import LiveOptions
     from barhouse.coordinator.live.session import LiveSession
     from barhouse.coordinator.session_coordinator import SessionCoordinator
-    from barhouse.coordinator.sources.source import LoadOptions
+    from barhouse.coordinator.sources.options import LoadOptions
     from barhouse.coordinator.streams.determination import StreamDetermination, determine_streams
     from barhouse.coordinator.streams.registrar import SourceBars
     from barhouse.store.calendars.definition import CalendarDefinition
+    from barhouse.store.copies.bar_format import BarWriter, ExportFormat
     from barhouse.store.copies.compaction import compact
     from barhouse.store.copies.restoration import restore
-    from barhouse.store.errors import BarhouseError
+    from barhouse.store.errors import BarhouseError, FeedError, InputError
     from barhouse.store.model.interval import Interval
     from barhouse.store.model.symbol import BarIntervalData, Gap, SymbolSessionData
     from barhouse.store.session_store import SessionStore, open_store
 
 _MODULES = {
     "Backtest": "coordinator.backtest.backtest",
+    "BarEvent": "coordinator.feeds.events",
     "BarIntervalData": "store.model.symbol",
+    "BarWriter": "store.copies.bar_format",
     "BarhouseError": "store.errors",
     "CalendarDefinition": "store.calendars.definition",
+    "CancelEvent": "coordinator.feeds.events",
     "DataProcessor": "coordinator.data_processor",
+    "Delivery": "coordinator.feeds.feed",
+    "ExportFormat": "store.copies.bar_format",
+    "Feed": "coordinator.feeds.feed",
+    "FeedAddress": "coordinator.feeds.address",
+    "FeedError": "store.errors",
+    "FileToLoad": "coordinator.feeds.feed",
     "FolderFeed": "coordinator.feeds.folder_feed",
     "Gap": "store.model.symbol",
+    "History": "coordinator.feeds.feed",
+    "InputError": "store.errors",
     "Interval": "store.model.interval",
     "JobConfig": "coordinator.jobs.config",
     "JobReport": "coordinator.jobs.report",
     "LiveOptions": "coordinator.live.options",
     "LiveSession": "coordinator.live.session",
-    "LoadOptions": "coordinator.sources.source",
+    "LoadOptions": "coordinator.sources.options",
+    "Offer": "coordinator.feeds.feed",
     "RedisFeed": "coordinator.feeds.redis_feed",
+    "Refused": "coordinator.feeds.events",
     "SessionCoordinator": "coordinator.session_coordinator",
     "SessionStore": "store.session_store",
     "SourceBars": "coordinator.streams.registrar",
     "StreamDetermination": "coordinator.streams.determination",
     "SymbolSessionData": "store.model.symbol",
+    "TradeEvent": "coordinator.feeds.events",
     "WebSocketFeed": "coordinator.feeds.websocket_feed",
     "check_job": "coordinator.jobs.job",
     "compact": "store.copies.compaction",
     "determine_streams": "coordinator.streams.determination",
+    "open_feed": "coordinator.feeds.opening",
     "open_store": "store.session_store",
+    "parse_events": "coordinator.feeds.events",
     "restore": "store.copies.restoration",
     "run_job": "coordinator.jobs.job",
 }
 
 __all__ = [
     "Backtest",
+    "BarEvent",
     "BarIntervalData",
+    "BarWriter",
     "BarhouseError",
     "CalendarDefinition",
+    "CancelEvent",
     "DataProcessor",
+    "Delivery",
+    "ExportFormat",
+    "Feed",
+    "FeedAddress",
+    "FeedError",
+    "FileToLoad",
     "FolderFeed",
     "Gap",
+    "History",
+    "InputError",
     "Interval",
     "JobConfig",
     "JobReport",
     "LiveOptions",
     "LiveSession",
     "LoadOptions",
+    "Offer",
     "RedisFeed",
+    "Refused",
     "SessionCoordinator",
     "SessionStore",
     "SourceBars",
     "StreamDetermination",
     "SymbolSessionData",
+    "TradeEvent",
     "WebSocketFeed",
     "check_job",
     "compact",
     "determine_streams",
+    "open_feed",
     "open_store",
+    "parse_events",
     "restore",
     "run_job",
 ]

@@ -14,6 +14,14 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from barhouse.coordinator.derive.derivation import GRACE, advance, derive, gather, look_ahead
+from barhouse.coordinator.derive.ranges import (
+    DeriveRanges,
+    derived_bar_counts,
+    derived_moves,
+    ranges_again,
+    ranges_forward,
+)
+from barhouse.coordinator.derive.work import Work, find_work, first_symbols
 from barhouse.coordinator.write import merge
 from barhouse.coordinator.write.coverage import (
     Scope,
@@ -24,14 +32,14 @@ from barhouse.coordinator.write.coverage import (
     recompute_coverage,
 )
 from barhouse.coordinator.write.merge import Changes, TimeRange
-from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
+from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import InputError
 from barhouse.store.hints import Option
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import IntervalChange, ProcessReport
 from barhouse.store.records.batch import Batch
 from barhouse.store.session_store import SessionStore
-from barhouse.store.sql import Sql, sql
+from barhouse.store.sql import sql
 
 log = logging.getLogger("barhouse.processor")
 
@@ -82,31 +90,21 @@ class DataProcessor:
         batches: list[int] = []
         counts: dict[str, Changes] = defaultdict(Changes)
         clock = (now or self._store.now()) - self._grace
-        done, waiting = 0, 1
-        while done < waiting:
+        done, symbol_count = 0, 1
+        while done < symbol_count:
             with self._store.transaction() as transaction:
-                changed, closed = transaction.one("derive.may_wait", {"clock": clock})
-                if not changed and not closed:
-                    break  # asked first, for it costs little
-                if closed:
-                    transaction.run("derive.waiting", {"clock": clock}, pending=sql("derive.pending"))
-                else:
-                    transaction.run("derive.waiting", pending="")
-                left, long_backlog = transaction.one("derive.waiting_count")
-                if not left:
+                work = find_work(transaction, clock)
+                if work is None:
+                    break
+                if not work.symbol_count:
                     look_ahead(transaction)
                     break
-                waiting = done + left
-                if long_backlog:
-                    bounds = {"symbol_count": self._chunk_symbols, "bar_count": CHUNK_BARS}
-                    transaction.run("derive.chunk_of_backlog", bounds)
-                else:
-                    transaction.run("derive.chunk", {"symbol_count": self._chunk_symbols})
-                (taken,) = transaction.one("derive.chunk_count")
-                batches.append(_process_chunk(transaction, counts, long_backlog=long_backlog))
-            done += taken
+                symbol_count = done + work.symbol_count
+                symbols = first_symbols(transaction, work, symbol_count=self._chunk_symbols, bar_count=CHUNK_BARS)
+                batches.append(_process_chunk(transaction, work, symbols, counts))
+            done += symbols.row_count or 0
             if progress is not None:
-                progress(done, waiting)
+                progress(done, symbol_count)
         report = ProcessReport(
             batches=tuple(batches),
             intervals=tuple(
@@ -129,40 +127,42 @@ class DataProcessor:
         return report
 
 
-def _process_chunk(transaction: Transaction, counts: dict[str, Changes], *, long_backlog: bool) -> int:
-    """Work on the symbols of the temporary table ``chunk``; adds to ``counts``, returns the batch's id."""
-    waiting = TemporaryTable("waiting", "waiting_intervals", ())
-    scope = gather_intervals(transaction, sql("write.in_scope", scope_symbols=Sql("scope_symbols")), waiting)
+def _process_chunk(transaction: Transaction, work: Work, symbols: TemporaryTable, counts: dict[str, Changes]) -> int:
+    """Derive what waits of some symbols; adds to ``counts``, returns the batch's id."""
+    scope = gather_intervals(transaction, sql("write.in_scope", scope_symbols=symbols), work.intervals)
     batch = Batch.begin(transaction, "process")
-    again = _derive_again(transaction, batch)
-    if again.count:
-        for interval, *written in transaction.run("derive.changes_by_interval"):
-            _add(counts, interval, Changes(*written))
-    forward = _derive_forward(transaction, batch, many=long_backlog)
-    for length, inserted in (forward or {}).items():
-        _add(counts, str(length), Changes(inserted=inserted))
-    transaction.run("derive.consume")
-    # Other values alone leave every account as it is; but the first block of sessions counts once all of it lies in the
+    again = ranges_again(transaction, scope.intervals, scope.units)
+    changes = _derive_again(transaction, batch, again)
+    if changes.count:
+        for row in transaction.run("derive.changes_by_interval", bar_changes=changes.bars):
+            _add(counts, row.interval, Changes(row.inserted, row.revised, row.deleted))
+    forward = ranges_forward(transaction, work.intervals, scope.intervals, scope.units)
+    added = _derive_forward(transaction, batch, forward, many=work.has_long_backlog)
+    for interval, count in added.items():
+        _add(counts, str(interval), Changes(inserted=count))
+    transaction.write("derive.drop_invalidations", scope_intervals=scope.intervals)
+    # Other values alone leave all coverage as it is; but the first block of sessions counts once all of it lies in the
     # range, which a closing bar can bring about that no bar counts.
-    if forward is not None or again.recounted or (scope.has_blocks and again.count):
-        transaction.run("derive.worked")
-        moves = moves_of_derived(transaction, TemporaryTable("worked", "derived_moves", ()), scope)
-        _cover(transaction, scope, moves, again, Sql("tally") if forward is not None else None)
+    if forward.count or changes.recounted or (scope.has_blocks and changes.count):
+        derived = derived_moves(transaction, forward, again)
+        moves = moves_of_derived(transaction, derived, scope)
+        counted = derived_bar_counts(transaction, forward, batch.batch_id) if forward.count else None
+        _cover(transaction, scope, moves, changes, counted)
     batch.write(transaction)
     return batch.batch_id
 
 
 def _cover(
-    transaction: Transaction, scope: Scope, moves: TemporaryTable, again: Changes, bar_counts: Relation | None
+    transaction: Transaction, scope: Scope, moves: TemporaryTable, again: Changes, counted: TemporaryTable | None
 ) -> None:
     """Bring coverage up to date; what was added lies where the ranges have grown, and is covered with those."""
     if again.recounted:
         recompute_coverage(transaction, moves, again.recounted_bars, scope.units)
         return
-    if bar_counts is not None:
+    if counted is not None:
         units = scope.units if scope.has_blocks else None
         until = covered_until(transaction, moves)
-        done = append_coverage(transaction, moves, bar_counts, covered_until=until, units=units)
+        done = append_coverage(transaction, moves, counted, covered_until=until, units=units)
     else:
         done = transaction.one("write.count_moved", watermark_moves=moves).moved_count == 0
     if not done:
@@ -176,41 +176,33 @@ def _add(counts: dict[str, Changes], interval: str, more: Changes) -> None:
     )
 
 
-def _derive_again(transaction: Transaction, batch: Batch) -> Changes:
+def _derive_again(transaction: Transaction, batch: Batch, ranges: DeriveRanges) -> Changes:
     """Derive again what invalidations touch, and write what differs; returns what that was."""
-    transaction.run("derive.again")
-    transaction.run("derive.working_again")
-    targets, first_start, last_end = transaction.one("derive.target_bounds")
-    if not targets:
+    if not ranges.count:
         return Changes()
-    gather(transaction, "fresh_again", derive(transaction, first_start, last_end, again=True), again=True)
-    time_range = TimeRange(first_start, last_end)
+    new_bars = gather(transaction, ranges, derive(transaction, ranges))
     changes = merge.replace(
         transaction,
-        Sql("fresh_again"),
-        time_range,
+        new_bars,
+        TimeRange(ranges.first_start, ranges.last_end),
         batch.batch_id,
-        ranges=Sql("target"),
+        ranges=ranges.table,
         within="range_of_session",
     )
-    ((fresh_count,),) = transaction.execute(Sql("SELECT count(*) FROM fresh_again"))
     batch.revised, batch.deleted, batch.inserted = changes.revised, changes.deleted, changes.inserted
-    batch.unchanged = fresh_count - changes.inserted - changes.revised
+    batch.unchanged = (new_bars.row_count or 0) - changes.inserted - changes.revised
     return changes
 
 
-def _derive_forward(transaction: Transaction, batch: Batch, *, many: bool) -> dict[Interval, int] | None:
-    """Derive and add what has closed since the last time; returns how many bars of each length, None if nothing has."""
+def _derive_forward(transaction: Transaction, batch: Batch, ranges: DeriveRanges, *, many: bool) -> dict[Interval, int]:
+    """Derive and add what has closed since the last time; returns how many bars of each length."""
     added: dict[Interval, int] = {}
-    transaction.run("derive.forward")
-    targets, first_start, last_end = transaction.one("derive.target_bounds")
-    if not targets:
-        return None
-    for interval, bars in derive(transaction, first_start, last_end, many=many):
-        count = merge.append(transaction, Sql(f"({bars})"), batch.batch_id)
+    if not ranges.count:
+        return added
+    for interval, bars in derive(transaction, ranges, many=many):
+        count = merge.append(transaction, bars, batch.batch_id)
         if count:
             added[interval] = added.get(interval, 0) + count
             batch.inserted += count
-    transaction.run("derive.tally", {"batch_id": batch.batch_id, "first_start": first_start, "last_end": last_end})
-    advance(transaction)
+    advance(transaction, ranges)
     return added

@@ -6,14 +6,15 @@ It holds no copy of anything: what is loaded, streamed and generated is asked of
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
-from typing import Literal
+from typing import Unpack
 
 from barhouse.coordinator.derive.derivation import GRACE
 from barhouse.coordinator.edit import calendar_edit, deletion, rebuild, retention
-from barhouse.coordinator.load import bar_load, known_files
-from barhouse.coordinator.sources import LoadOptions, check_whole, open_source
+from barhouse.coordinator.load.door import load_source
+from barhouse.coordinator.sources.opening import open_source
+from barhouse.coordinator.sources.options import LoadKeywords, LoadOptions, with_load_options
 from barhouse.coordinator.streams.registrar import StreamRegistrar
 from barhouse.coordinator.streams.symbol_registration import names_of
 from barhouse.store.calendars.definition import CalendarDefinition
@@ -37,23 +38,13 @@ class SessionCoordinator(StreamRegistrar):
         super().__init__(store)
         self._grace = grace
 
+    @with_load_options
     def load(
         self,
         data: object,
         interval: str,
         symbol: str | None = None,
-        *,
-        label: Literal["start", "end"] = "start",
-        timezone: str | None = None,
-        columns: Mapping[str, str | None] | None = None,
-        timestamp_format: str | None = None,
-        skip_rows: int = 0,
-        volume_column: str | None = None,
-        strict: bool = False,
-        ambiguous: Literal["reject", "first", "second", "infer"] = "reject",
-        replace: Literal["sessions"] | None = None,
-        header: Sequence[str] | None = None,
-        symbols: Sequence[str] | None = None,
+        **options: Unpack[LoadKeywords],
     ) -> LoadReport:
         """Load base bars: new ones are added, changed ones replace the old (kept as revisions), equal ones stay.
 
@@ -66,31 +57,7 @@ class SessionCoordinator(StreamRegistrar):
             The base interval the rows are bars of.
         symbol
             Whose bars they are; without it a column must say (``symbol`` or ``ticker``, or named in ``columns``).
-        label
-            Whether stamps label the start of a bar or its end.
-        timezone
-            The zone of stamps that carry none. Never guessed: naive intraday stamps without it are an error.
-        columns
-            Which column is which part of a bar, such as ``{"bar_start": "Date", "volume": None}``; ``None``, or an
-            empty text, says there is none. Parts: bar_start, symbol, open, high, low, close, volume, trade_count, vwap.
-        timestamp_format
-            For stamps that are not ISO 8601: a strptime format, or ``epoch_s``, ``epoch_ms``, ``epoch_us``,
-            ``epoch_ns``.
-        skip_rows
-            Lines before the header of a text file.
-        volume_column
-            Short for ``columns={"volume": ...}``.
-        strict
-            Fail the whole load when one row cannot be taken.
-        ambiguous
-            What to do with local times that the clock shows twice: ``reject``, take the ``first`` or ``second``
-            pass, or ``infer`` it from the order of the rows.
-        replace
-            ``"sessions"``: each session the rows belong to is replaced whole, so that bars it no longer has go.
-        header
-            The names of the columns, for a text file that does not name them.
-        symbols
-            Of a source with many symbols only these; ``*`` and ``?`` stand for other characters.
+        {options}
 
         Raises
         ------
@@ -103,27 +70,11 @@ class SessionCoordinator(StreamRegistrar):
         UnknownSymbolError
             When ``symbol`` is not registered.
         """
-        options = LoadOptions(
-            label=label,
-            timezone=timezone,
-            columns=columns or {},
-            timestamp_format=timestamp_format,
-            skip_rows=skip_rows,
-            volume_column=volume_column,
-            strict=strict,
-            ambiguous=ambiguous,
-            replace=replace,
-            header=header,
-            symbols=symbols,
-        )
+        how = LoadOptions(**options)
         length = Interval.parse(interval)
-        source = open_source(data, options, whole=False)
+        source = open_source(data, how, whole=False)
         with self._store.transaction() as transaction:
-            request = bar_load.request_of(length, symbol, options)
-            report = known_files.recall(transaction, source, request, options)
-            if report is None:
-                check_whole(source)
-                report = bar_load.load(transaction, source, length, symbol, options)
+            report = load_source(transaction, source, symbol, length, how).report
         log.info(
             "loaded %s: %d rows, %d new, %d revised, %d rejected",
             source.name,
@@ -305,7 +256,7 @@ class SessionCoordinator(StreamRegistrar):
         names = None if symbols is None else names_of(symbols)
         text, instant = str(Interval.parse(interval)), as_instant(before, "before")
         with self._store.transaction() as transaction:
-            return retention.purge_bars(transaction, names, [retention.Keeping(text, before=instant)])
+            return retention.purge_bars(transaction, names, [retention.RetentionRule(text, before=instant)])
 
     def apply_retention(self, policy: Mapping[str, str], symbols: Iterable[str] | None = None) -> RetentionReport:
         """Keep bars of each interval for so long before the last base bar, and purge what is older, as one batch.
@@ -323,11 +274,11 @@ class SessionCoordinator(StreamRegistrar):
         purge_bars, purge_revisions : what it means for the rest.
         """
         names = None if symbols is None else names_of(symbols)
-        keeping, revisions = retention.parse(policy)
+        rules, revisions = retention.parse(policy)
         if revisions is not None and names is not None:
             raise InputError("revisions are kept or purged for the whole store; leave out symbols, or revisions")
         with self._store.transaction() as transaction:
-            return retention.purge_bars(transaction, names, keeping, revisions)
+            return retention.purge_bars(transaction, names, rules, revisions)
 
     def purge_revisions(self, before: datetime | date | str) -> RetentionReport:
         """Give up old values that were replaced before an instant; to ask ``as_of`` an earlier one is then an error.

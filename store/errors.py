@@ -10,6 +10,7 @@
     │   ├── RegistrationError     symbols that cannot be registered, each with its reason
     │   ├── StreamError           no available interval tiles what was requested
     │   ├── ConfigError           a job file that cannot be used
+    │   ├── PluginError           a feed, preset or format of another package that cannot be used
     │   ├── SourceError           a file or frame that cannot be read as bars
     │   │   └── OptionsError      ... with these options; others may do
     │   └── RejectedBarsError     every row was rejected, or ``strict`` met a bad one
@@ -32,11 +33,41 @@ A message says what was given, what is allowed and what to do next. What it tell
 
 from __future__ import annotations
 
-from barhouse.store.hints import HintedError
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from barhouse.store.hints import Action, Door, Option, hints_in, spelled, spoken_at
 
 
-class BarhouseError(HintedError):
-    """Something went wrong that Barhouse knows how to name."""
+class BarhouseError(Exception):
+    """Something went wrong that Barhouse knows how to name.
+
+    Attributes
+    ----------
+    door
+        Where it came out, in whose words it is spelled; until then in those of whoever reads it.
+    """
+
+    door: Door | None = None
+
+    def __str__(self) -> str:
+        return spelled(super().__str__(), self.door)
+
+    @property
+    def hints(self) -> tuple[Option | Action, ...]:
+        """What the message names that its reader may say or do."""
+        return hints_in(super().__str__())
+
+
+@contextmanager
+def speaking(door: Door) -> Iterator[None]:
+    """Spell every message for a door; an error that leaves it keeps its words."""
+    try:
+        with spoken_at(door):
+            yield
+    except BarhouseError as error:
+        error.door = error.door or door
+        raise
 
 
 class InputError(BarhouseError, ValueError):
@@ -65,6 +96,10 @@ class StreamError(InputError):
 
 class ConfigError(InputError):
     """The job file cannot be used."""
+
+
+class PluginError(InputError):
+    """A feed, a preset or an export format that a package adds cannot be used."""
 
 
 class SourceError(InputError):

@@ -34,6 +34,7 @@ ACTIONS: Mapping[str, tuple[str, str]] = {
     "publish": ("publish()", "`barhouse publish`"),
     "remove_symbol": ("remove_symbol({0!r})", "`barhouse remove {0}`"),
     "remove_symbols": ("remove_symbol()", "`barhouse remove`"),
+    "restore": ("restore()", "`barhouse restore`"),
     "runs": ("SessionStore.runs()", "`barhouse runs`"),
     "upgrade_store": ("open it once without read_only=True to upgrade it", "upgrade it with `barhouse init`"),
     "verify": ("verify()", "`barhouse verify`"),
@@ -98,30 +99,12 @@ def as_command(action: Action) -> str:
     return ACTIONS[action.name][1].format(*action.given)
 
 
-class HintedError(Exception):
-    """An error whose message may have hints in it."""
-
-    #: Where it came out; by default it is spelled for whoever reads it.
-    door: Door | None = None
-
-    def __str__(self) -> str:
-        return spelled(super().__str__(), self.door)
-
-    @property
-    def hints(self) -> tuple[Option | Action, ...]:
-        """What the message names that its reader may say or do."""
-        return hints_in(super().__str__())
-
-
 @contextmanager
-def speaking(door: Door) -> Iterator[None]:
-    """Spell every message for a door; an error that leaves it keeps its words."""
+def spoken_at(door: Door) -> Iterator[None]:
+    """Spell every message for a door, in this thread or task."""
     before = _DOOR.set(door)
     try:
         yield
-    except HintedError as error:
-        error.door = error.door or door
-        raise
     finally:
         _DOOR.reset(before)
 

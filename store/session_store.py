@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 
@@ -82,7 +82,7 @@ class SessionStore(StoreFile):
 
     def get_active_symbols(self) -> set[str]:
         """The symbols registered now."""
-        return set(self.sql(sql("registration.active_symbols"))["symbol"].to_pylist())
+        return set(self.sql(sql("records.active_symbols"))["symbol"].to_pylist())
 
     def get_symbols_with_derived(self) -> dict[str, list[str]]:
         """Each symbol that has derived intervals, with them, finest first."""
@@ -95,11 +95,11 @@ class SessionStore(StoreFile):
     def get_symbol_data(self, symbol: str) -> SymbolSessionData | None:
         """What the store knows of a symbol, or None when it is not registered. A copy: changing it changes nothing."""
         name = canonical_symbol(symbol)
-        found = self.sql(sql("registration.symbol_row"), {"symbol": name}).to_pylist()
+        found = self.sql(sql("records.active_symbol"), {"symbol": name}).to_pylist()
         if not found:
             return None
         gaps: dict[str, list[Gap]] = {}
-        for row in self.sql(sql("registration.symbol_gaps"), {"symbol": name}).to_pylist():
+        for row in self.sql(sql("records.gaps_of_symbol"), {"symbol": name}).to_pylist():
             gaps.setdefault(row["interval"], []).append(
                 Gap(
                     session_date=row["session_date"],
@@ -108,7 +108,7 @@ class SessionStore(StoreFile):
                     missing_count=row["missing_count"],
                 )
             )
-        rows = self.sql(sql("registration.symbol_intervals"), {"symbol": name}).to_pylist()
+        rows = self.sql(sql("records.intervals_of_symbol"), {"symbol": name}).to_pylist()
         return SymbolSessionData(
             symbol=name,
             base_interval=next(row["interval"] for row in rows if not row["derived"]),
@@ -130,7 +130,7 @@ class SessionStore(StoreFile):
     def interval_rows(self, symbols: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """The intervals of some symbols, or all: symbol, interval, derived, base, calendar; finest first."""
         names = None if symbols is None else [canonical_symbol(one) for one in symbols]
-        rows: list[dict[str, Any]] = self.sql(sql("registration.intervals_of"), {"symbols": names}).to_pylist()
+        rows: list[dict[str, Any]] = self.sql(sql("records.intervals_of"), {"symbols": names}).to_pylist()
         return rows
 
     def bars(
@@ -195,7 +195,7 @@ class SessionStore(StoreFile):
     def intervals(self, symbols: Sequence[str] | None = None) -> pa.Table:
         """The view ``intervals``, of all symbols or of some, finest interval first."""
         names = self._registered(symbols)
-        return self.sql(sql("registration.intervals_view"), {"symbols": names})
+        return self.sql(sql("records.intervals_in_order"), {"symbols": names})
 
     def gaps(
         self,
@@ -210,7 +210,7 @@ class SessionStore(StoreFile):
         if interval is not None:
             self._had([str(Interval.parse(interval))], None if symbol is None else [symbol])
         return self.sql(
-            sql("registration.gaps_view"),
+            sql("records.gaps_in_order"),
             {
                 "symbol": None if symbol is None else canonical_symbol(symbol),
                 "interval": None if interval is None else str(Interval.parse(interval)),
@@ -259,7 +259,7 @@ class SessionStore(StoreFile):
         self,
         folder: str | Path,
         *,
-        format: Literal["parquet", "csv", "arrow"] = "parquet",
+        format: str = "parquet",
         symbols: Sequence[str] | None = None,
         intervals: Sequence[str] | None = None,
         start: datetime | date | str | None = None,
@@ -274,14 +274,16 @@ class SessionStore(StoreFile):
         ``symbol=SPY/interval=1m/month=2024-11/bars.parquet``, with the columns of the view ``bars`` that the folders
         do not name; characters of a symbol that a folder cannot have are percent-encoded. A file is replaced at once
         or not at all; those that the store has no bars of any more are removed, but what retention gave up stays
-        exported. ``barhouse-export.json`` says what the folder holds; an export cut short is finished by the next.
+        exported. The folder holds nothing else, so that pandas, pyarrow, polars and DuckDB read it as one table. What
+        it holds is written down beside it, in ``FOLDER.barhouse-export`` (or, where files cannot be renamed from there,
+        in ``_barhouse-export`` inside). An export cut short is finished by the next.
 
         Parameters
         ----------
         folder
             Made when it is not there; otherwise empty, or written by an export of this store.
         format
-            Parquet, CSV, or Arrow's IPC file format.
+            ``parquet``, ``csv``, ``arrow`` (its IPC file format), or one that a package adds; see ``barhouse plugins``.
         symbols, intervals
             Only these.
         start, end
@@ -301,7 +303,8 @@ class SessionStore(StoreFile):
             Another export is writing there, or there is no room.
         """
         from barhouse.store.copies import exports  # late: it takes its time, and most have no need of it
-        from barhouse.store.copies.export_folder import Selection, prepared
+        from barhouse.store.copies.export_folder import prepared
+        from barhouse.store.copies.export_manifest import Selection
 
         full = renamed("anew", anew, "full", full)
         asked = Selection.of(
@@ -320,11 +323,11 @@ class SessionStore(StoreFile):
 
     def calendars(self) -> pa.Table:
         """The calendars kept: calendar, kind, timezone, known_from, known_through, symbol_count, definition."""
-        return self.sql(sql("calendar.list"))
+        return self.sql(sql("records.calendars"))
 
     def sessions(self, calendar: str, start: date | None = None, end: date | None = None) -> pa.Table:
         """The sessions of a calendar with ``start <= session_date < end``, one row per segment, in UTC."""
-        return self.sql(sql("calendar.sessions"), {"calendar": calendar, "start": start, "end": end})
+        return self.sql(sql("records.sessions"), {"calendar": calendar, "start": start, "end": end})
 
     def _registered(self, symbols: Sequence[str] | None) -> list[str] | None:
         """The symbols' one spelling; raises for one that is not registered."""
@@ -339,7 +342,7 @@ class SessionStore(StoreFile):
     def _refuse_untold(self, symbol: str, interval: str, as_of: datetime, start: datetime | None) -> None:
         """Refuse a question about the past whose answer was purged."""
         parameters = {"symbol": symbol, "interval": interval, "as_of": as_of, "start": start}
-        (purged,) = self.sql(sql("retain.untold"), parameters).to_pylist()
+        (purged,) = self.sql(sql("records.purged_past"), parameters).to_pylist()
         if purged["kept_from"] is not None and as_of < purged["kept_from"]:
             raise InputError(
                 f"{Option('as_of', as_of)} lies before {purged['kept_from'].isoformat()}, and earlier revisions "

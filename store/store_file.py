@@ -14,6 +14,7 @@ from barhouse.store.checks.verification import Progress
 from barhouse.store.copies import publication
 from barhouse.store.database.database import STREAMED_ROWS, Database
 from barhouse.store.database.transaction import Transaction
+from barhouse.store.model.file_mode import FileMode
 from barhouse.store.model.reports import CopyReport
 
 
@@ -80,12 +81,13 @@ class StoreFile:
         """
         self._database.interrupt()
 
-    def publish(self, target: str | Path, *, keep: int = 1) -> CopyReport:
+    def publish(self, target: str | Path, *, keep: int = 1, mode: FileMode | int | None = None) -> CopyReport:
         """Publish a snapshot for analysts: a whole store in a file that any DuckDB client may read at any time.
 
         ``target`` always names the newest; it is replaced by a rename, so that opening it never fails, and whoever
-        has the one before open goes on with that. The file is read-only. When bars, symbols, intervals and
-        calendars are those that ``target`` has already, nothing is written.
+        has the one before open goes on with that. The file is read-only, and not opened to be written by Barhouse even
+        where the system would allow it, as it does root. When bars, symbols, intervals and calendars are those that
+        ``target`` has already, nothing is written.
 
         Parameters
         ----------
@@ -94,6 +96,10 @@ class StoreFile:
         keep
             How many snapshots to have at most, the newest included. Older ones lie beside it, named by when they
             were published and by their newest batch.
+        mode
+            Who may read it: ``"0400"`` (the owner), ``"0440"`` (the group too) or ``"0444"`` (everybody), also as a
+            number; by default whoever may read the store. A group other than the owner's own is that of the folder,
+            where the folder hands it on (``chmod g+s``).
 
         Raises
         ------
@@ -102,13 +108,14 @@ class StoreFile:
         StoreError
             The snapshot could not be written; ``target`` is as it was.
         """
-        return publication.publish(self._database, target, keep=keep)
+        return publication.publish(self._database, target, keep=keep, mode=mode)
 
     def backup(
         self,
         target: str | Path,
         *,
         keep: int = 1,
+        mode: FileMode | int | None = None,
         check: bool = True,
         progress: Progress | None = None,
     ) -> CopyReport:
@@ -116,7 +123,7 @@ class StoreFile:
 
         Parameters
         ----------
-        target, keep
+        target, keep, mode
             As for ``publish``.
         check
             Whether to verify the copy; without it a store that does not verify is copied as it is.
@@ -130,7 +137,7 @@ class StoreFile:
         StoreError
             The copy could not be written or does not verify; ``target`` is as it was.
         """
-        return publication.backup(self._database, target, keep=keep, check=check, progress=progress)
+        return publication.backup(self._database, target, keep=keep, mode=mode, check=check, progress=progress)
 
     def close(self) -> None:
         """Give the file back; closing twice is fine."""

@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import date, datetime
 from types import TracebackType
 from typing import Any
@@ -22,8 +21,8 @@ from barhouse.coordinator.backtest.point_in_time import Past
 from barhouse.coordinator.backtest.replay_plan import Plan, Request
 from barhouse.coordinator.backtest.tick import Bar, Tick
 from barhouse.coordinator.backtest.timeline import Stream
-from barhouse.coordinator.load import bar_load
-from barhouse.coordinator.sources import open_source
+from barhouse.coordinator.load.door import load_source
+from barhouse.coordinator.sources.opening import open_source
 from barhouse.coordinator.streams.registrar import SourceBars, StreamRegistrar
 from barhouse.coordinator.streams.symbol_registration import listed, names_of
 from barhouse.store.database.transaction import Transaction
@@ -168,10 +167,10 @@ class Backtest:
                 calendar=calendar,
                 closing_bar=closing_bar,
             )
-            how = source.options if source.symbol else replace(source.options, symbols=names)
-            opened = open_source(source.data, how)
+            how = source.options if source.symbol else source.options.but(symbols=tuple(names))
+            opened = open_source(source.data, how, whole=False)
             with store.transaction() as transaction:
-                bar_load.load(transaction, opened, Interval.parse(source.interval), source.symbol, how)
+                load_source(transaction, opened, source.symbol, Interval.parse(source.interval), how)
             with cls(store, names, intervals=wanted, **options) as backtest:
                 yield backtest
 

@@ -116,10 +116,10 @@ class Past:
             return None
         window, first, length = self._visible(base, now, horizon, None, begins)
         with self._store.reading() as transaction:
-            transaction.register("visible", window.table.slice(first, length))
+            visible = transaction.attach("visible_bars", window.table.slice(first, length))
             parameters = {"first_date": dates[0], "last_date": dates[1], "segment": only}
-            values = transaction.one("backtest.form", parameters)
-        complete = values[-1] == expected if expected else None
+            values = transaction.one("backtest.forming_bar", parameters, visible_bars=visible)
+        complete = values.base_count == expected if expected else None
         head = (stream.symbol, stream.interval, begins, ends, dates[0])
         return Bar._make((*head, *values, expected, complete, None))
 
@@ -189,7 +189,7 @@ class Past:
         return _Window.of(table, floor, through)
 
     def _history(self, stream: Stream, after: datetime, through: datetime, since: datetime, count: int) -> pa.Table:
-        pinned = sql("backtest.pinned_bars", which=sql("backtest.which_of_one"))
+        pinned = sql("backtest.pinned_bars", which=sql("backtest.of_one_stream"))
         parameters = {
             "pinned": self._pinned,
             "interval_id": stream.interval_id,
@@ -203,8 +203,8 @@ class Past:
             "count": count,
         }
         with self._store.reading() as transaction:
-            transaction.register("session_end", self._end_table)
-            return transaction.table("backtest.history", parameters, pinned=pinned)
+            ends = transaction.attach("session_ends", self._end_table)
+            return transaction.table("backtest.history", parameters, pinned=pinned, session_ends=ends)
 
 
 def _bucket(segment: tuple[datetime, datetime], width: timedelta, at: datetime) -> tuple[datetime, datetime]:

@@ -12,6 +12,7 @@ from barhouse.coordinator.backtest.point_in_time import BEGINNING
 from barhouse.coordinator.backtest.timeline import Sessions, Span, Stream, Timeline
 from barhouse.coordinator.data_processor import DataProcessor
 from barhouse.coordinator.derive.derivation import GRACE
+from barhouse.coordinator.derive.work import find_work
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, StoreError
 from barhouse.store.hints import Action, Option
@@ -19,7 +20,6 @@ from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.records import run
 from barhouse.store.records.run import Run
 from barhouse.store.session_store import SessionStore
-from barhouse.store.sql import sql
 
 log = logging.getLogger("barhouse.backtest")
 
@@ -102,24 +102,24 @@ class Plan:
 
     @classmethod
     def _fresh(cls, transaction: Transaction, request: Request) -> Plan:
-        rows = transaction.run("backtest.ids", {"symbols": list(request.symbols)})
+        rows = transaction.run("backtest.interval_ids", {"symbols": list(request.symbols)})
         there: dict[str, list[str]] = {}
-        for _, symbol, interval in rows:
-            there.setdefault(symbol, []).append(interval)
+        for row in rows:
+            there.setdefault(row.symbol, []).append(row.interval)
         for symbol in request.symbols:
             if symbol not in there:
-                raise unknown_symbol(symbol, {name for (name,) in transaction.run("registration.active_symbols")})
+                raise unknown_symbol(symbol, {name for (name,) in transaction.run("records.active_symbols")})
         for interval in request.intervals or ():
             if not any(interval in found for found in there.values()):
                 listed = ", ".join(sorted({one for found in there.values() for one in found}))
                 raise InputError(f"no symbol of the backtest has interval {interval!r}; there are {listed}")
-        (pinned,) = transaction.one("backtest.newest_batch")
+        pinned = transaction.one("backtest.newest_batch").batch_id
         reach = {
-            calendar: tuple(dates)
-            for calendar, *dates in transaction.run("backtest.reach", {"symbols": list(request.symbols)})
+            row.calendar: (row.first_date, row.last_date)
+            for row in transaction.run("backtest.session_range", {"symbols": list(request.symbols)})
         }
         known = dict(transaction.run("backtest.known_through", {"calendars": sorted(reach)}))
-        streams = _streams(transaction, [interval_id for interval_id, *_ in rows], request)
+        streams = _streams(transaction, [row.interval_id for row in rows], request)
         return cls(request, tuple(one for one in streams if one.calendar in reach), reach, known, pinned)
 
     @classmethod
@@ -199,8 +199,10 @@ class Plan:
 def _streams(transaction: Transaction, interval_ids: list[int], request: Request) -> list[Stream]:
     wanted = request.intervals
     rows = transaction.run("backtest.streams", {"interval_ids": interval_ids})
-    placed = ((*row, place, wanted is None or row[2] in wanted) for place, row in enumerate(rows))
-    return [Stream(*fields) for fields in placed]
+    return [
+        Stream(**row._asdict(), place=place, delivered=wanted is None or row.interval in wanted)
+        for place, row in enumerate(rows)
+    ]
 
 
 def _check_same(before: Run, request: Request) -> None:
@@ -216,5 +218,5 @@ def _check_same(before: Run, request: Request) -> None:
 
 
 def _work_waits(transaction: Transaction, now: datetime) -> bool:
-    transaction.run("derive.waiting", {"clock": now - GRACE}, pending=sql("derive.pending"))
-    return bool(transaction.one("derive.waiting_count")[0])
+    work = find_work(transaction, now - GRACE)
+    return work is not None and work.symbol_count > 0

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 
 import pyarrow as pa
 
@@ -20,7 +20,7 @@ from barhouse.coordinator.backtest.tick import Chunk, Session, Tick
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.model.interval import Interval, Unit
 from barhouse.store.session_store import SessionStore
-from barhouse.store.sql import sql
+from barhouse.store.sql import Sql, joined, sql
 
 #: What one read of the store aims at; memory is bounded by it, whatever a backtest's length.
 _CHUNK_ROWS = 100_000
@@ -91,11 +91,12 @@ class Sessions:
         self.ends = transaction.table("backtest.session_ends", which)
         self.segments: dict[tuple[str, date, int], tuple[datetime, datetime]] = {}
         self.by_calendar: dict[str, list[Session]] = {one: [] for one in calendars}
-        for (calendar, session_date), parts in groupby(rows, key=itemgetter(0, 1)):
-            pieces = list(parts)
-            for *_, segment, opened, closed in pieces:
-                self.segments[calendar, session_date, segment] = opened, closed
-            self.by_calendar[calendar].append(Session(calendar, session_date, pieces[0][4], pieces[-1][5]))
+        for (calendar, session_date), found in groupby(rows, key=attrgetter("calendar", "session_date")):
+            segments = list(found)
+            for one in segments:
+                self.segments[calendar, session_date, one.segment] = one.segment_open, one.segment_close
+            first, last = segments[0], segments[-1]
+            self.by_calendar[calendar].append(Session(calendar, session_date, first.segment_open, last.segment_close))
         self._closes = {(one.calendar, one.close) for found in self.by_calendar.values() for one in found}
         self.blocks: dict[tuple[str, str], list[Block]] = {}
         for one in streams:
@@ -109,8 +110,8 @@ class Sessions:
                     "known_through": known_through[one.calendar],
                     "pinned": pinned,
                 }
-                found = transaction.run("backtest.pinned_blocks", parameters)
-                self.blocks[one.calendar, one.kind] = [Block(*row) for row in found]
+                blocks = transaction.run("backtest.pinned_blocks", parameters)
+                self.blocks[one.calendar, one.kind] = [Block(**row._asdict()) for row in blocks]
 
     def at_or_after(self, calendar: str, day: date) -> int:
         """Where the first session on or after a date stands in its calendar."""
@@ -188,15 +189,14 @@ class Timeline:
         }
         if long:
             parameters["since_long"] = after - max(one.reach for one in self._streams if one.unit != "second")
-        parts = {}
-        for name, intraday in (("short", "true"), ("long", "false")):
-            which = sql("backtest.which_of_streams", intraday=intraday, since=f"since_{name}")
-            parts[name] = sql("backtest.pinned_bars", which=which)
-        union = f"{parts['short']} UNION ALL BY NAME {parts['long']}" if long else parts["short"]
         with self._store.reading() as transaction:
-            transaction.register("stream", self._stream_table)
-            transaction.register("session_end", self._end_table)
-            return transaction.table("backtest.closing", parameters, bars=union)
+            streams = transaction.attach("streams", self._stream_table)
+            ends = transaction.attach("session_ends", self._end_table)
+            bars = sql("backtest.pinned_bars", which=sql("backtest.of_short_streams", streams=streams))
+            if long:
+                more = sql("backtest.pinned_bars", which=sql("backtest.of_long_streams", streams=streams))
+                bars = joined(Sql(" UNION ALL BY NAME "), [bars, more])
+            return transaction.table("backtest.closing_bars", parameters, bars=bars, streams=streams, session_ends=ends)
 
     def _all_turns(self) -> Iterator[tuple[datetime, bool, Session]]:
         for calendar, span in self._spans.items():

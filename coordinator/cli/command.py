@@ -19,7 +19,7 @@ from barhouse.coordinator.cli.errors import (
     is_interrupt,
 )
 from barhouse.coordinator.cli.renames import Command, renamed_command
-from barhouse.store.hints import speaking
+from barhouse.store.errors import speaking
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +78,9 @@ class Commands(click.Group):
         return result
 
 
-def command(name: str, *, example: str) -> Callable[[Callable[..., Any]], click.Command]:
+def command(name: str, *, example: str, cls: type[Command] = Command) -> Callable[[Callable[..., Any]], click.Command]:
     """Make a function a command, with an example below its help."""
-    return click.command(name, cls=Command, epilog=epilog(example))
+    return click.command(name, cls=cls, epilog=epilog(example))
 
 
 def epilog(example: str) -> str:

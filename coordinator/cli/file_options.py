@@ -1,28 +1,108 @@
-"""The options that say how a file is to be read, for the commands that read some."""
+"""The options that say how a file is to be read, for the commands that read some: made from their one definition."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from barhouse.coordinator.cli.options import split
+from barhouse.coordinator.cli.renames import Command
+
+if TYPE_CHECKING:
+    from barhouse.coordinator.sources.options import OptionText
+
+_Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
 
 
-def file_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add them to a command that takes them as ``SessionCoordinator.load`` calls them."""
+class _Place(click.Option):
+    """Where the options of a load stand among those of a command, until somebody asks for them."""
 
-    @wraps(function)
-    def asked(*given: Any, columns: dict[str, str | None], no_volume: bool, **options: Any) -> Any:
-        if no_volume:
-            columns["volume"] = None
-        return function(*given, columns=columns, **options)
+    def __init__(self, door: str) -> None:
+        super().__init__(["--load-options"], hidden=True, expose_value=False)
+        self.door = door
 
-    for option in reversed(_OPTIONS):
-        asked = option(asked)
-    return asked
+
+class FileCommand(Command):
+    """A command with the options of a load, which it takes as ``load_options``: those that were said, by name.
+
+    They are made when this command is used, or its help is shown, and not before: that takes its time.
+    """
+
+    _made: list[click.Parameter] | None = None
+
+    @property
+    def params(self) -> list[click.Parameter]:
+        """Every parameter, in the order of help."""
+        if self._made is None:
+            self._made = [made for one in self._given for made in (_options(one.door) if _is_place(one) else [one])]
+        return self._made
+
+    @params.setter
+    def params(self, given: list[click.Parameter]) -> None:
+        self._given: list[Any] = given
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it, with what was said of the options of a load as a mapping."""
+        said: dict[str, Any] = {}
+        for one in self._given:
+            for option in _options(one.door) if _is_place(one) else ():
+                value = ctx.params.pop(str(option.name))
+                if ctx.get_parameter_source(str(option.name)) is not ParameterSource.DEFAULT:
+                    said[str(option.name)] = value
+        if said.pop("no_volume", False):
+            said["columns"] = {**said.get("columns", {}), "volume": None}
+        ctx.params["load_options"] = said
+        return super().invoke(ctx)
+
+
+def file_options(door: str) -> Callable[[_Decorated], _Decorated]:
+    """Give a ``FileCommand`` the options of a load that can be said there: in ``load``, or in ``live``."""
+
+    def added(function: _Decorated) -> _Decorated:
+        params = function.__dict__.setdefault("__click_params__", [])
+        params.append(_Place(door))
+        return function
+
+    return added
+
+
+def _is_place(one: click.Parameter) -> bool:
+    return isinstance(one, _Place)
+
+
+def _options(door: str) -> list[click.Option]:
+    from barhouse.coordinator.sources.options import describe
+
+    made = [_option(one) for one in describe() if door in one.doors]
+    place = next(number for number, one in enumerate(made) if one.name == "volume_column")
+    said = "Short for --column volume=: there is none, take it as 0."
+    made.insert(place + 1, click.Option(["--no-volume"], is_flag=True, help=said))
+    return made
+
+
+def _option(one: OptionText) -> click.Option:
+    said = f"{one.text[:1].upper()}{one.text[1:]}."
+    names = [*filter(None, (one.short, one.flag)), one.name]
+    if isinstance(one.default, bool):
+        return click.Option(names, is_flag=True, help=said)
+    if one.choices:
+        has_default = one.default is not None
+        return click.Option(
+            names, type=click.Choice(one.choices), default=one.default, show_default=has_default, help=said
+        )
+    if isinstance(one.default, int):
+        return click.Option(names, type=click.IntRange(min=0), default=one.default, metavar="N", help=said)
+    if isinstance(one.example, list):
+        said += " Comma separated; repeatable."
+        return click.Option(names, multiple=True, callback=split, metavar="LIST", help=said)
+    if isinstance(one.example, Mapping):
+        shown = " or ".join(f"{part}={name or ''}" for part, name in one.example.items())
+        said += f" Such as {shown}; repeatable, the parts are in `barhouse load --help`."
+        return click.Option(names, multiple=True, callback=_pairs, metavar="PART=NAME", help=said)
+    return click.Option(names, metavar=one.metavar, help=said)
 
 
 def _pairs(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str | None]:
@@ -34,52 +114,3 @@ def _pairs(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...
             raise click.BadParameter(f"{text!r} is not PART=NAME, such as bar_start=Date")
         found[part] = name or None
     return found
-
-
-_OPTIONS = (
-    click.option(
-        "--label",
-        type=click.Choice(["start", "end"]),
-        default="start",
-        show_default=True,
-        help="Whether stamps label the start or the end of a bar.",
-    ),
-    click.option("--timezone", metavar="ZONE", help="The zone of stamps without one, such as America/New_York."),
-    click.option(
-        "--column",
-        "columns",
-        multiple=True,
-        callback=_pairs,
-        metavar="PART=NAME",
-        help="Which column is a part of a bar, such as bar_start=Date; PART= for none. Repeatable; the parts are in "
-        "`barhouse load --help`.",
-    ),
-    click.option("--volume-column", metavar="NAME", help="Short for --column volume=NAME."),
-    click.option("--no-volume", is_flag=True, help="Short for --column volume=: there is none, take it as 0."),
-    click.option(
-        "--timestamp-format",
-        metavar="FORMAT",
-        help="A strptime format, or epoch_s, epoch_ms, epoch_us, epoch_ns, for stamps that are not ISO 8601.",
-    ),
-    click.option(
-        "--skip-rows",
-        type=click.IntRange(min=0),
-        default=0,
-        metavar="N",
-        help="Lines before a text file's header.",
-    ),
-    click.option(
-        "--header",
-        multiple=True,
-        callback=split,
-        metavar="LIST",
-        help="The names of the columns, for a text file that does not name them.",
-    ),
-    click.option(
-        "--ambiguous",
-        type=click.Choice(["reject", "first", "second", "infer"]),
-        default="reject",
-        show_default=True,
-        help="Local times that the clock shows twice.",
-    ),
-)

@@ -24,6 +24,7 @@ from barhouse.coordinator.cli.commands import (
     job,
     live,
     load,
+    plugins,
     query,
     registration,
     runs,
@@ -84,14 +85,14 @@ def cli(ctx: click.Context, store: str, verbose: bool) -> None:
 
 _MODULES = (
     *(creation, registration, load, derivation, status, query, job, live, backtest, runs, verification, calendar),
-    *(copies, export, deletion),
+    *(copies, export, deletion, plugins),
 )
 _COMMANDS = {one.name: one for module in _MODULES for one in module.COMMANDS}
 #: As help lists them: in the order of use.
 _ORDER = (
     *("init", "register", "load", "process", "end-session", "status", "gaps", "sql"),
     *("run", "live", "backtest", "runs", "verify", "calendar"),
-    *("publish", "export", "backup", "restore", "compact", "delete", "retain", "purge", "remove"),
+    *("publish", "export", "backup", "restore", "compact", "delete", "retain", "purge", "remove", "plugins"),
 )
 for _name in _ORDER:
     cli.add_command(_COMMANDS[_name])

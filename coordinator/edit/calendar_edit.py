@@ -9,7 +9,7 @@ from barhouse.coordinator.edit import retention
 from barhouse.coordinator.edit.rebuild import rebuild
 from barhouse.store.calendars import exchange as calendars
 from barhouse.store.calendars.definition import CalendarDefinition
-from barhouse.store.database.transaction import Transaction
+from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import CalendarError
 from barhouse.store.model.reports import CalendarReport, SessionChange
 from barhouse.store.records.batch import Batch
@@ -25,10 +25,10 @@ def define(transaction: Transaction, definition: CalendarDefinition, grace: time
         raise CalendarError(
             f"calendar {definition.name!r} cannot be defined: {taken} comes with Barhouse; choose another name"
         )
-    spelled = {name.casefold(): name for (name,) in transaction.run("calendar.names")}
+    spelled = {row.calendar.casefold(): row.calendar for row in transaction.run("records.calendar_names")}
     definition = replace(definition, name=spelled.get(definition.name.casefold(), definition.name))
-    known = transaction.run("calendar.kept", {"calendar": definition.name})
-    if known and known[0][0] == definition.to_json():
+    known = transaction.run("records.kept_calendar", {"calendar": definition.name})
+    if known and known[0].definition == definition.to_json():
         return CalendarReport(calendar=definition.name, batch_id=None)
     return _change(transaction, definition.name, definition, grace)
 
@@ -41,54 +41,54 @@ def refresh(transaction: Transaction, name: str, grace: timedelta, *, apply: boo
     CalendarError
         When the store does not have the calendar.
     """
-    name = {one.casefold(): one for (one,) in transaction.run("calendar.names")}.get(name.strip().casefold(), name)
-    known = transaction.run("calendar.kept", {"calendar": name})
+    kept = {row.calendar.casefold(): row.calendar for row in transaction.run("records.calendar_names")}
+    name = kept.get(name.strip().casefold(), name)
+    known = transaction.run("records.kept_calendar", {"calendar": name})
     if not known:
-        names = ", ".join(row[0] for row in transaction.run("calendar.names")) or "none"
+        names = ", ".join(row.calendar for row in transaction.run("records.calendar_names")) or "none"
         raise CalendarError(f"the store has no calendar {name!r}; it has {names}")
-    definition = CalendarDefinition.from_json(known[0][0]) if known[0][0] else name
+    definition = CalendarDefinition.from_json(known[0].definition) if known[0].definition else name
     if not apply:
-        _, known_from, known_through = known[0]
-        computed = calendars.sessions(definition, known_from, known_through)
-        transaction.register("computed_session", computed.table)
-        return CalendarReport(calendar=name, batch_id=None, changes=_differences(transaction, name))
+        computed = calendars.sessions(definition, known[0].known_from, known[0].known_through)
+        sessions = transaction.attach("computed_sessions", computed.table)
+        return CalendarReport(calendar=name, batch_id=None, changes=_differences(transaction, name, sessions))
     return _change(transaction, name, definition, grace)
 
 
 def _change(
     transaction: Transaction, name: str, definition: CalendarDefinition | str, grace: timedelta
 ) -> CalendarReport:
-    known = transaction.run("calendar.kept", {"calendar": name})
+    known = transaction.run("records.kept_calendar", {"calendar": name})
     today = transaction.now.date()
-    known_from, known_through = known[0][1:] if known else (today, today)
+    known_from, known_through = (known[0].known_from, known[0].known_through) if known else (today, today)
     computed = calendars.sessions(definition, known_from, known_through)
     text = definition.to_json() if isinstance(definition, CalendarDefinition) else None
-    transaction.register("computed_session", computed.table)
-    changes = _differences(transaction, name)
-    (moved_count,) = transaction.one("calendar.count_moved", {"calendar": name})
+    sessions = transaction.attach("computed_sessions", computed.table)
+    changes = _differences(transaction, name, sessions)
+    moved = transaction.one("records.moved_session_count", {"calendar": name}, computed_sessions=sessions)
     dates = {
         "known_from": min(known_from, computed.known_from),
         "known_through": max(known_through, computed.known_through),
     }
     zone = {"calendar": name, "timezone": computed.timezone}
     if known:
-        transaction.run("calendar.redefine", {"calendar": name, "definition": text})
-        transaction.run("calendar.know", {"calendar": name, **dates})
-        transaction.run("calendar.keep_timezone", zone)
-        if not changes and not moved_count:
+        transaction.run("records.redefine_calendar", {"calendar": name, "definition": text})
+        transaction.run("records.extend_calendar", {"calendar": name, **dates})
+        transaction.run("records.keep_timezone", zone)
+        if not changes and not moved.session_count:
             return CalendarReport(calendar=name, batch_id=None)
     else:
-        transaction.run("calendar.keep", {"calendar": name, "definition": text, **dates})
-        transaction.run("calendar.keep_timezone", zone)
+        transaction.run("records.add_calendar", {"calendar": name, "definition": text, **dates})
+        transaction.run("records.keep_timezone", zone)
     batch = Batch.begin(transaction, "calendar", name)
     identity = {"calendar": name, "batch_id": batch.batch_id}
     if known:
-        transaction.run("calendar.replace_sessions", identity)
-    transaction.run("calendar.add_changed_sessions", identity)
-    transaction.run("rebuild.symbols_of_calendar", {"calendar": name})
+        transaction.run("records.replace_sessions", identity, computed_sessions=sessions)
+    transaction.run("records.add_changed_sessions", identity, computed_sessions=sessions)
     if known:
-        retention.move(transaction, batch)
-        rebuild(transaction, batch, clock=transaction.now - grace)
+        symbols = transaction.make("edit.symbols_of_calendar", {"calendar": name})
+        retention.move(transaction, symbols, batch)
+        rebuild(transaction, symbols, batch, clock=transaction.now - grace)
     batch.write(transaction)
     return CalendarReport(
         calendar=name,
@@ -100,8 +100,9 @@ def _change(
     )
 
 
-def _differences(transaction: Transaction, name: str) -> tuple[SessionChange, ...]:
+def _differences(transaction: Transaction, name: str, sessions: TemporaryTable) -> tuple[SessionChange, ...]:
+    found = transaction.run("records.session_differences", {"calendar": name}, computed_sessions=sessions)
     return tuple(
-        SessionChange(session_date=session_date, before=before, after=after)
-        for session_date, before, after in transaction.run("calendar.differences", {"calendar": name})
+        SessionChange(session_date=session.session_date, before=session.before, after=session.after)
+        for session in found
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from barhouse.coordinator.edit import retention
-from barhouse.coordinator.edit.rebuild import rebuild
+from barhouse.coordinator.edit.rebuild import rebuild, symbols_named
 from barhouse.coordinator.write import merge
 from barhouse.coordinator.write.coverage import extend_coverage, gather_intervals, recompute_coverage
 from barhouse.coordinator.write.merge import TimeRange
@@ -15,71 +15,74 @@ from barhouse.store.errors import InputError
 from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.reports import DeleteReport
 from barhouse.store.records.batch import Batch
-from barhouse.store.sql import Sql, sql
+from barhouse.store.sql import identifier, sql
 
 
 def delete_bars(
     transaction: Transaction, name: str, text: str, bounds: dict[str, datetime | None], *, rewind: bool
 ) -> DeleteReport:
     """Delete base bars; see ``SessionCoordinator.delete_bars``."""
-    rows = transaction.run("registration.intervals_of", {"symbols": [name]})
+    rows = transaction.run("records.intervals_of", {"symbols": [name]})
     if not rows:
-        raise unknown_symbol(name, {row[0] for row in transaction.run("registration.active_symbols")})
-    base = next(row[1] for row in rows if not row[2])
+        raise unknown_symbol(name, {row.symbol for row in transaction.run("records.active_symbols")})
+    base = next(row.interval for row in rows if not row.derived)
     if text != base:
         raise InputError(f"{name} is loaded with {base} bars; delete those, {text} follows by itself")
     retention.refuse_purged(transaction, name, bounds)
-    transaction.run("load.deleting", {"symbol": name, **bounds})
-    interval_id, first_start, last_end = transaction.one("load.deleting_place")
-    if interval_id is None:
+    deleted_range = transaction.make("edit.deleted_range", {"symbol": name, **bounds})
+    deleted = transaction.one("edit.bounds_of_deleted", replaced_ranges=deleted_range)
+    if deleted.interval_id is None:
         return DeleteReport(batch_id=None, deleted=0)
     batch = Batch.begin(transaction, "delete")
-    transaction.run("derive.gather", fresh="fresh", bars=sql("empty.bars"))
-    time_range = TimeRange(first_start, last_end)
-    changes = merge.replace(transaction, Sql("fresh"), time_range, batch.batch_id, ranges=Sql("deleting"))
-    merge.invalidate(transaction, changes.bars or Sql("fresh"), batch.batch_id)
-    transaction.run("rebuild.symbols_named", {"symbols": [name]})
-    scope = gather_intervals(transaction, sql("write.in_scope", scope_symbols=Sql("scope_symbols")))
-    transaction.run("rebuild.moves_after_deletion")
-    recompute_coverage(transaction, Sql("watermark_moves"), changes.recounted_bars, scope.units)
+    time_range = TimeRange(deleted.first_start, deleted.last_end)
+    changes = merge.replace(transaction, sql("empty.bars"), time_range, batch.batch_id, ranges=deleted_range)
     batch.deleted = changes.deleted
+    if changes.bars is not None:
+        merge.invalidate(transaction, changes.bars, batch.batch_id)
+    symbols = symbols_named(transaction, [name])
+    scope = gather_intervals(transaction, sql("write.in_scope", scope_symbols=symbols))
+    moves = transaction.make("edit.moves_after_deletion", scope_intervals=scope.intervals, bar_changes=changes.bars)
+    recompute_coverage(transaction, moves, changes.recounted_bars, scope.units)
     if rewind:
-        transaction.run("load.rewind", {"interval_id": interval_id})
-        rebuild(transaction, batch, clock=None)
+        transaction.write("edit.rewind_base", {"interval_id": deleted.interval_id})
+        rebuild(transaction, symbols, batch, clock=None)
     batch.write(transaction)
     return DeleteReport(batch_id=batch.batch_id, deleted=changes.deleted)
 
 
 def end_session(transaction: Transaction, session_date: date, names: Sequence[str] | None) -> list[str]:
     """Declare a session over; see ``SessionCoordinator.end_session``."""
-    known = {row[0] for row in transaction.run("registration.active_symbols")}
+    known = {row.symbol for row in transaction.run("records.active_symbols")}
     for name in names or ():
         if name not in known:
             raise unknown_symbol(name, known)
-    transaction.run("load.ending", {"session_date": session_date, "symbols": names})
-    moved = [name for (name,) in transaction.run("load.symbols_reached")]
+    moves = transaction.make("edit.moves_of_session_end", {"session_date": session_date, "symbols": names})
+    moved = [row.symbol for row in transaction.run("edit.symbols_of_moves", watermark_moves=moves)]
     if moved:
-        extend_coverage(transaction, Sql("progress"), sql("empty.bar_counts"))
+        extend_coverage(transaction, moves, sql("empty.bar_counts"))
     return moved
 
 
 def remove_symbol(transaction: Transaction, name: str, *, purge: bool) -> DeleteReport:
     """Strike a symbol off; see ``SessionCoordinator.remove_symbol``."""
-    rows = transaction.run("registration.symbol_row", {"symbol": name})
-    removed = [symbol_id for (symbol_id,) in transaction.run("retain.removed_before", {"symbol": name})]
+    rows = transaction.run("records.active_symbol", {"symbol": name})
+    removed = [row.symbol_id for row in transaction.run("edit.removed_symbols", {"symbol": name})]
     if not rows and not (purge and removed):
-        raise unknown_symbol(name, {row[0] for row in transaction.run("registration.active_symbols")})
+        raise unknown_symbol(name, {row.symbol for row in transaction.run("records.active_symbols")})
     if purge:
-        return _purge_symbol(transaction, name, [*removed, *(row[0] for row in rows)], active=bool(rows))
-    symbol_id = rows[0][0]
+        return _purge_symbol(transaction, name, [*removed, *(row.symbol_id for row in rows)], active=bool(rows))
+    symbol_id = rows[0].symbol_id
     batch = Batch.begin(transaction, "remove", name)
-    transaction.run("registration.leaving", {"symbol_id": symbol_id})
-    (batch.deleted,) = transaction.one("registration.count_leaving")
-    transaction.run("registration.remove_bars", {"batch_id": batch.batch_id})
+    removed_intervals = transaction.make("records.removed_intervals", {"symbol_id": symbol_id})
+    batch.deleted = transaction.one("records.removed_bar_count", removed_intervals=removed_intervals).bar_count
+    identity = {"batch_id": batch.batch_id}
+    transaction.write("records.move_bars_to_history", identity, removed_intervals=removed_intervals)
     for table in ("bar", "invalidation", "session_coverage", "gap", "trade", "trade_bucket"):
-        transaction.run("registration.forget", table=table)
-    transaction.run("registration.forget_account")
-    transaction.run("registration.remove", {"symbol_id": symbol_id, "now": transaction.now})
+        transaction.write(
+            "records.remove_rows_of_intervals", table=identifier(table), removed_intervals=removed_intervals
+        )
+    transaction.write("records.remove_coverage_totals", removed_intervals=removed_intervals)
+    transaction.run("records.remove_symbol", {"symbol_id": symbol_id, "now": transaction.now})
     batch.write(transaction)
     return DeleteReport(batch_id=batch.batch_id, deleted=batch.deleted)
 
@@ -87,19 +90,23 @@ def remove_symbol(transaction: Transaction, name: str, *, purge: bool) -> Delete
 def _purge_symbol(transaction: Transaction, name: str, symbol_ids: list[int], *, active: bool) -> DeleteReport:
     """Strike a symbol off without history, its own and that of symbols of its name before it."""
     batch = Batch.begin(transaction, "remove", name)
-    transaction.run("retain.everything", {"symbol_ids": symbol_ids})
-    (end,) = transaction.one("retain.end_of_everything")
-    (batch.deleted, revisions) = transaction.one("retain.count_going")
-    if not active and not revisions:
+    everything = transaction.make("edit.all_bars_of_symbols", {"symbol_ids": symbol_ids})
+    end = transaction.one("edit.end_of_all_bars", bars_to_purge=everything).last_end
+    counts = transaction.one("edit.count_purged", bars_to_purge=everything)
+    batch.deleted = counts.bar_count
+    if not active and not counts.revision_count:
         return DeleteReport(batch_id=None, deleted=0)
-    retention.drop(transaction, batch)
+    retention.purge(transaction, batch, everything)
     if end is not None:
-        transaction.run("retain.retain_nothing", {"batch_id": batch.batch_id, "end": end})
+        bounds = {"batch_id": batch.batch_id, "end": end}
+        transaction.write("edit.retain_nothing", bounds, bars_to_purge=everything)
     if active:
-        transaction.run("registration.leaving", {"symbol_id": symbol_ids[-1]})
+        removed_intervals = transaction.make("records.removed_intervals", {"symbol_id": symbol_ids[-1]})
         for table in ("invalidation", "session_coverage", "gap"):
-            transaction.run("registration.forget", table=table)
-        transaction.run("registration.forget_account")
-        transaction.run("registration.remove", {"symbol_id": symbol_ids[-1], "now": transaction.now})
+            transaction.write(
+                "records.remove_rows_of_intervals", table=identifier(table), removed_intervals=removed_intervals
+            )
+        transaction.write("records.remove_coverage_totals", removed_intervals=removed_intervals)
+        transaction.run("records.remove_symbol", {"symbol_id": symbol_ids[-1], "now": transaction.now})
     batch.write(transaction)
     return DeleteReport(batch_id=batch.batch_id, deleted=batch.deleted)

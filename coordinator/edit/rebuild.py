@@ -6,9 +6,12 @@ Only what differs is written, and old values are kept as revisions. Calendar edi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from barhouse.coordinator.derive.derivation import advance, derive, gather
+from barhouse.coordinator.derive.ranges import DeriveRanges, ranges_forward
+from barhouse.coordinator.derive.work import waiting_intervals
 from barhouse.coordinator.write import merge
 from barhouse.coordinator.write.calendar_pieces import calendar_pieces
 from barhouse.coordinator.write.coverage import Scope, gather_intervals, moves_of_derived, recompute_coverage
@@ -20,56 +23,69 @@ from barhouse.store.hints import Action
 from barhouse.store.model.reports import RepairReport
 from barhouse.store.records import trading_calendar
 from barhouse.store.records.batch import Batch
-from barhouse.store.sql import Sql, sql
+from barhouse.store.sql import Sql, identifier, sql
 
-# The whole bar table.
+#: The whole bar table.
 _EVERYWHERE = TimeRange(datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
 
 
-def rebuild(transaction: Transaction, batch: Batch, *, clock: datetime | None) -> None:
-    """Rebuild the symbols in the temporary table ``chunk``; the batch counts what was written.
+def symbols_named(transaction: Transaction, names: Sequence[str] | None) -> TemporaryTable:
+    """Make the ``scope_symbols`` of some names, or of all active symbols."""
+    return transaction.make("edit.symbols_named", {"symbols": names})
+
+
+def rebuild(transaction: Transaction, symbols: TemporaryTable, batch: Batch, *, clock: datetime | None) -> None:
+    """Rebuild some symbols; the batch counts what was written.
 
     Buckets close by event time, and by the clock where one is given: those that end no later than it.
+
+    Parameters
+    ----------
+    symbols
+        ``scope_symbols``: which ones.
 
     Raises
     ------
     CalendarError
         When the calendar has no place for a base bar that is there.
     """
-    in_scope = sql("write.in_scope", scope_symbols=Sql("scope_symbols"))
-    transaction.make("write.scope_intervals", condition=in_scope)
-    first, last = transaction.one("rebuild.span")
-    if first is not None:
-        transaction.run("rebuild.symbol_map")
-        names = [name for (name,) in transaction.run("rebuild.calendars")]
-        trading_calendar.reach(transaction, names, first, last)
-        calendar_pieces(transaction, Sql("calendars"), first, last)
-        transaction.run("rebuild.place")
-        _refuse_misplaced(transaction)
-        transaction.run("rebuild.base_place")
-        placed = sql("rebuild.placed_bars")
-        _count(batch, merge.replace(transaction, placed, _EVERYWHERE, batch.batch_id, ranges=Sql("base_place")))
-        transaction.run("rebuild.raise_watermarks")
-    transaction.run("rebuild.rewind")
-    transaction.run("rebuild.forget_invalidations")
-    gather_intervals(transaction, in_scope)  # the watermarks have moved
-    transaction.run("derive.waiting", {"clock": clock or _EVERYWHERE.first_start}, pending=sql("derive.pending"))
-    transaction.run("derive.forward")
-    targets, first_start, last_end = transaction.one("derive.target_bounds")
-    gather(transaction, "fresh", derive(transaction, first_start, last_end))
-    transaction.run("rebuild.derived_place")
-    _count(batch, merge.replace(transaction, Sql("fresh"), _EVERYWHERE, batch.batch_id, ranges=Sql("derived_place")))
-    if targets:
-        advance(transaction)
-    _recount(transaction)
+    in_scope = sql("write.in_scope", scope_symbols=symbols)
+    _rebuild_bases(transaction, transaction.make("write.scope_intervals", condition=in_scope), batch)
+    scope = gather_intervals(transaction, in_scope)  # the watermarks have moved
+    waiting = waiting_intervals(transaction, clock or _EVERYWHERE.first_start)
+    ranges = ranges_forward(transaction, waiting, scope.intervals, scope.units)
+    new_bars = gather(transaction, ranges, derive(transaction, ranges))
+    replaced = transaction.make("edit.derived_ranges", scope_intervals=scope.intervals)
+    _count(batch, merge.replace(transaction, new_bars, _EVERYWHERE, batch.batch_id, ranges=replaced))
+    if ranges.count:
+        advance(transaction, ranges)
+    _recompute(transaction, in_scope, ranges, scope)
 
 
-def drop_doubles(transaction: Transaction) -> None:
+def _rebuild_bases(transaction: Transaction, intervals: TemporaryTable, batch: Batch) -> None:
+    """Place base bars where the calendar has them now; what is derived from them is to start over."""
+    dates = transaction.one("edit.date_range_of_bases", scope_intervals=intervals)
+    if dates.first_date is not None:
+        rows = transaction.run("edit.calendars_in_scope", scope_intervals=intervals)
+        trading_calendar.reach(transaction, [row.calendar for row in rows], dates.first_date, dates.last_date)
+        pieces = calendar_pieces(transaction, intervals, dates.first_date, dates.last_date)
+        placed = transaction.make("edit.placed_bars", scope_intervals=intervals, calendar_pieces=pieces)
+        _refuse_misplaced(transaction, placed, intervals)
+        new_bars = sql("edit.retained_bars", placed_bars=placed, scope_intervals=intervals)
+        replaced = transaction.make("edit.base_ranges", scope_intervals=intervals)
+        _count(batch, merge.replace(transaction, new_bars, _EVERYWHERE, batch.batch_id, ranges=replaced))
+        transaction.write("edit.raise_watermarks", scope_intervals=intervals)
+    transaction.write("edit.rewind_derived", scope_intervals=intervals)
+    transaction.write("edit.drop_invalidations", scope_intervals=intervals)
+
+
+def drop_duplicates(transaction: Transaction, symbols: TemporaryTable) -> None:
     """Leave one of the bars that are there more than once: the one written last."""
-    transaction.make("write.scope_intervals", condition=sql("write.in_scope", scope_symbols=Sql("scope_symbols")))
-    transaction.run("rebuild.single")
-    transaction.run("rebuild.drop_doubles")
-    transaction.run("rebuild.keep_singles")
+    in_scope = sql("write.in_scope", scope_symbols=symbols)
+    intervals = transaction.make("write.scope_intervals", condition=in_scope)
+    deduplicated = transaction.make("edit.deduplicated", scope_intervals=intervals)
+    transaction.write("edit.drop_duplicates", deduplicated=deduplicated)
+    transaction.write("edit.restore_deduplicated", deduplicated=deduplicated)
 
 
 def repair(
@@ -83,9 +99,9 @@ def repair(
         return RepairReport(batch_id=None, before=before, after=before)
     batch = Batch.begin(transaction, "repair")
     if mendable:
-        transaction.run("rebuild.symbols_named", {"symbols": names})
-        drop_doubles(transaction)
-        rebuild(transaction, batch, clock=transaction.now - grace)
+        symbols = symbols_named(transaction, names)
+        drop_duplicates(transaction, symbols)
+        rebuild(transaction, symbols, batch, clock=transaction.now - grace)
     accepted = _accept_losses(transaction, batch) if accepting else 0
     if not accepting:
         batch.write(transaction)
@@ -104,21 +120,22 @@ def repair(
 def _accept_losses(transaction: Transaction, batch: Batch) -> int:
     """Write the batch, and with it what history lacks; returns of how many batches."""
     identity = {"batch_id": batch.batch_id}
-    transaction.run("accept.contradicting")
-    transaction.run("accept.drop_contradicting")
-    transaction.run("accept.restore_batches", {**identity, "now": transaction.now})
+    contradicting = transaction.make("edit.contradicting_revisions")
+    transaction.write("edit.drop_contradicting", contradicting_revisions=contradicting)
+    transaction.write("edit.restore_batches", {**identity, "now": transaction.now})
     batch.write(transaction)
-    transaction.run("accept.note_losses", identity)
-    (count,) = transaction.one("accept.count_losses", identity)
-    return int(count)
+    transaction.write("edit.note_losses", identity)
+    count: int = transaction.one("edit.count_losses", identity).batch_count
+    return count
 
 
-def _refuse_misplaced(transaction: Transaction) -> None:
-    count, symbol, interval, at = transaction.one("rebuild.misplaced")
-    if count:
+def _refuse_misplaced(transaction: Transaction, placed: TemporaryTable, intervals: TemporaryTable) -> None:
+    found = transaction.one("edit.count_misplaced", placed_bars=placed, scope_intervals=intervals)
+    if found.misplaced_count:
         raise CalendarError(
-            f"the calendar would leave {count} base bars without a place, such as {symbol} {interval} at {at}; "
-            f"nothing was changed: delete those bars first with {Action('delete_bars')}, or mend the calendar"
+            f"the calendar would leave {found.misplaced_count} base bars without a place, such as {found.symbol} "
+            f"{found.interval} at {found.first_start}; nothing was changed: delete those bars first with "
+            f"{Action('delete_bars')}, or mend the calendar"
         )
 
 
@@ -128,17 +145,15 @@ def _count(batch: Batch, changes: Changes) -> None:
     batch.deleted += changes.deleted
 
 
-def _recount(transaction: Transaction) -> None:
+def _recompute(transaction: Transaction, in_scope: Sql, ranges: DeriveRanges, scope: Scope) -> None:
+    """Count coverage again from nothing, of bases first: where ranges of derived intervals start follows from them."""
     for table in ("session_coverage", "gap"):
-        transaction.run("rebuild.forget_account", table=table)
-    transaction.run("rebuild.forget_sums")
-    nothing = sql("empty.sessions")
-    in_scope = sql("write.in_scope", scope_symbols=Sql("scope_symbols"))
-    units = TemporaryTable("coverage_units", "coverage_units", ())
-    transaction.run("rebuild.progress_of_base")
-    recompute_coverage(transaction, Sql("watermark_moves"), nothing, units)
+        transaction.write("edit.drop_coverage", table=identifier(table), scope_intervals=scope.intervals)
+    transaction.write("edit.reset_quality", scope_intervals=scope.intervals)
+    moves = transaction.make("edit.moves_of_bases", scope_intervals=scope.intervals)
+    recompute_coverage(transaction, moves, sql("empty.sessions"), scope.units)
     intervals = transaction.make("write.scope_intervals", condition=in_scope)  # the bases' first sessions are known
-    transaction.run("rebuild.worked")
-    worked = TemporaryTable("worked", "derived_moves", ())
-    moves = moves_of_derived(transaction, worked, Scope(intervals, units, True))
-    recompute_coverage(transaction, moves, nothing, units)
+    scope = replace(scope, intervals=intervals)
+    derived = transaction.make("edit.moves_of_whole_range", scope_intervals=intervals, derive_ranges=ranges.table)
+    moves = moves_of_derived(transaction, derived, scope)
+    recompute_coverage(transaction, moves, sql("empty.sessions"), scope.units)

@@ -10,7 +10,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from barhouse.coordinator.write.coverage import gather_intervals, recompute_coverage
-from barhouse.store.database.transaction import Transaction
+from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import CalendarError, InputError
 from barhouse.store.hints import Action, Option
 from barhouse.store.model.bar import INSTANT
@@ -18,7 +18,7 @@ from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import RetainedInterval, RetentionReport
 from barhouse.store.records.batch import Batch
-from barhouse.store.sql import Sql, sql
+from barhouse.store.sql import Sql, identifier, sql
 
 _DURATION = re.compile(r"([1-9][0-9]{0,4})(d|w|mo|y)")
 _MONTHS = {"mo": 1, "y": 12}
@@ -26,7 +26,7 @@ _DAYS = {"d": 1, "w": 7}
 
 
 @dataclass(frozen=True, slots=True)
-class Keeping:
+class RetentionRule:
     """How long bars of one interval are kept: from ``before`` on, or so long before the last base bar."""
 
     interval: str
@@ -40,9 +40,9 @@ class Keeping:
         return f"{self.interval} for {f'{self.months}mo' if self.months else f'{self.days}d'}"
 
 
-def parse(policy: Mapping[str, str]) -> tuple[list[Keeping], Keeping | None]:
+def parse(policy: Mapping[str, str]) -> tuple[list[RetentionRule], RetentionRule | None]:
     """Read a policy: how long each interval is kept, and how long revisions are."""
-    keeping, revisions = [], None
+    rules, revisions = [], None
     for name, duration in policy.items():
         found = _DURATION.fullmatch(duration.strip()) if isinstance(duration, str) else None
         if found is None:
@@ -51,52 +51,61 @@ def parse(policy: Mapping[str, str]) -> tuple[list[Keeping], Keeping | None]:
             )
         count, unit = int(found[1]), found[2]
         text = name if name == "revisions" else str(Interval.parse(name))
-        one = Keeping(text, months=count * _MONTHS.get(unit, 0), days=count * _DAYS.get(unit, 0))
+        rule = RetentionRule(text, months=count * _MONTHS.get(unit, 0), days=count * _DAYS.get(unit, 0))
         if name == "revisions":
-            revisions = one
+            revisions = rule
         else:
-            keeping.append(one)
-    if len({one.interval for one in keeping}) < len(keeping):
+            rules.append(rule)
+    if len({rule.interval for rule in rules}) < len(rules):
         raise InputError(f"the policy names an interval twice: {', '.join(policy)}")
-    return keeping, revisions
+    return rules, revisions
 
 
 def purge_bars(
     transaction: Transaction,
     names: Sequence[str] | None,
-    keeping: Sequence[Keeping],
-    revisions: Keeping | None = None,
+    rules: Sequence[RetentionRule],
+    revisions: RetentionRule | None = None,
 ) -> RetentionReport:
     """Purge bars as told, and old revisions; see ``SessionCoordinator.apply_retention``."""
-    _refuse_unknown(transaction, names, [one.interval for one in keeping])
-    batch = Batch.begin(transaction, "retention", ", ".join(map(str, [*keeping, *([revisions] if revisions else [])])))
-    transaction.register("keeping", _as_table(keeping))
-    transaction.run("retain.starting_kinds")
-    transaction.run("retain.wanted", {"symbols": names})
-    starts = sql("retain.starts", wanted="wanted")
-    transaction.run("retain.going", starts=starts)
-    held_back = tuple(name for (name,) in transaction.run("retain.held_back"))
-    rows = transaction.run("retain.going_by_interval")
+    _refuse_unknown(transaction, names, [rule.interval for rule in rules])
+    batch = Batch.begin(transaction, "retention", ", ".join(map(str, [*rules, *([revisions] if revisions else [])])))
+    requests = transaction.make(
+        "edit.purge_requests",
+        {"symbols": names},
+        retention_rules=transaction.attach("retention_rules", _as_table(rules)),
+        required_block_starts=transaction.make("records.required_block_starts"),
+    )
+    block_starts = sql("edit.block_starts", intervals=requests)
+    bars_to_purge = transaction.make("edit.bars_to_purge", purge_requests=requests, block_starts=block_starts)
+    held_back = tuple(row.symbol for row in transaction.run("edit.deferred_symbols", purge_requests=requests))
+    purged = transaction.run("edit.purge_by_interval", bars_to_purge=bars_to_purge)
     dropped = 0
-    if rows:
-        batch.deleted, dropped = transaction.one("retain.count_going")
-        drop(transaction, batch)
-        transaction.run("retain.retain", {"batch_id": batch.batch_id})
-        _move_accounts(transaction)
+    if purged:
+        counts = transaction.one("edit.count_purged", bars_to_purge=bars_to_purge)
+        batch.deleted, dropped = counts.bar_count, counts.revision_count
+        purge(transaction, batch, bars_to_purge)
+        transaction.write("edit.retain_from", {"batch_id": batch.batch_id}, bars_to_purge=bars_to_purge)
+        _move_coverage(transaction, bars_to_purge)
     history_from = None
     if revisions is not None:
-        (before,) = transaction.one("retain.so_long_ago", {"now": transaction.now, **_length(revisions)})
+        before = transaction.one("edit.instant_before", {"now": transaction.now, **_length(revisions)}).before_
         count = _drop_revisions(transaction, batch, before)
         dropped += count
         history_from = before if count else None
-    if not rows and history_from is None:
+    if not purged and history_from is None:
         return RetentionReport(batch_id=None, held_back=held_back)
     _write(transaction, batch, history_from)
     return RetentionReport(
         batch_id=batch.batch_id,
         intervals=tuple(
-            RetainedInterval(interval=interval, symbol_count=count, deleted=deleted, retained_from=first)
-            for interval, count, first, deleted in sorted(rows, key=lambda row: Interval.parse(row[0]))
+            RetainedInterval(
+                interval=row.interval,
+                symbol_count=row.symbol_count,
+                deleted=row.bar_count,
+                retained_from=row.retained_from,
+            )
+            for row in sorted(purged, key=lambda row: Interval.parse(row.interval))
         ),
         revisions=dropped,
         history_from=history_from,
@@ -106,8 +115,7 @@ def purge_bars(
 
 def purge_revisions(transaction: Transaction, before: datetime) -> RetentionReport:
     """Purge the old values replaced before an instant; see ``SessionCoordinator.purge_revisions``."""
-    (latest,) = transaction.one("retain.latest", {"now": transaction.now})
-    if before > latest:
+    if before > transaction.one("edit.latest_instant", {"now": transaction.now}).latest:
         raise InputError(f"{Option('before', before)} lies in the future; history can be given up until now")
     batch = Batch.begin(transaction, "retention", f"revisions from {before.isoformat()}")
     dropped = _drop_revisions(transaction, batch, before)
@@ -117,16 +125,16 @@ def purge_revisions(transaction: Transaction, before: datetime) -> RetentionRepo
     return RetentionReport(batch_id=batch.batch_id, revisions=dropped, history_from=before)
 
 
-def drop(transaction: Transaction, batch: Batch) -> None:
-    """Drop the bars of the temporary table ``going``, and their old values, without a trace but in the accounts."""
-    transaction.run("retain.note_bars", {"batch_id": batch.batch_id})
+def purge(transaction: Transaction, batch: Batch, bars_to_purge: TemporaryTable) -> None:
+    """Drop bars, and their old values, without a trace but in the counts of batches."""
+    transaction.write("edit.note_purged_bars", {"batch_id": batch.batch_id}, bars_to_purge=bars_to_purge)
     for table in ("bar", "bar_revision"):
-        transaction.run("retain.drop_bars", table=table)
+        transaction.write("edit.purge_bars", table=identifier(table), bars_to_purge=bars_to_purge)
 
 
 def refuse_purged(transaction: Transaction, name: str, bounds: Mapping[str, datetime | None]) -> None:
     """Refuse a range of base bars that begins, or lies, before what is retained."""
-    (retained_from,) = transaction.one("retain.retained_from", {"symbol": name})
+    retained_from = transaction.one("edit.retained_from", {"symbol": name}).retained_from
     start, end = bounds["start"], bounds["end"]
     if retained_from is None:
         return
@@ -137,59 +145,66 @@ def refuse_purged(transaction: Transaction, name: str, bounds: Mapping[str, date
         )
 
 
-def move(transaction: Transaction, batch: Batch) -> None:
-    """After a calendar edit, see to it that the symbols in ``chunk`` still retain whole bars of every interval.
+def move(transaction: Transaction, symbols: TemporaryTable, batch: Batch) -> None:
+    """After a calendar edit, see to it that some symbols (``scope_symbols``) still retain whole bars of every interval.
 
     Raises
     ------
     CalendarError
         When a bar would lie on both sides of an instant before which base bars are gone.
     """
-    transaction.make("write.scope_intervals", condition=sql("write.in_scope", scope_symbols=Sql("scope_symbols")))
-    (retained_count,) = transaction.one("retain.any_retained")
-    if not retained_count:
+    in_scope = sql("write.in_scope", scope_symbols=symbols)
+    intervals = transaction.make("write.scope_intervals", condition=in_scope)
+    if not transaction.one("edit.count_retained", scope_intervals=intervals).interval_count:
         return
-    transaction.run("retain.starting_kinds")
-    starts = sql("retain.starts", wanted="wanted")
-    transaction.run("retain.moved", {"batch_id": batch.batch_id}, starts=starts)
-    for symbol, interval, moved_from in transaction.run("retain.torn"):
+    moved = transaction.make(
+        "edit.moved_retention",
+        {"batch_id": batch.batch_id},
+        scope_intervals=intervals,
+        required_block_starts=transaction.make("records.required_block_starts"),
+        block_starts=sql("edit.block_starts", intervals=Sql("retained")),
+    )
+    for split in transaction.run("edit.split_bar", moved_retention=moved):
         raise CalendarError(
-            f"the calendar would have a session, or a longer bar, lie across {moved_from.isoformat()}, before which "
-            f"{interval} bars of {symbol} were purged and what was derived from them is final; nothing was changed: "
-            f"leave the sessions around it as they are, or {Action('remove_symbol', symbol)} first"
+            f"the calendar would have a session, or a longer bar, lie across {split.moved_from.isoformat()}, before "
+            f"which {split.interval} bars of {split.symbol} were purged and what was derived from them is final; "
+            f"nothing was changed: leave the sessions around it as they are, or "
+            f"{Action('remove_symbol', split.symbol)} first"
         )
-    transaction.run("retain.move")
+    transaction.write("edit.move_retention", moved_retention=moved)
 
 
-def _move_accounts(transaction: Transaction) -> None:
-    """Accounts start with the first session retained: later than before, or earlier where only outside bars went."""
-    transaction.run("retain.symbols_going")
-    scope = gather_intervals(transaction, sql("write.in_scope", scope_symbols=Sql("scope_symbols")))
-    transaction.run("retain.progress")
-    recompute_coverage(transaction, Sql("watermark_moves"), sql("empty.sessions"), scope.units)
+def _move_coverage(transaction: Transaction, bars_to_purge: TemporaryTable) -> None:
+    """Coverage starts with the first session retained: later than before, or earlier where only outside bars went."""
+    symbols = transaction.make("edit.symbols_to_purge", bars_to_purge=bars_to_purge)
+    scope = gather_intervals(transaction, sql("write.in_scope", scope_symbols=symbols))
+    moves = transaction.make("edit.moves_to_retained", scope_intervals=scope.intervals)
+    recompute_coverage(transaction, moves, sql("empty.sessions"), scope.units)
 
 
 def _drop_revisions(transaction: Transaction, batch: Batch, before: datetime) -> int:
-    last_batch, count = transaction.one("retain.last_batch_before", {"before": before})
+    found = transaction.one("edit.last_batch_before", {"before": before})
+    count: int = found.revision_count
     if count:
-        transaction.run("retain.note_revisions", {"batch_id": batch.batch_id, "last_batch": last_batch})
-        transaction.run("retain.drop_revisions", {"last_batch": last_batch})
-    return int(count)
+        last_batch = {"last_batch": found.batch_id}
+        transaction.write("edit.note_purged_revisions", {"batch_id": batch.batch_id, **last_batch})
+        transaction.write("edit.purge_revisions", last_batch)
+    return count
 
 
 def _write(transaction: Transaction, batch: Batch, history_from: datetime | None) -> None:
     batch.write(transaction)
     if history_from is not None:
-        transaction.run("retain.start_history", {"batch_id": batch.batch_id, "before": history_from})
+        transaction.write("edit.start_history", {"batch_id": batch.batch_id, "before": history_from})
 
 
 def _refuse_unknown(transaction: Transaction, names: Sequence[str] | None, intervals: Sequence[str]) -> None:
     has: dict[str, set[str]] = {}
-    for symbol, interval, *_ in transaction.run("registration.intervals_of", {"symbols": names}):
-        has.setdefault(symbol, set()).add(interval)
+    for row in transaction.run("records.intervals_of", {"symbols": names}):
+        has.setdefault(row.symbol, set()).add(row.interval)
     for name in names or ():
         if name not in has:
-            raise unknown_symbol(name, {row[0] for row in transaction.run("registration.active_symbols")})
+            raise unknown_symbol(name, {row.symbol for row in transaction.run("records.active_symbols")})
     everything = {text for texts in has.values() for text in texts}
     for text in intervals:
         if text not in everything:
@@ -201,16 +216,16 @@ def _refuse_unknown(transaction: Transaction, names: Sequence[str] | None, inter
                 raise InputError(f"{name} has no interval {text!r}, it has {listed}")
 
 
-def _as_table(keeping: Sequence[Keeping]) -> pa.Table:
+def _as_table(rules: Sequence[RetentionRule]) -> pa.Table:
     return pa.table(
         {
-            "interval": pa.array([one.interval for one in keeping], pa.string()),
-            "before_": pa.array([one.before for one in keeping], INSTANT),
-            "months": pa.array([one.months for one in keeping], pa.int32()),
-            "days": pa.array([one.days for one in keeping], pa.int32()),
+            "interval": pa.array([rule.interval for rule in rules], pa.string()),
+            "before_": pa.array([rule.before for rule in rules], INSTANT),
+            "months": pa.array([rule.months for rule in rules], pa.int32()),
+            "days": pa.array([rule.days for rule in rules], pa.int32()),
         }
     )
 
 
-def _length(keeping: Keeping) -> dict[str, int]:
-    return {"months": keeping.months, "days": keeping.days}
+def _length(rule: RetentionRule) -> dict[str, int]:
+    return {"months": rule.months, "days": rule.days}

@@ -29,7 +29,7 @@ from pydantic import (
     ValidationError,
 )
 
-from barhouse.store.model.bar import INSTANT
+from barhouse.store.model.bar import COLUMNS, INSTANT
 from barhouse.store.model.symbol import IntervalText, Symbol
 
 _Price = FiniteFloat
@@ -94,8 +94,11 @@ class Refused:
     reason: str
 
 
-def parse(message: str | bytes) -> tuple[list[Event], list[Refused]]:
-    """The events of a message; those of a list that cannot be understood are refused alone."""
+def parse_events(message: str | bytes) -> tuple[list[Event], list[Refused]]:
+    """The events of a message, which is JSON; those of a list that cannot be understood are refused alone.
+
+    Nothing is raised: what cannot be understood is for the view ``rejected``, and the feed goes on.
+    """
     is_list = message.lstrip()[:1] in ("[", b"[")
     try:
         return (_MANY.validate_json(message) if is_list else [_ONE.validate_json(message)]), []
@@ -128,7 +131,7 @@ def _why(error: ValidationError) -> str:
 
 
 def bar_tables(events: Iterable[BarEvent]) -> dict[str, pa.Table]:
-    """Bars as tables by interval, in the columns of a load; of one bar sent several times the last."""
+    """Bars as tables by interval, in our own columns; of one bar sent several times the last."""
     last: dict[str, dict[tuple[str, object], BarEvent]] = {}
     for event in events:
         last.setdefault(event.interval, {})[event.symbol, event.start] = event
@@ -136,18 +139,8 @@ def bar_tables(events: Iterable[BarEvent]) -> dict[str, pa.Table]:
 
 
 def _bar_table(bars: Sequence[BarEvent]) -> pa.Table:
-    return pa.table(
-        {
-            "symbol": pa.array([one.symbol for one in bars], pa.string()),
-            "bar_start": pa.array([one.start for one in bars], INSTANT),
-            **{
-                name: pa.array([getattr(one, name) for one in bars], pa.float64())
-                for name in ("open", "high", "low", "close", "volume")
-            },
-            "trade_count": pa.array([one.trade_count for one in bars], pa.int64()),
-            "vwap": pa.array([one.vwap for one in bars], pa.float64()),
-        }
-    )
+    values = [[getattr(one, "start" if name == "bar_start" else name) for one in bars] for name in COLUMNS.names]
+    return pa.table([pa.array(column, field.type) for column, field in zip(values, COLUMNS, strict=True)], COLUMNS)
 
 
 def trade_table(events: Sequence[TradeEvent | CancelEvent]) -> pa.Table:

@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 import pyarrow as pa
 
 from barhouse.coordinator.feeds.events import Event, Refused
-from barhouse.coordinator.sources.source import LoadOptions
+from barhouse.coordinator.sources.options import LoadOptions
 
 #: Where a feed goes on, in its own terms; whatever JSON can say.
 Position = Mapping[str, Any]
@@ -52,17 +52,17 @@ class Delivery:
     Attributes
     ----------
     position
-        Goes on after this delivery; acknowledged once it is committed.
+        Goes on after this delivery; acknowledged once it is committed. None for one that cannot be gone on after.
     events
         Bars and trades, in the order they were sent.
     bars
-        Base bars by interval, as tables in the columns of a load.
+        Base bars by interval, as tables in the columns of a load; quicker than events where they are many.
     refused
         What was sent and cannot be understood.
     file
         A file to load.
     missed
-        Something was sent before this that did not arrive and will not come again.
+        Something was sent before this that did not arrive and will not come again: gaps are looked for at once.
     """
 
     position: Position | None
@@ -93,37 +93,61 @@ class History(Protocol):
 class Feed(History, Protocol):
     """Delivers bars or trades as they come.
 
-    A session calls one method at a time, ``ask`` aside. Whatever may be mended by connecting again is raised as
-    ``FeedError``; the session waits a little and calls ``deliveries`` again.
+    A class that inherits from this one need only write ``name``, ``offer`` and ``deliveries``; where somebody keeps
+    what was not acknowledged yet, ``acknowledge``, too. A session calls one method at a time, ``ask`` aside.
+
+    - What may come right by connecting again is raised as ``FeedError``: the session waits a little and calls ``offer``
+      or ``deliveries`` again. ``InputError`` ends the session. So does anything else, as a mistake of the feed.
+    - Nothing is lost if ``deliveries`` gives everything after the position it was given. Nothing is harmed if it gives
+      more: events that come again change nothing.
+    - A message that cannot be understood is delivered as ``Refused``, not raised: it must not come again for ever.
     """
 
     @property
     def name(self) -> str:
-        """What reports call it; a position is only handed to a feed of the same name."""
+        """What reports call it. A run that goes on hands its position only to a feed of the same name."""
 
     async def offer(self) -> Offer:
-        """What it has."""
+        """Say what it has; the first thing a session asks. Symbols are registered by it."""
 
     def deliveries(self, symbols: Sequence[str], position: Position | None) -> AsyncIterator[Delivery]:
-        """Connect, and deliver what was sent after ``position``; ends only when nothing will ever come again.
+        """Connect, and deliver what was sent after ``position``; an asynchronous generator.
 
-        The first delivery is an empty one: it says that the connection stands.
+        The first delivery is an empty one, ``Delivery(None)``: it says that the connection stands. It ends only when
+        nothing will ever come again, and then the session ends, too.
+
+        Parameters
+        ----------
+        symbols
+            Those of the session; events of others are passed over.
+        position
+            That of the last delivery that was taken: of this session, or, at its start, the last one committed by the
+            run that it goes on with. None is the beginning.
         """
 
     async def subscribe(self, symbols: Sequence[str]) -> None:
         """Deliver these symbols too, from now on."""
+        return
 
     async def unsubscribe(self, symbols: Sequence[str]) -> None:
         """Deliver these symbols no longer."""
+        return
 
     async def acknowledge(self, position: Position, problem: str | None = None) -> None:
         """Everything up to ``position`` is committed and need not be kept for this session.
 
-        ``problem`` says why the file delivered last could not be loaded, if so.
+        It comes after each transaction, which may hold many deliveries: those in between are not acknowledged by
+        themselves. ``problem`` says why the file delivered last could not be loaded, if so.
         """
+        return
+
+    async def ask(self, symbol: str, interval: str, start: datetime, end: datetime) -> object | None:
+        """As ``History.ask``: what fills gaps; without it they stay."""
+        return None
 
     async def close(self) -> None:
-        """Give back what it holds open."""
+        """Give back what it holds open; called once, at the end."""
+        return
 
 
 async def ask(history: History, symbol: str, interval: str, start: datetime, end: datetime) -> object | None:

@@ -13,11 +13,12 @@ from datetime import datetime
 from pathlib import Path
 from time import time
 
+from barhouse.coordinator.feeds.address import FeedAddress
 from barhouse.coordinator.feeds.feed import Delivery, FileToLoad, Offer, Position
 from barhouse.coordinator.sources.files import is_readable
-from barhouse.coordinator.sources.source import LoadOptions
-from barhouse.store.calendars.time_zone import zone_named
+from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.store.errors import FeedError, InputError
+from barhouse.store.hints import Option
 from barhouse.store.model.interval import Interval
 
 #: Folders inside it, for files that were taken and for those that were not.
@@ -63,12 +64,28 @@ class FolderFeed:
         self._interval = str(Interval.parse(interval))
         self._symbol = symbol
         self._options = options or LoadOptions()
-        if self._options.timezone is not None:
-            zone_named(self._options.timezone)  # says when there is no such zone
         self._settle_seconds = settle_seconds
         self._poll_seconds = poll_seconds
         self._once = once
         self._handed: set[str] = set()
+
+    @classmethod
+    def from_address(cls, address: FeedAddress) -> FolderFeed:
+        """Files dropped into a folder: PATH, folder:PATH or file:PATH.
+
+        Raises
+        ------
+        InputError
+            When nothing says the interval of its bars.
+        """
+        if address.interval is None:
+            raise InputError(
+                f"{address.text} is a folder; say the interval of the bars in its files, such as "
+                f"{Option('interval', '1m')}"
+            )
+        return cls(
+            address.location, address.interval, symbol=address.symbol, options=address.options, once=address.once
+        )
 
     @property
     def name(self) -> str:

@@ -16,7 +16,8 @@ from datetime import datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from barhouse.coordinator.feeds.events import Event, Refused, parse
+from barhouse.coordinator.feeds.address import FeedAddress
+from barhouse.coordinator.feeds.events import Event, Refused, parse_events
 from barhouse.coordinator.feeds.feed import Delivery, Offer, Position
 from barhouse.store.errors import FeedError, InputError
 from barhouse.store.model.inputs import renamed
@@ -78,6 +79,24 @@ class RedisFeed:
         self._client: Redis | None = None
         self._open: deque[_Open] = deque()
         self._handed: bytes | None = None  # the last entry taken by this process
+
+    @classmethod
+    def from_address(cls, address: FeedAddress) -> RedisFeed:
+        """A Redis stream: redis://HOST:PORT/DB?stream=KEY&group=NAME&consumer=NAME, rediss:// for TLS.
+
+        Raises
+        ------
+        InputError
+            When the address names no stream.
+        """
+        given = address.query("stream", "group", "consumer")
+        if "stream" not in given:
+            raise InputError(
+                f"{address.shown} must name the stream, such as redis://localhost:6379/0?stream=bars&group=me"
+            )
+        group, consumer = given.get("group", "barhouse"), given.get("consumer", "barhouse")
+        url = address.text.partition("?")[0]
+        return cls(url, given["stream"], group=group, consumer=consumer, feed_intervals=address.feed_intervals)
 
     @property
     def name(self) -> str:
@@ -229,4 +248,4 @@ def _understand(entry_id: bytes, fields: dict[bytes, bytes] | None) -> tuple[lis
     message = fields.get(b"events", fields.get(b"event"))
     if message is None:
         return [], [Refused(f"{entry_id.decode()} {fields!r}", "the entry has no field 'events' or 'event'")]
-    return parse(message)
+    return parse_events(message)

@@ -4,7 +4,7 @@ What is said, one JSON object per message::
 
     server  {"type": "hello", "intervals": ["1m"], "symbols": ["SPY"]}          on connecting; both may be left out
     client  {"type": "subscribe", "symbols": ["SPY"], "after": 41}              after: null means from the beginning
-    server  {"seq": 42, "events": [...]}                                        see coordinator.sources.events
+    server  {"seq": 42, "events": [...]}                                        see coordinator.feeds.events
     server  {"type": "missed"}                                                  what came after 41 is no longer kept
     client  {"type": "ack", "seq": 42}                                          committed, need not be kept
     client  {"type": "unsubscribe", "symbols": ["SPY"]}
@@ -27,7 +27,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import pyarrow as pa
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from barhouse.coordinator.feeds.events import BarEvent, Refused, bar_tables, parse
+from barhouse.coordinator.feeds.address import FeedAddress
+from barhouse.coordinator.feeds.events import BarEvent, Refused, bar_tables, parse_events
 from barhouse.coordinator.feeds.feed import Delivery, Offer, Position
 from barhouse.store.errors import FeedError, InputError
 from barhouse.store.model.inputs import renamed
@@ -99,6 +100,11 @@ class WebSocketFeed:
         self._questions: dict[int, asyncio.Future[list[Any] | None]] = {}
         self._numbers = itertools.count(1)
 
+    @classmethod
+    def from_address(cls, address: FeedAddress) -> WebSocketFeed:
+        """A WebSocket server: ws://HOST/PATH or wss://HOST/PATH."""
+        return cls(address.text, feed_intervals=address.feed_intervals)
+
     @property
     def name(self) -> str:
         """The address."""
@@ -145,7 +151,7 @@ class WebSocketFeed:
                 sent = _Sent.model_validate(given)
                 if seen is not None and sent.seq <= seen:
                     return None
-                events, refused = parse(json.dumps(sent.events))
+                events, refused = parse_events(json.dumps(sent.events))
                 return Delivery({"seq": sent.seq}, events=events, refused=refused)
             control = _Control.validate_python(given)
         except (ValueError, ValidationError) as error:
@@ -188,7 +194,7 @@ class WebSocketFeed:
             self._questions.pop(number, None)
         if answer is None:
             return None
-        events, _ = parse(json.dumps(answer))
+        events, _ = parse_events(json.dumps(answer))
         return bar_tables(one for one in events if isinstance(one, BarEvent)).get(interval)
 
     async def close(self) -> None:

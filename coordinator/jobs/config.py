@@ -8,8 +8,6 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,17 +19,18 @@ from pydantic import (
     Field,
     PrivateAttr,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
 from barhouse.coordinator.edit import retention
 from barhouse.coordinator.jobs.config_errors import JOB_FILE, explained
-from barhouse.coordinator.sources import LoadOptions
+from barhouse.coordinator.sources.options import Loading, LoadOptions
+from barhouse.coordinator.sources.presets import preset_named
 from barhouse.store.calendars.definition import CalendarDefinition
-from barhouse.store.calendars.time_zone import zone_named
-from barhouse.store.errors import ConfigError
-from barhouse.store.hints import speaking
-from barhouse.store.model.bar import NAMES
+from barhouse.store.copies.bar_format import FORMATS
+from barhouse.store.errors import ConfigError, speaking
+from barhouse.store.model.file_mode import FileMode
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.symbol import ClosingBar, IntervalText, Symbol
 
@@ -44,22 +43,9 @@ def _spelled(names: list[str]) -> list[str]:
     return [name.strip().upper() for name in names]
 
 
-def _zone(name: str) -> str:
-    zone_named(name)
+def _format(name: str) -> str:
+    FORMATS.find(name)
     return name
-
-
-def _preset(name: str) -> str:
-    if name not in presets():
-        raise ValueError(f"is not known; allowed are {', '.join(presets())}")
-    return name
-
-
-def _columns(given: dict[str, str]) -> dict[str, str]:
-    for part in given:
-        if part not in NAMES:
-            raise ValueError(f"names {part!r}, which is no part of a bar; allowed are {', '.join(NAMES)}")
-    return given
 
 
 def _duration(given: str) -> str:
@@ -100,21 +86,17 @@ class SymbolGroup(_Table):
     )
 
 
-class SourceConfig(_Table):
+class SourceConfig(Loading):
     """Files to load, and how to read them: a ``[[sources]]`` table."""
 
     files: Patterns = Field(
         description="patterns of paths: * ? and ** as in a shell, and {symbol}, {interval}, {date}, {month} for parts "
         "that say something, such as bars/{symbol}_{date}.parquet or bars/symbol={symbol}/date={date}/*.parquet"
     )
-    preset: Annotated[str, AfterValidator(_preset)] | None = Field(
-        default=None, description="a vendor whose layout the files have; what is said here goes before it"
-    )
     interval: IntervalText | None = Field(
         default=None, description="the length of the files' bars; by default told from the path, or from the bars"
     )
     symbol: Symbol | None = Field(default=None, description="whose bars they are, where neither path nor column says")
-    symbols: Names | None = Field(default=None, description="of files with many symbols only these")
     unknown: Literal["report", "skip"] = Field(
         default="report", description="symbols of the files that the job does not name: a problem, or passed over"
     )
@@ -124,28 +106,16 @@ class SourceConfig(_Table):
         le=100,
         description="a file of which a larger share lies in no session is not loaded: its zone is likely wrong",
     )
-    label: Literal["start", "end"] = Field(default="start", description="what stamps label of a bar")
-    timezone: Annotated[str, AfterValidator(_zone)] | None = Field(
-        default=None, description="the zone of stamps that carry none, such as America/New_York"
-    )
-    columns: Annotated[dict[str, str], AfterValidator(_columns)] = Field(
-        default_factory=dict, description="which column is which part of a bar; '' says that there is none"
-    )
-    timestamp_format: str | None = Field(
-        default=None, description="strptime format, or epoch_s, epoch_ms, epoch_us, epoch_ns, where not ISO 8601"
-    )
-    skip_rows: int = Field(default=0, ge=0, description="lines before the header of a text file")
-    header: list[str] | None = Field(
-        default=None, min_length=1, description="the names of the columns, for text files without a header"
-    )
-    volume_column: str | None = Field(default=None, description="short for columns = { volume = ... }")
-    strict: bool = Field(default=False, description="do not load a file of which one row cannot be taken")
-    ambiguous: Literal["reject", "first", "second", "infer"] = Field(
-        default="reject", description="what becomes of local times that the clock shows twice"
-    )
-    replace: Literal["sessions"] | None = Field(
-        default=None, description="'sessions': a session that is sent again replaces the old one whole"
-    )
+
+    @field_validator("symbols", "header", mode="before")
+    @classmethod
+    def _listed(cls, given: Any) -> Any:
+        return _as_list(given)
+
+    @field_validator("symbols")
+    @classmethod
+    def _in_one_spelling(cls, given: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return None if given is None else tuple(_spelled(list(given)))
 
     @model_validator(mode="after")
     def _one_way_to_say_it(self) -> SourceConfig:
@@ -157,26 +127,20 @@ class SourceConfig(_Table):
             raise ValueError(f"{' and '.join(said)} exclude each other; say in one way whose bars the files hold")
         return self
 
-    def value(self, name: str) -> Any:
-        """A field's value: what the job says, or else its preset, or else the default."""
-        if name not in self.model_fields_set and self.preset is not None:
-            return presets()[self.preset].get(name, getattr(self, name))
-        return getattr(self, name)
+    @property
+    def outside_pct_allowed(self) -> float:
+        """``max_outside_pct`` as the source says, or else its preset."""
+        if "max_outside_pct" in self.model_fields_set or self.preset is None:
+            return self.max_outside_pct
+        said = preset_named(self.preset).max_outside_pct
+        return self.max_outside_pct if said is None else said
 
     def options(self, symbols: Iterable[str] | None) -> LoadOptions:
         """How its files are loaded; of files with many symbols only ``symbols``, or all."""
-        names = ("label", "timezone", "timestamp_format", "skip_rows", "volume_column", "strict", "ambiguous")
-        preset: Mapping[str, str] = presets()[self.preset].get("columns", {}) if self.preset else {}
-        columns = {part: name or None for part, name in {**preset, **self.columns}.items()}
-        if self.volume_column is not None:
-            columns.pop("volume", None)
-        return LoadOptions(
-            **{name: self.value(name) for name in names},
-            columns=columns,
-            header=self.value("header"),
-            replace=self.replace,
-            symbols=None if symbols is None else sorted(symbols),
-        )
+        said: dict[str, Any] = {
+            name: getattr(self, name) for name in Loading.model_fields if name in self.model_fields_set
+        }
+        return LoadOptions(**{**said, "symbols": None if symbols is None else sorted(symbols)})
 
 
 class ProcessConfig(_Table):
@@ -194,6 +158,11 @@ class PublishConfig(_Table):
 
     path: Path = Field(description="where the newest snapshot is put, at once or not at all")
     keep: int = Field(default=1, ge=1, description="how many snapshots to have, the newest included")
+    mode: FileMode | None = Field(
+        default=None,
+        description="who may read it: '0400' (the owner), '0440' (the group) or '0444' (everybody); by default whoever "
+        "may read the store",
+    )
     every: DurationText | None = Field(
         default=None, description="not more often than this, such as '6h' or '1d'; by default after every change"
     )
@@ -213,7 +182,9 @@ class ExportConfig(_Table):
     """Bars as files for others, of which only those that changed are written: the ``[export]`` table."""
 
     path: Path = Field(description="the folder; a file for each symbol, interval and month")
-    format: Literal["parquet", "csv", "arrow"] = Field(default="parquet", description="of the files")
+    format: Annotated[str, AfterValidator(_format)] = Field(
+        default="parquet", description="of the files: parquet, csv, arrow, or one that a package adds"
+    )
     symbols: Names | None = Field(default=None, description="only these; all by default")
     intervals: list[IntervalText] | None = Field(default=None, min_length=1, description="only these; all by default")
 
@@ -323,9 +294,3 @@ def _checked(table: Mapping[str, Any], where: str, folder: Path) -> JobConfig:
         raise ConfigError(explained(error, JobConfig, where)) from error
     config._folder = folder
     return config
-
-
-@cache
-def presets() -> dict[str, dict[str, Any]]:
-    """The layouts of vendors, by name; ``about`` says what each is for."""
-    return tomllib.loads(files("barhouse.coordinator.jobs").joinpath("presets.toml").read_text(encoding="utf-8"))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from barhouse.coordinator.sources import LoadOptions
+from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.sources.source import SourceFile
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import BarhouseError, ConfigError, InputError
@@ -165,9 +165,9 @@ class LoadedFiles:
 
     def __init__(self, transaction: Transaction) -> None:
         self._rows: dict[tuple[str, str], tuple[Any, ...]] = {}
-        for path, *row, request in transaction.run("nightly.loaded_files"):
-            asked = _request(request)
-            self._rows[path, _whose(asked)] = (*row, asked)
+        for file in transaction.run("jobs.loaded_files"):
+            asked = _request(file.request)
+            self._rows[file.path, _whose(asked)] = (file.size_bytes, file.modified_at, file.fingerprint, asked)
 
     def has(self, file: FoundFile, options: LoadOptions, symbol: str | None, interval: str | None) -> bool:
         """Whether a file was loaded as it is now, and as it is to be loaded now.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from barhouse.coordinator.load import source_rows
-from barhouse.coordinator.sources import LoadOptions, Source
+from barhouse.coordinator.load import canonical_rows, parts, source_rows
+from barhouse.coordinator.sources.options import LoadOptions
+from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import SourceError
 from barhouse.store.model.interval import Interval
@@ -53,20 +54,20 @@ def holdings(transaction: Transaction, source: Source, options: LoadOptions, int
     SourceError
         When it cannot be read as bars.
     """
-    source = source_rows.with_headers_compared(source, transaction)
-    parts = source_rows.map_columns(source_rows.columns_of(source, transaction), source, options)
-    by_symbol = parts["symbol"] is not None
+    rows = source_rows.open_rows(transaction, source)
+    found = parts.parts_of(rows, options)
+    by_symbol = found["symbol"] is not None
     # The zone does not matter for steps, and a date alone is as good as an instant.
-    source_rows.read(
-        source, parts, replace(options, timezone="UTC"), transaction, wants_dates=True, by_symbol=by_symbol
-    )
-    names = [name or "" for (name,) in transaction.run("nightly.symbols_read")]
+    in_utc = options.but(timezone="UTC")
+    read = canonical_rows.keep_parsed(transaction, rows, found, in_utc, wants_dates=True, by_symbol=by_symbol)
+    names = [row.symbol_given or "" for row in transaction.run("jobs.symbols_read", parsed_rows=read)]
     if interval is not None:
         return {name: Held(interval, regular=True) for name in names}
-    found = dict.fromkeys(names, Held(None, regular=False))
-    for name, shortest, count, common, divisor in transaction.run("nightly.steps"):
-        found[name] = _told(int(shortest), _is_regular(int(common), int(count)), divisor)
-    return found
+    held = dict.fromkeys(names, Held(None, regular=False))
+    for steps in transaction.run("jobs.steps", parsed_rows=read):
+        regular = _is_regular(int(steps.shortest_count), int(steps.step_count))
+        held[steps.name] = _told(int(steps.shortest), regular, steps.divisor)
+    return held
 
 
 def _is_regular(common: int, count: int) -> bool:

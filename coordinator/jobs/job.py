@@ -14,8 +14,7 @@ from barhouse.coordinator.jobs.config_errors import JOB_FILE
 from barhouse.coordinator.jobs.job_plan import Progress, plan, resolved
 from barhouse.coordinator.jobs.job_run import run_nightly
 from barhouse.coordinator.jobs.report import FileProblem, JobReport
-from barhouse.store.errors import ConfigError
-from barhouse.store.hints import speaking
+from barhouse.store.errors import ConfigError, speaking
 from barhouse.store.records import trading_calendar
 from barhouse.store.session_store import SessionStore, open_store
 

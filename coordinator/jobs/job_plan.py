@@ -13,8 +13,10 @@ from barhouse.coordinator.jobs.config import JobConfig, SourceConfig, SymbolGrou
 from barhouse.coordinator.jobs.discovery import FoundFile, LoadedFiles, PathPattern, find
 from barhouse.coordinator.jobs.file_contents import Held
 from barhouse.coordinator.jobs.report import FileProblem
-from barhouse.coordinator.load import source_rows
-from barhouse.coordinator.sources import LoadOptions, Source, open_source
+from barhouse.coordinator.load.columns import is_pattern
+from barhouse.coordinator.sources.opening import open_source
+from barhouse.coordinator.sources.options import LoadOptions
+from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, SourceError
 from barhouse.store.model.interval import Interval
@@ -51,9 +53,12 @@ class Reader:
     symbol: str | None
     folder: Path
 
-    def open(self, files: Sequence[FoundFile]) -> Source:
-        """Open files as one source, named by their paths in the job's folder."""
-        source = open_source([str(one.path) for one in files], self.options)
+    def open(self, files: Sequence[FoundFile], *, whole: bool = True) -> Source:
+        """Open files as one source, named by their paths in the job's folder.
+
+        With ``whole`` compressed files are looked through for damage; a load does so itself.
+        """
+        source = open_source([str(one.path) for one in files], self.options, whole=whole)
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
         return replace(
             source,
@@ -142,7 +147,7 @@ def _readers(config: JobConfig, source: SourceConfig) -> list[tuple[Reader, list
         by_path = pattern.symbol_expression is not None
         options = source.options(None if by_path or source.symbol else _chosen(config, source))
         if by_path:
-            options = replace(options, columns={**options.columns, "symbol": "path_symbol"})
+            options = options.but(columns={**options.columns, "symbol": "path_symbol"})
         reader = Reader(source, text, pattern.root, pattern.symbol_expression, options, source.symbol, config.folder)
         made.append((reader, find([pattern])))
     return made
@@ -151,7 +156,7 @@ def _readers(config: JobConfig, source: SourceConfig) -> list[tuple[Reader, list
 def _chosen(config: JobConfig, source: SourceConfig) -> list[str] | None:
     """The symbols wanted of files with many; None for all of them."""
     wanted = source.symbols or sorted({name for group in config.symbols for name in group.names})
-    return None if "*" in wanted else wanted
+    return None if "*" in wanted else list(wanted)
 
 
 def group_of(symbol: str, groups: Iterable[SymbolGroup]) -> SymbolGroup | None:
@@ -200,9 +205,9 @@ def _held(transaction: Transaction, reader: Reader, files: Sequence[FoundFile]) 
     """What each file holds, by symbol."""
     if reader.expression is None:
         (file,) = files
-        options = replace(reader.options, symbols=None)
+        options = reader.options.but(symbols=None)
         if reader.symbol is not None:
-            options = replace(options, columns={**options.columns, "symbol": None})
+            options = options.but(columns={**options.columns, "symbol": None})
         interval = reader.stated(file)
         return {file: file_contents.holdings(transaction, reader.open(files), options, interval)}
     found: dict[FoundFile, dict[str, Held]] = {}
@@ -257,9 +262,7 @@ def _add(reader: Reader, file: FoundFile, held: dict[str, Held], groups: Sequenc
 
 def _is_wanted(name: str, reader: Reader, groups: Sequence[SymbolGroup]) -> bool:
     chosen = reader.config.symbols
-    if chosen is not None and not any(
-        fnmatchcase(name, one) if source_rows.is_pattern(one) else name == one for one in chosen
-    ):
+    if chosen is not None and not any(fnmatchcase(name, one) if is_pattern(one) else name == one for one in chosen):
         return False
     return group_of(name, groups) is not None
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from barhouse.coordinator.jobs.config import JobConfig, SymbolGroup
 from barhouse.coordinator.jobs.job_plan import Plan, group_of
-from barhouse.coordinator.load.source_rows import is_pattern
+from barhouse.coordinator.load.columns import is_pattern
 from barhouse.coordinator.streams import symbol_registration
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.hints import spelled
@@ -25,14 +25,14 @@ class Enrolled:
 def determine(transaction: Transaction, config: JobConfig, plan: Plan) -> list[Enrolled]:
     """What would be registered for each group, by what the store has and the new files hold; writes nothing."""
     added_by = f"job {config.name}"
-    own = {symbol for symbol, _, by in transaction.run("nightly.symbols_loaded") if by == added_by}
+    own = {row.symbol for row in transaction.run("jobs.symbols_loaded") if row.added_by == added_by}
     named = {name for group in config.symbols for name in group.names if not is_pattern(name)}
     members: dict[int, list[str]] = {}
     for name in sorted(named | own | plan.available.keys()):
         group = group_of(name, config.symbols)
         if group is not None:
             members.setdefault(id(group), []).append(name)
-    kept = {name for (name,) in transaction.run("calendar.names")}
+    kept = {name for (name,) in transaction.run("records.calendar_names")}
     coming = {one.name for one in config.definitions()} - kept
     return [
         _determined(transaction, group, members.get(id(group), []), plan, added_by, coming) for group in config.symbols

@@ -21,12 +21,12 @@ from barhouse.coordinator.jobs.job_plan import GROUP_BYTES, GROUP_FILES, Plan, P
 from barhouse.coordinator.jobs.maintenance import looked_after
 from barhouse.coordinator.jobs.outcome import judged, touched, verified
 from barhouse.coordinator.jobs.report import FileProblem, JobReport
-from barhouse.coordinator.load import bar_load
+from barhouse.coordinator.load.door import Loaded, load_source
 from barhouse.coordinator.session_coordinator import SessionCoordinator
-from barhouse.store.database.transaction import Transaction
+from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import InputError, RegistrationError, SourceError
 from barhouse.store.model.interval import Interval
-from barhouse.store.model.reports import LoadReport, Registration
+from barhouse.store.model.reports import Registration
 from barhouse.store.records import registration, run
 from barhouse.store.session_store import SessionStore
 
@@ -104,7 +104,7 @@ def _begin(store: SessionStore, config: JobConfig) -> _Job:
                 return _Job(
                     store, config, before.run_id, True, left["after"], before.cursor, left["files_loaded"], 0, problems
                 )
-        (newest,) = transaction.one("nightly.newest_batch")
+        newest = transaction.one("jobs.newest_batch").batch_id
         begun = run.begin(
             transaction,
             "nightly",
@@ -169,7 +169,7 @@ def _register(store: SessionStore, config: JobConfig, todo: Plan) -> tuple[list[
 
 def _load(job: _Job, todo: Plan, progress: Progress) -> None:
     with job.store.reading() as transaction:
-        bases = {symbol: interval for symbol, interval, _ in transaction.run("nightly.symbols_loaded")}
+        bases = {row.symbol: row.interval for row in transaction.run("jobs.symbols_loaded")}
     wanted = [(one, interval) for one in todo.waiting if (interval := _interval_for(job, one, bases)) is not None]
     done = 0
     for group, interval in _groups(wanted):
@@ -218,10 +218,11 @@ def _load_group(job: _Job, group: list[Waiting], interval: Interval) -> None:
     reader = group[0].reader
     before = len(job.problems)
     try:
-        source = reader.open([one.file for one in group])
+        source = reader.open([one.file for one in group], whole=False)
         with job.store.transaction() as transaction:
-            report = bar_load.load(transaction, source, interval, reader.symbol, reader.options)
-            _check(transaction, job, group, report)
+            loaded = load_source(transaction, source, reader.symbol, interval, reader.options)
+            report = loaded.report
+            _check(transaction, job, group, loaded)
             job.files_loaded += len(group)
             cursor = max(filter(None, (job.cursor, report.last_bar_end)), default=None)
             run.advance(transaction, job.run_id, cursor, job.position)
@@ -245,30 +246,32 @@ def _load_group(job: _Job, group: list[Waiting], interval: Interval) -> None:
     )
 
 
-def _check(transaction: Transaction, job: _Job, group: list[Waiting], report: LoadReport) -> None:
+def _check(transaction: Transaction, job: _Job, group: list[Waiting], loaded: Loaded) -> None:
     """Refuse files that are not what they seem, and note what is odd; of several files, look closer instead."""
+    report = loaded.report
     config, alone = group[0].reader.config, len(group) == 1
     if not alone and (report.rejected or report.repeated):
         raise _LookCloserError("some rows are odd")
     if alone and not report.rows:
         raise SourceError(f"{report.source} holds no bars")
     taken = report.rows - report.rejected
-    most = config.value("max_outside_pct")
+    most = config.outside_pct_allowed
     if taken and most < 100 and 100 * report.outside / taken > most / len(group):
         raise SourceError(
             f"{report.outside} of {taken} bars lie outside the sessions of their calendar, as when "
             f"the time zone is wrong; check timezone and label, or say max_outside_pct = 100 if they are meant to"
         )
-    _check_dates(transaction, group)
+    if loaded.bar_counts is not None:  # of a file that was known they were looked at before
+        _check_dates(transaction, group, loaded.bar_counts)
     if report.repeated:
         _note(job, group[0], "repeated rows", f"{report.repeated} rows come again with the same values")
 
 
-def _check_dates(transaction: Transaction, group: list[Waiting]) -> None:
+def _check_dates(transaction: Transaction, group: list[Waiting], bar_counts: TemporaryTable) -> None:
     """A path that names a day or a month must have bars of it."""
     if all(one.file.first_date is None for one in group):
         return
-    rows = transaction.run("nightly.dates_held")
+    rows = transaction.run("jobs.dates_held", bar_counts=bar_counts)
     by_symbol: dict[str, set[date]] = {}
     for symbol, day in rows:
         if day is not None:

@@ -35,7 +35,7 @@ def _published(store: SessionStore, config: JobConfig, wanted: PublishConfig) ->
         if age_seconds < wanted.pause.total_seconds():
             return None
     target.parent.mkdir(parents=True, exist_ok=True)
-    return store.publish(target, keep=wanted.keep)
+    return store.publish(target, keep=wanted.keep, mode=wanted.mode)
 
 
 def _exported(store: SessionStore, config: JobConfig, wanted: ExportConfig, progress: Progress) -> ExportReport:

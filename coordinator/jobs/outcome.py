@@ -18,13 +18,13 @@ def verified(store: SessionStore, config: JobConfig, after: int, progress: Progr
     if not config.process.verify:
         return None
     with store.reading() as transaction:
-        symbols, first, last = transaction.one("nightly.touched", {"after": after})
-    if not symbols or first is None:
+        found = transaction.one("jobs.touched", {"after": after})
+    if not found.symbols or found.first_date is None:
         return None
     return store.verify(
-        sorted(symbols),
-        start=first,
-        end=last + timedelta(days=1),
+        sorted(found.symbols),
+        start=found.first_date,
+        end=found.last_date + timedelta(days=1),
         progress=lambda done, total: progress("verifying", done, total),
     )
 
@@ -33,23 +33,24 @@ def touched(store: SessionStore, config: JobConfig, after: int) -> dict[str, Any
     """What the batches after one wrote, as the fields of a report."""
     with store.reading() as transaction:
         since = {"after": after}
-        _, *counts = transaction.one("nightly.load_counts", since)
-        rejects = transaction.run("nightly.rejects", since)
-        by_symbol = transaction.run("nightly.touched_quality", since)
-        own = [symbol for symbol, *_ in transaction.run("nightly.symbols_loaded") if group_of(symbol, config.symbols)]
-        behind = transaction.run("nightly.behind", {"symbols": own})
-    quality = {symbol: 100 * present / expected for symbol, expected, present, _ in by_symbol if expected}
+        counts = transaction.one("jobs.load_counts", since)
+        rejects = transaction.run("jobs.rejects", since)
+        by_symbol = transaction.run("jobs.touched_quality", since)
+        loaded = [row.symbol for row in transaction.run("jobs.symbols_loaded")]
+        own = [symbol for symbol in loaded if group_of(symbol, config.symbols)]
+        behind = transaction.run("jobs.behind", {"symbols": own})
+    quality = {row.symbol: 100 * row.present_count / row.expected_count for row in by_symbol if row.expected_count}
     worst = min(quality, key=lambda symbol: quality[symbol], default=None)
     return {
-        "rows": LoadedRows(**dict(zip(LoadedRows.model_fields, counts, strict=True))),
+        "rows": LoadedRows(**{name: getattr(counts, name) for name in LoadedRows.model_fields}),
         "rejects": tuple(
-            RejectedRows(source=source, reason=reason, count=count, first_given=given)
-            for source, reason, count, given in rejects
+            RejectedRows(source=row.source, reason=row.reason, count=row.row_count, first_given=row.first_given)
+            for row in rejects
         ),
         "touched": Touched(
-            expected=sum(expected for _, expected, _, _ in by_symbol),
-            present=sum(present for _, _, present, _ in by_symbol),
-            gaps=sum(gaps for *_, gaps in by_symbol),
+            expected=sum(row.expected_count for row in by_symbol),
+            present=sum(row.present_count for row in by_symbol),
+            gaps=sum(row.gap_count for row in by_symbol),
             worst_symbol=worst,
             worst_quality_pct=None if worst is None else quality[worst],
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from barhouse.store.errors import JobError
 from barhouse.store.model.reports import (
@@ -13,6 +13,7 @@ from barhouse.store.model.reports import (
     ExportReport,
     ProcessReport,
     Registration,
+    Report,
     RetentionReport,
     VerifyReport,
 )
@@ -20,11 +21,7 @@ from barhouse.store.model.reports import (
 Outcome = Literal["done", "past thresholds", "files failed", "differences"]
 
 
-class _Report(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class FileProblem(_Report):
+class FileProblem(Report):
     """Something about a file that somebody should look at."""
 
     path: str = Field(description="seen from the job file's folder; where no file matches, the pattern")
@@ -34,7 +31,7 @@ class FileProblem(_Report):
     what: str
 
 
-class LoadedRows(_Report):
+class LoadedRows(Report):
     """What the loads of a run came to, in rows; see ``LoadReport``."""
 
     inserted: int = 0
@@ -44,7 +41,7 @@ class LoadedRows(_Report):
     deleted: int = 0
 
 
-class RejectedRows(_Report):
+class RejectedRows(Report):
     """Rows that were left out for one reason, with the first of them as it was given."""
 
     source: str
@@ -53,7 +50,7 @@ class RejectedRows(_Report):
     first_given: str
 
 
-class Touched(_Report):
+class Touched(Report):
     """The sessions whose base bars the run wrote, and those right before them of which nothing came."""
 
     expected: int = 0
@@ -68,7 +65,7 @@ class Touched(_Report):
         return self.expected - self.present
 
 
-class JobReport(_Report):
+class JobReport(Report):
     """What a run of a job did.
 
     ``outcome`` is the worst that holds: ``differences`` (verify found some), ``files failed`` (or there are none for a

@@ -6,24 +6,22 @@ import logging
 import tomllib
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
-from barhouse.coordinator.feeds.addresses import open_feed
+from barhouse.coordinator.feeds.opening import open_feed
 from barhouse.coordinator.jobs.config_errors import explained
 from barhouse.coordinator.live.options import LiveOptions
 from barhouse.coordinator.live.session import LiveSession
-from barhouse.coordinator.sources import LoadOptions
+from barhouse.coordinator.sources.options import LoadOptions, Reading
 from barhouse.store.errors import ConfigError
 from barhouse.store.model.inputs import as_instant
+from barhouse.store.model.mistakes import AsOptions, sentences
 from barhouse.store.model.symbol import ClosingBar, IntervalText, Symbol
 from barhouse.store.session_store import SessionStore
 
 log = logging.getLogger("barhouse.live")
-
-#: What says how files are read, as in ``LoadOptions``.
-_READING = ("label", "timezone", "columns", "timestamp_format", "volume_column", "skip_rows", "header", "ambiguous")
 
 
 def _split(given: object) -> object:
@@ -54,55 +52,44 @@ def _tables(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} cannot be read: {error}") from error
 
 
-class LiveConfig(BaseModel):
-    """A live run.
+class LiveConfig(Reading):
+    """A live run: the ``[live]`` table. How rows are understood is for the files of a folder."""
 
-    Attributes
-    ----------
-    feed
-        Its address; see ``barhouse.coordinator.feeds.addresses.open_feed``.
-    symbols, intervals, calendar, closing_bar
-        What is registered; without intervals the symbols must be registered already.
-    interval
-        Of the bars in a folder's files.
-    feed_intervals
-        The intervals of a feed that does not say which it has.
-    label, timezone, columns, timestamp_format, volume_column, skip_rows, header, ambiguous
-        How a folder's files are read; see ``SessionCoordinator.load``.
-    once
-        Stop when a folder has no file left.
-    name
-        Of the run.
-    history_from
-        How far back a symbol without bars is asked for.
-    publish
-        Where a snapshot is published every now and then.
-    options
-        The numbers of ``LiveOptions``.
-    """
+    feed: str = Field(
+        description="the address: redis://, rediss://, ws://, wss://, the path of a folder, or what a package adds"
+    )
+    symbols: Annotated[list[Symbol], BeforeValidator(_split)] = Field(
+        min_length=1, description="whose bars or trades to take"
+    )
+    intervals: Annotated[list[IntervalText], BeforeValidator(_split)] = Field(
+        default_factory=list, description="what is wanted; by default what is registered"
+    )
+    calendar: str | None = Field(default=None, description="whose sessions, for symbols that are not registered yet")
+    closing_bar: ClosingBar | None = Field(
+        default=None, description="whether the bar that starts exactly at the close belongs to the session"
+    )
+    interval: IntervalText | None = Field(default=None, description="the length of the bars in a folder's files")
+    feed_intervals: Annotated[list[IntervalText] | None, BeforeValidator(_split)] = Field(
+        default=None, description="the intervals of a feed that does not say which it has"
+    )
+    once: bool = Field(default=False, description="stop when a folder has no file left")
+    name: str = Field(default="live", description="of the run; one that ended early goes on")
+    history_from: Annotated[datetime | None, BeforeValidator(_instant)] = Field(
+        default=None, description="how far back a symbol without bars is asked for"
+    )
+    publish: Path | None = Field(default=None, description="where a snapshot is published every now and then")
+    metrics_port: int | None = Field(
+        default=None, ge=0, le=65535, description="serve metrics over HTTP there while it runs; 0 takes any free port"
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1", min_length=1, description="who reaches the metrics: only this machine, or 0.0.0.0 for all"
+    )
+    options: LiveOptions = Field(default_factory=LiveOptions, description="numbers of the session")
 
-    model_config = ConfigDict(extra="forbid")
-
-    feed: str
-    symbols: Annotated[list[Symbol], BeforeValidator(_split), Field(min_length=1)]
-    intervals: Annotated[list[IntervalText], BeforeValidator(_split)] = []
-    calendar: str | None = None
-    closing_bar: ClosingBar | None = None
-    interval: IntervalText | None = None
-    feed_intervals: Annotated[list[IntervalText] | None, BeforeValidator(_split)] = None
-    label: Literal["start", "end"] = "start"
-    timezone: str | None = None
-    columns: dict[str, str | None] = {}
-    timestamp_format: str | None = None
-    volume_column: str | None = None
-    skip_rows: Annotated[int, Field(ge=0)] = 0
-    header: Annotated[list[str], Field(min_length=1)] | None = None
-    ambiguous: Literal["reject", "first", "second", "infer"] = "reject"
-    once: bool = False
-    name: str = "live"
-    history_from: Annotated[datetime | None, BeforeValidator(_instant)] = None
-    publish: Path | None = None
-    options: LiveOptions = LiveOptions()
+    @field_validator("header", mode="before")
+    @classmethod
+    def _listed(cls, given: Any) -> Any:
+        return _split(given)
 
     @model_validator(mode="before")
     @classmethod
@@ -128,8 +115,8 @@ class LiveConfig(BaseModel):
         return cls.of(f"[live] of {path}", {**table, **given})
 
     @classmethod
-    def of(cls, place: str, given: dict[str, Any]) -> LiveConfig:
-        """What was given at a place, checked.
+    def of(cls, place: str | None, given: dict[str, Any]) -> LiveConfig:
+        """What was given in a place of a file, or (None) as options, checked.
 
         Raises
         ------
@@ -139,7 +126,13 @@ class LiveConfig(BaseModel):
         try:
             return cls.model_validate(given)
         except ValidationError as error:
+            if place is None:
+                raise ConfigError("; ".join(sentences(error, cls, AsOptions()))) from error
             raise ConfigError(explained(error, cls, place)) from error
+
+    def reading(self) -> dict[str, Any]:
+        """What was said of how rows are understood."""
+        return {name: getattr(self, name) for name in Reading.model_fields if name in self.model_fields_set}
 
     def session(self, store: SessionStore) -> LiveSession:
         """The session it describes."""
@@ -149,7 +142,7 @@ class LiveConfig(BaseModel):
             interval=self.interval,
             feed_intervals=self.feed_intervals,
             symbol=alone,
-            options=LoadOptions(**{name: getattr(self, name) for name in _READING}),
+            options=LoadOptions(**self.reading()),
             once=self.once,
         )
         return LiveSession(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from barhouse.store.checks import health
@@ -13,6 +14,18 @@ from barhouse.store.session_store import SessionStore
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
+
+
+def check_metrics() -> None:
+    """Make sure, before anything begins, that metrics can be served.
+
+    Raises
+    ------
+    InputError
+        When the package prometheus-client is not there.
+    """
+    if find_spec("prometheus_client") is None:
+        raise InputError("metrics need the package prometheus-client: pip install 'barhouse[metrics]'")
 
 
 @contextmanager
@@ -26,11 +39,9 @@ def metrics_served(store: SessionStore, port: int, address: str = "127.0.0.1") -
     InputError
         When the port cannot be had, or the package prometheus-client is not there.
     """
-    try:
-        from prometheus_client import CollectorRegistry, start_http_server
-        from prometheus_client.registry import Collector
-    except ImportError as error:
-        raise InputError("metrics need the package prometheus-client: pip install 'barhouse[metrics]'") from error
+    check_metrics()
+    from prometheus_client import CollectorRegistry, start_http_server
+    from prometheus_client.registry import Collector
 
     class Standing(Collector):
         """Asks the store whenever it is asked."""
@@ -46,7 +57,7 @@ def metrics_served(store: SessionStore, port: int, address: str = "127.0.0.1") -
         server, thread = start_http_server(port, address, registry)
     except OSError as error:
         raise InputError(
-            f"{Option('port', port)} on {address} cannot be had: {error.strerror}; give another, or 0"
+            f"{Option('metrics_port', port)} on {address} cannot be had: {error.strerror}; give another, or 0"
         ) from error
     try:
         yield server.server_port

@@ -6,6 +6,8 @@ from datetime import timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from barhouse.store.model.file_mode import FileMode
+
 
 class LiveOptions(BaseModel):
     """The numbers of a live session; all times in seconds.
@@ -32,8 +34,9 @@ class LiveOptions(BaseModel):
         How many questions to a history may be open.
     reconnect_seconds, reconnect_seconds_max
         The first pause before connecting again, and the longest; they grow in between.
-    publish_seconds, publish_keep
-        How often a snapshot is published, where one is wanted, and how many are kept.
+    publish_seconds, publish_keep, publish_mode
+        How often a snapshot is published, where one is wanted, how many are kept, and who may read them; see
+        ``SessionStore.publish``.
     chunk_symbols
         How many symbols are derived in one step; more are quicker and take more memory.
     """
@@ -54,6 +57,7 @@ class LiveOptions(BaseModel):
     reconnect_seconds_max: float = Field(default=30.0, gt=0)
     publish_seconds: float = Field(default=60.0, gt=0)
     publish_keep: int = Field(default=1, ge=1)
+    publish_mode: FileMode | None = None
     chunk_symbols: int = Field(default=5_000, ge=1)
 
     @property

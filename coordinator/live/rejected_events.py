@@ -17,5 +17,6 @@ def refuse(transaction: Transaction, source: str, refused: Sequence[Refused]) ->
     batch.rejected = len(refused)
     batch.write(transaction)
     columns = {"given": [one.given for one in refused], "reason": [one.reason for one in refused]}
-    transaction.register("refused_event", pa.table(columns, schema=pa.schema(dict.fromkeys(columns, pa.string()))))
-    transaction.run("batch.refuse", {"batch_id": batch.batch_id})
+    schema = pa.schema(dict.fromkeys(columns, pa.string()))
+    events = transaction.attach("rejected_event", pa.table(columns, schema=schema))
+    transaction.write("records.add_rejected_events", {"batch_id": batch.batch_id}, rejected_event=events)

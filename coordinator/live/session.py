@@ -192,7 +192,8 @@ class LiveSession:
 
     async def publish(self, target: str | Path) -> CopyReport:
         """Write a snapshot for other processes between two transactions; see ``SessionStore.publish``."""
-        return await self._do(lambda: self._store.publish(target, keep=self._options.publish_keep))
+        keep, mode = self._options.publish_keep, self._options.publish_mode
+        return await self._do(lambda: self._store.publish(target, keep=keep, mode=mode))
 
     async def _first_offer(self) -> Offer | None:
         """What the feed offers, as soon as it answers; None when the session is stopped before that."""

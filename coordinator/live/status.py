@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel
-
-from barhouse.coordinator.live.writer import Counts
 
 
 class RefusedFile(BaseModel):
@@ -19,7 +16,31 @@ class RefusedFile(BaseModel):
     reason: str
 
 
-class LiveStatus(BaseModel):
+class Counts(BaseModel):
+    """What a live session has written: rows as they came, bars as they are in the store.
+
+    Attributes
+    ----------
+    row_count, ignored_count, refused_count
+        Rows delivered; of them those of symbols that are not the session's, and those that could not be taken.
+    refused_file_count
+        Files of which nothing could be taken.
+    inserted_count, revised_count, deleted_count, closed_count, healed_count
+        Base bars new, changed and gone; derived bars new; base bars that a history gave.
+    """
+
+    row_count: int = 0
+    ignored_count: int = 0
+    refused_count: int = 0
+    refused_file_count: int = 0
+    inserted_count: int = 0
+    revised_count: int = 0
+    deleted_count: int = 0
+    closed_count: int = 0
+    healed_count: int = 0
+
+
+class LiveStatus(Counts):
     """Where a live session is.
 
     Attributes
@@ -34,12 +55,8 @@ class LiveStatus(BaseModel):
         Where the feed goes on after what is committed.
     backlog_rows
         Rows delivered and not written yet.
-    row_count, ignored_count, refused_count
-        Rows delivered; of them those of symbols that are not the session's, and those that could not be taken.
-    refused_file_count, refused_files
-        Files of which nothing could be taken; the first of them, each with the reason.
-    inserted_count, revised_count, deleted_count, closed_count, healed_count
-        Base bars new, changed and gone; derived bars new; base bars that a history gave.
+    refused_files
+        The first of the files of which nothing could be taken, each with the reason.
     broken_count
         How often the feed broke off, or could not be reached.
     """
@@ -54,20 +71,11 @@ class LiveStatus(BaseModel):
     lag_seconds: float | None = None
     position: Mapping[str, Any] | None = None
     backlog_rows: int = 0
-    row_count: int = 0
-    ignored_count: int = 0
-    refused_count: int = 0
-    refused_file_count: int = 0
     refused_files: tuple[RefusedFile, ...] = ()
-    inserted_count: int = 0
-    revised_count: int = 0
-    deleted_count: int = 0
-    closed_count: int = 0
-    healed_count: int = 0
     broken_count: int = 0
     last_error: str | None = None
 
     def set_counts(self, counts: Counts) -> None:
         """Take over what the writer has counted."""
-        for name, value in asdict(counts).items():
+        for name, value in counts.model_dump().items():
             setattr(self, name, value)

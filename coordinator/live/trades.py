@@ -14,24 +14,17 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 
 from barhouse.store.database.transaction import Transaction
-from barhouse.store.model.bar import INSTANT, TURNOVER_LIMIT, VOLUME_LIMIT
+from barhouse.store.model.bar import COLUMNS, TURNOVER_LIMIT, VOLUME_LIMIT
 from barhouse.store.records import trading_calendar
 from barhouse.store.sql import sql
 
 #: A trade this far ahead of the clock is a mistake, which must not be kept until its day comes.
 _AHEAD = timedelta(days=1)
-_FIELDS = {
-    "symbol": pa.string(),
-    "bar_start": INSTANT,
-    **dict.fromkeys(("open", "high", "low", "close", "volume"), pa.float64()),
-    "trade_count": pa.int64(),
-    "vwap": pa.float64(),
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """Base bars whose trades changed: those to load, by interval, and those that have no trade left."""
+    """Base bars whose trades changed: those to load, by interval; and those that have no trade left."""
 
     bars: Mapping[str, pa.Table]
     emptied: tuple[tuple[str, str, datetime], ...]
@@ -52,53 +45,54 @@ def take(transaction: Transaction, given: pa.Table, kept_from: datetime, now: da
     list of (int, str)
         The ``given_row`` of each that is not taken, and why.
     """
-    transaction.register("trade_given", given)
-    calendars = [name for (name,) in transaction.run("trade.spelled")]
+    given_trades = transaction.attach("given_trades", given)
+    calendars = [row.calendar for row in transaction.run("live.calendars_of_trades", given_trades=given_trades)]
     times = [one for one in given["traded_at"].to_pylist() if one is not None and one <= now + _AHEAD]
     if calendars and times:
         trading_calendar.reach(transaction, calendars, max(min(times), kept_from).date(), max(times).date())
-    transaction.run(
-        "trade.judge",
+    judged = transaction.make(
+        "live.make_judged_trades",
         {
             "latest": now + _AHEAD,
             "kept_from": kept_from,
             "turnover_limit": TURNOVER_LIMIT,
             "volume_limit": VOLUME_LIMIT,
         },
+        given_trades=given_trades,
     )
-    refused = [(row, reason) for row, reason in transaction.run("trade.refused")]
-    transaction.run("trade.fresh")
-    transaction.run("trade.change")
-    transaction.run("trade.touch")
-    transaction.run("trade.apply", {"now": now})
-    return refused
+    rejected = transaction.run("live.rejected_trades", judged_trades=judged)
+    new_trades = transaction.make("live.make_new_trades", judged_trades=judged)
+    changes = transaction.make("live.make_trade_changes", new_trades=new_trades)
+    transaction.write("live.mark_changed_bars", trade_changes=changes)
+    transaction.write("live.apply_trade_changes", {"now": now}, trade_changes=changes)
+    return [(row.given_row, row.reason) for row in rejected]
 
 
 def build(transaction: Transaction, through: datetime) -> Built | None:
     """Build the base bars that wait and have ended by ``through``; None when there are none."""
-    transaction.run("trade.due", {"through": through})
-    if not transaction.one("trade.due_count")[0]:
+    due = transaction.make("live.make_due_bars", {"through": through})
+    if not due.row_count:
         return None
-    rows = transaction.run("trade.built", buckets="trade_due")
-    emptied = tuple((symbol, interval, start) for symbol, interval, start in transaction.run("trade.emptied"))
-    transaction.run("trade.consume")
+    rows = transaction.run("live.built_bars", buckets=due)
+    emptied = tuple(tuple(row) for row in transaction.run("live.emptied_bars", due_bars=due))
+    transaction.write("live.consume_due_bars", due_bars=due)
     return Built(_tables(rows), emptied)
 
 
 def forming(transaction: Transaction, symbol: str) -> pa.Table:
     """The base bars of a symbol that are not built yet, as the trades at hand make them."""
-    rows = transaction.run("trade.built", {"symbol": symbol}, buckets=sql("trade.forming"))
+    rows = transaction.run("live.built_bars", {"symbol": symbol}, buckets=sql("live.forming_bars"))
     return next(iter(_tables(rows).values()), _table([]))
 
 
 def held(transaction: Transaction, symbol: str) -> list[datetime]:
     """The starts of a symbol's base bars that are built from trades at hand."""
-    return [start for (start,) in transaction.run("trade.held", {"symbol": symbol})]
+    return [row.bar_start for row in transaction.run("live.bars_with_trades", {"symbol": symbol})]
 
 
 def prune(transaction: Transaction, kept_from: datetime) -> None:
     """Forget the trades of base bars that start before ``kept_from``: those bars are final."""
-    transaction.run("trade.prune", {"kept_from": kept_from})
+    transaction.run("live.prune_trades", {"kept_from": kept_from})
 
 
 def kept_from(through: datetime, kept: timedelta, before: datetime | None) -> datetime:
@@ -115,6 +109,5 @@ def _tables(rows: list[tuple[object, ...]]) -> dict[str, pa.Table]:
 
 
 def _table(rows: list[tuple[object, ...]]) -> pa.Table:
-    columns = list(zip(*rows, strict=True)) or [()] * len(_FIELDS)
-    arrays = [pa.array(column, kind) for column, kind in zip(columns, _FIELDS.values(), strict=True)]
-    return pa.table(arrays, names=list(_FIELDS))
+    columns = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
+    return pa.table([pa.array(column, field.type) for column, field in zip(columns, COLUMNS, strict=True)], COLUMNS)

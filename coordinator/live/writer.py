@@ -9,7 +9,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -23,8 +23,12 @@ from barhouse.coordinator.live import trades
 from barhouse.coordinator.live.delivery_queue import Taken
 from barhouse.coordinator.live.options import LiveOptions
 from barhouse.coordinator.live.rejected_events import refuse
-from barhouse.coordinator.load import bar_load
+from barhouse.coordinator.live.status import Counts
+from barhouse.coordinator.load import door
+from barhouse.coordinator.load.canonical_rows import is_canonical
 from barhouse.coordinator.session_coordinator import SessionCoordinator
+from barhouse.coordinator.sources.opening import open_source
+from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import CalendarError, InputError, OptionsError
 from barhouse.store.model.bar import TURNOVER_LIMIT
@@ -39,25 +43,9 @@ log = logging.getLogger("barhouse.live")
 #: As the instant that counts as now, it closes nothing by the clock.
 NO_CLOCK = datetime(1970, 1, 2, tzinfo=UTC)
 _SHOWN_CHARACTERS = 600
+#: How tables are read that say all by themselves.
+_AS_IT_IS = LoadOptions()
 _SHOWN_FILES = 20
-
-
-@dataclass(slots=True)
-class Counts:
-    """What a live session has written: rows as they came, bars as they are in the store."""
-
-    row_count: int = 0
-    ignored_count: int = 0
-    refused_count: int = 0
-    refused_file_count: int = 0
-    inserted_count: int = 0
-    revised_count: int = 0
-    deleted_count: int = 0
-    closed_count: int = 0
-    healed_count: int = 0
-
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
 
 
 class LiveWriter:
@@ -134,7 +122,7 @@ class LiveWriter:
     def beat(self, through: datetime) -> None:
         """Do what the clock asks for: build, declare sessions over, derive, forget old trades."""
         with self._one_transaction() as transaction:
-            before = replace(self.counts)
+            before = self.counts.model_copy()
             self._build(transaction, through)
             over = {"symbols": sorted(self.symbols), "through": through - self._options.grace}
             for calendar, session_date, symbols in transaction.run("live.sessions_over", over):
@@ -153,7 +141,8 @@ class LiveWriter:
                 data = _without(data, built)
             if isinstance(data, pa.Table) and not data.num_rows:
                 return
-            report = self._coordinator.load(data, interval, symbol)
+            source = open_source(data, _AS_IT_IS, whole=False)
+            report = door.load_source(transaction, source, symbol, Interval.parse(interval), _AS_IT_IS).report
             self._count(report)
             self.counts.healed_count += report.inserted + report.revised
         self._processor.process(NO_CLOCK)
@@ -174,7 +163,7 @@ class LiveWriter:
     ) -> list[tuple[str, str, datetime, datetime]]:
         """What lies between the last base bar of each symbol (without any: ``start``) and now."""
         with self._store.transaction() as transaction:
-            rows = transaction.run("live.come_to", {"symbols": sorted(symbols)})
+            rows = transaction.run("live.base_progress", {"symbols": sorted(symbols)})
         begins = [(symbol, interval, through or start) for symbol, interval, through in rows]
         return [(symbol, interval, begin, now) for symbol, interval, begin in begins if begin and begin < now]
 
@@ -186,7 +175,7 @@ class LiveWriter:
     @contextmanager
     def _one_transaction(self) -> Iterator[Transaction]:
         """One transaction; when it fails, what was counted and remembered goes with it."""
-        before = replace(self.counts), self._position, self.cursor, self._kept_from, self._pruned_to
+        before = self.counts.model_copy(), self._position, self.cursor, self._kept_from, self._pruned_to
         try:
             with self._store.transaction() as transaction:
                 yield transaction
@@ -205,10 +194,12 @@ class LiveWriter:
         newest = NO_CLOCK
         changed = False
         for interval, table in (*tables, *bar_tables(bars).items()):
-            changed |= self._count(self._coordinator.load(table, interval))
+            changed |= self._count(self._load_table(transaction, table, interval))
         if taken.file is not None:
             read = taken.file
-            report = self._coordinator.load(str(read.path), read.interval, read.symbol, **_given(read.options))
+            source = open_source(str(read.path), read.options, whole=False)
+            length = Interval.parse(read.interval)
+            report = door.load_source(transaction, source, read.symbol, length, read.options).report
             self.counts.row_count += report.rows
             changed |= self._count(report)
         if traded:
@@ -217,7 +208,7 @@ class LiveWriter:
         if refused:
             refuse(transaction, self._feed_name, refused)
             self.counts.refused_count += len(refused)
-        (reached,) = transaction.one("live.cursor", {"symbols": sorted(self.symbols)})
+        reached = transaction.one("live.cursor", {"symbols": sorted(self.symbols)}).complete_through
         newest = max(newest, reached or NO_CLOCK)
         # Time as the feed tells it: while it is behind the clock, bars must not close before their last rows came.
         through = min(self._store.now(), newest + self._options.grace)
@@ -228,6 +219,14 @@ class LiveWriter:
         if taken.position is not None:
             self._position = taken.position
         self._advance(transaction)
+
+    def _load_table(self, transaction: Transaction, table: pa.Table, interval: str) -> LoadReport:
+        """Load bars of a feed: in our own columns, or in such as a load understands."""
+        length = Interval.parse(interval)
+        if is_canonical(table):
+            return door.load_bars(transaction, table, length, self._feed_name).report
+        source = replace(open_source(table, _AS_IT_IS), name=self._feed_name)
+        return door.load_source(transaction, source, None, length, _AS_IT_IS).report
 
     def _count(self, report: LoadReport) -> bool:
         self.counts.inserted_count += report.inserted
@@ -253,7 +252,7 @@ class LiveWriter:
                 refuse(transaction, self._feed_name, given)
             sane = table.filter(pc.less(turnover, TURNOVER_LIMIT))
             if sane.num_rows:
-                self._count(self._coordinator.load(sane, interval))
+                self._count(self._load_table(transaction, sane, interval))
         for symbol, interval, start in built.emptied:
             end = start + timedelta(microseconds=1)
             self.counts.deleted_count += self._coordinator.delete_bars(symbol, interval, start, end).deleted
@@ -278,9 +277,9 @@ class LiveWriter:
 
     def _has_read_like(self, file: FileToLoad) -> bool:
         """Whether some file was read before in the way this one was to be."""
-        request = bar_load.request_of(Interval.parse(file.interval), file.symbol, file.options)
+        request = door.request_of(file.symbol, Interval.parse(file.interval), file.options)
         with self._store.transaction() as transaction:
-            (has_read,) = transaction.one("live.has_read_like", {"request": request})
+            has_read = transaction.one("live.was_requested", {"request": request}).was_requested
         return bool(has_read)
 
     def _is_of_one_kind(self, taken: Taken) -> bool:
@@ -309,10 +308,6 @@ class LiveWriter:
             self.counts.refused_file_count += 1
         if len(self.refused_files) < _SHOWN_FILES:
             self.refused_files.append((str(taken.file.path), reason))
-
-
-def _given(options: object) -> dict[str, Any]:
-    return {name: getattr(options, name) for name in options.__dataclass_fields__}  # type: ignore[attr-defined]
 
 
 def _without(data: object, starts: Sequence[datetime]) -> object:

@@ -11,9 +11,10 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from barhouse.coordinator.sources import LoadOptions, Source
+from barhouse.coordinator.sources.options import LoadOptions
+from barhouse.coordinator.sources.source import Source
 from barhouse.store.calendars.time_zone import zone_pieces
-from barhouse.store.database.transaction import Transaction
+from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.model.reports import LoadReport
 from barhouse.store.records.batch import Batch
 
@@ -36,8 +37,7 @@ def note(transaction: Transaction, source: Source, request: str, options: LoadOp
         and options.replace is None
         and _is_as_it_was(source)
     )
-    transaction.register("loaded_file", pa.Table.from_pylist([asdict(one) for one in source.files]))
-    transaction.run(
+    transaction.write(
         "load.note_files",
         {
             "request": request,
@@ -45,6 +45,7 @@ def note(transaction: Transaction, source: Source, request: str, options: LoadOp
             "outcome": report.model_dump_json() if certain else None,
             "read_with": _programs() + _clock_changes(report, options) if certain else None,
         },
+        source_files=_attached(transaction, source),
     )
 
 
@@ -57,15 +58,14 @@ def recall(transaction: Transaction, source: Source, request: str, options: Load
     """
     if not _stands_alone(source):
         return None
-    transaction.register("loaded_file", pa.Table.from_pylist([asdict(one) for one in source.files]))
-    found = transaction.run("load.recall", {"request": request, "programs": _programs()})
-    if not found:
+    asked = {"request": request, "programs": _programs()}
+    found = next(iter(transaction.run("load.recall", asked, source_files=_attached(transaction, source))), None)
+    if found is None:
         return None
-    batch_id, outcome, read_with = found[0]
-    before = LoadReport.model_validate_json(outcome)
+    before = LoadReport.model_validate_json(found.outcome)
     if before.last_bar_end is None or before.last_bar_end > transaction.now:
         return None
-    if read_with != _programs() + _clock_changes(before, options):
+    if found.read_with != _programs() + _clock_changes(before, options):
         return None
     written = {
         "symbols": list(before.symbols),
@@ -73,9 +73,9 @@ def recall(transaction: Transaction, source: Source, request: str, options: Load
         "first_bar": before.first_bar,
         "last_bar_end": before.last_bar_end,
         "bar_count": before.rows - before.repeated,
-        "batch_id": batch_id,
+        "batch_id": found.batch_id,
     }
-    if transaction.one("load.changed_since", written)[0]:
+    if transaction.one("load.changed_since", written).is_changed:
         return None
     batch = Batch.begin(transaction, "load", source.name)
     batch.unchanged = before.rows
@@ -84,6 +84,10 @@ def recall(transaction: Transaction, source: Source, request: str, options: Load
     report = before.model_copy(update={"batch_id": batch.batch_id, "source": source.name, **counts})
     note(transaction, source, request, options, report)
     return report
+
+
+def _attached(transaction: Transaction, source: Source) -> TemporaryTable:
+    return transaction.attach("source_files", pa.Table.from_pylist([asdict(one) for one in source.files]))
 
 
 def _stands_alone(source: Source) -> bool:

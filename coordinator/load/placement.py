@@ -5,221 +5,205 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from barhouse.coordinator.load.columns import literal
-from barhouse.coordinator.sources import LoadOptions, Source
+from barhouse.coordinator.load.canonical_rows import Bounds, CanonicalRows
+from barhouse.coordinator.load.symbol_map import SymbolMap
+from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.write.calendar_pieces import calendar_pieces
 from barhouse.store.calendars.time_zone import zone_pieces
-from barhouse.store.database.transaction import TemporaryTable, Transaction
-from barhouse.store.errors import CalendarError, OptionsError
+from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
+from barhouse.store.errors import OptionsError
 from barhouse.store.hints import Option
 from barhouse.store.model.bar import TRADE_COUNT_LIMIT, TURNOVER_LIMIT, TURNOVER_LIMIT_SESSIONS, VOLUME_LIMIT
 from barhouse.store.model.interval import Interval
 from barhouse.store.records import trading_calendar
-from barhouse.store.sql import Sql, sql
+from barhouse.store.sql import Sql, joined, literal, sql
 
 #: A bar may end this much after the machine's now: clocks differ.
 _CLOCK_TOLERANCE = timedelta(seconds=5)
 #: No bar is older; an older stamp is a mistake that would have calendars computed for nothing.
 _EARLIEST = date(1900, 1, 1)
 #: From so many rows on it pays to look whether they come in order.
-_MANY_ROWS = 20_000
+MANY_ROWS = 20_000
 _MINUTE = 60
 
-_OCCURRENCE = {
-    "reject": "z.occurrence < 2",
-    "first": "z.occurrence < 2",
-    "second": "z.occurrence <> 1",
-    "infer": "(z.occurrence = 0 OR z.occurrence = coalesce(r.inferred_occurrence, 1))",
-}
-_AMBIGUOUS = {
-    "reject": "coalesce(z.occurrence, 0) = 1",
-    "first": "false",
-    "second": "false",
-    "infer": "coalesce(z.occurrence, 0) > 0 AND r.inferred_occurrence IS NULL",
+#: Which condition picks a pass of a time that the clock shows twice, and which says that none can be picked.
+_OCCURRENCES = {
+    "reject": ("load.occurrence_of_first", "load.ambiguous_of_reject"),
+    "first": ("load.occurrence_of_first", "load.ambiguous_of_none"),
+    "second": ("load.occurrence_of_second", "load.ambiguous_of_none"),
+    "infer": ("load.occurrence_of_infer", "load.ambiguous_of_infer"),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """The rows of a source with what is to be said of them.
+class JudgedRows:
+    """Canonical rows with what is to be said of them.
 
     Attributes
     ----------
-    text
-        A table expression; reading it reads the source.
+    relation
+        ``judged_rows``: as bars, or with the reason why not. Reading it may read the source.
     row_count
         How many rows there are.
     may_be_appended
         Whether it is worth asking if they can be written as they are read.
     """
 
-    text: str
+    rows: CanonicalRows
+    relation: Sql
     row_count: int
     may_be_appended: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """The rows taken: the table expressions they and all rows are in, how many, and what of them repeats."""
+class _Stamps:
+    """How stamps become instants.
 
-    text: str
-    judged: str
-    count: int
-    outside: int
-    same_repeats: int = 0
-    refused_repeats: int = 0
+    Attributes
+    ----------
+    rows
+        The rows, with what was inferred about them.
+    join
+        What tells how far their zone is from UTC.
+    instant, ambiguous
+        The instant, and whether the clock shows it twice.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class FreePlace:
-    """Where bars that cannot be there yet begin, and whether they come in the order of the bar table."""
-
-    first_id: int
-    last_id: int
-    first_start: datetime
-    in_order: bool
+    rows: Relation
+    join: Sql
+    instant: Sql
+    ambiguous: Sql
 
 
-def judge(
-    transaction: Transaction,
-    source: Source,
-    raw: str,
-    interval: Interval,
-    options: LoadOptions,
-    calendar_names: set[str],
-    *,
-    by_symbol: bool,
-) -> Judged:
-    """Work out how every row is judged: as a bar, or with the reason it is none."""
-    row_count, first, last, naive, naive_times = transaction.one("load.bounds", raw=raw)
-    needs_zone = naive if interval.intraday else naive_times
-    if needs_zone and options.timezone is None:
-        raise OptionsError(
-            f"{source.name} has {needs_zone} stamps without a time zone; say which one they are in with "
-            f"{Option('timezone')}, such as {Option('timezone', 'UTC')} or {Option('timezone', 'America/New_York')}"
-        )
-    today = transaction.now.date()
-    # A stamp far ahead is a bar that has not ended; it needs no calendar to be refused. Local dates run up to a day
-    # ahead of UTC.
-    first_date = max(first.date(), _EARLIEST) if first else today
-    last_date = min(last.date(), today + timedelta(days=1)) if last else today
-    trading_calendar.reach(transaction, calendar_names, min(first_date, last_date), last_date)
-    zoned = naive > 0 and options.timezone is not None
-    if options.timezone is not None:
-        pieces = zone_pieces(options.timezone, first_date, last_date)  # also says when there is no such zone
-    infers = zoned and options.ambiguous == "infer"
-    if zoned:
-        transaction.register("zone_piece", pieces)
-    if infers:
-        transaction.run("load.infer_occurrence", raw=raw)
+def judge(transaction: Transaction, rows: CanonicalRows, interval: Interval, options: LoadOptions) -> JudgedRows:
+    """Work out how every row is judged: as a bar, or with the reason it is none.
+
+    Raises
+    ------
+    OptionsError
+        When stamps need a time zone that nobody named.
+    """
+    bounds = rows.bounds
+    _check_zone(rows, interval, options)
+    first, last = _dates(bounds, transaction.now.date())
+    trading_calendar.reach(transaction, rows.symbols.calendars, min(first, last), last)
+    stamps = _stamps(transaction, rows, options, first, last)
     if interval.intraday:
-        cut = calendar_pieces(transaction, Sql("symbol_map"), first_date, last_date)
-        find = _finding(transaction, cut, row_count, end_shift=int(options.label == "end"))
+        pieces = calendar_pieces(transaction, rows.symbols.table, first, last)
+        join = _finding(transaction, pieces, bounds.row_count, end_shift=int(options.label == "end"))
+        misplaced_reason, placed = _placed_intraday(interval, options, join)
     else:
-        transaction.run("load.session_name", {"unit": interval.unit, "length": interval.length})
-        find = ""
-    zone_join = sql("load.zone_join", occurrence=_OCCURRENCE[options.ambiguous])
+        misplaced_reason, placed = _placed_sessions(transaction, rows.symbols, interval, options)
     limits = {
-        "turnover_limit": f"{TURNOVER_LIMIT if interval.intraday else TURNOVER_LIMIT_SESSIONS:.0f}",
-        "volume_limit": f"{VOLUME_LIMIT:.0f}",
-        "trade_count_limit": f"{TRADE_COUNT_LIMIT:.0f}",
-        "latest_end": f"instant({_micros(transaction.now + _CLOCK_TOLERANCE)})",
+        "turnover_limit": int(TURNOVER_LIMIT if interval.intraday else TURNOVER_LIMIT_SESSIONS),
+        "volume_limit": int(VOLUME_LIMIT),
+        "trade_count_limit": int(TRADE_COUNT_LIMIT),
+        "latest_end_us": _micros(transaction.now + _CLOCK_TOLERANCE),
     }
-    misplaced_reason, placed = _placing(interval, options, find)
-    text = sql(
-        "load.judge",
-        raw=sql("load.with_inferred", raw=raw) if infers else raw,
-        zoned=zone_join if zoned else "",
-        stamp=sql("load.stamp_of_zone", first_local=first_date, last_local=last_date) if zoned else "r.instant_given",
-        ambiguous=_AMBIGUOUS[options.ambiguous] if zoned else "false",
-        symbol_match=_symbol_match(by_symbol=by_symbol),
+    relation = sql(
+        "load.judged_rows",
+        canonical_rows=stamps.rows,
+        symbol_map=rows.symbols.table,
+        zoned=stamps.join,
+        stamp=stamps.instant,
+        ambiguous=stamps.ambiguous,
+        symbol_match=symbol_match(rows.symbols),
         placed=placed,
-        sound=sql("load.sound", **limits),
+        is_valid=sql("load.is_valid", **limits),
         misplaced_reason=literal(misplaced_reason),
         **limits,
     )
-    return Judged(text, row_count, may_be_appended=interval.intraday and not naive and row_count >= _MANY_ROWS)
+    may_be_appended = interval.intraday and not bounds.naive_count and bounds.row_count >= MANY_ROWS
+    return JudgedRows(rows, relation, bounds.row_count, may_be_appended)
 
 
-def _symbol_match(*, by_symbol: bool) -> str:
-    return "m.symbol_given = r.symbol_given" if by_symbol else "true"
+def symbol_match(symbols: SymbolMap) -> Sql:
+    """How a row finds its symbol in ``symbol_map``."""
+    return sql("load.symbol_as_given" if symbols.by_symbol else "load.symbol_of_all")
 
 
-def _finding(transaction: Transaction, cut: TemporaryTable, row_count: int, *, end_shift: int) -> str:
-    """How instants, shifted to before a stamp that labels the end, find the piece of the calendar they lie in."""
-    if row_count < _MANY_ROWS:
-        return sql("load.find_piece", calendar_pieces=cut, end_shift=end_shift)
-    transaction.run("load.numbered_piece", calendar_pieces=cut)
-    transaction.run("load.calendar_day")
-    (parts,) = transaction.one("load.day_parts")
-    ends = ", ".join(f"coalesce(cuts[{part}], 9223372036854775807) AS end_{part}" for part in range(1, parts + 1))
-    past = " + ".join(f"(t.stamp_us - {end_shift} >= d.end_{part})::INTEGER" for part in range(1, parts + 1))
-    return sql("load.find_numbered_piece", ends=ends, past=past, end_shift=end_shift)
+def _check_zone(rows: CanonicalRows, interval: Interval, options: LoadOptions) -> None:
+    needs_zone = rows.bounds.naive_count if interval.intraday else rows.bounds.naive_time_count
+    if needs_zone and options.timezone is None:
+        raise OptionsError(
+            f"{rows.name} has {needs_zone} stamps without a time zone; say which one they are in with "
+            f"{Option('timezone')}, such as {Option('timezone', 'UTC')} or {Option('timezone', 'America/New_York')}"
+        )
 
 
-def _placing(interval: Interval, options: LoadOptions, find: str) -> tuple[str, str]:
-    """How bars of an interval find their session: what is said of those that have none, and the statement's part."""
-    at_end = options.label == "end"
-    if not interval.intraday:
-        placed = sql("load.placed_sessions", edge="block_close" if at_end else "block_open")
-        reason = f"no session is named by this stamp; a {interval} bar is named by the date of its first session"
-        return reason, placed
-    width_us = interval.length * 1_000_000
-    stamped = "at_end" if at_end else "at_start"
-    placed = sql(
-        "load.placed_intraday",
-        find=find,
-        start=sql(f"load.start_stamped_{stamped}", width_us=width_us),
-        off_grid=sql(f"load.off_grid_stamped_{stamped}", width_us=width_us),
-        width_us=width_us,
+def _dates(bounds: Bounds, today: date) -> tuple[date, date]:
+    """The dates that calendars and zones are asked for.
+
+    A stamp far ahead is a bar that has not ended; it needs no calendar to be refused. Local dates run up to a day
+    ahead of UTC.
+    """
+    first, last = bounds.first_instant, bounds.last_instant
+    return (
+        max(first.date(), _EARLIEST) if first else today,
+        min(last.date(), today + timedelta(days=1)) if last else today,
     )
-    way_out = "check the stamps, and whether they label the start or the end of a bar"
+
+
+def _stamps(transaction: Transaction, rows: CanonicalRows, options: LoadOptions, first: date, last: date) -> _Stamps:
+    if options.timezone is not None:
+        pieces = zone_pieces(options.timezone, first, last)  # also says when there is no such zone
+    if not rows.bounds.naive_count or options.timezone is None:
+        return _Stamps(rows.relation, Sql(""), sql("load.stamp_as_given"), sql("load.ambiguous_of_none"))
+    zones = transaction.attach("zone_pieces", pieces)
+    relation = rows.relation
+    if options.ambiguous == "infer":
+        inferred = transaction.make("load.infer_occurrence", canonical_rows=relation, zone_pieces=zones)
+        relation = sql("load.with_occurrences", canonical_rows=relation, inferred_occurrences=inferred)
+    occurrence, ambiguous = _OCCURRENCES[options.ambiguous]
+    return _Stamps(
+        relation,
+        sql("load.join_zone_pieces", zone_pieces=zones, occurrence=sql(occurrence)),
+        sql("load.stamp_of_zone", first_local=literal(str(first)), last_local=literal(str(last))),
+        sql(ambiguous),
+    )
+
+
+def _finding(transaction: Transaction, pieces: TemporaryTable, row_count: int, *, end_shift: int) -> Sql:
+    """How instants, shifted to before a stamp that labels the end, find the piece of the calendar they lie in."""
+    if row_count < MANY_ROWS:
+        return sql("load.join_pieces", calendar_pieces=pieces, end_shift=end_shift)
+    numbered = transaction.make("load.number_pieces", calendar_pieces=pieces)
+    days = transaction.make("load.calendar_days", numbered_pieces=numbered)
+    parts = range(1, transaction.one("load.count_day_parts", calendar_days=days).part_count + 1)
+    return sql(
+        "load.join_numbered_pieces",
+        calendar_days=days,
+        numbered_pieces=numbered,
+        ends=joined(Sql(", "), [sql("load.end_of_part", part=part) for part in parts]),
+        past=joined(Sql(" + "), [sql("load.part_is_past", part=part, end_shift=end_shift) for part in parts]),
+        end_shift=end_shift,
+    )
+
+
+def _placed_sessions(
+    transaction: Transaction, symbols: SymbolMap, interval: Interval, options: LoadOptions
+) -> tuple[str, Sql]:
+    """How bars of sessions and longer find theirs: what is said of those that have none, and the statement's part."""
+    unit = {"unit": interval.unit, "length": interval.length}
+    names = transaction.make("load.session_names", unit, symbol_map=symbols.table)
+    edge = sql("load.edge_at_end" if options.label == "end" else "load.edge_at_start")
+    reason = f"no session is named by this stamp; a {interval} bar is named by the date of its first session"
+    return reason, sql("load.placed_sessions", session_names=names, edge=edge)
+
+
+def _placed_intraday(interval: Interval, options: LoadOptions, join_pieces: Sql) -> tuple[str, Sql]:
+    """How parts of a session find it: what is said of those off the grid, and the statement's part."""
+    width_us = interval.length * 1_000_000
+    at_end = options.label == "end"
+    start = sql("load.start_stamped_at_end", width_us=width_us) if at_end else sql("load.start_stamped_at_start")
+    off_grid = sql(f"load.off_grid_stamped_{'at_end' if at_end else 'at_start'}", width_us=width_us)
+    way_out = "check the stamps and the option label"
     if interval.length > _MINUTE:
         way_out = f"load a finer base, such as 1m, and derive {interval} from it"
     reason = f"off the grid: {interval} bars count from the open of their session's segment; {way_out}"
-    return reason, placed
-
-
-def free_place(
-    transaction: Transaction, raw: str, interval: Interval, options: LoadOptions, *, by_symbol: bool
-) -> FreePlace | None:
-    """Where the bars begin, if every one of them lies where no bars are yet; None otherwise."""
-    begin = sql("load.beginning_of", raw=raw, row_count=_MANY_ROWS)
-    in_order = all(transaction.one("load.run_count", raw=part)[0] for part in (begin, raw))
-    if not in_order:
-        transaction.run("load.starts", raw=raw)
-    count, ascending, above, first_id, last_id, first_start = transaction.one(
-        "load.free_place",
-        width=interval.length,
-        at_end=int(options.label == "end"),
-        symbol_match=_symbol_match(by_symbol=by_symbol),
+    return reason, sql(
+        "load.placed_intraday", join_pieces=join_pieces, start=start, off_grid=off_grid, width_us=width_us
     )
-    return FreePlace(first_id, last_id, first_start, in_order and ascending) if count and above else None
-
-
-def stage(transaction: Transaction, source: Source, judged: Judged) -> Taken:
-    """Judge every row into the temporary table ``staged``, in the order of the bar table and each bar once."""
-    transaction.run("load.stage", judged=judged.text)
-    count, outside, repeated, unknown = transaction.one("load.verdict")
-    if unknown:
-        refuse_unknown(transaction, source, "staged")
-    same, refused, refused_outside = 0, 0, 0
-    if repeated:
-        transaction.run("load.repeats")
-        same, refused, refused_outside = transaction.one("load.count_repeats")
-        transaction.run("load.drop_repeats")
-    return Taken(sql("load.staged_taken"), "staged", count - refused, outside - refused_outside, same, refused)
-
-
-def refuse_unknown(transaction: Transaction, source: Source, judged: str) -> None:
-    """Refuse rows that lie beyond what their calendar knows."""
-    rows = transaction.run("load.unknown_range", judged=judged)
-    if rows:
-        calendar, known_from, known_through, file_row = rows[0]
-        raise CalendarError(
-            f"row {file_row} of {source.name} lies beyond what calendar {calendar} is known for, {known_from} to "
-            f"{known_through}; nothing was loaded: load the rest without it, or upgrade exchange_calendars"
-        )
 
 
 def _micros(moment: datetime) -> int:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from barhouse.coordinator.sources.source import Format, LoadOptions, Source, SourceFile
+from barhouse.coordinator.sources.options import LoadOptions
+from barhouse.coordinator.sources.source import Format, Source, SourceFile
 from barhouse.store.errors import OptionsError, SourceError
 from barhouse.store.hints import Option
 

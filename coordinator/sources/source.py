@@ -1,20 +1,18 @@
-"""What a source is to the load: a name, rows that can be read more than once, and how to understand them."""
+"""What a source is to the load: a name, and rows that can be read more than once."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pyarrow as pa
 
-from barhouse.store.errors import InputError, SourceError
-from barhouse.store.hints import Option
+from barhouse.store.errors import SourceError
 
 Format = Literal["csv", "parquet", "arrow"]
 
@@ -68,7 +66,7 @@ class Source:
     format
         How the rows are stored; ``arrow`` means ``table`` holds them.
     paths
-        The files, in the order they are read; ``mixed`` when they do not name the same columns.
+        The files, in the order they are read.
     files
         The same files, as they were just before they are read.
     header
@@ -78,8 +76,6 @@ class Source:
     path_symbol
         A pattern (RE2) whose group is the symbol in a file's path, percent-encoded or not; the rows then have it as
         the column ``path_symbol``.
-    taking
-        A condition in SQL on the rows that are wanted; None takes all.
     table
         The rows themselves, for frames.
     zones
@@ -91,51 +87,8 @@ class Source:
     paths: tuple[str, ...] = ()
     files: tuple[SourceFile, ...] = ()
     skip_rows: int = 0
-    mixed: bool = False
     header: tuple[str, ...] | None = None
     partitions: bool = True
     path_symbol: str | None = None
-    taking: str | None = None
     table: pa.Table | None = None
     zones: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class LoadOptions:
-    """How rows are to be understood; see ``SessionCoordinator.load`` for what each means."""
-
-    label: Literal["start", "end"] = "start"
-    timezone: str | None = None
-    columns: Mapping[str, str | None] = field(default_factory=dict)
-    timestamp_format: str | None = None
-    skip_rows: int = 0
-    volume_column: str | None = None
-    strict: bool = False
-    ambiguous: Literal["reject", "first", "second", "infer"] = "reject"
-    replace: Literal["sessions"] | None = None
-    header: Sequence[str] | None = None
-    symbols: Sequence[str] | None = None
-
-    def __post_init__(self) -> None:
-        _one_of("label", self.label, ("start", "end"))
-        _one_of("ambiguous", self.ambiguous, ("reject", "first", "second", "infer"))
-        _one_of("replace", self.replace, (None, "sessions"))
-        if not isinstance(self.skip_rows, int) or self.skip_rows < 0:
-            raise InputError(
-                f"{Option('skip_rows', self.skip_rows)} is not usable; give how many lines stand before the header"
-            )
-        for name, given in (("header", self.header), ("symbols", self.symbols)):
-            if isinstance(given, str) or (given is not None and not given):
-                raise InputError(f"{Option(name, given)} is not usable; give a list of texts, one at least")
-            object.__setattr__(self, name, None if given is None else tuple(given))
-        object.__setattr__(self, "columns", {part: name or None for part, name in self.columns.items()})
-
-    def request(self, symbol: str | None, interval: str) -> str:
-        """What was asked of a file, as JSON: equal texts ask for the same."""
-        return json.dumps({"symbol": symbol, "interval": interval, **asdict(self)}, sort_keys=True)
-
-
-def _one_of(name: str, given: Any, allowed: tuple[Any, ...]) -> None:
-    if given not in allowed:
-        listed = ", ".join(repr(one) for one in allowed)
-        raise InputError(f"{Option(name, given)} is not known; allowed are {listed}")

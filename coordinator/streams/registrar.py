@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from barhouse.coordinator.load import source_rows
-from barhouse.coordinator.sources import LoadOptions, open_source
+from barhouse.coordinator.load import canonical_rows, parts, source_rows
+from barhouse.coordinator.sources.opening import open_source
+from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.streams import symbol_registration
 from barhouse.coordinator.streams.symbol_registration import Available, OnMissing, Request, by_symbol, listed, names_of
 from barhouse.store.database.transaction import Transaction
@@ -146,7 +147,7 @@ class StreamRegistrar:
             known = symbol_registration.standing(transaction, names)
             held: dict[str, list[str]]
             if source is None:
-                rows = transaction.run("registration.held", {"symbols": names, "start": start, "end": end})
+                rows = transaction.run("records.symbols_with_bars_in", {"symbols": names, "start": start, "end": end})
                 held = {name: [known[name].base] for (name,) in rows}
                 where = "the store holds"
             elif isinstance(source, SourceBars):
@@ -240,14 +241,16 @@ def _held_by_source(
     """Which of the symbols a source has bars of, by the sessions of each one's calendar."""
     interval = Interval.parse(source.interval)
     opened = open_source(source.data, source.options)
-    opened = source_rows.with_headers_compared(opened, transaction)
-    parts = source_rows.map_columns(source_rows.columns_of(opened, transaction), opened, source.options)
+    rows = source_rows.open_rows(transaction, opened)
+    columns = parts.parts_of(rows, source.options)
     by_name = source.symbol is None
-    if by_name and parts["symbol"] is None:
+    if by_name and columns["symbol"] is None:
         raise SourceError(
             f"{opened.name} has no column that names the symbol; say which one it holds with {Option('symbol')}"
         )
-    source_rows.read(opened, parts, source.options, transaction, wants_dates=not interval.intraday, by_symbol=by_name)
+    read = canonical_rows.keep_parsed(
+        transaction, rows, columns, source.options, wants_dates=not interval.intraday, by_symbol=by_name
+    )
     ends = source.options.label == "end" and interval.intraday
     own = None if source.symbol is None else canonical_symbol(source.symbol)
     canonical = trading_calendar.canonical(transaction, set(calendars.values()))
@@ -256,19 +259,21 @@ def _held_by_source(
     for calendar in sorted(set(canonical.values())):
         if start is not None and end is not None:
             trading_calendar.reach(transaction, [calendar], start, end)
-        first, last = transaction.one("registration.session_bounds", {"calendar": calendar, "start": start, "end": end})
+        bounds = transaction.one("records.session_bounds", {"calendar": calendar, "start": start, "end": end})
+        first, last = bounds.first_open, bounds.last_close
         if (start is not None and first is None) or (end is not None and last is None):
             continue  # no session in the range
-        rows = transaction.run(
-            "registration.held_by_source",
+        named = transaction.run(
+            "records.symbols_in_source",
             {
                 "timezone": source.options.timezone or "UTC",
                 "shift_seconds": interval.length if ends else 0,
                 "from": first,
                 "through": last,
             },
+            parsed_rows=read,
         )
-        names = {own if own is not None else canonical_symbol(given) for (given,) in rows if own or given}
+        names = {own if own is not None else canonical_symbol(given) for (given,) in named if own or given}
         for name, follows in calendars.items():
             if name in names and canonical[follows] == calendar:
                 found[name] = [str(interval)]

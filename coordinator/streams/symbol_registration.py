@@ -100,7 +100,10 @@ def determine(
 
 def standing(transaction: Transaction, names: list[str]) -> dict[str, Standing]:
     """How those of the symbols are registered that are."""
-    return {name: Standing(*rest) for name, *rest in transaction.run("registration.bases", {"symbols": names})}
+    return {
+        row.symbol: Standing(row.interval, row.calendar, row.closing_bar)
+        for row in transaction.run("records.registered_bases", {"symbols": names})
+    }
 
 
 def names_of(symbols: str | Iterable[str]) -> list[str]:

@@ -25,12 +25,19 @@ _OF_SYMBOL = {
     "derived_last_minute": ("derived_bars_last_minute", "Derived bars written in the last minute"),
     "closed_per_minute": ("closed_bars_per_minute", "The same, by its name of before; gone with the next release"),
 }
-_OF_BATCHES = ("batches", "bars_inserted", "bars_revised", "bars_deleted", "rows_rejected")
+#: The counters of each kind of batch: the column, and what the metric is called.
+_OF_BATCHES = {
+    "batch_count": "batches",
+    "inserted": "bars_inserted",
+    "revised": "bars_revised",
+    "deleted": "bars_deleted",
+    "rejected": "rows_rejected",
+}
 
 
 def health(transaction: Transaction, moment: datetime, symbols: Sequence[str] | None = None) -> pa.Table:
     """The view ``health`` at a moment, the symbols that are furthest behind first."""
-    return transaction.table("health.symbols", {"moment": moment, "symbols": symbols})
+    return transaction.table("checks.health", {"moment": moment, "symbols": symbols})
 
 
 def openmetrics(transaction: Transaction, moment: datetime) -> str:
@@ -73,19 +80,19 @@ def metrics(transaction: Transaction, moment: datetime) -> Iterator[Metric]:
             if row[column] is not None:
                 gauge.add_metric([row["symbol"]], row[column])
         yield gauge
-    batches = transaction.run("health.batches")
-    for at, name in enumerate(_OF_BATCHES, start=1):
+    batches = transaction.run("checks.batch_totals")
+    for column, name in _OF_BATCHES.items():
         counter = CounterMetricFamily(
             f"barhouse_{name}", f"{name.replace('_', ' ')}, since the first batch", labels=["kind"]
         )
         for batch in batches:
-            counter.add_metric([batch[0]], batch[at])
+            counter.add_metric([batch.kind], getattr(batch, column))
         yield counter
     committed = GaugeMetricFamily(
         "barhouse_committed_timestamp_seconds", "When a batch was committed last", labels=["kind"]
     )
     for batch in batches:
-        committed.add_metric([batch[0]], batch[-1].timestamp())
+        committed.add_metric([batch.kind], batch.committed_at.timestamp())
     yield committed
     cursor = GaugeMetricFamily(
         "barhouse_run_cursor_timestamp_seconds", "How far a run that is going on has come", labels=["mode", "name"]

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
-from barhouse.store.database.transaction import Transaction
+from barhouse.store.database.transaction import Row, TemporaryTable, Transaction
 from barhouse.store.model.reports import Difference, DifferenceKind, VerifyReport
-from barhouse.store.sql import sql
+from barhouse.store.sql import Sql, names_of, parameters_of, sql, statement
 
 #: How many differences of one kind are shown; all are counted.
 SHOWN_PER_CHECK = 20
@@ -28,6 +28,19 @@ _ADVICE: dict[DifferenceKind, str] = {
     "revision": "what was lost cannot be derived again; restore a backup, or let repair accept the loss",
 }
 
+#: The checks that are the same for every length, each with the kind of difference that it finds.
+_OF_EVERYTHING: tuple[tuple[DifferenceKind, str], ...] = (
+    ("duplicate", "checks.duplicate"),
+    ("impossible", "checks.impossible"),
+    ("retained", "checks.unretained"),
+    ("misplaced", "checks.misplaced_intraday"),
+    ("quality", "checks.misgraded"),
+    ("watermark", "checks.stale_base"),
+    ("watermark", "checks.stale_derived"),
+    ("watermark", "checks.unaligned_intraday"),
+    ("watermark", "checks.late_hint"),
+)
+
 
 def verify(
     transaction: Transaction,
@@ -38,129 +51,117 @@ def verify(
     progress: Progress | None = None,
 ) -> VerifyReport:
     """Check the first four invariants; see ``SessionStore.verify``."""
-    transaction.run("verify.checked", {"symbols": symbols, "intervals": intervals})
-    within = _within(start, end)
-    kinds = transaction.run("verify.kinds")
-    differences: list[Difference] = []
-    totals: dict[str, int] = {}
-
-    def check(kind: DifferenceKind, name: str, **places: object) -> None:
-        text = sql(f"verify.{name}", **within, **places)
-        rows = transaction.execute(sql("verify.named", check=text), {"shown": SHOWN_PER_CHECK})
-        if rows:
-            totals[kind] = totals.get(kind, 0) + rows[0][-1]
-        differences.extend(
-            Difference(
-                kind=kind,
-                symbol=symbol,
-                interval=interval,
-                at=at,
-                stored=stored,
-                expected=expected,
-                advice=_ADVICE[kind],
-            )
-            for symbol, interval, at, stored, expected, _ in rows
-        )
-
-    symbol_count, interval_count, base_count, derived_count, session_count = transaction.one(
-        "verify.scope_counts", **within
-    )
-    first_checks: tuple[tuple[DifferenceKind, str], ...] = (
-        ("duplicate", "duplicate"),
-        ("impossible", "impossible"),
-        ("retained", "unretained"),
-        ("misplaced", "misplaced_intraday"),
-        ("quality", "misgraded"),
-        ("watermark", "stale_base"),
-        ("watermark", "stale_derived"),
-        ("watermark", "unaligned_intraday"),
-        ("watermark", "late_hint"),
-    )
-    for kind, name in first_checks:
-        check(kind, name)
-    for done, row in enumerate(kinds, start=1):
-        _check_kind(transaction, check, within, *row)
+    checked = transaction.make("checks.checked_intervals", {"symbols": symbols, "intervals": intervals})
+    checks = _Checks(transaction, checked, {"start": start, "end": end})
+    counts = checks.one("checks.scope_counts")
+    for kind, name in _OF_EVERYTHING:
+        checks.run(kind, name)
+    lengths = transaction.run("checks.checked_lengths", checked_intervals=checked)
+    for done, length in enumerate(lengths, start=1):
+        _check_length(checks, length)
         if progress is not None:
-            progress(done, len(kinds))
-    check("revision", "overlapping")
+            progress(done, len(lengths))
+    checks.run("revision", "checks.overlapping")
     whole = symbols is None and intervals is None and start is None and end is None
     if whole:
-        check("revision", "unrevised")
+        checks.run("revision", "checks.unrevised")
     return VerifyReport(
-        symbol_count=symbol_count,
-        interval_count=interval_count,
-        base_bar_count=base_count,
-        derived_bar_count=derived_count,
-        session_count=session_count,
+        symbol_count=counts.symbol_count,
+        interval_count=counts.interval_count,
+        base_bar_count=counts.base_bar_count,
+        derived_bar_count=counts.derived_bar_count,
+        session_count=counts.session_count,
         batches_checked=whole,
-        differences=tuple(differences),
-        totals=totals,
+        differences=tuple(checks.differences),
+        totals=checks.totals,
     )
 
 
-def _check_kind(
-    transaction: Transaction,
-    check: Callable[..., None],
-    within: dict[str, str],
-    derived: bool,
-    base_unit: str,
-    base_length: int,
-    unit: str,
-    length: int,
-) -> None:
-    kind: dict[str, Any] = {
-        "derived": derived,
-        "base_unit": base_unit,
-        "base_length": base_length,
-        "unit": unit,
-        "length": length,
-    }
-    values = sql("verify.values")
-    if unit == "second":
-        bucket = sql("verify.bucket", length=length)
-        recomputed = sql("verify.recomputed_intraday", **within, **kind, bucket=bucket, values=values)
-        slots = sql("verify.slots_intraday", **within, **kind)
-        width = length
+class _Checks:
+    """Runs checks on the intervals and sessions asked for, and gathers what differs."""
+
+    def __init__(self, transaction: Transaction, checked: TemporaryTable, bounds: dict[str, Any]) -> None:
+        self.transaction = transaction
+        self.differences: list[Difference] = []
+        self.totals: dict[str, int] = {}
+        self._bounds = bounds
+        self._places: dict[str, object] = {
+            "checked_intervals": checked,
+            "within_bars": sql("checks.within_bars"),
+            "within_sessions": sql("checks.within_sessions"),
+            "within_blocks": sql("checks.within_blocks"),
+        }
+
+    def text(self, name: str, **places: object) -> Sql:
+        """A check, or a piece of one, with what it needs of the scope filled in."""
+        text = statement(name).text
+        return sql(name, **{hole: self._places[hole] for hole in self._places.keys() & names_of(text)}, **places)
+
+    def asked(self, text: Sql, **values: object) -> dict[str, Any]:
+        """The values of a text's parameters."""
+        every = {**self._bounds, **values}
+        return {name: every[name] for name in parameters_of(text)}
+
+    def one(self, name: str) -> Row:
+        """The one row of a statement about the scope."""
+        text = self.text(name)
+        (row,) = self.transaction.execute(text, self.asked(text))
+        return row
+
+    def run(self, kind: DifferenceKind, name: str, values: dict[str, Any] | None = None, **places: object) -> None:
+        """Run a check; what it finds is a difference of ``kind``."""
+        text = sql("checks.first_of_check", check=self.text(name, **places))
+        rows = self.transaction.execute(text, self.asked(text, shown=SHOWN_PER_CHECK, **(values or {})))
+        if rows:
+            self.totals[kind] = self.totals.get(kind, 0) + rows[0].total
+        self.differences.extend(
+            Difference(
+                kind=kind,
+                symbol=row.symbol,
+                interval=row.interval,
+                at=row.at,
+                stored=row.stored,
+                expected=row.expected,
+                advice=_ADVICE[kind],
+            )
+            for row in rows
+        )
+
+
+def _check_length(checks: _Checks, of: Row) -> None:
+    """Check the intervals of one length and base: ``of`` is a row of ``checks.checked_lengths``."""
+    length = of._asdict()
+    if of.unit == "second":
+        blocks = None
+        bucket = checks.text("checks.bucket")
+        recomputed = checks.text(
+            "checks.recomputed_intraday", bucket=bucket, aggregates=checks.text("checks.aggregates")
+        )
+        slots = checks.text("checks.slots_intraday")
+        width = of.length
     else:
-        blocks = _blocks(base_unit, base_length, unit, length)
-        recomputed = sql("verify.recomputed_blocks", **within, **kind, blocks=blocks, values=values)
-        slots = sql("verify.slots_blocks", **within, **kind, blocks=blocks)
+        blocks = _blocks(checks, of)
+        recomputed = checks.text("checks.recomputed_blocks", blocks=blocks, aggregates=checks.text("checks.aggregates"))
+        slots = checks.text("checks.slots_blocks", blocks=blocks)
         # One slot a block: its end is the block's close, however wide the slot is said to be.
         width = 10**9
-        if derived:
-            check("watermark", "unaligned_blocks", **kind, blocks=blocks)
+        if of.derived:
+            checks.run("watermark", "checks.unaligned_blocks", length, blocks=blocks)
         else:
-            check("misplaced", "misplaced_blocks", **kind, blocks=blocks)
-    if derived:
-        check("derived", "underived", **kind, recomputed=recomputed)
-    transaction.run("verify.slots", slots=slots, width=width)
-    check("coverage", "uncovered", **kind)
-    check("gap", "ungapped", **kind)
+            checks.run("misplaced", "checks.misplaced_blocks", length, blocks=blocks)
+    if of.derived:
+        checks.run("derived", "checks.underived", length, recomputed=recomputed)
+    asked = checks.asked(slots, **length)
+    expected = checks.transaction.make("checks.checked_slots", asked, slots=slots, width=width)
+    checks.run("coverage", "checks.uncovered", length, checked_slots=expected)
+    checks.run("gap", "checks.ungapped", length, checked_slots=expected)
 
 
-def _blocks(base_unit: str, base_length: int, unit: str, length: int) -> str:
-    number = sql(f"verify.number_of_{unit}", length=length)
-    if base_unit == "second":
-        room = sql("verify.room_for_bars", base_length=base_length)
+def _blocks(checks: _Checks, of: Row) -> Sql:
+    number = checks.text(f"checks.number_of_{of.unit}", length=of.length)
+    if of.base_unit == "second":
+        room = checks.text("checks.room_for_bars")
     else:
-        base_number = sql(f"verify.number_of_{base_unit}", length=base_length)
-        room = sql("verify.room_for_blocks", base_number=base_number)
-    return sql("verify.blocks", number=number, room=room)
-
-
-def _within(start: date | None, end: date | None) -> dict[str, str]:
-    """The conditions that keep a check to sessions ``start <= session_date < end``."""
-
-    def condition(column: str) -> str:
-        parts = []
-        if start is not None:
-            parts.append(f"{column} >= DATE '{start}'")
-        if end is not None:
-            parts.append(f"{column} < DATE '{end}'")
-        return " AND ".join(parts) or "true"
-
-    return {
-        "within_bars": condition("b.session_date"),
-        "within_sessions": condition("s.session_date"),
-        "within_blocks": condition("k.first_date"),
-    }
+        base_number = checks.text(f"checks.number_of_{of.base_unit}", length=of.base_length)
+        room = checks.text("checks.room_for_blocks", base_number=base_number)
+    return checks.text("checks.session_blocks", number=number, room=room)

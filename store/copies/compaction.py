@@ -13,23 +13,24 @@ import sqlalchemy as sa
 
 from barhouse.store.database.database import Database
 from barhouse.store.database.failures import failure_of
-from barhouse.store.database.file_copy import sync_file, sync_folder
+from barhouse.store.database.file_copy import sync_file
 from barhouse.store.database.opening import SCHEMA_VERSION, attached, open_database
+from barhouse.store.database.replacement import log_of, put_in_place
 from barhouse.store.database.tables import metadata
 from barhouse.store.errors import InputError, StoreError
 from barhouse.store.hints import Action
 from barhouse.store.model.reports import CompactReport
-from barhouse.store.sql import sql
+from barhouse.store.sql import Sql, identifier, joined, sql
 
 #: Rows sorted at a time: bounds the memory a large store takes.
 ROWS_PER_RANGE = 5_000_000
 
 #: The order tables are written in; the others stay in the order they have.
 _ORDER = {
-    "bar": "interval_id, bar_start",
-    "bar_revision": "interval_id, bar_start, batch_id",
-    "session_coverage": "interval_id, session_date",
-    "gap": "interval_id, session_date, gap_start",
+    "bar": Sql("interval_id, bar_start"),
+    "bar_revision": Sql("interval_id, bar_start, batch_id"),
+    "session_coverage": Sql("interval_id, session_date"),
+    "gap": Sql("interval_id, session_date, gap_start"),
 }
 _OLD = "before_compaction"
 
@@ -96,19 +97,18 @@ def _compact(copying: _Copying, file: Path, part: Path, progress: Progress | Non
             _remove(left_over)
     copying.check_schema(file)
     before = file.stat().st_size
-    copying.run("compact.write_out", name=_OLD)
+    copying.run("copies.write_out", name=identifier(_OLD))
     row_count = copying.copy(progress)
-    copying.run("compact.write_out", name=copying.new)
+    copying.run("copies.write_out", name=copying.new)
     copying.compare(file)
     shutil.copymode(file, part)
     sync_file(part)
     after = part.stat().st_size
-    log_file = file.with_name(f"{file.name}.wal")
+    log_file = log_of(file)
     if log_file.exists() and log_file.stat().st_size:
         raise StoreError(f"{log_file} holds commits that {file} lacks; compact again")
     # Both files stay locked beyond it: whoever opens the new one meets a file that nobody else writes.
-    part.replace(file)
-    sync_folder(file.parent)
+    put_in_place(part, file)
     return CompactReport(path=str(file), row_count=row_count, bytes_before=before, bytes_after=after)
 
 
@@ -118,7 +118,8 @@ class _Copying:
     def __init__(self, database: Database) -> None:
         self._root = database.root
         (name,) = self._root.execute("SELECT current_database()").fetchall()[0]
-        self.new = f'"{name}"'
+        self.old, self.new = identifier(_OLD), identifier(name)
+        self._new_name = name
 
     def run(
         self, name: str, parameters: dict[str, object] | None = None, /, **places: object
@@ -127,9 +128,9 @@ class _Copying:
 
     def check_schema(self, file: Path) -> None:
         """Make sure, now that the file is locked, that a copy of the tables known here is a copy of all of it."""
-        if self.run("compact.version", old=_OLD) != [(SCHEMA_VERSION,)]:
+        if self.run("copies.schema_version", old=self.old) != [(SCHEMA_VERSION,)]:
             raise StoreError(f"the schema of {file} was changed just now; compact again")
-        unknown = self.run("compact.unknown_objects", {"old": _OLD, "new": self.new.strip('"')})
+        unknown = self.run("copies.unknown_objects", {"old": _OLD, "new": self._new_name})
         if unknown:
             listed = ", ".join(str(name) for (name,) in unknown[:5])
             raise InputError(
@@ -141,16 +142,18 @@ class _Copying:
         """Copy every table, in an order that foreign keys allow; returns the number of rows in the ordered ones."""
         ranges: list[tuple[str, dict[str, object]]] = []
         for table in metadata.sorted_tables:
-            places = {"old": _OLD, "new": self.new, "table": table.name}
+            places: dict[str, object] = {"old": self.old, "new": self.new, "table": identifier(table.name)}
             if table.name not in _ORDER:
-                self.run("compact.copy_all", **places)
+                self.run("copies.copy_all", **places)
                 continue
-            found = self.run("compact.ranges", {"rows_per_range": ROWS_PER_RANGE}, old=_OLD, table=table.name)
+            found = self.run(
+                "copies.interval_ranges", {"rows_per_range": ROWS_PER_RANGE}, old=self.old, table=places["table"]
+            )
             ranges.extend((table.name, {"first_id": first, "last_id": last}) for first, last in found)
         row_count = 0
         for done, (table_name, bounds) in enumerate(ranges, start=1):
-            places = {"old": _OLD, "new": self.new, "table": table_name, "order": _ORDER[table_name]}
-            ((copied,),) = self.run("compact.copy_range", bounds, **places)
+            places = {"old": self.old, "new": self.new, "table": identifier(table_name), "order": _ORDER[table_name]}
+            ((copied,),) = self.run("copies.copy_range", bounds, **places)
             row_count += int(str(copied))
             if progress is not None:
                 progress(done, len(ranges))
@@ -159,18 +162,18 @@ class _Copying:
     def compare(self, file: Path) -> None:
         """Compare the copy with what it was made from."""
         for table in metadata.sorted_tables:
-            old, new = (self._digest(database, table) for database in (_OLD, self.new))
+            old, new = (self._digest(database, table) for database in (self.old, self.new))
             if old != new:
                 raise StoreError(
                     f"the copy of {file} is not like it: {table.name} has {new[0]} rows with checksum {new[1]}, not "
                     f"{old[0]} with {old[1]}; the store is as it was. Run {Action('verify')}, and report this"
                 )
 
-    def _digest(self, database: str, table: sa.Table) -> tuple[object, ...]:
-        columns = ", ".join(f'"{column.name}"' for column in table.columns)
-        return self.run("compact.digest", columns=columns, database=database, table=table.name)[0]
+    def _digest(self, database: Sql, table: sa.Table) -> tuple[object, ...]:
+        columns = joined(Sql(", "), (identifier(column.name) for column in table.columns))
+        return self.run("copies.digest", columns=columns, database=database, table=identifier(table.name))[0]
 
 
 def _remove(file: Path) -> None:
-    for one in (file, file.with_name(f"{file.name}.wal")):
+    for one in (file, log_of(file)):
         one.unlink(missing_ok=True)

@@ -1,152 +1,103 @@
-"""A folder of exported bars: one file per symbol, interval and month, and a manifest that says what each holds."""
+"""A folder of exported bars: one file per symbol, interval and month, and nothing else.
+
+What is not bars has a place of its own: the manifest, and files that are not whole yet. Readers of a folder take all
+that lies in it for bars (polars refuses the folder, pyarrow tries to read it), so that place is a folder beside:
+``NAME.barhouse-export``. Where there can be none, as beside a volume that is mounted, it is ``_barhouse-export`` in the
+folder, which pyarrow, pandas, and patterns such as ``**/*.parquet`` pass over.
+"""
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 from urllib.parse import quote
 
+from barhouse.store.copies.export_manifest import Manifest
+from barhouse.store.database.replacement import sync_folder
 from barhouse.store.errors import InputError, StoreError
-from barhouse.store.hints import Option
-from barhouse.store.model.interval import Interval
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-Format = Literal["parquet", "csv", "arrow"]
-FORMATS: tuple[Format, ...] = ("parquet", "csv", "arrow")
-MANIFEST = "barhouse-export.json"
+MANIFEST = "manifest.json"
+_BESIDE = ".barhouse-export"
+_INSIDE = "_barhouse-export"
+#: Where exports before 0.1.0 was released had their manifest: in the folder.
+_MANIFEST_BEFORE = "barhouse-export.json"
 #: With more files than this the whole system is told to write to its disks, rather than each file.
 _SYNCED_ONE_BY_ONE_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
-    """What a folder holds an export of; ``start`` and ``end`` are instants in ISO 8601, None means all."""
+class ExportFolder:
+    """A folder with exported bars, and where what is not bars is kept: ``own``."""
 
-    format: Format
-    symbols: tuple[str, ...] | None
-    intervals: tuple[str, ...] | None
-    start: str | None
-    end: str | None
+    path: Path
+    own: Path
 
-    @classmethod
-    def of(
-        cls,
-        form: str,
-        symbols: Sequence[str] | None,
-        intervals: Sequence[str] | None,
-        start: datetime | None,
-        end: datetime | None,
-    ) -> Selection:
-        """Make one in the spelling that is compared.
-
-        Raises
-        ------
-        InputError
-            For a format that is not known.
-        """
-        if form not in FORMATS:
-            raise InputError(f"{Option('format', form)} is not known; allowed are {', '.join(FORMATS)}")
-        return cls(
-            form,
-            None if symbols is None else tuple(sorted(set(symbols))),
-            None if intervals is None else tuple(sorted(set(intervals), key=Interval.parse)),
-            None if start is None else start.isoformat(),
-            None if end is None else end.isoformat(),
-        )
-
-    def __str__(self) -> str:
-        parts: list[str] = [self.format]
-        parts.append("all symbols" if self.symbols is None else " ".join(self.symbols))
-        parts.append("all intervals" if self.intervals is None else " ".join(self.intervals))
-        if self.start is not None or self.end is not None:
-            parts.append(f"from {self.start or 'the first bar'} to {self.end or 'the last'}")
-        return ", ".join(parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What one partition holds: its rows, the newest batch among them, and its file's size."""
-
-    row_count: int
-    batch_id: int
-    size_bytes: int
-
-
-@dataclass(slots=True)
-class Manifest:
-    """What a folder holds. Every partition listed is as it says; those in ``unfinished`` were being written.
-
-    ``batch_id`` and ``committed_at`` (ISO 8601) are the newest batch of the store when it was last exported whole.
-    """
-
-    selection: Selection
-    batch_id: int | None
-    committed_at: str | None
-    partitions: dict[str, Held]
-    unfinished: list[str]
-
-    def write(self, folder: Path) -> None:
-        """Write it, at once or not at all."""
-        part = folder / f".{MANIFEST}.part"
-        said = {
-            "barhouse_export": 1,
-            **asdict(self.selection),
-            "batch_id": self.batch_id,
-            "committed_at": self.committed_at,
-            "unfinished": self.unfinished,
-            "partitions": {place: asdict(held) for place, held in self.partitions.items()},
-        }
-        with part.open("w", encoding="utf-8") as stream:
-            json.dump(said, stream, indent=0)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(folder / MANIFEST)
-        sync_all([folder])
-
-    @classmethod
-    def read(cls, folder: Path) -> Manifest | None:
-        """Read a folder's manifest; None for one that is new or empty.
+    def manifest(self) -> Manifest | None:
+        """Read what it holds; None for one that is new or empty.
 
         Raises
         ------
         InputError
             The folder holds something else.
         """
-        file = folder / MANIFEST
-        if not file.exists():
-            others = [one.name for one in folder.iterdir() if not one.name.startswith(f".{MANIFEST}")]
-            if others:
-                raise InputError(
-                    f"{folder} holds {others[0]} and no {MANIFEST}, so it is no export; name a folder that is empty, "
-                    f"or not there yet"
-                )
-            return None
-        try:
-            said: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-            lists = {name: None if said[name] is None else tuple(said[name]) for name in ("symbols", "intervals")}
-            return cls(
-                Selection(format=said["format"], start=said["start"], end=said["end"], **lists),
-                said["batch_id"],
-                said["committed_at"],
-                {place: Held(**held) for place, held in said["partitions"].items()},
-                said["unfinished"],
+        others = [one.name for one in self.path.iterdir() if one.name not in (_INSIDE, _MANIFEST_BEFORE)]
+        before = self.path / _MANIFEST_BEFORE
+        found = next((one for one in (self.own / MANIFEST, before) if one.exists()), None)
+        if found is None and others:
+            raise InputError(
+                f"{self.path} holds {min(others)}, and there is no {self.own / MANIFEST}, so it is no export; name a "
+                f"folder that is empty, or not there yet"
             )
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{file} is no manifest of an export ({error}); export into another folder") from error
+        # The folder may have been removed and made anew: then it holds nothing, whatever lies beside it.
+        return Manifest.read(found) if found is not None and others else None
+
+    @property
+    def is_of_before(self) -> bool:
+        """Whether its manifest still lies where readers of the folder meet it."""
+        return (self.path / _MANIFEST_BEFORE).exists()
+
+    def note(self, manifest: Manifest) -> None:
+        """Write down what it holds."""
+        self.own.mkdir(exist_ok=True)
+        manifest.write(self.own / MANIFEST)
+        if self.is_of_before:
+            (self.path / _MANIFEST_BEFORE).unlink()
+            sync_folder(self.path)
+
+    def file(self, place: str, suffix: str) -> Path:
+        """Name a partition's file."""
+        return self.path / place / f"bars.{suffix}"
+
+    def part(self, number: int) -> Path:
+        """Name what a partition's file is written as before it takes its place."""
+        return self.own / f"{number}.part"
+
+    def clear_parts(self) -> None:
+        """Remove what an export that was cut short has left."""
+        for part in self.own.glob("*.part"):
+            part.unlink()
+
+    def remove(self, place: str, *, but: str | None = None) -> None:
+        """Remove a partition's files of all formats, ``but`` for one, and its folders when they are empty then."""
+        inner = self.path / place
+        for file in [*inner.glob("bars.*"), *inner.glob(".bars.*.part")]:  # exports before had their parts there
+            if file.name != f"bars.{but}":
+                file.unlink(missing_ok=True)
+        while but is None and inner != self.path and inner.is_dir() and not any(inner.iterdir()):
+            inner.rmdir()
+            inner = inner.parent
 
 
 @contextmanager
-def prepared(folder: Path) -> Iterator[Path]:
+def prepared(path: Path) -> Iterator[ExportFolder]:
     """Make a folder unless it is there, and keep a second export out of it.
 
     Raises
@@ -157,52 +108,58 @@ def prepared(folder: Path) -> Iterator[Path]:
         Another export is at work there.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError, PermissionError) as error:
-        raise InputError(f"{folder} cannot be a folder ({error.strerror}); name another") from error
+        raise InputError(f"{path} cannot be a folder ({error.strerror}); name another") from error
     if fcntl is None:
-        yield folder
+        yield ExportFolder(path, _own_place(path))
         return
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise StoreError(f"another export is writing into {folder}; wait for it") from error
+            raise StoreError(f"another export is writing into {path}; wait for it") from error
+        folder = ExportFolder(path, _own_place(path))
         try:
             yield folder
         finally:
+            with suppress(OSError):  # the manifest is in it
+                folder.own.rmdir()
             # A process that was started meanwhile may still share the descriptor: closing it here ends no lock then.
             fcntl.flock(descriptor, fcntl.LOCK_UN)
     finally:
         os.close(descriptor)
 
 
+def _own_place(path: Path) -> Path:
+    """Where the export of a folder keeps what is not bars: where it did before, or else beside the folder if it can."""
+    inside, beside = path / _INSIDE, path.parent / f"{path.name}{_BESIDE}"
+    for place in (inside, beside):
+        if (place / MANIFEST).exists():
+            return place
+    is_new = not any(path.iterdir()) or (path / _MANIFEST_BEFORE).exists()
+    return inside if is_new and not _leads_into(beside, path) else beside
+
+
+def _leads_into(place: Path, path: Path) -> bool:
+    """Whether files can be renamed from a folder into another: not from one volume to the next. Makes the first."""
+    probe = place / "0.part"
+    try:
+        place.mkdir(exist_ok=True)
+        probe.touch()
+        probe.replace(path / probe.name).unlink()
+    except OSError:
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
+            place.rmdir()
+        return False
+    return True
+
+
 def place_of(symbol: str, interval: str, month: str) -> str:
     """Name a partition's folder as DuckDB does, odd characters percent-encoded."""
     return f"symbol={quote(symbol, safe='')}/interval={interval}/month={month}"
-
-
-def file_in(folder: Path, place: str, form: Format) -> Path:
-    """Name a partition's file."""
-    return folder / place / f"bars.{form}"
-
-
-def part_in(folder: Path, place: str, form: Format) -> Path:
-    """Name what a partition's file is written as before it takes its place; no pattern of files finds it."""
-    return folder / place / f".bars.{form}.part"
-
-
-def remove(folder: Path, place: str, *, but: Format | None = None) -> None:
-    """Remove a partition's files, ``but`` for one, and its folders when they are empty then."""
-    for form in FORMATS:
-        part_in(folder, place, form).unlink(missing_ok=True)
-        if form != but:
-            file_in(folder, place, form).unlink(missing_ok=True)
-    inner = folder / place
-    while but is None and inner != folder and inner.is_dir() and not any(inner.iterdir()):
-        inner.rmdir()
-        inner = inner.parent
 
 
 def sync_all(files: Iterable[Path]) -> None:

@@ -8,28 +8,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.parquet
 
-from barhouse.store.copies.export_folder import (
-    Format,
-    Held,
-    Manifest,
-    Selection,
-    file_in,
-    part_in,
-    place_of,
-    remove,
-    sync_all,
-)
+from barhouse.store.copies.bar_format import ExportFormat, failed, format_named
+from barhouse.store.copies.export_folder import ExportFolder, place_of, sync_all
+from barhouse.store.copies.export_manifest import Held, Manifest, Selection
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError
 from barhouse.store.hints import Option
@@ -69,33 +58,40 @@ def _month_after(first: datetime) -> datetime:
 
 
 def export(
-    transaction: Transaction, folder: Path, selection: Selection, *, full: bool, progress: Progress | None
+    transaction: Transaction, folder: ExportFolder, selection: Selection, *, full: bool, progress: Progress | None
 ) -> ExportReport:
     """Bring a folder up to date inside one view of the store; see ``SessionStore.export``."""
-    newest = (transaction.run("snapshot.newest_batch") or [(None, None)])[0]
-    batch_id, committed_at = newest[0], None if newest[1] is None else newest[1].astimezone(UTC).isoformat()
-    before = Manifest.read(folder) or Manifest(selection, None, None, {}, [])
+    suffix = format_named(selection.format).suffix
+    newest = next(iter(transaction.run("copies.newest_batch")), None)
+    batch_id = None if newest is None else newest.batch_id
+    committed_at = None if newest is None else newest.committed_at.astimezone(UTC).isoformat()
+    folder.clear_parts()
+    before = folder.manifest() or Manifest(selection, None, None, {}, [])
     if not full:
         _refuse_other(transaction, folder, before, selection)
     known = {} if full else before.partitions
-    held = [_Partition(*row) for row in transaction.run("export.partitions", _bounds(selection))]
-    kept_from = {(row[0], row[1]): row[2].astimezone(UTC) for row in transaction.run("export.given_up")}
+    held = [_Partition(**row._asdict()) for row in transaction.run("copies.partitions", _bounds(selection))]
+    kept_from = {
+        (row.symbol, row.interval): row.retained_from.astimezone(UTC)
+        for row in transaction.run("copies.retained_intervals")
+    }
     there = {one.place for one in held}
     given_up = {place for place in known.keys() - there if _is_given_up(place, kept_from)}
-    changed = [one for one in held if not _is_as_held(folder, one, known.get(one.place), selection)]
+    changed = [one for one in held if not _is_as_held(folder, one, known.get(one.place), suffix)]
     _refuse_long(changed)
     gone = (before.partitions.keys() | set(before.unfinished)) - there - given_up
     clean = {place: one for place, one in known.items() if place in given_up}
     clean |= {one.place: known[one.place] for one in held if one.place in known and one not in changed}
-    if changed or gone or before.unfinished or before.batch_id != batch_id or before.selection != selection:
+    stale = before.batch_id != batch_id or before.selection != selection or folder.is_of_before
+    if changed or gone or before.unfinished or stale:
         unfinished = sorted({one.place for one in changed} | gone | set(before.unfinished) - clean.keys())
-        Manifest(selection, before.batch_id, before.committed_at, dict(clean), unfinished).write(folder)
+        folder.note(Manifest(selection, before.batch_id, before.committed_at, dict(clean), unfinished))
         for place in gone:
-            remove(folder, place)
+            folder.remove(place)
         clean |= _write(transaction, folder, changed, selection, kept_from, progress)
-        Manifest(selection, batch_id, committed_at, dict(sorted(clean.items())), []).write(folder)
+        folder.note(Manifest(selection, batch_id, committed_at, dict(sorted(clean.items())), []))
     return ExportReport(
-        folder=folder,
+        folder=folder.path,
         format=selection.format,
         batch_id=batch_id,
         written=len(changed),
@@ -115,19 +111,19 @@ def _bounds(selection: Selection) -> dict[str, object]:
     }
 
 
-def _refuse_other(transaction: Transaction, folder: Path, before: Manifest, selection: Selection) -> None:
+def _refuse_other(transaction: Transaction, folder: ExportFolder, before: Manifest, selection: Selection) -> None:
     if before.selection != selection:
         raise InputError(
-            f"{folder} holds an export of {before.selection}, not of {selection}; export into another folder, or write "
-            f"this one again with {Option('full', True)}"
+            f"{folder.path} holds an export of {before.selection}, not of {selection}; export into another folder, or "
+            f"write this one again with {Option('full', True)}"
         )
     if before.batch_id is not None:
         asked = {"batch_id": before.batch_id, "committed_at": before.committed_at}
-        if not transaction.one("snapshot.has_batch", asked)[0]:
+        if not transaction.one("copies.batch_count", asked).batch_count:
             raise InputError(
-                f"{folder} holds an export of another store, or of what this one was before it was restored: batch "
-                f"{before.batch_id} of {before.committed_at} is not in there; export into another folder, or write "
-                f"this one again with {Option('full', True)}"
+                f"{folder.path} holds an export of another store, or of what this one was before it was restored: "
+                f"batch {before.batch_id} of {before.committed_at} is not in there; export into another folder, or "
+                f"write this one again with {Option('full', True)}"
             )
 
 
@@ -141,12 +137,12 @@ def _refuse_long(changed: list[_Partition]) -> None:
             )
 
 
-def _is_as_held(folder: Path, now: _Partition, held: Held | None, selection: Selection) -> bool:
+def _is_as_held(folder: ExportFolder, now: _Partition, held: Held | None, suffix: str) -> bool:
     """Whether a partition's file is there and holds what the store does."""
     if held is None or (held.row_count, held.batch_id) != (now.row_count, now.batch_id):
         return False
     with suppress(FileNotFoundError):
-        return file_in(folder, now.place, selection.format).stat().st_size == held.size_bytes
+        return folder.file(now.place, suffix).stat().st_size == held.size_bytes
     return False
 
 
@@ -161,7 +157,7 @@ def _is_given_up(place: str, kept_from: dict[tuple[str, str], datetime]) -> bool
 
 def _write(
     transaction: Transaction,
-    folder: Path,
+    folder: ExportFolder,
     changed: list[_Partition],
     selection: Selection,
     kept_from: dict[tuple[str, str], datetime],
@@ -170,21 +166,23 @@ def _write(
     """Write partitions beside those they replace, all in one pass over the store, and then put them in place."""
     if not changed:
         return {}
-    form, sizes = selection.format, {}
+    form, sizes, parts = format_named(selection.format), {}, {}
     for number, (one, pieces) in enumerate(_pieces(transaction, changed, selection), start=1):
-        part = part_in(folder, one.place, form)
-        part.parent.mkdir(parents=True, exist_ok=True)
+        part = parts[one.place] = folder.part(number)
         first = next(pieces)
-        old = _given_up_rows(folder, one, form, kept_from)
-        _write_file(part, form, itertools.chain((rows.cast(first.schema) for rows in old), [first], pieces))
+        old = _given_up_rows(folder.file(one.place, form.suffix), one, selection.format, kept_from)
+        _write_file(
+            part, form, selection.format, itertools.chain((rows.cast(first.schema) for rows in old), [first], pieces)
+        )
         sizes[one.place] = part.stat().st_size
         if progress is not None:
             progress(number, len(changed))
-    sync_all(part_in(folder, one.place, form) for one in changed)
-    for one in changed:
-        part_in(folder, one.place, form).replace(file_in(folder, one.place, form))
-        remove(folder, one.place, but=form)
-    sync_all(folder / one.place for one in changed)
+    sync_all(parts.values())
+    for place, part in parts.items():
+        (folder.path / place).mkdir(parents=True, exist_ok=True)
+        part.replace(folder.file(place, form.suffix))
+        folder.remove(place, but=form.suffix)
+    sync_all(folder.path / place for place in parts)
     return {one.place: Held(one.row_count, one.batch_id, sizes[one.place]) for one in changed}
 
 
@@ -198,14 +196,16 @@ def _pieces(
         "interval": [one.interval for one in changed],
         "month": pa.array([one.first.date() for one in changed], pa.date32()),
     }
-    transaction.register("asked", pa.table(asked))
+    partitions = transaction.attach("asked_partitions", pa.table(asked))
     first, last = min(one.first for one in changed), max(one.end for one in changed)
     if selection.start is not None:
         first = max(first, datetime.fromisoformat(selection.start))
     if selection.end is not None:
         last = min(last, datetime.fromisoformat(selection.end))
     bounds = {"first": first, "last": last}
-    with transaction.stream("export.rows", bounds, batch_rows=_ROWS_AT_A_TIME) as reader:
+    with transaction.stream(
+        "copies.partition_rows", bounds, batch_rows=_ROWS_AT_A_TIME, asked_partitions=partitions
+    ) as reader:
         runs = itertools.chain.from_iterable(map(_runs, reader))
         for number, pieces in itertools.groupby(runs, key=lambda run: run[0]):
             yield changed[number], (piece for _, piece in pieces)
@@ -223,53 +223,36 @@ def _runs(batch: pa.RecordBatch) -> Iterator[tuple[int, pa.Table]]:
 
 
 def _given_up_rows(
-    folder: Path, one: _Partition, form: Format, kept_from: dict[tuple[str, str], datetime]
+    file: Path, one: _Partition, name: str, kept_from: dict[tuple[str, str], datetime]
 ) -> Iterator[pa.Table]:
     """Give the bars of a partition that retention took from the store, and that its file still has."""
-    instant, file = kept_from.get((one.symbol, one.interval)), file_in(folder, one.place, form)
+    instant = kept_from.get((one.symbol, one.interval))
     if instant is not None and one.first < instant and file.exists():
-        old = _READERS[form](file)
+        with _named(name):
+            old = format_named(name).read(file)
         yield old.filter(pc.less(old["bar_start"], pa.scalar(instant, old["bar_start"].type)))
 
 
-def _read_csv(file: Path) -> pa.Table:
-    kinds = dict.fromkeys(("bar_start", "bar_end"), pa.timestamp("us", "UTC")) | {"session_date": pa.date32()}
-    return pyarrow.csv.read_csv(file, convert_options=pyarrow.csv.ConvertOptions(column_types=kinds))
-
-
-def _write_file(part: Path, form: Format, pieces: Iterator[pa.Table]) -> None:
+def _write_file(part: Path, form: ExportFormat, name: str, pieces: Iterator[pa.Table]) -> None:
     writer = None
     try:
         for piece in pieces:
-            rows = _spelled(piece) if form == "csv" else piece
-            if writer is None:
-                writer = _WRITERS[form](part, rows.schema)
-            writer.write_table(rows)
+            with _named(name):
+                writer = writer or form.writer(part, piece.schema)
+                writer.write_table(piece)
     finally:
         if writer is not None:
-            writer.close()
+            with _named(name):
+                writer.close()
 
 
-def _spelled(rows: pa.Table) -> pa.Table:
-    """Spell instants in ISO 8601."""
-    columns = []
-    for column in rows.columns:
-        if pa.types.is_timestamp(column.type):
-            local = column.cast(pa.timestamp("us"))
-            with suppress(pa.ArrowInvalid):  # not all on whole seconds
-                local = local.cast(pa.timestamp("s"))
-            column = pc.strftime(local, format="%Y-%m-%dT%H:%M:%SZ")  # noqa: PLW2901
-        columns.append(column)
-    return pa.Table.from_arrays(columns, names=rows.column_names)
-
-
-_WRITERS: dict[Format, Callable[[Path, pa.Schema], Any]] = {
-    "parquet": lambda part, schema: pyarrow.parquet.ParquetWriter(part, schema, compression="zstd"),
-    "csv": lambda part, schema: pyarrow.csv.CSVWriter(str(part), schema),
-    "arrow": lambda part, schema: pa.ipc.new_file(str(part), schema),
-}
-_READERS: dict[Format, Callable[[Path], pa.Table]] = {
-    "parquet": lambda file: pyarrow.parquet.ParquetFile(file).read(),
-    "csv": _read_csv,
-    "arrow": lambda file: pa.ipc.open_file(pa.OSFile(str(file))).read_all(),
-}
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Say which package's format it was that failed."""
+    try:
+        yield
+    except Exception as error:
+        said = failed(name, error)
+        if said is error:
+            raise
+        raise said from error

@@ -8,54 +8,60 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
-from barhouse.store.checks.verification import Progress, verify
+from barhouse.store.checks.verification import Progress
+from barhouse.store.copies.proof import verified_file
 from barhouse.store.copies.store_state import State, has_come_by, state_in, state_of
-from barhouse.store.database.database import Database, identity_of
-from barhouse.store.database.file_copy import copy_synced, copy_whole, part_of, sync_folder
-from barhouse.store.database.opening import check_not_written, open_database
+from barhouse.store.database.database import Database
+from barhouse.store.database.file_copy import copy_synced, copy_whole
+from barhouse.store.database.file_lock import identity_of
+from barhouse.store.database.opening import check_not_written
+from barhouse.store.database.replacement import log_of, put_in_place, written_beside
 from barhouse.store.errors import InputError, StoreError
 from barhouse.store.hints import Option
+from barhouse.store.model.file_mode import FileMode, as_file_mode
 from barhouse.store.model.reports import CopyReport, VerifyReport
 
 
-def publish(database: Database, target: str | Path, *, keep: int = 1) -> CopyReport:
+def publish(database: Database, target: str | Path, *, keep: int = 1, mode: FileMode | int | None = None) -> CopyReport:
     """Publish a snapshot; see ``SessionStore.publish``."""
-    place = _place(target, keep)
+    place, allowed = _place(target, keep), None if mode is None else as_file_mode(mode)
     # Writers are held from reading the state to the rename, so that no older copy replaces a newer one.
-    with database.writers_held():
+    with database.writers_held(), written_beside(place) as part:
         state, before = state_of(database), _state_before(database, place)
         if before is not None and before.same_bars(state):
+            _allow(place, allowed)
             return _report(database, place, before, keep, written=False)
-        part = part_of(place)
-        try:
-            copy_whole(database, place, part)
-            _put_in_place(part, place, before, keep)
-        finally:
-            part.unlink(missing_ok=True)
+        copy_whole(database, place, part)
+        _put_in_place(part, place, before, keep, allowed)
         return _report(database, place, state, keep, written=True)
 
 
 def backup(
-    database: Database, target: str | Path, *, keep: int = 1, check: bool = True, progress: Progress | None = None
+    database: Database,
+    target: str | Path,
+    *,
+    keep: int = 1,
+    mode: FileMode | int | None = None,
+    check: bool = True,
+    progress: Progress | None = None,
 ) -> CopyReport:
     """Copy a store and prove the copy; see ``SessionStore.backup``."""
-    place = _place(target, keep)
-    part = part_of(place)
-    try:
+    place, allowed = _place(target, keep), None if mode is None else as_file_mode(mode)
+    with written_beside(place) as part:
         with database.writers_held():
             state, before = state_of(database), _state_before(database, place)
             if before == state:
+                _allow(place, allowed)
                 return _report(database, place, state, keep, written=False)
             copy_whole(database, place, part)
         proof = _proven(database, part, place, progress) if check else None
-        _put_in_place(part, place, before, keep)
-    finally:
-        part.unlink(missing_ok=True)
+        _put_in_place(part, place, before, keep, allowed)
     return _report(database, place, state, keep, written=True, proof=proof)
 
 
@@ -98,14 +104,10 @@ def _proven(database: Database, part: Path, place: Path, progress: Progress | No
     alike = database.query(
         "SELECT current_setting('threads') AS threads, current_setting('memory_limit') AS memory_limit"
     )
-    copied = open_database(part, read_only=True, settings=alike.to_pylist()[0])
     try:
-        with copied.reading() as transaction:
-            report = verify(transaction, None, None, None, None, progress)
+        report = verified_file(part, read_only=True, settings=alike.to_pylist()[0], progress=progress)
     except duckdb.Error as error:
         raise StoreError(f"the copy for {place} cannot be verified, so {place} was left alone: {error}") from error
-    finally:
-        copied.close()
     if not report.sound:
         raise StoreError(
             f"{database.path} does not verify, so {place} was left alone; repair the store first, or copy it as it is "
@@ -114,16 +116,21 @@ def _proven(database: Database, part: Path, place: Path, progress: Progress | No
     return report
 
 
-def _put_in_place(part: Path, place: Path, before: State | None, keep: int) -> None:
+def _put_in_place(part: Path, place: Path, before: State | None, keep: int, mode: int | None) -> None:
     """Rename a copy to its place, keeping the one before under another name."""
     # Read-only for everyone: what somebody wrote into it would be lost with the next copy.
-    part.chmod(part.stat().st_mode & ~0o222)
+    _allow(part, part.stat().st_mode & 0o444 if mode is None else mode)
     if before is not None and keep > 1:
         _keep(place, before)
     # What somebody with all rights wrote into the copy before nevertheless; it does not fit the new one.
-    place.with_name(f"{place.name}.wal").unlink(missing_ok=True)
-    part.replace(place)
-    sync_folder(place.parent)
+    log_of(place).unlink(missing_ok=True)
+    put_in_place(part, place)
+
+
+def _allow(file: Path, mode: int | None) -> None:
+    """Let those read a file whom ``mode`` names; None leaves it as it is."""
+    if mode is not None and stat.S_IMODE(file.stat().st_mode) != mode:
+        file.chmod(mode)
 
 
 def _keep(place: Path, before: State) -> None:
@@ -134,12 +141,9 @@ def _keep(place: Path, before: State) -> None:
     except FileExistsError:
         return  # kept by one that was killed before it could replace it
     except OSError:  # a file system without hard links
-        part = part_of(aside)
-        try:
+        with written_beside(aside) as part:
             copy_synced(place, part, aside)
-            part.replace(aside)
-        finally:
-            part.unlink(missing_ok=True)
+            put_in_place(part, aside)
 
 
 def _older(place: Path) -> list[Path]:

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from barhouse.store.checks.verification import verify
+from barhouse.store.copies.proof import verified_file
 from barhouse.store.copies.store_state import State, has_batch_of, state_in
-from barhouse.store.database.database import identity_of
-from barhouse.store.database.file_copy import copy_synced, part_of, sync_folder
-from barhouse.store.database.file_lock import Lock
-from barhouse.store.database.opening import check_not_written, kept_closed, open_database
+from barhouse.store.database.file_copy import copy_synced
+from barhouse.store.database.file_lock import Lock, identity_of
+from barhouse.store.database.opening import check_not_written, kept_closed
+from barhouse.store.database.replacement import log_of, put_in_place, written_beside
 from barhouse.store.errors import InputError, StoreError, StoreHeldError
 from barhouse.store.hints import Action, Option
 from barhouse.store.model.reports import RestoreReport, VerifyReport
@@ -57,19 +57,17 @@ def restore(backup: str | Path, path: str | Path, *, force: bool = False) -> Res
     with kept_closed(file):
         _refuse_newer(source, file, force=force)  # early: copying takes time
     wanted = state_in(source)
-    part = part_of(file)
-    try:
+    with written_beside(file) as part:
         copy_synced(source, part, file)
         part.chmod(_mode(file if file.exists() else source))
-        proof = _proven(part, source)
+        proof = verified_file(part, read_only=False)
+        if not proof.sound:
+            raise StoreError(f"the backup {source} does not verify, so nothing was replaced: {proof.differences[0]}")
         with kept_closed(file):
             present = _refuse_newer(source, file, force=force)
             if present == wanted:
                 return _report(file, wanted, proof, replaced=None, written=False)
-            replaced = _put_in_place(part, file)
-    finally:
-        for left in (part, _log_of(part)):
-            left.unlink(missing_ok=True)
+            replaced = _replace(part, file)
     return _report(file, wanted, proof, replaced=replaced, written=True)
 
 
@@ -103,23 +101,10 @@ def _spelled(state: State) -> str:
     return "none" if state.batch_id is None else f"{state.batch_id} of {state.committed_at}"
 
 
-def _proven(part: Path, source: Path) -> VerifyReport:
-    copied = open_database(part)
-    try:
-        with copied.reading() as transaction:
-            report = verify(transaction, None, None, None, None, None)
-    finally:
-        copied.close()
-    if not report.sound:
-        raise StoreError(f"the backup {source} does not verify, so nothing was replaced: {report.differences[0]}")
-    return report
-
-
-def _put_in_place(part: Path, file: Path) -> Path | None:
+def _replace(part: Path, file: Path) -> Path | None:
     """Rename a copy to a store's place while no other process can have it; returns where the old one is."""
     if not file.exists():
-        part.replace(file)
-        sync_folder(file.parent)
+        put_in_place(part, file)
         return None
     aside = file.with_name(f"{file.name}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
     with _locked(file):
@@ -127,10 +112,9 @@ def _put_in_place(part: Path, file: Path) -> Path | None:
             os.link(file, aside)
         except OSError:  # a file system without hard links
             file.rename(aside)
-        if _log_of(file).exists():
-            _log_of(file).rename(_log_of(aside))
-        part.replace(file)
-        sync_folder(file.parent)
+        if log_of(file).exists():
+            log_of(file).rename(log_of(aside))
+        put_in_place(part, file)
     return aside
 
 
@@ -145,10 +129,6 @@ def _locked(file: Path) -> Iterator[None]:
         raise StoreHeldError(f"{file} is being read or written by another process; wait for it, or stop it") from error
     finally:
         lock.release()
-
-
-def _log_of(file: Path) -> Path:
-    return file.with_name(f"{file.name}.wal")
 
 
 def _report(file: Path, state: State, proof: VerifyReport, *, replaced: Path | None, written: bool) -> RestoreReport:

@@ -13,7 +13,7 @@ import duckdb
 from barhouse.store.database.database import Database
 from barhouse.store.database.opening import SCHEMA_VERSION, explained
 from barhouse.store.errors import StoreError, StoreVersionError
-from barhouse.store.sql import sql
+from barhouse.store.sql import literal, sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class State:
 
 def state_of(database: Database) -> State:
     """Return the state of an open store."""
-    (row,) = database.query(sql("snapshot.state")).to_pylist()
+    (row,) = database.query(sql("copies.state")).to_pylist()
     return State(**row)
 
 
@@ -59,8 +59,8 @@ def state_in(file: Path) -> State:
     with _attached(file) as connection:
         version = connection.execute("SELECT version_num FROM alembic_version").fetchall()
         if version == [(SCHEMA_VERSION,)]:
-            return State(*connection.execute(sql("snapshot.state")).fetchall()[0])
-        (batch,) = connection.execute(sql("snapshot.newest_batch")).fetchall() or [(None, None)]
+            return State(*connection.execute(sql("copies.state")).fetchall()[0])
+        (batch,) = connection.execute(sql("copies.newest_batch")).fetchall() or [(None, None)]
         return State(batch_id=batch[0], committed_at=batch[1], bars=None, runs=None)
 
 
@@ -70,7 +70,7 @@ def has_batch_of(file: Path, other: State) -> bool:
         return True
     asked = {"batch_id": other.batch_id, "committed_at": other.committed_at}
     with _attached(file) as connection:
-        return bool(connection.execute(sql("snapshot.has_batch"), asked).fetchall()[0][0])
+        return bool(connection.execute(sql("copies.batch_count"), asked).fetchall()[0][0])
 
 
 @contextmanager
@@ -78,9 +78,8 @@ def _attached(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     # A database of its own: one that this process has open under this name may be of a file that was replaced since.
     with duckdb.connect(":memory:", config={"threads": 1}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        quoted = str(file).replace("'", "''")
         try:
-            connection.execute(f"ATTACH '{quoted}' AS copied (READ_ONLY)")
+            connection.execute(sql("copies.attach_for_reading", file=literal(str(file))))
         except duckdb.Error as error:
             raise explained(str(file), str(error)) from error
         connection.execute("USE copied")
@@ -96,5 +95,5 @@ def has_come_by(database: Database, other: State) -> bool:
     """Whether an open store was once in the state that another one is in, as far as their batches tell."""
     if other.batch_id is None:
         return True
-    found = database.query(sql("snapshot.has_batch"), {"batch_id": other.batch_id, "committed_at": other.committed_at})
+    found = database.query(sql("copies.batch_count"), {"batch_id": other.batch_id, "committed_at": other.committed_at})
     return bool(found.column(0)[0].as_py())

@@ -20,7 +20,7 @@ import duckdb
 import pyarrow as pa
 
 from barhouse.store.database.failures import breaks, broken, failure_of, is_interrupt
-from barhouse.store.database.file_lock import Lock, refuse_own
+from barhouse.store.database.file_lock import Lock, identity_of, refuse_own
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, StoreClosedError, StoreError, StoreHeldError
 from barhouse.store.hints import Action
@@ -329,12 +329,3 @@ def _check_reads(statements: list[duckdb.Statement]) -> None:
         f"a query is one statement that reads (SELECT, WITH, FROM, PIVOT, DESCRIBE, SHOW, EXPLAIN, COPY ... TO), "
         f"not {' and '.join(kinds) or 'an empty text'}; a store is changed through its coordinator"
     )
-
-
-def identity_of(file: Path) -> tuple[int, int] | None:
-    """Return a file's device and inode; None when there is no such file."""
-    try:
-        found = file.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino

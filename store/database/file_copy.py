@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import glob
-import os
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
 import duckdb
 
-from barhouse.store.database.database import Database, identity_of
+from barhouse.store.database.database import Database
 from barhouse.store.database.failures import is_full, is_not_allowed
+from barhouse.store.database.file_lock import identity_of
+from barhouse.store.database.replacement import log_of, put_in_place, written_beside
 from barhouse.store.errors import InputError, StoreError, StoreFullError
 
 # These run in a process of their own: closing a descriptor of the store's file here would end this process's lock
 # on it.
+# Nobody else may read a copy that is being made.
 _COPY = """
-import shutil, sys
-shutil.copy(sys.argv[1], sys.argv[2])
+import os, shutil, sys
+os.umask(0o077)
+shutil.copyfile(sys.argv[1], sys.argv[2])
 """
 _SYNC = """
 import os, sys
@@ -51,13 +52,9 @@ def copy_file(database: Database, target: Path, *, patience_seconds: float = 60)
         The store is in memory, was busy for too long, or the copy cannot be written; ``target`` is as it was.
     """
     target = target.expanduser().resolve()
-    part = part_of(target)
-    try:
+    with written_beside(target) as part:
         copy_whole(database, target, part, patience_seconds=patience_seconds)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
-    sync_folder(target.parent)
+        put_in_place(part, target)
 
 
 def copy_whole(database: Database, target: Path, part: Path, *, patience_seconds: float = 60) -> None:
@@ -76,7 +73,7 @@ def _check_room(path: Path, target: Path) -> None:
     """Refuse to begin what a full disk would end: DuckDB does not survive a checkpoint that fails."""
     if not target.parent.is_dir():
         return  # copying says so
-    log_file = path.with_name(f"{path.name}.wal")
+    log_file = log_of(path)
     waiting = log_file.stat().st_size if log_file.exists() else 0
     needed = path.stat().st_size + waiting
     if target.parent.stat().st_dev == path.parent.stat().st_dev:
@@ -90,8 +87,12 @@ def _check_room(path: Path, target: Path) -> None:
 
 
 def copy_synced(source: Path, part: Path, target: Path) -> None:
-    """Copy a file and have it written to the disk; ``target`` is where it is to be, for the error to name."""
+    """Copy a file, have it written to the disk, and give it the mode of its source.
+
+    ``target`` is where it is to be, for the error to name.
+    """
     _apart(_COPY + _SYNC, source, part, task=f"copying {source} to {target}")
+    shutil.copymode(source, part)
 
 
 def sync_file(file: Path) -> None:
@@ -115,27 +116,6 @@ def _apart(program: str, *files: Path, task: str) -> None:
         raise StoreFullError(f"{failed}; make room, then do it again") if is_full(why) else StoreError(failed)
 
 
-def part_of(target: Path) -> Path:
-    """Name a file that will take the place of ``target``, and remove those that processes now gone have left."""
-    for left in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
-        pid = left.name.removeprefix(f".{target.name}.").partition("-")[0]
-        if pid.isdecimal() and not _is_running(int(pid)):
-            left.unlink(missing_ok=True)
-    return target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}.part")
-
-
-def _is_running(pid: int) -> bool:
-    if os.name == "nt":
-        return True  # os.kill would end it there
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # somebody else's, or a number that no process has
-        return True
-    return True
-
-
 def _complete(database: Database, path: Path, patience_seconds: float) -> None:
     """Have everything committed written into the file itself."""
     deadline = time.monotonic() + patience_seconds
@@ -151,17 +131,6 @@ def _complete(database: Database, path: Path, patience_seconds: float) -> None:
                     f"write is still running; copy again when it has ended"
                 ) from error
             time.sleep(0.05)
-    log_file = path.with_name(f"{path.name}.wal")
+    log_file = log_of(path)
     if log_file.exists() and log_file.stat().st_size:
         raise StoreError(f"{log_file} holds commits that {path} lacks; open the store for writing once, then copy it")
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename in a folder last."""
-    if os.name == "nt":
-        return  # folders cannot be opened there
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

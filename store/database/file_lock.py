@@ -65,6 +65,15 @@ class Lock:
         self.release()
 
 
+def identity_of(file: Path) -> tuple[int, int] | None:
+    """Return a file's device and inode, the same under all of its names; None when there is no such file."""
+    try:
+        found = file.stat()
+    except (OSError, ValueError):  # ValueError: no name of a file
+        return None
+    return found.st_dev, found.st_ino
+
+
 def refuse_own(text: str, parameters: Mapping[str, Any] | Iterable[Any] | None, file: Path) -> None:
     """Refuse a query that names an open store's file: spelled out, by a link, by a pattern, or by a folder to fill.
 
@@ -74,13 +83,13 @@ def refuse_own(text: str, parameters: Mapping[str, Any] | Iterable[Any] | None, 
         It does.
     """
     names_files, fills_folder = bool(_NAMES_FILES.search(text)), bool(_FILLS_FOLDER.search(text))
-    identity, log_file = _identity_of(file), file.with_name(f"{file.name}.wal")
+    identity, log_file = identity_of(file), file.with_name(f"{file.name}.wal")
     # Only functions take names from parameters.
     for name in _texts(text, parameters if names_files else None):
         place = Path(re.sub("^file:(//)?", "", name))
         if name.startswith("~"):
             place = Path(os.path.expanduser(name))  # noqa: PTH111  # it leaves alone what is nobody's home
-        own = (identity is not None and _identity_of(place) == identity) or (name and _is(place, log_file))
+        own = (identity is not None and identity_of(place) == identity) or (name and _is(place, log_file))
         if not own and name and names_files:
             own = _matches(place, file) or (fills_folder and place.is_dir() and file.is_relative_to(_resolved(place)))
         if own:
@@ -88,14 +97,6 @@ def refuse_own(text: str, parameters: Mapping[str, Any] | Iterable[Any] | None, 
                 f"a query may not use the store's own file ({name}): that would end the lock on it, or overwrite it; "
                 f"read the views, and make a copy with {Action('publish')} or {Action('backup')}"
             )
-
-
-def _identity_of(file: Path) -> tuple[int, int] | None:
-    try:
-        found = file.stat()
-    except (OSError, ValueError):  # ValueError: no name of a file
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _is(place: Path, file: Path) -> bool:

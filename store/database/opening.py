@@ -13,11 +13,12 @@ from typing import Any
 
 import duckdb
 
-from barhouse.store.database.database import Clock, Database, identity_of, wall_clock
+from barhouse.store.database.database import Clock, Database, wall_clock
 from barhouse.store.database.failures import failure_of, is_not_allowed
+from barhouse.store.database.file_lock import identity_of
 from barhouse.store.errors import InputError, MigrationError, StoreError, StoreHeldError, StoreVersionError
 from barhouse.store.hints import Action, Option
-from barhouse.store.sql import sql
+from barhouse.store.sql import identifier, literal, sql
 
 #: The schema this version reads and writes: Alembic's head. Known here so that opening an up-to-date store does
 #: not have to import Alembic.
@@ -82,7 +83,7 @@ def attached(database: Database, file: Path, name: str) -> Iterator[None]:
         _check_not_open(file, read_only=False)
         root = database.root.cursor()
         try:
-            root.execute(sql("compact.attach", file=str(file).replace("'", "''"), name=name))
+            root.execute(sql("copies.attach", file=literal(str(file)), name=identifier(name)))
         except duckdb.Error as error:
             raise explained(str(file), str(error)) from error
         other = Database(file, root, read_only=False, clock=database.clock)
@@ -91,7 +92,7 @@ def attached(database: Database, file: Path, name: str) -> Iterator[None]:
         yield
     finally:
         with _opening:
-            root.execute(sql("compact.detach", name=name))
+            root.execute(sql("copies.detach", name=identifier(name)))
             other.close()
 
 
@@ -150,6 +151,20 @@ def _check_place(file: Path, *, read_only: bool) -> None:
         raise StoreError(f"the folder {file.parent} does not exist; create it first, or name a file elsewhere")
     if read_only and not file.exists():
         raise StoreError(f"there is no store at {file}; {Action('create_store')}")
+    if not read_only and is_read_only(file):
+        # The system lets root write into it nevertheless, and the next snapshot would undo that.
+        raise StoreError(
+            f"{file} is read-only, as published snapshots and backups are; {Action('open_to_read')}, or make a store "
+            f"of it with {Action('restore')}"
+        )
+
+
+def is_read_only(file: Path) -> bool:
+    """Whether a file's mode lets nobody write into it, as that of published snapshots and backups."""
+    try:
+        return not file.stat().st_mode & 0o222
+    except OSError:
+        return False
 
 
 def connect(
@@ -253,9 +268,10 @@ def _bring_up_to_date(database: Database) -> None:
     if version == SCHEMA_VERSION:
         return
     if database.read_only:
+        a_copy = database.path is not None and is_read_only(database.path)
         raise StoreVersionError(
             f"the store {database.path} has schema {version or 'none'}, this Barhouse reads {SCHEMA_VERSION}; "
-            f"{Action('upgrade_store')}"
+            f"{'publish it again, or restore it' if a_copy else Action('upgrade_store')}"
         )
     from barhouse.store.database.upgrade import upgrade
 

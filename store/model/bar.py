@@ -2,7 +2,7 @@
 
 A bar is one row: symbol x interval x ``bar_start``. Instants are UTC with microseconds, prices and volumes 64-bit
 floats, ``trade_count`` and ``vwap`` may be null. What a row must satisfy to be taken is written once, in
-``sql/load.sql``; the bounds that the exact sums rest on are here.
+``sql/load/placement.sql``; the bounds that the exact sums rest on are here.
 """
 
 from __future__ import annotations
@@ -46,5 +46,16 @@ NAMES: dict[str, tuple[str, ...]] = {
     "trade_count": ("trade_count", "trades", "transactions", "number_of_trades", "num_trades"),
     "vwap": ("vwap", "vw"),
 }
+
+#: Bars in our own columns: what feeds deliver and trades are built into.
+COLUMNS = pa.schema(
+    {
+        "symbol": pa.string(),
+        "bar_start": INSTANT,
+        **dict.fromkeys(("open", "high", "low", "close", "volume"), pa.float64()),
+        "trade_count": pa.int64(),
+        "vwap": pa.float64(),
+    }
+)
 
 REQUIRED = ("bar_start", "open", "high", "low", "close", "volume")

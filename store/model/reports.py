@@ -9,11 +9,13 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class _Report(BaseModel):
+class Report(BaseModel):
+    """What something did: frozen, and complete when it is returned."""
+
     model_config = ConfigDict(frozen=True, defer_build=True)
 
 
-class Registration(_Report):
+class Registration(Report):
     """What became of one symbol at registration: everything it has now, and what was new."""
 
     symbol: str
@@ -23,14 +25,14 @@ class Registration(_Report):
     added: tuple[str, ...] = Field(description="intervals that were new; empty when all were there already")
 
 
-class StreamReport(_Report):
+class StreamReport(Report):
     """What was registered for a backtest or a live run, and which symbols were left out, each with the reason."""
 
     registered: tuple[Registration, ...]
     skipped: dict[str, str] = {}
 
 
-class Reject(_Report):
+class Reject(Report):
     """Rows left out for one reason, with the first of them as it was given."""
 
     reason: str
@@ -39,7 +41,7 @@ class Reject(_Report):
     first_given: str
 
 
-class LoadReport(_Report):
+class LoadReport(Report):
     """What a load did. ``rows == inserted + revised + unchanged + rejected``; ``outside`` is a subset."""
 
     batch_id: int
@@ -61,7 +63,7 @@ class LoadReport(_Report):
     rejects: tuple[Reject, ...] = ()
 
 
-class IntervalChange(_Report):
+class IntervalChange(Report):
     """How many derived bars of one interval length a process call wrote."""
 
     interval: str
@@ -70,7 +72,7 @@ class IntervalChange(_Report):
     deleted: int
 
 
-class ProcessReport(_Report):
+class ProcessReport(Report):
     """What a process call did; ``batches`` is empty when nothing was waiting, and then nothing was written."""
 
     batches: tuple[int, ...] = ()
@@ -92,14 +94,14 @@ class ProcessReport(_Report):
         return sum(one.deleted for one in self.intervals)
 
 
-class DeleteReport(_Report):
+class DeleteReport(Report):
     """What a deletion took away; the old bars are in ``revisions``."""
 
     batch_id: int | None = Field(description="None when nothing matched, and then nothing was written")
     deleted: int
 
 
-class RetainedInterval(_Report):
+class RetainedInterval(Report):
     """What a purge took of one interval length."""
 
     interval: str
@@ -108,7 +110,7 @@ class RetainedInterval(_Report):
     retained_from: datetime = Field(description="where bars start now; the earliest of the symbols'")
 
 
-class RetentionReport(_Report):
+class RetentionReport(Report):
     """What retention gave up; ``batch_id`` is None when there was nothing to, and then nothing was written."""
 
     batch_id: int | None
@@ -132,7 +134,7 @@ DifferenceKind = Literal[
 ]
 
 
-class Difference(_Report):
+class Difference(Report):
     """Something a store keeps that is not what a recomputation gives."""
 
     kind: DifferenceKind
@@ -148,7 +150,7 @@ class Difference(_Report):
         return f"{self.kind}: {where}: is {self.stored}; should be {self.expected} ({self.advice})"
 
 
-class VerifyReport(_Report):
+class VerifyReport(Report):
     """What was checked, and what differs. An empty one (no differences) is a proof.
 
     ``differences`` shows the first of each kind, ``totals`` counts all.
@@ -182,7 +184,7 @@ class VerifyReport(_Report):
         return "\n".join([f"{checked}: {found}", *(str(one) for one in self.differences)])
 
 
-class SessionChange(_Report):
+class SessionChange(Report):
     """A session whose hours changed: its segments in UTC before and after, None where there is no session."""
 
     session_date: date
@@ -190,7 +192,7 @@ class SessionChange(_Report):
     after: str | None
 
 
-class CalendarReport(_Report):
+class CalendarReport(Report):
     """What became of a calendar; ``batch_id`` is None when nothing was written."""
 
     calendar: str
@@ -201,7 +203,7 @@ class CalendarReport(_Report):
     deleted: int = 0
 
 
-class RepairReport(_Report):
+class RepairReport(Report):
     """What a repair wrote, and what it could not mend."""
 
     batch_id: int | None = Field(description="None when nothing differed, and then nothing was written")
@@ -213,7 +215,7 @@ class RepairReport(_Report):
     after: VerifyReport
 
 
-class CompactReport(_Report):
+class CompactReport(Report):
     """What a compaction came to: the file's size before and after, and how many rows it put in order."""
 
     path: str
@@ -222,7 +224,7 @@ class CompactReport(_Report):
     bytes_after: int
 
 
-class CopyReport(_Report):
+class CopyReport(Report):
     """What became of a published snapshot, or of a backup."""
 
     target: Path = Field(description="the file that names the newest copy")
@@ -235,7 +237,7 @@ class CopyReport(_Report):
     verified: VerifyReport | None = Field(default=None, description="what verify found in the copy, where it was asked")
 
 
-class RestoreReport(_Report):
+class RestoreReport(Report):
     """What became of a store that a backup was to take the place of."""
 
     path: Path
@@ -246,7 +248,7 @@ class RestoreReport(_Report):
     verified: VerifyReport
 
 
-class ExportReport(_Report):
+class ExportReport(Report):
     """What an export wrote; a partition is one symbol, interval and month, in a file of its own."""
 
     folder: Path

@@ -26,13 +26,12 @@ class Batch:
     @classmethod
     def begin(cls, transaction: Transaction, kind: Kind, source: str | None = None) -> Batch:
         """Take the next id; nothing is written yet."""
-        (batch_id,) = transaction.one("batch.next")
-        return cls(batch_id, kind, source)
+        return cls(transaction.one("records.next_batch").batch_id, kind, source)
 
     def write(self, transaction: Transaction) -> None:
         """Write the batch's own row: the last write of its transaction but for rows that refer to it."""
         transaction.run(
-            "batch.add",
+            "records.add_batch",
             {
                 "batch_id": self.batch_id,
                 "kind": self.kind,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from barhouse.store.database.transaction import Transaction
+from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import RegistrationError
 from barhouse.store.hints import Action
 from barhouse.store.model.interval import Interval
@@ -33,26 +33,26 @@ def write(transaction: Transaction, symbols: Sequence[SymbolSessionData]) -> lis
         return []
     canonical = trading_calendar.canonical(transaction, {one.calendar for one in symbols})
     trading_calendar.keep(transaction, canonical.values())
-    transaction.register("registering", _as_table(symbols, canonical))
-    refused = _conflicts(transaction)
+    registering = transaction.attach("registering", _as_table(symbols, canonical))
+    refused = _conflicts(transaction, registering)
     if refused:
         raise RegistrationError("nothing was registered: " + "; ".join(refused.values()))
     added: dict[str, list[str]] = {}
-    for symbol, interval in transaction.run("registration.new_intervals"):
-        added.setdefault(symbol, []).append(interval)
-    transaction.run("registration.change_symbols")
-    transaction.run("registration.add_symbols", {"now": transaction.now})
-    transaction.run("registration.add_intervals")
+    for new in transaction.run("records.new_intervals", registering=registering):
+        added.setdefault(new.symbol, []).append(new.interval)
+    transaction.run("records.change_symbols", registering=registering)
+    transaction.run("records.add_symbols", {"now": transaction.now}, registering=registering)
+    transaction.run("records.add_intervals", registering=registering)
     _start_late(transaction)
     names = list(dict.fromkeys(one.symbol for one in symbols))
     reports: dict[str, dict[str, Any]] = {name: {"derived": []} for name in names}
-    for symbol, interval, derived, _base, calendar in transaction.run("registration.intervals_of", {"symbols": names}):
-        report = reports[symbol]
-        report["calendar"] = calendar
-        if derived:
-            report["derived"].append(interval)
+    for definition in transaction.run("records.intervals_of", {"symbols": names}):
+        report = reports[definition.symbol]
+        report["calendar"] = definition.calendar
+        if definition.derived:
+            report["derived"].append(definition.interval)
         else:
-            report["base"] = interval
+            report["base"] = definition.interval
     return [
         Registration(
             symbol=name,
@@ -67,15 +67,15 @@ def write(transaction: Transaction, symbols: Sequence[SymbolSessionData]) -> lis
 
 def _start_late(transaction: Transaction) -> None:
     """New intervals of symbols whose oldest base bars were purged start where base bars do."""
-    (late_count,) = transaction.one("retain.late_intervals")
-    if not late_count:
+    if not transaction.one("records.late_interval_count").interval_count:
         return
-    transaction.run("retain.starting_kinds")
-    transaction.run("retain.start_late")
-    for symbol, interval, final_before in transaction.run("retain.not_started"):
+    block_starts = transaction.make("records.required_block_starts")
+    transaction.write("records.start_late_intervals", required_block_starts=block_starts)
+    for late in transaction.run("records.late_intervals_without_start"):
         raise RegistrationError(
-            f"nothing was registered: base bars of {symbol} before {final_before} were purged, and its calendar is not "
-            f"known as far as the first {interval} bar that would have all of its base; leave out {interval!r}"
+            f"nothing was registered: base bars of {late.symbol} before {late.final_before} were purged, and its "
+            f"calendar is not known as far as the first {late.interval} bar that would have all of its base; leave out "
+            f"{late.interval!r}"
         )
 
 
@@ -117,25 +117,25 @@ def conflicts(
         return {}
     canonical = trading_calendar.canonical(transaction, {one.calendar for one in symbols} - {*coming})
     canonical |= {name: canonical.get(name, name) for name in coming}
-    transaction.register("registering", _as_table(symbols, canonical))
-    return _conflicts(transaction)
+    return _conflicts(transaction, transaction.attach("registering", _as_table(symbols, canonical)))
 
 
-def _conflicts(transaction: Transaction) -> dict[str, str]:
-    found = transaction.run("registration.conflicts")
+def _conflicts(transaction: Transaction, registering: TemporaryTable) -> dict[str, str]:
+    found = transaction.run("records.registration_conflicts", registering=registering)
     if not found:
         return {}
-    with_bars = {symbol for (symbol,) in transaction.run("registration.symbols_with_bars")}
+    with_bars = {symbol for (symbol,) in transaction.run("records.symbols_with_bars", registering=registering)}
     lines: dict[str, list[str]] = {}
-    for symbol, what, has, wants in found:
-        if what == "base":
+    for conflict in found:
+        symbol, has, wants = conflict.symbol, conflict.has, conflict.wants
+        if conflict.what == "base":
             lines.setdefault(symbol, []).append(
                 f"{symbol} is registered with base {has}, not {wants}; derive from {has}, or "
                 f"{Action('remove_symbol', symbol)} first (its bars become history)"
             )
         elif symbol in with_bars:
             lines.setdefault(symbol, []).append(
-                f"{symbol} holds bars under {what} {has!r}, not {wants!r}; keep {has!r}, or "
+                f"{symbol} holds bars under {conflict.what} {has!r}, not {wants!r}; keep {has!r}, or "
                 f"{Action('remove_symbol', symbol)} first and load it again"
             )
     return {symbol: "; ".join(found) for symbol, found in lines.items()}

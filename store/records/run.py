@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from barhouse.store.database.transaction import Transaction
+from barhouse.store.database.transaction import Row, Transaction
 from barhouse.store.errors import InputError, RunActiveError
 from barhouse.store.hints import Action
 
@@ -81,9 +81,9 @@ def begin(
     """
     recover(transaction)
     _refuse_second(transaction, mode, name)
-    (run_id,) = transaction.one("run.next")
+    run_id = transaction.one("records.next_run").run_id
     transaction.run(
-        "run.add",
+        "records.add_run",
         {
             "run_id": run_id,
             "mode": mode,
@@ -116,7 +116,7 @@ def take_up(transaction: Transaction, run_id: int) -> Run:
         raise InputError(f"run {run_id} ({run.mode} {run.name!r}) is {run.state}; begin another")
     _refuse_second(transaction, run.mode, run.name)
     transaction.run(
-        "run.take_up",
+        "records.resume_run",
         {"run_id": run_id, "owner": transaction.owner, "pid": transaction.pid, "now": transaction.now},
     )
     return find(transaction, run_id)
@@ -133,7 +133,7 @@ def advance(
         When the run is not this opening's, or no longer running.
     """
     moved = transaction.run(
-        "run.advance",
+        "records.advance_run",
         {
             "run_id": run_id,
             "cursor": cursor,
@@ -152,7 +152,7 @@ def advance(
 
 def end(transaction: Transaction, run_id: int, state: End, error: str | None = None) -> None:
     """Record that a run ended, and why if it failed."""
-    transaction.run("run.end_run", {"run_id": run_id, "state": state, "error": error, "now": transaction.now})
+    transaction.run("records.end_run", {"run_id": run_id, "state": state, "error": error, "now": transaction.now})
 
 
 def close(transaction: Transaction, run_id: int) -> Run:
@@ -171,13 +171,13 @@ def close(transaction: Transaction, run_id: int) -> Run:
         raise RunActiveError(f"run {run_id} ({run.mode} {run.name!r}) is going on in this store; stop it first")
     if run.state == "done":
         raise InputError(f"run {run_id} ({run.mode} {run.name!r}) is done; there is nothing to close")
-    transaction.run("run.close", {"run_id": run_id})
+    transaction.run("records.close_run", {"run_id": run_id})
     return find(transaction, run_id)
 
 
 def recover(transaction: Transaction) -> None:
     """Mark the runs as ``crashed`` whose process is gone."""
-    transaction.run("run.recover", {"owner": transaction.owner})
+    transaction.run("records.mark_crashed_runs", {"owner": transaction.owner})
 
 
 def find(transaction: Transaction, run_id: int) -> Run:
@@ -198,15 +198,13 @@ def runs(
     transaction: Transaction, *, run_id: int | None = None, mode: Mode | None = None, name: str | None = None
 ) -> list[Run]:
     """The runs on record, newest first: all, or those of an id, a mode, a name."""
-    rows = transaction.run("run.list", {"run_id": run_id, "mode": mode, "name": name})
-    return [_run(*row) for row in rows]
+    rows = transaction.run("records.runs", {"run_id": run_id, "mode": mode, "name": name})
+    return [_run(row) for row in rows]
 
 
-def _run(
-    run_id: int, mode: Mode, name: str, config: str, state: Any, cursor: Any, position: str | None, *rest: Any
-) -> Run:
-    where = None if position is None else json.loads(position)
-    return Run(run_id, mode, name, json.loads(config), state, cursor, where, *rest)
+def _run(row: Row) -> Run:
+    position = None if row.position is None else json.loads(row.position)
+    return Run(**{**row._asdict(), "config": json.loads(row.config), "position": position})
 
 
 def _refuse_second(transaction: Transaction, mode: Mode, name: str) -> None:

@@ -24,7 +24,7 @@ def canonical(transaction: Transaction, given: Iterable[str]) -> dict[str, str]:
     CalendarError
         For a name that neither the store nor exchange_calendars knows.
     """
-    kept = {name.casefold(): name for (name,) in transaction.run("calendar.names")}
+    kept = {name.casefold(): name for (name,) in transaction.run("records.calendar_names")}
     return {name: kept.get(name.strip().casefold()) or calendars.canonical_name(name) for name in given}
 
 
@@ -37,11 +37,11 @@ def keep(transaction: Transaction, names: Iterable[str]) -> None:
         For a name that no exchange has and that no user defined.
     """
     for name in sorted(set(names)):
-        if not transaction.run("calendar.kept", {"calendar": name}):
+        if not transaction.run("records.kept_calendar", {"calendar": name}):
             today = transaction.now.date()
             computed = calendars.sessions(name, today, today)
             transaction.run(
-                "calendar.keep",
+                "records.add_calendar",
                 {
                     "calendar": name,
                     "definition": None,
@@ -49,7 +49,7 @@ def keep(transaction: Transaction, names: Iterable[str]) -> None:
                     "known_through": computed.known_through,
                 },
             )
-            transaction.run("calendar.keep_timezone", {"calendar": name, "timezone": computed.timezone})
+            transaction.run("records.keep_timezone", {"calendar": name, "timezone": computed.timezone})
             # An empty range of known dates: everything computed is new.
             _add(transaction, name, computed, date.max, date.min)
 
@@ -57,21 +57,22 @@ def keep(transaction: Transaction, names: Iterable[str]) -> None:
 def reach(transaction: Transaction, names: Iterable[str], first: date, last: date) -> None:
     """Extend calendars so that they cover ``first`` to ``last`` with room on both sides, where they can be."""
     for name in sorted(set(names)):
-        definition, known_from, known_through = transaction.one("calendar.kept", {"calendar": name})
+        kept = transaction.one("records.kept_calendar", {"calendar": name})
         wanted_from, wanted_through = first - _BEHIND, last + _AHEAD
-        if known_from <= wanted_from and wanted_through <= known_through:
+        if kept.known_from <= wanted_from and wanted_through <= kept.known_through:
             continue
-        source = CalendarDefinition.from_json(definition) if definition else name
-        computed = calendars.sessions(source, min(known_from, wanted_from), max(known_through, wanted_through))
-        if computed.known_from >= known_from and computed.known_through <= known_through:
+        source = CalendarDefinition.from_json(kept.definition) if kept.definition else name
+        first_date, last_date = min(kept.known_from, wanted_from), max(kept.known_through, wanted_through)
+        computed = calendars.sessions(source, first_date, last_date)
+        if computed.known_from >= kept.known_from and computed.known_through <= kept.known_through:
             continue
-        _add(transaction, name, computed, known_from, known_through)
+        _add(transaction, name, computed, kept.known_from, kept.known_through)
         transaction.run(
-            "calendar.know",
+            "records.extend_calendar",
             {
                 "calendar": name,
-                "known_from": min(known_from, computed.known_from),
-                "known_through": max(known_through, computed.known_through),
+                "known_from": min(kept.known_from, computed.known_from),
+                "known_through": max(kept.known_through, computed.known_through),
             },
         )
 
@@ -84,14 +85,15 @@ def _add(
     known_through: date,
 ) -> None:
     batch = Batch.begin(transaction, "calendar", name)
-    transaction.register("computed_session", computed.table)
+    sessions = transaction.attach("computed_sessions", computed.table)
     transaction.run(
-        "calendar.add_sessions",
+        "records.add_sessions",
         {
             "calendar": name,
             "batch_id": batch.batch_id,
             "known_from": known_from,
             "known_through": known_through,
         },
+        computed_sessions=sessions,
     )
     batch.write(transaction)

@@ -14,7 +14,8 @@ A statement starts at a line ``-- name: ...``, goes on with what it is for, in s
 and with what it needs:
 
 ``-- takes: hole, hole: shape``
-    Temporary tables, handed over by the caller into holes; ``hole: shape`` where the hole is named otherwise.
+    Temporary tables, handed over by the caller into holes; ``hole: shape`` where the hole is named otherwise, and
+    ``hole: any`` where it takes tables of several shapes for the columns they share.
 ``-- reads: table, view``
     Tables and views of the store.
 
@@ -200,5 +201,5 @@ def check_takes(found: Statement, places: dict[str, object]) -> None:
     """
     for hole, shape in found.takes.items():
         given = getattr(places.get(hole), "shape", shape)
-        if given != shape:
+        if shape not in (given, "any"):
             raise TypeError(f"{found.name}: {{{hole}}} takes a table of shape {shape}, not {given}")

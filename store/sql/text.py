@@ -6,6 +6,7 @@ is filled only with ``Sql``, handles of tables and whole numbers.
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -19,13 +20,6 @@ class Named(Protocol):
     @property
     def sql(self) -> Sql:
         """The name, as SQL."""
-
-
-#: Plain text and surplus places are let through while rooms are being converted, one by one.
-STRICT = False
-
-#: What may be filled into a hole of a statement.
-Place = "Sql | Named | int"
 
 
 class Sql(str):
@@ -44,7 +38,7 @@ class Sql(str):
             When a hole is left, or a place is given that there is no hole for.
         """
         holes = _holes(self)
-        if not names_of(self) <= places.keys() or (STRICT and names_of(self) != places.keys()):
+        if names_of(self) != places.keys():
             missing, surplus = names_of(self) - places.keys(), places.keys() - names_of(self)
             raise LookupError(f"{of}: holes left {sorted(missing)}, places without a hole {sorted(surplus)}")
         parts = []
@@ -64,8 +58,6 @@ def _spelled(given: object, name: str, of: str) -> str:
         return str(given)
     if isinstance(given, Named):
         return given.sql
-    if not STRICT:
-        return str(given)
     raise TypeError(f"{of}: {{{name}}} takes SQL, a table or a whole number, not the {type(given).__name__} {given!r}")
 
 
@@ -83,6 +75,12 @@ def _holes(text: str) -> tuple[tuple[str, str | None], ...]:
 def names_of(text: str) -> frozenset[str]:
     """The names of a text's holes."""
     return frozenset(name for _, name in _holes(text) if name is not None)
+
+
+@cache
+def parameters_of(text: str) -> frozenset[str]:
+    """The names of a text's ``$parameters``."""
+    return frozenset(re.findall(r"\$([a-z_]+)", text))
 
 
 def identifier(name: str) -> Sql:

@@ -11,6 +11,7 @@ from unittest import mock
 
 from barhouse import compact
 from barhouse.store.copies import compaction
+from barhouse.store.database import replacement
 
 
 def end(*_: object) -> None:
@@ -19,7 +20,7 @@ def end(*_: object) -> None:
 
 def main(path: str, point: str | None = None) -> None:
     if point is not None:
-        with mock.patch.object(compaction, point, end):
+        with mock.patch.object(replacement if point == "sync_folder" else compaction, point, end):
             compact(path)
         return
     print("ready", flush=True)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from inspect import signature
 from pathlib import Path
 
@@ -57,6 +60,52 @@ def test_files_of_a_folder_are_loaded_and_derived(inbox: Path) -> None:
         assert opened.verify().sound
     again = RUNNER.invoke(cli, given)
     assert again.exit_code == 0 and "0 rows" in again.stderr
+
+
+@pytest.mark.parametrize("by", ["option", "job file"])
+def test_metrics_are_served_while_it_runs(inbox: Path, tmp_path: Path, by: str) -> None:
+    store, more = str(tmp_path / "bars.duckdb"), ["--metrics-port", "0"]
+    if by == "job file":
+        (tmp_path / "job.toml").write_text('[live]\nfeed = "in"\nsymbols = "SPY"\nmetrics_port = 0\n', encoding="utf-8")
+        more = [str(tmp_path / "job.toml")]
+    command = [sys.executable, "-m", "barhouse", "--store", store, "live", "--feed", str(inbox), *FOLDER, *more]
+    running = subprocess.Popen([*command, "--calendar", "XNYS"], stderr=subprocess.PIPE, text=True)
+    assert running.stderr is not None
+    try:
+        said = next(line for line in running.stderr if line.startswith("metrics are served at "))
+        address = said.removeprefix("metrics are served at ").strip()
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/metrics", address), "of this machine alone, unless told"
+        text, deadline = "", time.monotonic() + 300
+        while "barhouse_symbols 1.0" not in text and time.monotonic() < deadline:
+            time.sleep(0.2)
+            with urllib.request.urlopen(address, timeout=60) as answer:
+                text = answer.read().decode()
+        assert "\nbarhouse_symbols 1.0\n" in text
+        running.send_signal(signal.SIGINT)
+        assert running.wait(300) == 0
+    finally:
+        running.kill()
+        running.stderr.close()
+    with pytest.raises(OSError):
+        urllib.request.urlopen(address, timeout=5)
+
+
+def test_metrics_that_cannot_be_served_end_it_before_anything_begins(
+    inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["--store", str(tmp_path / "bars.duckdb"), "live", "--feed", str(inbox), *FOLDER, "--calendar", "XNYS"]
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = RUNNER.invoke(cli, [*command, "--once", "--metrics-port", port])
+        assert (
+            done.exit_code == ExitCode.BAD_INPUT and f"--metrics-port {port} on 127.0.0.1 cannot be had" in done.stderr
+        )
+    monkeypatch.setattr("barhouse.coordinator.live.metrics_server.find_spec", lambda name: None)
+    missing = RUNNER.invoke(cli, [*command, "--once", "--metrics-port", "0"])
+    assert missing.exit_code == ExitCode.BAD_INPUT and "pip install 'barhouse[metrics]'" in missing.stderr
+    with open_store(tmp_path / "bars.duckdb") as store:
+        assert store.get_active_symbols() == set() and store.runs() == []
+    assert sorted(file.name for file in inbox.iterdir()) == ["a.csv", "b.csv"]
 
 
 def test_a_job_file_and_options_that_go_before_it(inbox: Path, tmp_path: Path) -> None:

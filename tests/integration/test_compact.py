@@ -24,6 +24,7 @@ from barhouse import DataProcessor, SessionCoordinator, compact, open_store
 from barhouse.coordinator.cli.errors import ExitCode
 from barhouse.coordinator.cli.main import cli
 from barhouse.store.copies import compaction
+from barhouse.store.database import replacement
 from barhouse.store.database.tables import metadata
 from barhouse.store.errors import InputError, StoreError, StoreFullError, StoreHeldError
 
@@ -224,7 +225,7 @@ def test_nobody_gets_at_either_file_meanwhile(worn: Path, monkeypatch: pytest.Mo
         assert not list(folder.glob("*.compacting")), "called once the new file is in place"
         try_to_open()
 
-    monkeypatch.setattr(compaction, "sync_folder", synced)
+    monkeypatch.setattr(replacement, "sync_folder", synced)
     compact(worn, progress=try_to_open)
     assert len(seen) > 1 and all(seen)
     with open_store(worn) as store:

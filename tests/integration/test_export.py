@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pandas as pd
+import polars as pl
 import pyarrow as pa
+import pyarrow.dataset
 import pytest
 from load_kit import Bench, line, lines, minutes
 
 from barhouse.store.copies import export_folder, exports
-from barhouse.store.copies.export_folder import FORMATS, MANIFEST
 from barhouse.store.errors import InputError, StoreError, UnknownSymbolError
 
+FORMATS = ("parquet", "csv", "arrow")
 NEW_YORK = {"timezone": "America/New_York"}
 COLUMNS = "symbol, interval, bar_start, bar_end, session_date, open, high, low, close, volume, base_count, complete"
 Rows = list[tuple[Any, ...]]
@@ -76,9 +81,13 @@ def held(bench: Bench, condition: str = "true") -> Rows:
     return [tuple(map(plain, row.values())) for row in rows]
 
 
+def manifest_of(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.barhouse-export") / "manifest.json"
+
+
 def content(folder: Path) -> dict[str, tuple[int, int]]:
-    """Every file but the manifest, by its inode and moment: another one when it was written."""
-    found = [one for one in folder.rglob("*") if one.is_file() and one.name != MANIFEST]
+    """Every file, by its inode and moment: another one when it was written."""
+    found = [one for one in folder.rglob("*") if one.is_file()]
     return {str(one.relative_to(folder)): (one.stat().st_ino, one.stat().st_mtime_ns) for one in found}
 
 
@@ -99,6 +108,106 @@ def test_files_hold_what_the_store_holds(filled: Bench, folder: Path, form: Any)
     assert content(folder) == before
 
 
+def by_pandas(folder: Path) -> list[tuple[str, str, datetime, float]]:
+    frame = pd.read_parquet(folder).astype({"symbol": str, "interval": str})
+    return sorted(frame[["symbol", "interval", "bar_start", "close"]].itertuples(index=False, name=None))
+
+
+def by_pyarrow(folder: Path, form: str) -> list[tuple[str, str, datetime, float]]:
+    table = pa.dataset.dataset(folder, format=form, partitioning="hive").to_table()
+    rows = table.select(["symbol", "interval", "bar_start", "close"]).to_pylist()
+    return sorted((row["symbol"], row["interval"], aware(row["bar_start"]), row["close"]) for row in rows)
+
+
+def by_polars(frame: pl.LazyFrame) -> list[tuple[str, str, datetime, float]]:
+    rows = frame.select("symbol", "interval", "bar_start", "close").collect().rows()
+    return sorted((symbol, interval, aware(start), float(close)) for symbol, interval, start, close in rows)
+
+
+def by_duckdb(source: str) -> list[tuple[str, str, datetime, float]]:
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        rows = connection.sql(f"SELECT symbol, interval, bar_start, close FROM {source}").fetchall()
+    return sorted((symbol, interval, aware(start), float(close)) for symbol, interval, start, close in rows)
+
+
+def aware(stamp: Any) -> datetime:
+    moment = datetime.fromisoformat(stamp) if isinstance(stamp, str) else stamp
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def test_the_folder_is_one_table_to_every_reader(filled: Bench, folder: Path) -> None:
+    rows = filled.ask("SELECT symbol, interval, bar_start, close FROM bars ORDER BY ALL")
+    wanted = [tuple(row.values()) for row in rows]
+    for form in FORMATS:
+        filled.store.export(folder / form, format=form)
+        filled.store.export(folder / form, format=form)
+    assert by_pandas(folder / "parquet") == wanted
+    assert by_pyarrow(folder / "parquet", "parquet") == wanted
+    assert by_polars(pl.scan_parquet(folder / "parquet")) == wanted
+    assert by_polars(pl.read_parquet(folder / "parquet").lazy()) == wanted
+    assert by_duckdb(f"read_parquet('{folder}/parquet/**/*.parquet', hive_partitioning = true)") == wanted
+    assert by_pyarrow(folder / "csv", "csv") == wanted
+    assert by_duckdb(f"read_csv('{folder}/csv/**/*.csv', hive_partitioning = true)") == wanted
+    assert pl.scan_csv(folder / "csv").select("close").collect().height == len(wanted), "it takes no names from folders"
+    assert by_pyarrow(folder / "arrow", "arrow") == wanted
+    assert by_polars(pl.scan_ipc(folder / "arrow", hive_partitioning=True)) == wanted
+
+
+def test_a_folder_with_nothing_beside_it_keeps_its_manifest_inside(
+    filled: Bench, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one does that is a volume of its own: files cannot be renamed from one volume to another."""
+    replace = Path.replace
+
+    def of_one_volume(file: Path, target: Path) -> Path:
+        if file.parent.name == "out.barhouse-export":
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return replace(file, target)
+
+    monkeypatch.setattr(Path, "replace", of_one_volume)
+    filled.store.export(folder)
+    assert not manifest_of(folder).parent.exists()
+    assert json.loads((folder / "_barhouse-export" / "manifest.json").read_text())["unfinished"] == []
+    wanted = [
+        tuple(row.values()) for row in filled.ask("SELECT symbol, interval, bar_start, close FROM bars ORDER BY ALL")
+    ]
+    assert by_pandas(folder) == by_pyarrow(folder, "parquet") == wanted
+    assert by_polars(pl.scan_parquet(folder / "**/*.parquet", hive_partitioning=True)) == wanted
+    monkeypatch.undo()
+    filled.load_lines(line("2024-11-26 09:31:00", high=12), **NEW_YORK)
+    assert filled.store.export(folder).written == 1, "and goes on with it there"
+    assert not manifest_of(folder).parent.exists()
+    assert exported(folder) == held(filled)
+
+
+def test_a_manifest_inside_the_folder_moves_out(filled: Bench, folder: Path) -> None:
+    """Exports wrote it there before, where pandas, pyarrow and polars met it."""
+    filled.store.export(folder)
+    before = content(folder)
+    manifest_of(folder).rename(folder / "barhouse-export.json")
+    manifest_of(folder).parent.rmdir()
+    half = next(folder.rglob("*.parquet")).with_name(".bars.parquet.part")
+    said = filled.store.export(folder)
+    assert (said.written, said.unchanged, content(folder)) == (0, 16, before)
+    assert manifest_of(folder).exists() and not half.exists()
+    manifest = json.loads(manifest_of(folder).read_text())
+    manifest["unfinished"].append(str(half.parent.relative_to(folder)))
+    del manifest["partitions"][manifest["unfinished"][0]]
+    manifest_of(folder).rename(folder / "barhouse-export.json")
+    (folder / "barhouse-export.json").write_text(json.dumps(manifest))
+    half.write_text("half")
+    assert filled.store.export(folder).written == 1
+    assert content(folder).keys() == before.keys()
+
+
+def test_a_folder_made_anew_is_a_new_export(filled: Bench, folder: Path) -> None:
+    filled.store.export(folder, symbols=["SPY"])
+    shutil.rmtree(folder)
+    filled.store.export(folder, format="csv")
+    assert exported(folder, "csv") == held(filled)
+
+
 def test_each_file_is_in_order_with_the_columns_of_the_view(filled: Bench, folder: Path) -> None:
     filled.store.export(folder)
     for file in folder.rglob("*.parquet"):
@@ -116,9 +225,9 @@ def test_symbols_of_any_characters(bench: Bench, folder: Path, symbol: str) -> N
     bench.load_lines(*lines(minutes("2024-11-26 09:30", "2024-11-26 09:40")), symbol=symbol, **NEW_YORK)
     bench.process()
     for form in FORMATS:
-        bench.store.export(folder / form, format=form)  # type: ignore[arg-type]
+        bench.store.export(folder / form, format=form)
         assert exported(folder / form, form) == held(bench) != []
-        assert len(list((folder / form).iterdir())) == 2, "nothing beside the symbol's folder and the manifest"
+        assert len(list((folder / form).iterdir())) == 1, "nothing beside the symbol's folder"
 
 
 CHANGES: dict[str, tuple[Callable[[Bench], object], set[str]]] = {
@@ -179,23 +288,23 @@ def test_what_retention_gave_up_stays_exported(filled: Bench, folder: Path) -> N
     filled.load_lines(*lines(minutes("2024-12-03 09:30", "2024-12-03 10:15")), **NEW_YORK)
     filled.process()
     for form in FORMATS:
-        filled.store.export(folder / form, format=form)  # type: ignore[arg-type]
+        filled.store.export(folder / form, format=form)
     everything = held(filled)
     purged = filled.coordinator.purge_bars("1m", "2024-12-03T00:00Z")
     assert purged.batch_id is not None
     left = held(filled)
     assert len(left) < len(everything)
     for form in FORMATS:
-        said = filled.store.export(folder / form, format=form)  # type: ignore[arg-type]
+        said = filled.store.export(folder / form, format=form)
         assert said.given_up == 2, "November, of both symbols"
         assert exported(folder / form, form) == everything
     filled.load_lines(line("2024-12-03 10:15:00"), **NEW_YORK)
     everything = sorted({*everything, *held(filled)}, key=str)
     for form in FORMATS:
-        said = filled.store.export(folder / form, format=form)  # type: ignore[arg-type]
+        said = filled.store.export(folder / form, format=form)
         assert (said.written, said.given_up) == (1, 2)
         assert sorted(exported(folder / form, form), key=str) == everything
-        assert filled.store.export(folder / form, format=form).written == 0  # type: ignore[arg-type]
+        assert filled.store.export(folder / form, format=form).written == 0
     filled.store.export(folder / "parquet", full=True)
     assert exported(folder / "parquet") == held(filled)
 
@@ -230,13 +339,15 @@ def test_another_selection_is_refused_unless_all_is_written_anew(filled: Bench, 
     assert {Path(name).suffix for name in content(folder)} == {".csv"}
     assert filled.store.export(folder, format="csv", symbols=["QQQ"]).written == 0
     with pytest.raises(InputError, match=r"format='xlsx' is not known; allowed are parquet, csv, arrow"):
-        filled.store.export(folder, format="xlsx")  # type: ignore[arg-type]
+        filled.store.export(folder, format="xlsx")
 
 
 def test_folders_of_others_are_left_alone(filled: Bench, folder: Path, template: Path, tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "notes.txt").write_text("mine")
-    with pytest.raises(InputError, match=r"holds notes\.txt and no barhouse-export\.json, so it is no export"):
+    with pytest.raises(
+        InputError, match=r"holds notes\.txt, and there is no .*out\.barhouse-export/manifest\.json, so it"
+    ):
         filled.store.export(folder)
     with pytest.raises(InputError, match=r"cannot be a folder .*; name another"):
         filled.store.export(folder / "notes.txt")
@@ -255,7 +366,7 @@ def test_folders_of_others_are_left_alone(filled: Bench, folder: Path, template:
     other.store.export(folder, full=True)
     assert exported(folder) == held(other)
     other.store.close()
-    (folder / MANIFEST).write_text("{}")
+    manifest_of(folder).write_text("{}")
     with pytest.raises(InputError, match="is no manifest of an export"):
         filled.store.export(folder)
 
@@ -296,14 +407,15 @@ def test_an_export_cut_short_is_finished_by_the_next(
     where, name, count = {
         "while writing": (exports, "_write_file", 3),
         "before the renames": (exports, "sync_all", 1),
-        "between renames": (exports, "remove", 10),
+        "between renames": (export_folder.ExportFolder, "remove", 10),
         "before the manifest": (exports, "sync_all", 2),
     }[moment]
     with monkeypatch.context() as patch:
         patch.setattr(where, name, crash_at(count, getattr(where, name)))
         with pytest.raises(Crash):
             filled.store.export(folder)
-    manifest = json.loads((folder / MANIFEST).read_text())
+    assert {file.suffix for file in folder.rglob("*") if file.is_file()} == {".parquet"}, "no reader meets a part"
+    manifest = json.loads(manifest_of(folder).read_text())
     assert manifest["unfinished"] and not set(manifest["unfinished"]) & manifest["partitions"].keys()
     for place, said in manifest["partitions"].items():
         file = folder / place / "bars.parquet"
@@ -311,8 +423,8 @@ def test_an_export_cut_short_is_finished_by_the_next(
         assert rows == [(said["row_count"], said["batch_id"])], "what the manifest says is so"
     filled.store.export(folder)
     assert exported(folder) == held(filled)
-    assert not list(folder.rglob("*.part"))
-    assert json.loads((folder / MANIFEST).read_text())["unfinished"] == []
+    assert [file.name for file in manifest_of(folder).parent.iterdir()] == ["manifest.json"]
+    assert json.loads(manifest_of(folder).read_text())["unfinished"] == []
     assert filled.store.export(folder).written == 0
 
 
@@ -324,7 +436,7 @@ def test_a_symbol_that_no_folder_can_be_named_by_is_refused_before_anything_is_w
     filled.load_lines(*lines(minutes("2024-11-26 10:00", "2024-11-26 10:05")), symbol=name, **NEW_YORK)
     with pytest.raises(InputError, match="has 277 bytes, and 255 are allowed"):
         filled.store.export(folder)
-    assert not list(folder.iterdir())
+    assert not list(folder.iterdir()) and not manifest_of(folder).parent.exists()
     assert filled.store.export(folder, symbols=["SPY", "QQQ"]).written == 16
 
 

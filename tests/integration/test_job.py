@@ -18,7 +18,8 @@ import pytest
 from job_kit import day_of, fill, job_file, write
 
 from barhouse import JobReport, SessionCoordinator, check_job, open_store, run_job
-from barhouse.coordinator.jobs.config import SourceConfig, presets
+from barhouse.coordinator.sources.option_fields import checked
+from barhouse.coordinator.sources.presets import PRESETS, preset_named
 from barhouse.store.errors import ConfigError, JobError, RegistrationError, RunActiveError, StoreHeldError
 
 MONDAY, TUESDAY, WEDNESDAY = job_kit.sessions(3)
@@ -574,11 +575,10 @@ def test_layouts_of_vendors(tmp_path: Path, preset: str, lines: str, more: str) 
 
 def test_every_preset_is_tested_and_says_what_it_is() -> None:
     (parameters,) = [one for one in test_layouts_of_vendors.pytestmark if one.name == "parametrize"]
-    assert {one[0] for one in parameters.args[1]} == set(presets())
-    for name, preset in presets().items():
-        assert preset["about"], name
-        known = {*SourceConfig.model_fields, "about"}
-        assert set(preset) <= known, name
+    assert {one[0] for one in parameters.args[1]} == set(PRESETS.own())
+    for name in PRESETS.own():
+        preset = checked(preset_named(name))
+        assert preset.about and preset.options, name
 
 
 # Looking after the store

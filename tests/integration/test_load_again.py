@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from barhouse import compact, restore
-from barhouse.coordinator.load import bar_load, known_files
+from barhouse.coordinator.load import door, known_files
 from barhouse.store.errors import InputError, SourceError, UnknownSymbolError
 from tests.integration.load_kit import NEW_YORK, Bench, line, lines, minutes
 
@@ -57,7 +57,7 @@ def test_a_file_that_has_not_changed_is_not_read_again(
     first = bench.load(path)
     bench.process()
     before = bench.state()
-    monkeypatch.setattr(bar_load, "load", lambda *_: pytest.fail("it was read again"))
+    monkeypatch.setattr(door, "rows_of_source", lambda *_: pytest.fail("it was read again"))
     for _ in range(2):
         again = bench.load(path)
         expected = {"inserted": 0, "unchanged": 5, "batch_id": again.batch_id}
@@ -88,7 +88,7 @@ def test_loads_of_other_symbols_and_deriving_change_nothing_about_it(
     bench.load(path)
     bench.load(bench.write(*stamped({0: 7}), name="other.csv"), symbol="QQQ")
     bench.process()
-    monkeypatch.setattr(bar_load, "load", lambda *_: pytest.fail("it was read again"))
+    monkeypatch.setattr(door, "rows_of_source", lambda *_: pytest.fail("it was read again"))
     assert bench.load(path).unchanged == 5
 
 
@@ -191,8 +191,8 @@ def test_a_zone_whose_clock_changes_are_known_better_now_is_asked_again(
     pieces = pa.table({"offset_seconds": [0]})
     monkeypatch.setattr("barhouse.coordinator.load.known_files.zone_pieces", lambda *_: pieces)
     read: list[object] = []
-    whole = bar_load.load
-    monkeypatch.setattr(bar_load, "load", lambda *given: read.append(given) or whole(*given))
+    whole = door.rows_of_source
+    monkeypatch.setattr(door, "rows_of_source", lambda *given: read.append(given) or whole(*given))
     assert bench.load(path, timezone=NEW_YORK).unchanged == 5
     assert len(read) == 1
 
@@ -211,13 +211,13 @@ def test_a_damaged_file_is_told_from_a_whole_one(bench: Bench) -> None:
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The sources that were read, as they are."""
     names: list[str] = []
-    whole = bar_load.load
+    whole = door.rows_of_source
 
     def noting(transaction: Any, source: Any, *rest: Any) -> Any:
         names.append(Path(source.name).name)
         return whole(transaction, source, *rest)
 
-    monkeypatch.setattr(bar_load, "load", noting)
+    monkeypatch.setattr(door, "rows_of_source", noting)
     return names
 
 
@@ -418,9 +418,7 @@ def test_a_file_written_to_while_it_is_loaded_is_not_taken_for_known(
 ) -> None:
     path = bench.write(*stamped(FIVE))
     written_to = {**FIVE, 5: 100}
-    monkeypatch.setattr(
-        "barhouse.coordinator.session_coordinator.check_whole", lambda _: bench.write(*stamped(written_to))
-    )
+    monkeypatch.setattr("barhouse.coordinator.load.door.check_whole", lambda _: bench.write(*stamped(written_to)))
     assert bench.load(path).inserted == 6
     (row,) = bench.ask("SELECT outcome FROM source_file")
     assert row["outcome"] is None

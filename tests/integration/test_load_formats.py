@@ -492,7 +492,7 @@ def test_symbols_can_only_be_chosen_where_a_column_names_them(bench: Bench) -> N
     path = bench.write(line("2024-11-26 09:30"))
     with pytest.raises(SourceError, match="no column that names the symbol"):
         bench.load(path, symbol=None, symbols=["SPY"], timezone=NEW_YORK)
-    with pytest.raises(InputError, match="symbols='SPY' is not usable; give a list"):
+    with pytest.raises(InputError, match="symbols='SPY': give a list of texts"):
         bench.load(path, symbols="SPY", timezone=NEW_YORK)
 
 

@@ -61,7 +61,7 @@ def benches(template: Path, tmp_path: Path) -> Iterator[tuple[Bench, Bench]]:
 
 
 def load_as(bench: Bench, many: bool, rows: list[Row], monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(placement, "_MANY_ROWS", 1 if many else 10**9)
+    monkeypatch.setattr(placement, "MANY_ROWS", 1 if many else 10**9)
     return bench.load(pa.Table.from_pylist(rows), symbol=None, timestamp_format="epoch_s")
 
 
@@ -101,7 +101,7 @@ def test_what_fails_leaves_nothing(benches: tuple[Bench, Bench], monkeypatch: py
     far = [row(minute) for minute in range(3)] + [row(0) | {"ts": -(10**9) * 2}]
     with pytest.raises((CalendarError, RejectedBarsError)):
         load_as(bench, True, sorted(far, key=lambda one: one["ts"]), monkeypatch)
-    monkeypatch.setattr(placement, "_MANY_ROWS", 1)
+    monkeypatch.setattr(placement, "MANY_ROWS", 1)
     with pytest.raises(RejectedBarsError, match="mend them"):
         rows = [row(0), row(1, high=1.0), row(2)]
         bench.load(pa.Table.from_pylist(rows), symbol=None, timestamp_format="epoch_s", strict=True)

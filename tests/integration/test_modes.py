@@ -11,7 +11,7 @@ import pytest
 from load_kit import NEW_YORK, Bench, lines, minutes, unchanged
 
 from barhouse import SessionCoordinator
-from barhouse.coordinator.sources import LoadOptions
+from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.streams.registrar import SourceBars
 from barhouse.store.errors import InputError, RegistrationError, SourceError
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import stat
 import subprocess
 import sys
 from datetime import date
@@ -12,7 +14,7 @@ import duckdb
 import pytest
 from load_kit import Bench, line, lines, minutes
 
-from barhouse import SessionCoordinator, open_store
+from barhouse import SessionCoordinator, compact, open_store, restore
 from barhouse.store.errors import InputError, StoreError, StoreHeldError, StoreVersionError
 from barhouse.store.model.symbol import SymbolSessionData
 
@@ -128,20 +130,83 @@ def test_older_snapshots_are_kept_where_files_cannot_be_linked(
 def test_nobody_writes_into_a_snapshot(bench: Bench, target: Path) -> None:
     bench.store.publish(target)
     assert target.stat().st_mode & 0o222 == 0
+    content = target.read_bytes()
+    for opening in (open_store, compact):  # root, too
+        with pytest.raises(
+            StoreError, match=r"is read-only, as published snapshots .*read_only=True, or make a store of"
+        ):
+            opening(target)
+    assert target.read_bytes() == content
     if os.geteuid() == 0:
-        # Whoever may do everything may; what they wrote goes, and does not spoil what comes.
+        # By other ways root may nevertheless; what they wrote goes, and does not spoil what comes.
         with duckdb.connect(str(target)) as connection:
             connection.execute("PRAGMA disable_checkpoint_on_shutdown")
             connection.execute("CREATE TABLE mine AS SELECT 1 AS a")
         assert names(target) == ["bars.duckdb", "bars.duckdb.wal"]
-    else:
-        with pytest.raises(StoreError, match="may not be written to, as a published snapshot"):
-            open_store(target)
     load(bench, 0)
     assert bench.store.publish(target).written
     assert names(target) == ["bars.duckdb"]
     with open_store(target, read_only=True) as snapshot:
         assert snapshot.verify().sound
+
+
+def mode_of(file: Path) -> int:
+    return stat.S_IMODE(file.stat().st_mode)
+
+
+def test_a_copy_is_read_by_whom_the_store_is_or_by_whom_is_said(bench: Bench, target: Path) -> None:
+    for store_mode, copy_mode in ((0o600, 0o400), (0o640, 0o440), (0o664, 0o444)):
+        bench.store.path.chmod(store_mode)
+        for name, copy in (("published", bench.store.publish), ("backed-up", bench.store.backup)):
+            made = target.with_name(f"{name}{store_mode:o}.duckdb")
+            copy(made)
+            assert mode_of(made) == copy_mode
+            for mode, bits in (("0444", 0o444), (0o440, 0o440), ("0400", 0o400)):
+                assert not copy(made, mode=mode).written, "nothing but who may read it changes"
+                assert mode_of(made) == bits
+            assert not copy(made).written and mode_of(made) == 0o400, "not said: as it is"
+    bench.store.path.chmod(0o600)
+    load(bench, 0)
+    assert bench.store.publish(target, mode="0440").written and mode_of(target) == 0o440
+    for wrong in ("0644", 0o666, 444, "all", "0040", ""):
+        with pytest.raises(InputError, match=r"^mode=.* is not usable: its owner reads a copy and nobody writes"):
+            bench.store.publish(target, mode=wrong)  # type: ignore[arg-type]
+
+
+def test_nobody_else_reads_a_copy_that_is_being_made(
+    bench: Bench, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.store.path.chmod(0o600)
+    seen: list[int] = []
+
+    def looked_at(source: Path, part: Path) -> None:
+        seen.append(mode_of(part))
+        part.chmod(mode_of(source))
+
+    monkeypatch.setattr("barhouse.store.database.file_copy.shutil.copymode", looked_at)
+    before = os.umask(0o000)
+    try:
+        bench.store.publish(target, mode="0444")
+    finally:
+        os.umask(before)
+    assert seen == [0o600] and mode_of(target) == 0o444
+
+
+def test_a_store_is_made_of_a_copy_by_restoring_it(bench: Bench, target: Path) -> None:
+    load(bench, 0)
+    bench.store.publish(target, mode="0400")
+    again = target.with_name("again.duckdb")
+    restore(target, again)
+    with open_store(again) as store:
+        SessionCoordinator(store).register("NEW", ["1d"], "XNYS")
+    assert mode_of(again) == 0o600
+
+
+def test_a_snapshot_of_an_older_schema_is_published_again(bench: Bench, target: Path) -> None:
+    shutil.copyfile(Path(__file__).parents[1] / "migration" / "stores" / "0002.duckdb", target)
+    target.chmod(0o444)
+    with pytest.raises(StoreVersionError, match=r"has schema 0002, .*; publish it again, or restore it"):
+        open_store(target, read_only=True)
 
 
 def test_what_is_no_copy_of_this_store_is_never_replaced(bench: Bench, target: Path) -> None:
@@ -189,7 +254,8 @@ def test_what_a_killed_copy_left_is_cleared_away(bench: Bench, target: Path) -> 
     gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
     left = target.with_name(f".bars.duckdb.{int(gone.stdout)}-1.part")
     other = target.with_name(f".bars.duckdb.{os.getppid()}-1.part")
-    for file in (left, other):
+    same_number = target.with_name(f".bars.duckdb.{os.getpid()}-01234567-1.part")  # in the container before this one
+    for file in (left, other, same_number, same_number.with_name(f"{same_number.name}.wal")):
         file.write_text("half a copy")
     bench.store.publish(target)
     assert names(target) == [other.name, "bars.duckdb"], "one that may still be at work is let be"

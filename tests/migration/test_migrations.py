@@ -21,7 +21,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from barhouse import SessionCoordinator, open_store
-from barhouse.coordinator.sources import LoadOptions
+from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.sources.source import SourceFile
 from barhouse.store.database import opening, upgrade
 from barhouse.store.database.dialect import ConnectionWrapper, register_alembic_impl

@@ -10,7 +10,7 @@ import pyarrow as pa
 from barhouse.coordinator.feeds.events import CancelEvent, Refused
 from barhouse.coordinator.feeds.feed import Delivery, FileToLoad
 from barhouse.coordinator.live.delivery_queue import Backlog, Taken
-from barhouse.coordinator.sources.source import LoadOptions
+from barhouse.coordinator.sources.options import LoadOptions
 
 
 def delivery(number: int, rows: int = 10) -> Delivery:

@@ -16,8 +16,8 @@ import pytest
 from barhouse.coordinator.cli.errors import CommandLine
 from barhouse.coordinator.cli.main import cli
 from barhouse.coordinator.jobs.config_errors import JOB_FILE
-from barhouse.store.errors import InputError, StoreError
-from barhouse.store.hints import ACTIONS, PYTHON, Action, Door, Option, as_command, hints_in, speaking, spelled
+from barhouse.store.errors import InputError, StoreError, speaking
+from barhouse.store.hints import ACTIONS, PYTHON, Action, Door, Option, as_command, hints_in, spelled
 
 ROOT = Path(__file__).parents[2]
 CODE = [path for room in ("store", "coordinator") for path in sorted((ROOT / room).rglob("*.py"))]

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from barhouse.coordinator.jobs.config import JobConfig, PublishConfig, SourceConfig, presets, read_config
-from barhouse.coordinator.jobs.config_errors import _table_in
+from barhouse.coordinator.jobs.config import JobConfig, PublishConfig, SourceConfig, read_config
 from barhouse.coordinator.jobs.discovery import PathPattern, find
+from barhouse.coordinator.jobs.job_example import job_example
+from barhouse.coordinator.sources.presets import PRESETS
 from barhouse.store.errors import ConfigError
+from barhouse.store.model.mistakes import models_in
 
 GOOD = """
 store = "bars.duckdb"
@@ -49,7 +51,7 @@ def mistakes(folder: Path, text: str) -> str:
         (('store = "bars.duckdb"', "store = "), "/job.toml is not TOML: Invalid value (at line 2, column 9)"),
         (
             ('files = "*.csv"', 'files = "*.csv"\ntimezon = "UTC"'),
-            "/job.toml: sources[0].timezon is unknown, did you mean timezone?; allowed are files, preset, interval,",
+            "/job.toml: sources[0].timezon is unknown, did you mean timezone?; allowed are preset, label, timezone,",
         ),
         (
             ('files = "*.csv"', 'files = "*.csv"\nlabel = "middle"'),
@@ -62,7 +64,7 @@ def mistakes(folder: Path, text: str) -> str:
         (('calendar = "XNYS"', ""), "/job.toml: symbols[0].calendar is missing: whose sessions: an exchange such as"),
         (
             ('files = "*.csv"', 'files = "*.csv"\npreset = "bloomberg"'),
-            "/job.toml: sources[0].preset = 'bloomberg': is not known; allowed are alpaca, binance,",
+            "/job.toml: sources[0].preset = 'bloomberg' is not known; allowed are alpaca, binance,",
         ),
         (
             ('files = "*.csv"', 'files = "*.csv"\ntimezone = "Mars/Crater"'),
@@ -70,7 +72,7 @@ def mistakes(folder: Path, text: str) -> str:
         ),
         (
             ('files = "*.csv"', 'files = "*.csv"\ncolumns = { openn = "O" }'),
-            "/job.toml: sources[0].columns: names 'openn', which is no part of a bar; allowed are bar_start, symbol,",
+            "/job.toml: sources[0].columns: 'openn' is no part of a bar; allowed are bar_start, symbol,",
         ),
         (
             ('files = "*.csv"', 'files = "*.csv"\nskip_rows = -1'),
@@ -119,12 +121,12 @@ def test_a_job_file_that_is_not_there() -> None:
 
 def tables(model: type[BaseModel] = JobConfig) -> list[type[BaseModel]]:
     """Every kind of table a job file may have."""
-    inner = [_table_in(field.annotation) for field in model.model_fields.values()]
-    return [model, *(each for one in inner if one is not None for each in tables(one))]
+    inner = [one for field in model.model_fields.values() for one in models_in(field.annotation)]
+    return [model, *(each for one in inner for each in tables(one))]
 
 
 def example() -> str:
-    return (ROOT / "coordinator" / "jobs" / "job_example.toml").read_text(encoding="utf-8")
+    return job_example()
 
 
 def test_every_key_is_documented_and_in_the_example() -> None:
@@ -144,7 +146,7 @@ def test_the_example_is_valid_as_it_is_and_with_everything_said(tmp_path: Path) 
     defaults = SourceConfig(files="x")
     for key in ("unknown", "max_outside_pct", "label", "skip_rows", "strict", "ambiguous"):
         assert shown[key] == getattr(defaults, key), key
-    for name in presets():
+    for name in PRESETS.own():
         assert name in example()
 
 
@@ -162,7 +164,7 @@ def test_what_is_said_goes_before_the_preset(tmp_path: Path) -> None:
     (source,) = read_config(written(tmp_path, GOOD + more)).sources
     options = source.options(["SPY"])
     assert options.columns == {"symbol": "sym", "bar_start": "window_start", "trade_count": None}
-    assert (options.timestamp_format, source.value("max_outside_pct")) == ("epoch_ns", 80)
+    assert (options.timestamp_format, source.outside_pct_allowed) == ("epoch_ns", 80)
     assert options.symbols == ("SPY",)
 
 

@@ -12,6 +12,7 @@ from barhouse.coordinator.cli.output import reports
 from barhouse.coordinator.cli.progress import progress_bar
 from barhouse.coordinator.cli.sentences.copies import compacted, copied, restored
 from barhouse.coordinator.cli.store_access import opened
+from barhouse.store.model.file_mode import FILE_MODES, FileMode
 
 _KEEP = click.option(
     "--keep",
@@ -21,37 +22,46 @@ _KEEP = click.option(
     metavar="COUNT",
     help="How many to have at most; older ones lie beside it, named by their time and batch.",
 )
+_MODE = click.option(
+    "--mode",
+    type=click.Choice(list(FILE_MODES)),
+    help="Who may read it: its owner, the group too, everybody.  [default: whoever may read the store]",
+)
 
 
 @command("publish", example="barhouse publish published/bars.duckdb --keep 3")
 @click.argument("target", type=click.Path(path_type=Path))
 @_KEEP
+@_MODE
 @json_option
 @click.pass_obj
-def publish(settings: Settings, /, target: Path, *, keep: int, as_json: bool) -> None:
+def publish(settings: Settings, /, target: Path, *, keep: int, mode: FileMode | None, as_json: bool) -> None:
     """Publish a snapshot of the store for others to read.
 
     TARGET is a file that always names the newest snapshot, whole, for any DuckDB client to open read-only while
     the store is being written. Without changes since the last one nothing is written.
     """
     with opened(settings) as store:
-        report = store.publish(target, keep=keep)
+        report = store.publish(target, keep=keep, mode=mode)
     reports.put(report, copied(report, "published"), as_json=as_json)
 
 
 @command("backup", example="barhouse backup backups/bars.duckdb --keep 7")
 @click.argument("target", type=click.Path(path_type=Path))
 @_KEEP
+@_MODE
 @click.option("--no-check", is_flag=True, help="Do not verify the copy; for a store that does not verify.")
 @json_option
 @click.pass_obj
-def backup(settings: Settings, /, target: Path, *, keep: int, no_check: bool, as_json: bool) -> None:
+def backup(
+    settings: Settings, /, target: Path, *, keep: int, mode: FileMode | None, no_check: bool, as_json: bool
+) -> None:
     """Copy the store, and verify the copy before it is put in place.
 
     TARGET is a file that names the newest backup. Without changes since the last one nothing is written.
     """
     with opened(settings) as store, progress_bar(settings, "verifying", "interval lengths") as progress:
-        report = store.backup(target, keep=keep, check=not no_check, progress=progress)
+        report = store.backup(target, keep=keep, mode=mode, check=not no_check, progress=progress)
     reports.put(report, copied(report, "backed up"), as_json=as_json)
 
 

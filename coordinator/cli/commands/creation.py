@@ -33,9 +33,9 @@ def init(settings: Settings, job: Path | None) -> None:
 
 
 def _write_job(path: Path) -> None:
-    from importlib.resources import files
+    from barhouse.coordinator.jobs.job_example import job_example
 
-    text = files("barhouse.coordinator.jobs").joinpath("job_example.toml").read_text(encoding="utf-8")
+    text = job_example()
     try:
         with path.expanduser().open("x", encoding="utf-8") as file:
             file.write(text)

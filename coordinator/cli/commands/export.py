@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import click
 
 from barhouse.coordinator.cli.command import Settings, command
-from barhouse.coordinator.cli.options import bar_range, format_option, intervals_option, json_option, symbols_option
+from barhouse.coordinator.cli.options import bar_range, intervals_option, json_option, symbols_option
 from barhouse.coordinator.cli.output import reports
 from barhouse.coordinator.cli.progress import progress_bar
 from barhouse.coordinator.cli.renames import Option
@@ -18,7 +17,16 @@ from barhouse.coordinator.cli.store_access import opened
 
 @command("export", example="barhouse export exported --intervals 1d,1h")
 @click.argument("folder", type=click.Path(path_type=Path))
-@format_option(["parquet", "csv", "arrow"], "parquet", "Of the files.", formerly={"--as": "--format"})
+@click.option(
+    "--format",
+    "form",
+    cls=Option,
+    metavar="NAME",
+    default="parquet",
+    show_default=True,
+    help="Of the files: parquet, csv, arrow, or one that a package adds (see plugins).",
+    formerly={"--as": "--format"},
+)
 @symbols_option(was="--symbol")
 @intervals_option(was="--interval")
 @bar_range
@@ -36,7 +44,7 @@ def export(
     /,
     folder: Path,
     *,
-    form: Literal["parquet", "csv", "arrow"],
+    form: str,
     symbols: list[str],
     intervals: list[str],
     start: str | None,

@@ -9,8 +9,8 @@ import click
 from barhouse.coordinator.cli.command import Settings, command
 from barhouse.coordinator.cli.commands.derivation import derive
 from barhouse.coordinator.cli.errors import ExitCode
-from barhouse.coordinator.cli.file_options import file_options
-from barhouse.coordinator.cli.options import interval_option, json_option, symbols_option
+from barhouse.coordinator.cli.file_options import FileCommand, file_options
+from barhouse.coordinator.cli.options import interval_option, json_option
 from barhouse.coordinator.cli.output import reports
 from barhouse.coordinator.cli.progress import progress_bar
 from barhouse.coordinator.cli.sentences.load import loaded, outside
@@ -20,18 +20,12 @@ from barhouse.coordinator.cli.store_access import opened
 @command(
     "load",
     example="barhouse load sample/spy_1m_2020-12-15_18.csv --symbol SPY --interval 1m --timezone America/New_York",
+    cls=FileCommand,
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--symbol", metavar="SYMBOL", help="Whose bars they are, where no column says so.")
 @interval_option("The base interval: the length of the file's bars.", required=True)
-@file_options
-@symbols_option("Of a file with many symbols only these; * and ? stand for other characters.")
-@click.option("--strict", is_flag=True, help="Load nothing when one row cannot be taken.")
-@click.option(
-    "--replace",
-    type=click.Choice(["sessions"]),
-    help="Replace each session the rows belong to whole; bars it no longer has go.",
-)
+@file_options("load")
 @click.option("--process", "then_process", is_flag=True, help="Derive what is waiting right after.")
 @json_option
 @click.pass_context
@@ -41,12 +35,10 @@ def load(
     paths: tuple[str, ...],
     interval: str,
     *,
-    columns: dict[str, str | None],
-    header: list[str],
-    symbols: list[str],
+    symbol: str | None,
+    load_options: dict[str, Any],
     then_process: bool,
     as_json: bool,
-    **options: Any,
 ) -> None:
     """Load base bars from CSV (plain, .gz, .zst) or Parquet.
 
@@ -72,9 +64,7 @@ def load(
     data = paths[0] if len(paths) == 1 else list(paths)
     with opened(settings) as store:
         with progress_bar(settings, f"loading {paths[0]}"):
-            report = SessionCoordinator(store).load(
-                data, interval, columns=columns, header=header or None, symbols=symbols or None, **options
-            )
+            report = SessionCoordinator(store).load(data, interval, symbol, **load_options)
         reports.put(report, loaded(report), as_json=as_json)
         reports.say(outside(report))
         if then_process:

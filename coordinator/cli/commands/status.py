@@ -14,6 +14,7 @@ from barhouse.coordinator.cli.output import reports, tables
 from barhouse.coordinator.cli.sentences.status import summary, without_bars
 from barhouse.coordinator.cli.store_access import check_registered, opened
 from barhouse.coordinator.cli.watch import watch_health
+from barhouse.store.database.replacement import put_in_place, written_beside
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -106,10 +107,9 @@ def _write_metrics(settings: Settings, output: Path | None) -> None:
         sys.stdout.write(text)
         return
     try:
-        # Whoever collects it must never see half of it.
-        part = output.with_name(f".{output.name}.part")
-        part.write_text(text, encoding="utf-8")
-        part.replace(output)
+        with written_beside(output) as part:  # whoever collects it must never see half of it
+            part.write_text(text, encoding="utf-8")
+            put_in_place(part, output)
     except OSError as error:
         raise click.UsageError(f"--output {output} cannot be written: {error.strerror}") from error
 

@@ -13,6 +13,7 @@ FROM {new_bars};
 -- coverage. Of a bar that goes, what places it is told.
 -- makes: bar_changes(interval_id, bar_start, span_seconds, session_date, segment, open, high, low, close, volume,
 -- trade_count, vwap, base_count, expected_count, action, row_id, recounted)
+-- takes: new_bars: any
 CREATE OR REPLACE TEMP TABLE {bar_changes} AS
 SELECT interval_id, bar_start,
        CASE WHEN f.is_new THEN f.span_seconds ELSE b.span_seconds END AS span_seconds,
@@ -121,6 +122,7 @@ WHEN NOT MATCHED THEN INSERT
 -- name: invalidate
 -- Where bars changed below what is derived already, the derived bars must be computed again.
 -- writes: invalidation
+-- takes: changed_bars: any
 -- reads: definition
 INSERT INTO invalidation (interval_id, session_date, range_start, range_end, batch_id)
 SELECT c.interval_id, c.session_date,

@@ -4,6 +4,7 @@
 -- Time cut at every segment's open and close, one row per UTC day a piece touches, so that an instant finds its
 -- segment by an equality. Pieces between segments have no session; they know what they lie between.
 -- makes: calendar_pieces(calendar, session_date, segment, closed_date, closed_segment, from_us, to_us, day)
+-- takes: calendars: any
 -- reads: trading_session
 CREATE OR REPLACE TEMP TABLE {calendar_pieces} AS
 WITH segment AS (

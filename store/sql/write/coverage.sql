@@ -35,6 +35,7 @@ symbol_id IN (FROM {scope_symbols})
 -- name: count_block_intervals
 -- How many of some intervals cover whole sessions.
 -- gives: block_count
+-- takes: intervals_with_work: any
 SELECT count(*) AS block_count FROM {intervals_with_work} WHERE kind <> 'session';
 
 -- name: block_units
@@ -273,7 +274,7 @@ WHERE d.interval_id = c.interval_id;
 -- added. begun: the session is covered already. Thousands of intervals move in few ways, so what lies in one is
 -- looked for once; what closed until since is covered in any case.
 -- makes: coverage_growth(interval_id, session_date, begun, expected_count, present_count)
--- takes: watermark_moves
+-- takes: watermark_moves, bar_counts: any
 -- reads: trading_session
 CREATE OR REPLACE TEMP TABLE {coverage_growth} AS
 WITH moved AS MATERIALIZED (

@@ -41,7 +41,7 @@ def page() -> str:
     rows = [
         (
             code(one.__name__),
-            ", ".join(code(base.__name__) for base in one.__bases__ if base is not Exception),
+            ", ".join(code(base.__name__) for base in one.__bases__ if base in (*classes(), ValueError)),
             from_docstring(one.__doc__).replace("\n", " "),
             str(int(exit_code(one))) if one is not errors.JobError else "6, 7, 8",
         )

@@ -8,15 +8,16 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from barhouse.coordinator.jobs.config import JobConfig, presets
+from barhouse.coordinator.jobs.config import JobConfig
 from barhouse.coordinator.live.config import LiveConfig
+from barhouse.coordinator.sources.presets import PRESETS, preset_named
 from tests.docs.reference.markdown import HEADER, code, from_rest, table
 
 _INTRODUCTION = """# Job files
 
 What `barhouse run JOB.toml` and `run_job` read, and the table `[live]` that `barhouse live --job` reads. A file is
 TOML; paths in it start from its own folder. `barhouse init --job` writes one with every key explained. A key that is
-not listed here is refused.
+not listed here is refused. How to go about it: [jobs](../guides/jobs.md), [live sessions](../guides/live.md).
 """
 _CALENDARS = (
     ("timezone", "text", "*required*", "the IANA zone that all times are in"),
@@ -50,7 +51,7 @@ def page() -> str:
                 parts.append(_preset_table())
     calendars = table(("Key", "Type", "Default", "Meaning"), [(code(key), *said) for key, *said in _CALENDARS])
     parts.append(
-        f"\n## `[calendars.NAME]`\n\nCalendars of one's own, as in `barhouse calendar add --from`.\n\n{calendars}"
+        f"\n## `[calendars.NAME]`\n\nCalendars of one's own, as in `barhouse calendar add --file`.\n\n{calendars}"
     )
     live = LiveConfig.model_json_schema()
     parts.append(f"\n## `[live]`\n\n{_sentence(inspect.getdoc(LiveConfig) or '')}\n\n{_table(live, LiveConfig)}")
@@ -71,7 +72,7 @@ def every_key() -> set[str]:
 
 
 def _preset_table() -> str:
-    rows = [(code(name), said["about"]) for name, said in presets().items()]
+    rows = [(code(name), preset_named(name).about) for name in PRESETS.own()]
     return f"\n### Presets\n\nVendors' layouts, for `preset = `.\n\n{table(('Preset', 'Layout'), rows)}"
 
 
@@ -90,7 +91,7 @@ def _model(owner: type[BaseModel], key: str) -> type[BaseModel]:
 
 def _nested(spec: dict[str, Any]) -> str | None:
     """The name of the table that a key's value is, if it is one."""
-    for one in (spec, spec.get("items", {}), *spec.get("anyOf", [])):
+    for one in (spec, spec.get("items", {}), *spec.get("anyOf", []), *spec.get("allOf", [])):
         if isinstance(one, dict) and "$ref" in one:
             return str(one["$ref"]).rpartition("/")[2]
     return None

@@ -10,7 +10,7 @@ from tests.docs.reference.markdown import HEADER, code, table
 _INTRODUCTION = """# Metrics
 
 What `store.metrics()` and `barhouse status --format openmetrics` give, for Prometheus and whatever else reads
-OpenMetrics. Counters come with `_total`.
+OpenMetrics. Counters come with `_total`. How to have them collected is in [monitoring](../guides/monitoring.md).
 
 """
 

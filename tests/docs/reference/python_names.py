@@ -22,7 +22,8 @@ The names that are imported from `barhouse`, each a promise: one that changes ke
 release, and the [changelog](../../CHANGELOG.md) says so. Whatever is imported from deeper modules may change without a
 word. Objects that calls give back are described at the end; their fields are promises too.
 
-Instants are datetimes with a time zone; ranges are half-open, `start <= ... < end`; tables are `pyarrow.Table`.
+Instants are datetimes with a time zone; ranges are half-open, `start <= ... < end`; tables are `pyarrow.Table`. How to
+go about it: [Python](../guides/python.md).
 """
 #: A signature that is longer is broken.
 _WIDTH = 100
@@ -205,9 +206,14 @@ def _methods(found: type) -> Iterator[tuple[str, Any]]:
             if name.startswith("_") or name in seen or name in _inherited_fields(found):
                 continue
             method = value.__func__ if isinstance(value, classmethod | staticmethod) else value
-            if isinstance(method, property) or inspect.isfunction(method):
+            if _is_ours(method.fget if isinstance(method, property) else method):
                 seen.add(name)
                 yield name, getattr(found, name) if isinstance(value, classmethod | staticmethod) else method
+
+
+def _is_ours(method: Any) -> bool:
+    """Whether somebody wrote it here; Pydantic adds methods of its own."""
+    return inspect.isfunction(method) and method.__module__.startswith("barhouse")
 
 
 def _inherited_fields(found: type) -> set[str]:

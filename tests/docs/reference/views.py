@@ -18,7 +18,7 @@ its old name for one release, and the [changelog](../../CHANGELOG.md) says so. W
 change without a word.
 
 Every instant is `TIMESTAMP WITH TIME ZONE` and means UTC; every stretch of time is half-open, `[start, end)`. What the
-words mean is in the [glossary](../glossary.md).
+words mean is in the [glossary](../glossary.md), how to ask in [SQL for analysts](../guides/sql.md).
 """
 _SHORT = {"TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ"}
 

@@ -1,0 +1,68 @@
+"""The command that lists what can be asked for by name: feeds, presets and export formats, and whose they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from barhouse.coordinator.cli.command import command
+from barhouse.coordinator.cli.options import data_options
+from barhouse.coordinator.cli.output import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from barhouse.store.plugins import Plugin, Registry
+
+
+@command("plugins", example="barhouse plugins")
+@data_options
+def plugins(form: str, output: Path | None) -> None:
+    """Show feeds, presets and export formats, with the package each comes from.
+
+    Packages add theirs as entry points of the groups barhouse.feeds, barhouse.presets and barhouse.formats. Each is
+    imported, and what is wrong with it is said.
+    """
+    import pyarrow as pa
+
+    tables.check(form, output)
+    names = ("kind", "name", "package", "version", "about", "problem")
+    rows = [_row(plugin, about) for registry, about in _registries() for plugin in registry.plugins()]
+    columns = zip(*rows, strict=True)
+    arrays = [pa.array(column, pa.string()) for column in columns]
+    tables.write(pa.Table.from_arrays(arrays, names=list(names)), form, output)
+
+
+def _registries() -> list[tuple[Registry, Callable[[Plugin], str]]]:
+    from barhouse.coordinator.feeds.opening import FEEDS, factory_of
+    from barhouse.coordinator.sources.option_fields import checked as checked_preset
+    from barhouse.coordinator.sources.presets import PRESETS, read_preset
+    from barhouse.store.copies.bar_format import FORMATS, checked
+
+    return [
+        (FEEDS, lambda plugin: _first_line(factory_of(plugin))),
+        (PRESETS, lambda plugin: checked_preset(read_preset(plugin)).about),
+        (FORMATS, lambda plugin: _first_line(checked(plugin, plugin.load()))),
+    ]
+
+
+def _row(plugin: Plugin, about: Callable[[Plugin], str]) -> tuple[str, str, str, str, str, str | None]:
+    from barhouse.store.errors import BarhouseError
+
+    said, problem = "", None
+    if plugin.taken_by is not None:
+        problem = f"not used: {plugin.taken_by} has a {plugin.kind} of this name"
+    else:
+        try:
+            said = about(plugin)
+        except BarhouseError as error:
+            problem = str(error)
+    return plugin.kind, plugin.name, plugin.package, plugin.version, said, problem
+
+
+def _first_line(found: Any) -> str:
+    """Give what something says of itself, its class's words where it has none of its own."""
+    return (getattr(found, "__doc__", None) or "").strip().partition("\n")[0].rstrip(".")
+
+
+COMMANDS = (plugins,)

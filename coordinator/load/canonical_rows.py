@@ -1,0 +1,198 @@
+"""Canonical rows: the rows of a load in columns that are known, whatever they came from.
+
+A source is turned into them once. From here on nothing goes back to it, but for rejects, which are quoted as they
+were given. Bars of feeds and those built from trades come in our own columns, and enter here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from barhouse.coordinator.load import columns, parts, source_rows
+from barhouse.coordinator.load.parts import Parts
+from barhouse.coordinator.load.source_rows import MALFORMED_LINES, SourceRows
+from barhouse.coordinator.load.symbol_map import SymbolMap, symbols_of_bars, symbols_of_source
+from barhouse.coordinator.sources.options import LoadOptions
+from barhouse.coordinator.sources.source import Source
+from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
+from barhouse.store.model.bar import COLUMNS, INSTANT
+from barhouse.store.model.interval import Interval
+from barhouse.store.sql import Sql, sql
+
+#: The instants that stamps may mean; ``sql/load/source.sql`` has the same.
+_FIRST_INSTANT, _LAST_INSTANT = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many rows there are, and the time they span.
+
+    Attributes
+    ----------
+    first_instant, last_instant
+        None where no stamp is known. Local times count as if they were UTC.
+    naive_count, naive_time_count
+        How many stamps need a time zone to mean an instant; and how many do that name no date, at midnight.
+    """
+
+    row_count: int
+    first_instant: datetime | None
+    last_instant: datetime | None
+    naive_count: int = 0
+    naive_time_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CanonicalRows:
+    """Rows that are parsed but not judged.
+
+    Attributes
+    ----------
+    name
+        What reports call their source.
+    relation
+        ``canonical_rows``, numbered in their order from 1; where they are not kept, reading it reads the source.
+    symbols
+        Where the bars of each symbol go.
+    given
+        The same rows as they were given, in the same order.
+    malformed
+        ``malformed_lines``: the lines that are no rows, of a text; None for other sources.
+    is_frame
+        Whether they came in memory rather than in files.
+    """
+
+    name: str
+    relation: Sql
+    bounds: Bounds
+    symbols: SymbolMap
+    given: Relation
+    malformed: TemporaryTable | None
+    is_frame: bool
+
+
+def rows_of_source(
+    transaction: Transaction, source: Source, symbol: str | None, interval: Interval, options: LoadOptions
+) -> CanonicalRows:
+    """The rows of a source, of one symbol or of those that it names.
+
+    Raises
+    ------
+    SourceError
+        When it cannot be read as bars at all.
+    UnknownSymbolError
+        When ``symbol`` is not registered.
+    """
+    rows = source_rows.open_rows(transaction, source)
+    found = parts.parts_of(rows, options)
+    rows = parts.narrowed(rows, found, options)
+    symbols = symbols_of_source(transaction, rows, found["symbol"], symbol, interval)
+    relation = _parsed(transaction, rows, found, options, wants_dates=not interval.intraday, by_symbol=symbol is None)
+    with source_rows.read_errors(source.name):
+        bounds = Bounds(*transaction.one("load.bounds", canonical_rows=relation))
+    return CanonicalRows(
+        name=source.name,
+        relation=relation,
+        bounds=bounds,
+        symbols=symbols,
+        given=rows.relation,
+        malformed=MALFORMED_LINES if rows.is_text else None,
+        is_frame=source.table is not None,
+    )
+
+
+def rows_of_bars(transaction: Transaction, bars: pa.Table, interval: Interval, name: str) -> CanonicalRows:
+    """Bars in our own columns, of the symbols they name, labelled by their start."""
+    symbols = symbols_of_bars(transaction, bars["symbol"], interval)
+    table = transaction.attach("canonical_bars", bars)
+    local = sql("load.no_local_time" if interval.intraday else "load.local_time_in_utc")
+    relation = sql("load.bars_as_rows", canonical_bars=table, local=local)
+    return CanonicalRows(name, relation, _bounds(bars), symbols, given=table, malformed=None, is_frame=True)
+
+
+def is_canonical(table: pa.Table) -> bool:
+    """Whether a table has exactly our own columns: symbol, and those of a bar."""
+    return bool(table.schema.equals(COLUMNS))
+
+
+def _bounds(bars: pa.Table) -> Bounds:
+    starts = bars["bar_start"]
+    known = pc.and_(
+        pc.greater_equal(starts, pa.scalar(_FIRST_INSTANT, INSTANT)),
+        pc.less_equal(starts, pa.scalar(_LAST_INSTANT, INSTANT)),
+    )
+    span = pc.min_max(starts.filter(known)).as_py()
+    return Bounds(bars.num_rows, span["min"], span["max"])
+
+
+def keep_parsed(
+    transaction: Transaction,
+    rows: SourceRows,
+    found: Parts,
+    options: LoadOptions,
+    *,
+    wants_dates: bool,
+    by_symbol: bool,
+) -> TemporaryTable:
+    """Read a source into ``parsed_rows``: text is parsed once, what it comes to is asked several times.
+
+    Parameters
+    ----------
+    wants_dates
+        Whether bars are of 1d or longer, so that a stamp's own local date matters.
+    by_symbol
+        Whether rows say which symbol they are of.
+    """
+    if rows.is_text:
+        source_rows.forget_malformed(transaction)
+    text = _expressions(rows, rows.noting, found, options, "load.row_counted", wants_dates, by_symbol)
+    with source_rows.read_errors(rows.name):
+        return transaction.make("load.keep_parsed_rows", canonical_rows=text)
+
+
+def _parsed(
+    transaction: Transaction,
+    rows: SourceRows,
+    found: Parts,
+    options: LoadOptions,
+    *,
+    wants_dates: bool,
+    by_symbol: bool,
+) -> Sql:
+    if rows.is_text:
+        kept = keep_parsed(transaction, rows, found, options, wants_dates=wants_dates, by_symbol=by_symbol)
+        return sql("load.kept_in_order", parsed_rows=kept)
+    if rows.numbered is not None:
+        return _expressions(rows, rows.numbered, found, options, "load.row_of_parquet", wants_dates, by_symbol)
+    return _expressions(rows, rows.relation, found, options, "load.row_counted", wants_dates, by_symbol)
+
+
+def _expressions(
+    rows: SourceRows,
+    relation: Relation,
+    found: Parts,
+    options: LoadOptions,
+    numbered: str,
+    wants_dates: bool,
+    by_symbol: bool,
+) -> Sql:
+    stamps = found["bar_start"]
+    assert stamps is not None
+    local, instant = columns.stamp(stamps, rows.source, options, wants_dates=wants_dates)
+    numbers = {part: columns.number(found[part], part) for part in ("open", "high", "low", "close", "vwap")}
+    return sql(
+        "load.canonical_rows",
+        file_row=sql(numbered),
+        symbol=columns.symbol(found["symbol"] if by_symbol else None),
+        local=local,
+        instant=instant,
+        volume=columns.volume(found["volume"]),
+        trade_count=columns.count(found["trade_count"]),
+        misread=columns.misread(found),
+        rows=relation,
+        **numbers,
+    )

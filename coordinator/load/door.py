@@ -1,0 +1,97 @@
+"""The door that all base bars come in by, inside one transaction: rows are judged, accepted, written, accounted for.
+
+Sources come in as they are and are read here, once; bars in our own columns come in behind that. Whoever loads, a
+caller of ``SessionCoordinator``, a job, a live session or a backtest, comes through here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from barhouse.coordinator.load import acceptance, known_files, placement, rejects, strategies
+from barhouse.coordinator.load.canonical_rows import CanonicalRows, rows_of_bars, rows_of_source
+from barhouse.coordinator.load.outcome import report_of
+from barhouse.coordinator.load.source_rows import read_errors
+from barhouse.coordinator.sources.files import check_whole
+from barhouse.coordinator.sources.options import LoadOptions
+from barhouse.coordinator.sources.source import Source
+from barhouse.store.database.transaction import TemporaryTable, Transaction
+from barhouse.store.model.interval import Interval
+from barhouse.store.model.reports import LoadReport
+from barhouse.store.model.symbol import canonical_symbol
+from barhouse.store.records.batch import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a load came to.
+
+    Attributes
+    ----------
+    bar_counts
+        Its accepted rows, counted by interval, session and segment, for the rest of the transaction; None for a file
+        that was known, whose rows were not read.
+    """
+
+    report: LoadReport
+    bar_counts: TemporaryTable | None
+
+
+def load_source(
+    transaction: Transaction, source: Source, symbol: str | None, interval: Interval, options: LoadOptions
+) -> Loaded:
+    """Load a source into the base interval of one symbol, or of those it names; see ``SessionCoordinator.load``.
+
+    A file that is known, while nothing has changed where its bars are, is not read again. A compressed one is looked
+    through for damage before it is.
+    """
+    request = request_of(symbol, interval, options)
+    known = known_files.recall(transaction, source, request, options)
+    if known is not None:
+        return Loaded(known, None)
+    check_whole(source)
+    rows = rows_of_source(transaction, source, symbol, interval, options)
+    loaded = _load(transaction, rows, interval, options)
+    known_files.note(transaction, source, request, options, loaded.report)
+    return loaded
+
+
+def load_bars(transaction: Transaction, bars: pa.Table, interval: Interval, name: str) -> Loaded:
+    """Load bars in our own columns (``store.model.bar.COLUMNS``), as feeds deliver them and trades are built into.
+
+    Parameters
+    ----------
+    bars
+        Labelled by their start.
+    name
+        What reports call where they come from.
+    """
+    return _load(transaction, rows_of_bars(transaction, bars, interval, name), interval, LoadOptions())
+
+
+def request_of(symbol: str | None, interval: Interval, options: LoadOptions) -> str:
+    """What a load asks of its files, in the spelling it is recorded in."""
+    return options.request(symbol and canonical_symbol(symbol), str(interval))
+
+
+def _load(transaction: Transaction, rows: CanonicalRows, interval: Interval, options: LoadOptions) -> Loaded:
+    """Judge rows, accept those that are bars, write them, and account for all."""
+    with read_errors(rows.name):
+        judged = placement.judge(transaction, rows, interval, options)
+        batch = Batch.begin(transaction, "load", rows.name)  # judging may have extended a calendar, as its own batch
+        accepted = acceptance.accept(transaction, judged, interval, options, batch.batch_id)
+    rejected = rejects.quote(transaction, judged, accepted)
+    rejects.check(judged, rejected, accepted.count + rejected.count, options)
+
+    reach = strategies.reach_of(transaction, accepted)
+    write = strategies.strategy_for(reach, options)
+    changes = write(transaction, accepted, reach, batch.batch_id)
+
+    batch.inserted, batch.revised, batch.deleted = changes.inserted, changes.revised, changes.deleted
+    batch.rejected = rejected.count
+    batch.unchanged = accepted.count - changes.inserted - changes.revised
+    batch.write(transaction)
+    rejected.keep(transaction, batch.batch_id)
+    return Loaded(report_of(batch, rows.name, interval, accepted, rejected, reach), accepted.bar_counts)

@@ -1,0 +1,36 @@
+"""What a load came to, as its report says it."""
+
+from __future__ import annotations
+
+from barhouse.coordinator.load.acceptance import AcceptedRows
+from barhouse.coordinator.load.rejects import RejectedRows
+from barhouse.coordinator.load.strategies import Reach
+from barhouse.store.model.interval import Interval
+from barhouse.store.model.reports import LoadReport
+from barhouse.store.records.batch import Batch
+
+
+def report_of(
+    batch: Batch, name: str, interval: Interval, accepted: AcceptedRows, rejected: RejectedRows, reach: Reach
+) -> LoadReport:
+    """The report of a batch that is written."""
+    totals = reach.totals
+    return LoadReport(
+        batch_id=batch.batch_id,
+        source=name,
+        symbols=tuple(totals.symbols),
+        interval=str(interval),
+        rows=accepted.count + rejected.count,
+        inserted=batch.inserted,
+        revised=batch.revised,
+        unchanged=batch.unchanged,
+        rejected=rejected.count,
+        outside=accepted.outside_count,
+        deleted=batch.deleted,
+        repeated=accepted.same_repeat_count,
+        first_session=totals.first_session,
+        last_session=totals.last_session,
+        first_bar=totals.first_bar,
+        last_bar_end=totals.last_bar_end,
+        rejects=rejected.by_reason,
+    )

@@ -1,0 +1,103 @@
+"""Which column of a source is which part of a bar.
+
+Nothing is guessed that matters: two columns that could both be the volume, numbers that could be any epoch, or
+stamps without a time zone are errors that say which option settles them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from barhouse.coordinator.load import columns as expressions
+from barhouse.coordinator.load.columns import Column
+from barhouse.coordinator.load.source_rows import SourceRows
+from barhouse.coordinator.sources.files import is_blank
+from barhouse.coordinator.sources.options import LoadOptions
+from barhouse.store.errors import OptionsError, SourceError
+from barhouse.store.hints import Option
+from barhouse.store.model.bar import NAMES, REQUIRED
+
+#: The column of each part of a bar; None for a part that the source does not have.
+Parts = Mapping[str, Column | None]
+
+#: What DuckDB calls the first column of a text file that names none.
+_UNNAMED = "column0"
+
+
+def parts_of(rows: SourceRows, options: LoadOptions) -> Parts:
+    """Which column each part of a bar is.
+
+    Raises
+    ------
+    SourceError
+        For a missing column, several that could be the one, or a text file with nothing in it.
+    """
+    source, columns = rows.source, rows.columns
+    if rows.is_text and list(columns) == [_UNNAMED] and all(map(is_blank, source.paths)):
+        raise SourceError(f"{source.name} is empty: it has neither a line that names its columns nor rows")
+    chosen = dict(options.columns)
+    if options.volume_column is not None:
+        chosen["volume"] = options.volume_column
+    # A column without any value (all of it null) is no column.
+    folded = {name.strip().casefold(): column for name, column in columns.items() if column.type.strip('"') != "NULL"}
+    found: dict[str, Column | None] = {}
+    for part, names in NAMES.items():
+        if part in chosen:
+            found[part] = _named(chosen[part], part, rows)
+            continue
+        candidates = [folded[name] for name in names if name in folded]
+        if part == "volume":
+            # volume_btc beside volume: which is meant only the caller knows.
+            candidates = [column for name, column in folded.items() if name in names or name.startswith("volume")]
+        if len(candidates) > 1:
+            listed = ", ".join(column.name for column in candidates)
+            option = Option("volume_column") if part == "volume" else Option("columns", {part: "NAME"})
+            raise OptionsError(
+                f"{source.name} has several columns that could be {part}: {listed}; say which with {option}"
+            )
+        found[part] = candidates[0] if candidates else None
+    missing = [part for part in REQUIRED if found[part] is None and part not in chosen]
+    if missing:
+        raise OptionsError(_missing(missing, rows))
+    return found
+
+
+def narrowed(rows: SourceRows, parts: Parts, options: LoadOptions) -> SourceRows:
+    """The rows without those of symbols that ``options.symbols`` leaves out.
+
+    Raises
+    ------
+    SourceError
+        When no column names the symbol.
+    """
+    if options.symbols is None:
+        return rows
+    column = parts["symbol"]
+    if column is None:
+        raise OptionsError(
+            f"{rows.name} has no column that names the symbol, so {Option('symbols')} cannot choose among its rows"
+        )
+    return rows.narrowed(expressions.named(column, [text.strip().upper() for text in options.symbols]))
+
+
+def _named(name: str | None, part: str, rows: SourceRows) -> Column | None:
+    if name is None:
+        if part in REQUIRED and part != "volume":
+            raise OptionsError(f"{Option('columns', {part: None})} says there is no {part}, but every bar needs one")
+        return None
+    if name not in rows.columns:
+        raise OptionsError(f"{rows.name} has no column {name!r} for {part}; it has {', '.join(rows.columns)}")
+    return rows.columns[name]
+
+
+def _missing(missing: list[str], rows: SourceRows) -> str:
+    text = f"{rows.name} has no column for {', '.join(missing)}; it has {', '.join(rows.columns)}"
+    hints = [f"say which column it is with {Option('columns', {missing[0]: 'NAME'})}"]
+    if "volume" in missing:
+        hints.append(f"where there is none, {Option('columns', {'volume': None})} takes it as 0")
+    if rows.is_text and len(missing) > 1:
+        hints.append(
+            f"if lines stand before the header, say {Option('skip_rows', 1)}, and if no line names the columns, "
+            f"{Option('header')}"
+        )
+    return f"{text}; {'; '.join(hints)}"

@@ -1,0 +1,138 @@
+"""Which base interval the rows of each symbol go to, or why to none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from barhouse.coordinator.load.columns import Column
+from barhouse.coordinator.load.source_rows import SourceRows
+from barhouse.store.database.transaction import TemporaryTable, Transaction
+from barhouse.store.errors import OptionsError
+from barhouse.store.hints import Option
+from barhouse.store.model.bar import INSTANT
+from barhouse.store.model.inputs import unknown_symbol
+from barhouse.store.model.interval import Interval
+from barhouse.store.model.symbol import canonical_symbol
+
+_TYPES = {
+    "symbol_given": pa.string(),
+    "interval_id": pa.int32(),
+    "calendar": pa.string(),
+    "includes_closing_bar": pa.bool_(),
+    "retained_from": INSTANT,
+    "refusal": pa.string(),
+}
+
+
+class _Target(NamedTuple):
+    """A row of ``symbol_map``."""
+
+    symbol_given: str
+    interval_id: int | None = None
+    calendar: str | None = None
+    includes_closing_bar: bool = False
+    retained_from: Any = None
+    refusal: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolMap:
+    """Where rows go.
+
+    Attributes
+    ----------
+    table
+        ``symbol_map``: for each spelling of a symbol the base interval, or the reason why its rows go nowhere.
+    base_definitions
+        Those base intervals as they are before the rows come.
+    calendars
+        The calendars they follow.
+    by_symbol
+        Whether rows say which symbol they are of; otherwise all are of the only one.
+    """
+
+    table: TemporaryTable
+    base_definitions: TemporaryTable
+    calendars: frozenset[str]
+    by_symbol: bool
+
+
+def symbols_of_source(
+    transaction: Transaction, rows: SourceRows, column: Column | None, symbol: str | None, interval: Interval
+) -> SymbolMap:
+    """Where the rows of a source go: to one symbol, or to those that ``column`` names.
+
+    Raises
+    ------
+    OptionsError
+        When no column names the symbol; or one names several, and ``symbol`` one.
+    UnknownSymbolError
+        When ``symbol`` is not registered.
+    """
+    given = [] if column is None else _named(transaction, rows, column)
+    if symbol is None:
+        if column is None:
+            raise OptionsError(
+                f"{rows.name} has no column that names the symbol; say which symbol it holds with "
+                f"{Option('symbol')}, or which column names it with {Option('columns', {'symbol': 'NAME'})}"
+            )
+        return _mapped(transaction, given, interval)
+    if column is not None and len(given) > 1:
+        listed = ", ".join(sorted(str(name) for name in given[:3]))
+        raise OptionsError(
+            f"{rows.name} names {len(given)} symbols in its column {column.name} ({listed}, ...), not only {symbol}; "
+            f"leave out {Option('symbol')} to load each, or say {Option('columns', {'symbol': None})} if the column "
+            f"means something else"
+        )
+    return _mapped(transaction, [symbol], interval, one=canonical_symbol(symbol))
+
+
+def symbols_of_bars(transaction: Transaction, symbols: pa.ChunkedArray, interval: Interval) -> SymbolMap:
+    """Where bars in our own columns go, by what their column ``symbol`` says."""
+    given = [text for text in symbols.unique().to_pylist() if text is not None]
+    return _mapped(transaction, given, interval)
+
+
+def _named(transaction: Transaction, rows: SourceRows, column: Column) -> list[str]:
+    found = transaction.run("load.symbols_given", symbol=column.sql, rows=rows.relation)
+    return [row.symbol_given for row in found]
+
+
+def _mapped(transaction: Transaction, given: Sequence[str], interval: Interval, *, one: str | None = None) -> SymbolMap:
+    """Map spellings of symbols; ``one`` is the symbol that all rows are of, which must be there."""
+    spelled = {text: text.strip().upper() for text in given}
+    definitions = transaction.table("load.base_definitions", {"symbols": sorted(set(spelled.values()))})
+    known = {row["symbol"]: row for row in definitions.to_pylist()}
+    targets = [_target(text, name, known.get(name), interval) for text, name in spelled.items()]
+    if one is not None and targets[0].refusal is not None:
+        _refuse(transaction, one, targets[0].refusal)
+    columns = {name: [getattr(target, name) for target in targets] for name in _TYPES}
+    table = pa.table({name: pa.array(column, _TYPES[name]) for name, column in columns.items()})
+    return SymbolMap(
+        table=transaction.attach("symbol_map", table),
+        base_definitions=transaction.attach("base_definitions", definitions),
+        calendars=frozenset(target.calendar for target in targets if target.calendar is not None),
+        by_symbol=one is None,
+    )
+
+
+def _target(text: str, name: str, known: dict[str, Any] | None, interval: Interval) -> _Target:
+    if known is None:
+        return _Target(text, refusal=f"symbol {name!r} is not registered")
+    refusal = None
+    if known["interval"] != str(interval):
+        refusal = f"{name} is loaded with {known['interval']} bars, not {interval}"
+    return _Target(
+        text, known["interval_id"], known["calendar"], known["includes_closing_bar"], known["retained_from"], refusal
+    )
+
+
+def _refuse(transaction: Transaction, name: str, refusal: str) -> None:
+    known = {row[0] for row in transaction.run("records.active_symbols")}
+    if name not in known:
+        raise unknown_symbol(name, known)
+    raise OptionsError(f"{refusal}; a symbol has one base interval, the others are derived from it")

@@ -1,0 +1,155 @@
+"""The options of a load, each defined once: what it may be, what it means, and how it is shown.
+
+The keyword arguments of ``SessionCoordinator.load``, the options of ``barhouse load`` and ``live``, the keys of
+``[[sources]]`` and ``[live]`` and the reference follow from the fields here. A new option is a field (and its line in
+``LoadKeywords``, for type checkers); the other place it is written is where it has effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, TypedDict
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from barhouse.coordinator.sources.presets import Preset, preset_named
+from barhouse.store.errors import OptionsError
+from barhouse.store.model.mistakes import AsOptions, sentences
+
+
+def _list(given: Any) -> Any:
+    """Refuse a text where a list of texts is meant, and a list without any."""
+    if isinstance(given, str) or (isinstance(given, Sequence) and not given):
+        raise ValueError("give a list of texts, one at least")
+    return given
+
+
+def _zone(name: str) -> str:
+    from barhouse.store.calendars.time_zone import zone_named
+
+    zone_named(name)
+    return name
+
+
+def columns_by_part(given: Any) -> Any:
+    """Call the parts of a bar by their first names; an empty text is no column."""
+    from barhouse.store.model.bar import NAMES
+
+    if not isinstance(given, Mapping):
+        return {} if given is None else given
+    found: dict[Any, Any] = {}
+    for name, column in given.items():
+        part = next((part for part, names in NAMES.items() if str(name).casefold() in names), None)
+        if part is None:
+            raise OptionsError(f"{name!r} is no part of a bar; allowed are {', '.join(NAMES)}")
+        if part in found:
+            raise OptionsError(f"{name!r} is {part}, which was named before; say each part once")
+        found[part] = column or None
+    return found
+
+
+def _preset(name: str) -> str:
+    checked(preset_named(name))
+    return name
+
+
+class Reading(BaseModel):
+    """How the rows of a source are understood."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    preset: Annotated[str, AfterValidator(_preset)] | None = Field(
+        default=None,
+        description="a layout by its name, such as polygon; what else is said goes before what it says",
+        examples=["polygon"],
+    )
+    label: Literal["start", "end"] = Field(
+        default="start", description="whether stamps label the start or the end of a bar"
+    )
+    timezone: Annotated[str, AfterValidator(_zone)] | None = Field(
+        default=None,
+        description="the zone of stamps that carry none, such as America/New_York; it is never guessed",
+        examples=["America/New_York"],
+        json_schema_extra={"metavar": "ZONE"},
+    )
+    columns: Annotated[dict[str, str | None], BeforeValidator(columns_by_part)] = Field(
+        default_factory=dict,
+        description="which column is which part of a bar, where its name does not say; without a name there is none",
+        examples=[{"bar_start": "Date", "volume": None}],
+        json_schema_extra={"flag": "--column"},
+    )
+    timestamp_format: str | None = Field(
+        default=None,
+        description="how stamps are written that are not ISO 8601: a strptime format, or epoch_s, epoch_ms, epoch_us "
+        "or epoch_ns",
+        examples=["%Y-%m-%d %H:%M"],
+        json_schema_extra={"metavar": "FORMAT"},
+    )
+    skip_rows: int = Field(default=0, ge=0, strict=True, description="lines before the header of a text file")
+    header: Annotated[tuple[str, ...], BeforeValidator(_list)] | None = Field(
+        default=None,
+        description="the names of the columns, for a text file that does not name them",
+        examples=[["timestamp", "open", "high", "low", "close", "volume"]],
+    )
+    volume_column: str | None = Field(
+        default=None,
+        description="the column of the volume, where several could be it",
+        examples=["volume"],
+    )
+    ambiguous: Literal["reject", "first", "second", "infer"] = Field(
+        default="reject",
+        description="what becomes of local times that the clock shows twice: they are rejected, taken for the first or "
+        "the second, or told apart by the order of rows",
+    )
+
+
+class Loading(Reading):
+    """How the rows of a source are understood, and which of them are taken."""
+
+    strict: bool = Field(default=False, strict=True, description="load nothing when one row cannot be taken")
+    replace: Literal["sessions"] | None = Field(
+        default=None,
+        description="with sessions, each session that rows belong to is replaced whole: bars it no longer has go",
+    )
+    symbols: Annotated[tuple[str, ...], BeforeValidator(_list)] | None = Field(
+        default=None,
+        description="of a source with many symbols only these; * and ? stand for other characters",
+        examples=[["SPY", "QQQ"]],
+        json_schema_extra={"short": "-s"},
+    )
+
+
+class LoadKeywords(TypedDict, total=False):
+    """The fields of ``Loading`` as keyword arguments."""
+
+    preset: str | None
+    label: Literal["start", "end"]
+    timezone: str | None
+    columns: Mapping[str, str | None] | None
+    timestamp_format: str | None
+    skip_rows: int
+    header: Sequence[str] | None
+    volume_column: str | None
+    ambiguous: Literal["reject", "first", "second", "infer"]
+    strict: bool
+    replace: Literal["sessions"] | None
+    symbols: Sequence[str] | None
+
+
+def checked(preset: Preset) -> Preset:
+    """A preset, once its options were seen to be such.
+
+    Raises
+    ------
+    PluginError
+        When one is not.
+    """
+    unknown = preset.options.keys() - (Loading.model_fields.keys() - {"preset"})
+    if unknown:
+        raise preset.plugin.refused(f"is no preset: {', '.join(sorted(unknown))} is no option of a load")
+    try:
+        Loading.model_validate(preset.options)
+    except ValidationError as error:
+        said = "; ".join(sentences(error, Loading, AsOptions()))
+        raise preset.plugin.refused(f"is no preset: {said}") from error
+    return preset

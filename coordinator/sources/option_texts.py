@@ -1,0 +1,130 @@
+"""The options of a load in words: for the command line, job files, the reference, and what Python says of itself."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+from barhouse.coordinator.sources.option_fields import Loading, LoadKeywords, Reading
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class OptionText:
+    """An option of a load, in words.
+
+    Attributes
+    ----------
+    name
+        As in Python and in job files.
+    flag, short, metavar
+        As on the command line; what stands for its value there.
+    type
+        What it may be, in words.
+    choices
+        The values it may have, where they can be counted.
+    default
+        What it is when nothing is said.
+    example
+        A value, to be shown where there is no default.
+    text
+        What it means.
+    doors
+        Where it can be said: in ``load``, in a job's ``[[sources]]``, in ``[live]``.
+    """
+
+    name: str
+    flag: str
+    short: str | None
+    metavar: str
+    type: str
+    choices: tuple[str, ...]
+    default: object
+    example: object
+    text: str
+    doors: tuple[str, ...]
+
+
+@cache
+def describe() -> tuple[OptionText, ...]:
+    """The options of a load, in the order in which they are shown."""
+    return tuple(_described(name) for name in Loading.model_fields)
+
+
+def _described(name: str) -> OptionText:
+    field = Loading.model_fields[name]
+    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    default = field.get_default(call_default_factory=True)
+    choices = _choices(field.annotation)
+    doors = ("load", "sources", "live") if name in Reading.model_fields else ("load", "sources")
+    return OptionText(
+        name=name,
+        flag=str(extra.get("flag", "--" + name.replace("_", "-"))),
+        short=str(extra["short"]) if "short" in extra else None,
+        metavar=str(extra.get("metavar", "NAME")),
+        type=_type(field.annotation),
+        choices=tuple(_choices(field.annotation)),
+        default=default,
+        example=field.examples[0] if field.examples else default if default is not None else next(choices, None),
+        text=str(field.description),
+        doors=doors,
+    )
+
+
+def _choices(annotation: Any) -> Iterator[str]:
+    if get_origin(annotation) is Literal:
+        yield from get_args(annotation)
+    elif get_origin(annotation) in (Annotated, Union, UnionType):
+        for one in get_args(annotation):
+            yield from _choices(one)
+
+
+def _type(annotation: Any) -> str:
+    if get_origin(annotation) is Literal:
+        return " or ".join(json.dumps(one) for one in get_args(annotation))
+    if get_origin(annotation) is Annotated:
+        return _type(get_args(annotation)[0])
+    if get_origin(annotation) in (tuple, list):
+        return "list of texts"
+    if get_origin(annotation) is dict:
+        return "table of columns by part"
+    names = {str: "text", int: "whole number", bool: "true or false"}
+    if annotation in names:
+        return names[annotation]
+    return " or ".join(_type(one) for one in get_args(annotation) if one is not type(None))
+
+
+def with_load_options(function: _Function) -> _Function:
+    """Spell out ``**options`` of a function in its signature, and ``{options}`` in what is said of it."""
+    signature = inspect.signature(function)
+    kept = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+    spelled_out = [
+        inspect.Parameter(
+            one.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=one.default if isinstance(one.default, bool | int | str) else None,
+            annotation=LoadKeywords.__annotations__[one.name].__forward_arg__,
+        )
+        for one in describe()
+    ]
+    function.__signature__ = signature.replace(parameters=[*kept, *spelled_out])  # type: ignore[attr-defined]
+    function.__doc__ = with_texts(function.__doc__)
+    return function
+
+
+def with_texts(text: str | None) -> str | None:
+    """Put what each option means where ``{options}`` stands."""
+    return text and re.sub(r"^( *)[{]options[}]$", lambda found: textwrap.indent(_texts(), found[1]), text, flags=re.M)
+
+
+def _texts() -> str:
+    said = [(one.name, f"{one.text[:1].upper()}{one.text[1:]}.") for one in describe()]
+    return "\n".join(f"{name}\n{textwrap.indent(textwrap.fill(text, 104), '    ')}" for name, text in said)

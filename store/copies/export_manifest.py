@@ -1,0 +1,122 @@
+"""What a folder of exported bars holds, written down: which selection, of which state of the store, file by file."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from barhouse.store.copies.bar_format import format_named
+from barhouse.store.database.replacement import put_in_place, written_beside
+from barhouse.store.errors import InputError
+from barhouse.store.model.interval import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a folder holds an export of; ``start`` and ``end`` are instants in ISO 8601, None means all."""
+
+    format: str
+    symbols: tuple[str, ...] | None
+    intervals: tuple[str, ...] | None
+    start: str | None
+    end: str | None
+
+    @classmethod
+    def of(
+        cls,
+        form: str,
+        symbols: Sequence[str] | None,
+        intervals: Sequence[str] | None,
+        start: datetime | None,
+        end: datetime | None,
+    ) -> Selection:
+        """Make one in the spelling that is compared.
+
+        Raises
+        ------
+        InputError
+            For a format that is not known, or cannot be used.
+        """
+        format_named(form)
+        return cls(
+            form,
+            None if symbols is None else tuple(sorted(set(symbols))),
+            None if intervals is None else tuple(sorted(set(intervals), key=Interval.parse)),
+            None if start is None else start.isoformat(),
+            None if end is None else end.isoformat(),
+        )
+
+    def __str__(self) -> str:
+        parts: list[str] = [self.format]
+        parts.append("all symbols" if self.symbols is None else " ".join(self.symbols))
+        parts.append("all intervals" if self.intervals is None else " ".join(self.intervals))
+        if self.start is not None or self.end is not None:
+            parts.append(f"from {self.start or 'the first bar'} to {self.end or 'the last'}")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What one partition holds: its rows, the newest batch among them, and its file's size."""
+
+    row_count: int
+    batch_id: int
+    size_bytes: int
+
+
+@dataclass(slots=True)
+class Manifest:
+    """What a folder holds. Every partition listed is as it says; those in ``unfinished`` were being written.
+
+    ``batch_id`` and ``committed_at`` (ISO 8601) are the newest batch of the store when it was last exported whole.
+    """
+
+    selection: Selection
+    batch_id: int | None
+    committed_at: str | None
+    partitions: dict[str, Held]
+    unfinished: list[str]
+
+    def write(self, file: Path) -> None:
+        """Write it, at once or not at all."""
+        said = {
+            "barhouse_export": 1,
+            **asdict(self.selection),
+            "batch_id": self.batch_id,
+            "committed_at": self.committed_at,
+            "unfinished": self.unfinished,
+            "partitions": {place: asdict(held) for place, held in self.partitions.items()},
+        }
+        with written_beside(file) as part:
+            with part.open("w", encoding="utf-8") as stream:
+                json.dump(said, stream, indent=0)
+                stream.flush()
+                os.fsync(stream.fileno())
+            put_in_place(part, file)
+
+    @classmethod
+    def read(cls, file: Path) -> Manifest:
+        """Read one.
+
+        Raises
+        ------
+        InputError
+            The file is something else.
+        """
+        try:
+            said: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            lists = {name: None if said[name] is None else tuple(said[name]) for name in ("symbols", "intervals")}
+            return cls(
+                Selection(format=said["format"], start=said["start"], end=said["end"], **lists),
+                said["batch_id"],
+                said["committed_at"],
+                {place: Held(**held) for place, held in said["partitions"].items()},
+                said["unfinished"],
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{file} is no manifest of an export ({error}); export into another folder") from error

@@ -1,0 +1,54 @@
+-- Revisions: what every batch wrote and replaced, and what each bar was at every moment.
+
+-- name: unrevised
+-- What every batch says it wrote and replaced is there, as bars or as revisions, or was purged.
+-- gives: interval_id, at, stored, expected
+-- reads: bar, bar_revision, batch, purge
+WITH written AS (
+    SELECT batch_id, sum(count_) AS count_
+    FROM (SELECT batch_id, count(*) AS count_ FROM bar GROUP BY ALL
+          UNION ALL SELECT batch_id, count(*) FROM bar_revision GROUP BY ALL
+          UNION ALL SELECT of_batch, sum(written) FROM purge GROUP BY ALL)
+    GROUP BY batch_id
+),
+replaced AS (
+    SELECT batch_id, sum(count_) AS count_
+    FROM (SELECT replaced_by AS batch_id, count(*) AS count_ FROM bar_revision GROUP BY ALL
+          UNION ALL SELECT of_batch, sum(replaced) FROM purge GROUP BY ALL)
+    GROUP BY batch_id
+)
+SELECT NULL::INTEGER AS interval_id, b.committed_at AS at,
+       'batch ' || b.batch_id || ' (' || b.kind || '): ' || coalesce(w.count_, 0) || ' bars written, '
+       || coalesce(r.count_, 0) || ' revisions kept' AS stored,
+       (b.inserted + b.revised) || ' bars written, ' || (b.revised + b.deleted) || ' revisions kept' AS expected
+FROM batch AS b
+LEFT JOIN written AS w USING (batch_id)
+LEFT JOIN replaced AS r USING (batch_id)
+WHERE coalesce(w.count_, 0) <> b.inserted + b.revised OR coalesce(r.count_, 0) <> b.revised + b.deleted
+UNION ALL
+SELECT NULL, NULL, count(*) || ' bars or revisions of batch ' || x.batch_id, 'a row in batch'
+FROM (SELECT batch_id FROM bar UNION ALL SELECT batch_id FROM bar_revision
+      UNION ALL SELECT replaced_by FROM bar_revision) AS x
+WHERE NOT EXISTS (SELECT 1 FROM batch AS b WHERE b.batch_id = x.batch_id)
+GROUP BY x.batch_id;
+
+-- name: overlapping
+-- At every moment a bar had one set of values: each ends where, or before, the next begins.
+-- gives: interval_id, at, stored, expected
+-- reads: bar, bar_revision
+WITH version AS (
+    SELECT interval_id, bar_start, batch_id, replaced_by FROM bar_revision
+    UNION ALL
+    SELECT b.interval_id, b.bar_start, b.batch_id, NULL
+    FROM bar AS b SEMI JOIN bar_revision AS r USING (interval_id, bar_start)
+),
+followed AS (
+    SELECT *, lead(batch_id) OVER (PARTITION BY interval_id, bar_start ORDER BY batch_id, replaced_by NULLS LAST)
+        AS next_batch_id
+    FROM version
+)
+SELECT interval_id, bar_start AS at,
+       'values of batch ' || batch_id || ', replaced by ' || coalesce(replaced_by::VARCHAR, 'none') AS stored,
+       'replaced by a later batch, at most ' || coalesce(next_batch_id::VARCHAR, 'none') AS expected
+FROM followed
+WHERE replaced_by <= batch_id OR coalesce(replaced_by, 9223372036854775807) > next_batch_id;

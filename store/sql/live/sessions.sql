@@ -1,0 +1,57 @@
+-- Live sessions: what the clock and the gaps ask for.
+
+-- name: sessions_over
+-- Sessions that have closed and have not been declared over, for symbols that have bars: (calendar, session, symbols).
+-- Symbols that have come equally far are one row, and only sessions beyond the one furthest behind are looked at.
+-- gives: calendar, session_date, symbols
+-- reads: calendar_session, definition
+WITH standing AS (
+    SELECT calendar, closing_seconds, complete_through, list(symbol ORDER BY symbol) AS symbols
+    FROM definition
+    WHERE NOT derived AND complete_through IS NOT NULL AND symbol IN (SELECT unnest($symbols::VARCHAR[]))
+    GROUP BY calendar, closing_seconds, complete_through
+),
+closed AS (
+    SELECT calendar, session_date, session_close
+    FROM calendar_session
+    WHERE session_close <= $through
+      AND session_close > (SELECT later(min(complete_through), -max(closing_seconds) - 1) FROM standing)
+)
+SELECT t.calendar, c.session_date, flatten(list(t.symbols)) AS symbols
+FROM standing AS t
+JOIN closed AS c ON c.calendar = t.calendar
+WHERE t.complete_through < later(c.session_close, t.closing_seconds)
+  AND later(c.session_close, t.closing_seconds) <= $through
+GROUP BY t.calendar, c.session_date
+ORDER BY c.session_date, t.calendar;
+
+-- name: gaps_since
+-- The gaps of base bars in sessions since a date.
+-- gives: symbol, interval, gap_start, gap_end
+-- reads: definition, gap
+SELECT d.symbol, d.interval, g.gap_start, g.gap_end
+FROM definition AS d
+JOIN gap AS g USING (interval_id)
+WHERE NOT d.derived AND d.symbol IN (SELECT unnest($symbols::VARCHAR[])) AND g.session_date >= $since
+ORDER BY d.symbol, g.gap_start;
+
+-- name: base_progress
+-- How far the base bars of each symbol have come.
+-- gives: symbol, interval, complete_through
+-- reads: definition
+SELECT symbol, interval, complete_through
+FROM definition
+WHERE NOT derived AND symbol IN (SELECT unnest($symbols::VARCHAR[]))
+ORDER BY symbol;
+
+-- name: cursor
+-- How far the base bars of some symbols have come at most.
+-- gives: complete_through
+-- reads: definition
+SELECT max(complete_through) AS complete_through FROM definition WHERE NOT derived AND symbol IN (SELECT unnest($symbols::VARCHAR[]));
+
+-- name: was_requested
+-- Whether some file was loaded that was to be read in the same way.
+-- gives: was_requested
+-- reads: source_file
+SELECT EXISTS (FROM source_file WHERE request = $request) AS was_requested;

@@ -1,0 +1,160 @@
+-- Reading sources: from rows as given to canonical rows, which are parsed but not judged.
+
+-- name: describe
+-- The columns a source has.
+-- gives: column_name, column_type, null, key, default, extra
+-- takes: rows: any
+DESCRIBE SELECT * FROM {rows};
+
+-- name: parquet_rows
+-- Parquet files, one after the other; columns are matched by name.
+-- part: source_rows
+read_parquet([{paths}], union_by_name = true{more})
+
+-- name: parquet_rows_numbered
+-- One Parquet file, with the place of each row in it.
+-- part: source_rows
+read_parquet([{paths}], file_row_number = true{more})
+
+-- name: csv_rows
+-- Text files, every field as it stands; lines that are no rows are passed over.
+-- part: source_rows
+read_csv([{paths}], all_varchar = true, {header}, compression = {compression}, skip = {skip},
+         ignore_errors = true{more})
+
+-- name: csv_rows_noting_malformed
+-- The same, with the lines that are no rows noted.
+-- part: source_rows
+read_csv([{paths}], all_varchar = true, {header}, compression = {compression}, skip = {skip},
+         store_rejects = true, rejects_table = {lines_name}, rejects_scan = {scans_name}{more})
+
+-- name: header_in_file
+-- The first line of a text file names its columns.
+-- part: options
+header = true
+
+-- name: header_given
+-- The columns of a text file have names that it does not say itself.
+-- part: options
+header = false, names = [{names}]
+
+-- name: folders_name_no_columns
+-- Folders named column=value are just folders.
+-- part: options
+, hive_partitioning = false
+
+-- name: path_as_column
+-- Each row says which file it is of.
+-- part: options
+, filename = 'source_path'
+
+-- name: rows_by_name
+-- Rows, and after them others; columns are matched by name. DuckDB puts text files together by name, or notes malformed
+-- lines, but not both.
+-- part: source_rows
+{before}
+UNION ALL BY NAME
+SELECT * FROM {rows}
+
+-- name: rows_alone
+-- All rows of one file.
+-- part: source_rows
+SELECT * FROM {rows}
+
+-- name: rows_together
+-- Rows that are put together, as one.
+-- part: source_rows
+({rows})
+
+-- name: rows_with_path_symbol
+-- Rows of files whose path says whose they are.
+-- part: source_rows
+(SELECT * EXCLUDE (source_path), url_decode(regexp_extract(source_path, {pattern}, 1)) AS path_symbol FROM {rows})
+
+-- name: rows_wanted
+-- The rows of some symbols.
+-- part: source_rows
+(SELECT * FROM {rows} WHERE {wanted})
+
+-- name: forget_malformed
+-- What an earlier load of the same transaction noted.
+-- writes: noted
+-- takes: noted: any
+DROP TABLE IF EXISTS {noted};
+
+-- name: symbols_given
+-- The symbols a source names, each once, as it spells them.
+-- gives: symbol_given
+SELECT DISTINCT {symbol}::VARCHAR AS symbol_given FROM {rows} WHERE {symbol} IS NOT NULL;
+
+-- name: canonical_rows
+-- The rows as given, parsed but not judged, with their place in the source, from 1.
+-- Stamps outside the years 1 to 9999 are none: nothing but a database could hold them.
+-- part: canonical_rows(file_row, symbol_given, local, instant_given, open, high, low, close, volume,
+-- trade_count, vwap, misread)
+(SELECT * REPLACE (
+    CASE WHEN local BETWEEN TIMESTAMP '0001-01-02' AND TIMESTAMP '9999-12-30' THEN local END AS local,
+    CASE WHEN instant_given BETWEEN beginning() AND make_timestamptz(253402214400000000) THEN instant_given END
+        AS instant_given)
+FROM (
+SELECT {file_row} AS file_row, {symbol} AS symbol_given, {local} AS local, {instant} AS instant_given,
+       {open} AS open, {high} AS high, {low} AS low, {close} AS close, {volume} AS volume,
+       {trade_count} AS trade_count, {vwap} AS vwap, {misread} AS misread
+FROM {rows}))
+
+-- name: row_counted
+-- The place of a row in a source, counted as it is read. Row ids would not do: inside a transaction DuckDB counts
+-- them from elsewhere.
+-- part: expression
+row_number() OVER ()
+
+-- name: row_of_parquet
+-- The place of a row in a Parquet file, which several threads may read.
+-- part: expression
+file_row_number + 1
+
+-- name: keep_parsed_rows
+-- Text is parsed once; what it comes to is asked several times.
+-- makes: parsed_rows(symbol_given, local, instant_given, open, high, low, close, volume, trade_count, vwap, misread)
+CREATE OR REPLACE TEMP TABLE {parsed_rows} AS SELECT * EXCLUDE (file_row) FROM {canonical_rows};
+
+-- name: kept_in_order
+-- The rows that were kept, with their place in the source.
+-- part: canonical_rows(file_row, symbol_given, local, instant_given, open, high, low, close, volume,
+-- trade_count, vwap, misread)
+-- takes: parsed_rows
+(SELECT row_number() OVER () AS file_row, * FROM {parsed_rows})
+
+-- name: bars_as_rows
+-- Bars that come in our own columns, with their place among each other, from 1. A date is asked for where bars are as
+-- long as sessions. Adding zero turns -0.0 into 0.0.
+-- part: canonical_rows(file_row, symbol_given, local, instant_given, open, high, low, close, volume,
+-- trade_count, vwap, misread)
+-- takes: canonical_bars
+(SELECT row_number() OVER () AS file_row, symbol AS symbol_given, {local} AS local,
+        CASE WHEN bar_start BETWEEN beginning() AND make_timestamptz(253402214400000000) THEN bar_start END
+            AS instant_given,
+        open + 0.0 AS open, high + 0.0 AS high, low + 0.0 AS low, close + 0.0 AS close, volume + 0.0 AS volume,
+        trade_count, vwap + 0.0 AS vwap, NULL::VARCHAR AS misread
+ FROM {canonical_bars})
+
+-- name: no_local_time
+-- An instant needs no local time.
+-- part: expression
+NULL::TIMESTAMP
+
+-- name: local_time_in_utc
+-- The local time of an instant, in UTC.
+-- part: expression
+timezone('UTC', bar_start)
+
+-- name: bounds
+-- How many rows there are, the time they span, and how many stamps need a time zone to mean an instant.
+-- Stamps at midnight name a date where bars are as long as sessions; those need none.
+-- gives: row_count, first_instant, last_instant, naive_count, naive_time_count
+SELECT count(*) AS row_count,
+       least(min(instant_given), min(local::TIMESTAMPTZ)) AS first_instant,
+       greatest(max(instant_given), max(local::TIMESTAMPTZ)) AS last_instant,
+       count(*) FILTER (WHERE instant_given IS NULL AND local IS NOT NULL) AS naive_count,
+       count(*) FILTER (WHERE instant_given IS NULL AND local <> date_trunc('day', local)) AS naive_time_count
+FROM {canonical_rows};

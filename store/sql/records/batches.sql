@@ -1,0 +1,24 @@
+-- Batches: every committed write has one, and they order time.
+
+-- name: next_batch
+-- The id of the batch being written. Ids are dense, for one writer at a time hands them out.
+-- gives: batch_id
+-- reads: batch
+SELECT coalesce(max(batch_id), 0) + 1 AS batch_id FROM batch;
+
+-- name: add_batch
+-- The batch's own row, written last. committed_at never repeats and never runs backwards.
+-- writes: batch
+-- reads: batch
+INSERT INTO batch (batch_id, kind, source, started_at, committed_at, inserted, revised, unchanged, rejected, deleted)
+SELECT $batch_id, $kind, $source, $started_at,
+       greatest($clock::TIMESTAMPTZ, coalesce(instant(epoch_us(max(committed_at)) + 1), beginning())),
+       $inserted, $revised, $unchanged, $rejected, $deleted
+FROM batch;
+
+-- name: add_rejected_events
+-- What a feed sent and is not taken.
+-- writes: rejected_bar
+-- takes: rejected_event
+INSERT INTO rejected_bar (batch_id, file_row, given, reason)
+SELECT $batch_id, NULL, given, reason FROM {rejected_event};

@@ -1,0 +1,50 @@
+"""What every test checks on the way: statements give, make and take what they declare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from barhouse.store.database.transaction import TemporaryTable, Transaction
+from barhouse.store.sql import Statement, statement
+
+
+@pytest.fixture(scope="session", autouse=True)
+def declared_shapes() -> Iterator[None]:
+    """Compare each statement that is run with what its head says, wherever it is run."""
+    run, make = Transaction.run, Transaction.make
+
+    def run_compared(
+        self: Transaction, name: str, parameters: dict[str, Any] | None = None, /, **places: object
+    ) -> list[Any]:
+        rows = run(self, name, parameters, **places)
+        declared = statement(name)
+        _check_taken(declared, places)
+        if declared.kind == "gives" and declared.columns != ("*",):
+            given = tuple(column[0] for column in self.cursor.description)
+            assert given == declared.columns, f"{name} gives {given} and declares {declared.columns}"
+        return rows
+
+    def make_compared(
+        self: Transaction, name: str, parameters: dict[str, Any] | None = None, /, **places: Any
+    ) -> TemporaryTable:
+        table = make(self, name, parameters, **places)
+        declared = statement(name)
+        _check_taken(declared, places)
+        columns = tuple(row[0] for row in self.cursor.execute(f"DESCRIBE {table.sql}").fetchall())
+        assert columns == declared.columns, f"{name} makes {columns} and declares {declared.columns}"
+        return table
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Transaction, "run", run_compared)
+        patch.setattr(Transaction, "make", make_compared)
+        yield
+
+
+def _check_taken(declared: Statement, places: dict[str, object]) -> None:
+    tables = {hole for hole, given in places.items() if isinstance(given, TemporaryTable)}
+    assert tables <= declared.takes.keys(), (
+        f"{declared.name} takes {sorted(tables)} and declares {sorted(declared.takes)}"
+    )

@@ -1,0 +1,112 @@
+"""Runs the turns of a soak, each in a process of its own that is ended with all its children when its time is over."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+from tests.soak.plan import Plan, Turn
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a turn ended; ``said`` is pytest's own last line."""
+
+    seconds: float
+    passed: bool
+    said: str
+    cut_off: bool = False
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What turns are run with: the Python of each end, the number of tests side by side, a folder for what they say."""
+
+    pythons: dict[str, str]
+    jobs: int
+    logs: Path
+
+    def command(self, turn: Turn) -> list[str]:
+        """The command of a turn."""
+        several = ["-n", str(self.jobs), "--dist", "worksteal"]
+        return [self.pythons[turn.end], "-m", "pytest", *several, *turn.part.tests]
+
+    def again(self, turn: Turn) -> str:
+        """The line for a shell that repeats a turn."""
+        given = [f"{name}={value}" for name, value in turn.environment().items()]
+        return shlex.join(given) + " " + shlex.join(self.command(turn))
+
+    def log(self, turn: Turn) -> Path:
+        """Where a turn says what it does."""
+        return self.logs / f"{turn.part.name.replace(' ', '-')}-{turn.end}-{turn.seed}.log"
+
+    def run(self, turn: Turn, limit_seconds: float) -> Outcome:
+        """Run a turn, for so many seconds at most."""
+        began = monotonic()
+        self.logs.mkdir(parents=True, exist_ok=True)
+        with self.log(turn).open("w", encoding="utf-8") as log:
+            child = subprocess.Popen(
+                self.command(turn),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=ROOT,
+                env={**os.environ, **turn.environment()},
+                start_new_session=True,
+            )
+            ended = False
+            try:
+                child.wait(timeout=limit_seconds)
+                ended = True
+            except subprocess.TimeoutExpired:
+                pass
+            finally:
+                if not ended:
+                    os.killpg(child.pid, signal.SIGKILL)
+                    child.wait()
+        seconds = monotonic() - began
+        if not ended:
+            return Outcome(seconds, False, f"it did not end within {limit_seconds:.0f} s", cut_off=True)
+        return Outcome(seconds, child.returncode == 0, last_line(self.log(turn)))
+
+
+def last_line(log: Path) -> str:
+    """The last line with something in it; pytest's rulers are left out."""
+    lines = [line.strip(" =") for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
+    return next((line for line in reversed(lines) if line), "it said nothing")
+
+
+def soak(plan: Plan, machine: Machine, left: Callable[[], float], say: Callable[[str], None]) -> int:
+    """Run turns until nothing more can be expected to end in time; returns how many failed.
+
+    A turn that is still running when the budget is used is ended and counts as neither.
+    """
+    failed, count = [], 0
+    for turn in plan.turns(left):
+        budget, limit = max(left(), 1.0), plan.limit(turn)
+        outcome = machine.run(turn, min(budget, limit))
+        count += 1
+        amounts = ", ".join(f"{name.lower()} {amount}" for name, amount in turn.part.amounts.items())
+        line = f"{turn.part.name} ({turn.end}): {amounts}, seed {turn.seed}, {outcome.seconds:.0f} s:"
+        if outcome.passed or outcome.cut_off:
+            plan.note(turn, outcome.seconds)
+        if outcome.passed:
+            say(f"{line} {outcome.said}")
+        elif outcome.cut_off and budget <= limit:
+            say(f"{line} the budget was used before it ended")
+        else:
+            failed.append(turn)
+            say(f"{line} FAILED, {outcome.said}\n    {machine.log(turn)}\n    {machine.again(turn)}")
+    if not count:
+        say("no part is expected to end in so little time")
+    for turn in failed:
+        say(f"failed: {machine.again(turn)}")
+    return len(failed)

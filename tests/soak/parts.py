@@ -1,0 +1,75 @@
+"""The parts of a soak: a kind of random test, how much of it at a time, and about how long that takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from tests import extent
+
+#: What the tests' own preparations take, whatever the amount.
+_START_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Part:
+    """Random tests that are run together.
+
+    Attributes
+    ----------
+    tests
+        What pytest is given.
+    amounts
+        How far the tests go, by the names of ``tests/extent.py``.
+    seconds
+        What it takes on two cores, roughly; what it took the last time counts more.
+    on_both
+        Whether each round runs it on both ends of the dependencies, rather than on one of them by turns.
+    """
+
+    name: str
+    tests: tuple[str, ...]
+    amounts: Mapping[str, int]
+    seconds: float
+    on_both: bool = False
+
+    def scaled(self, factor: float) -> Part:
+        """The same part, going less far, but never less than in everyday work."""
+        amounts = {name: max(getattr(extent, name), int(amount * factor)) for name, amount in self.amounts.items()}
+        share = max(amounts[name] / amount for name, amount in self.amounts.items())
+        seconds = _START_SECONDS + (self.seconds - _START_SECONDS) * share
+        return replace(self, amounts=MappingProxyType(amounts), seconds=seconds)
+
+
+def _part(name: str, test: str, seconds: float, *, on_both: bool = False, **amounts: int) -> Part:
+    return Part(name, (test,), MappingProxyType(amounts), seconds, on_both)
+
+
+#: One round of them; in two rounds 500 histories on both ends of the dependencies, and 200 kills.
+PARTS = (
+    _part("histories", "tests/properties/test_histories.py", 300, on_both=True, HISTORIES=250),
+    _part("kills", "tests/faults/test_kill.py", 240, KILLS=100),
+    _part("ten million minutes", "tests/properties/test_bits.py", 300, SYMBOLS=515),
+    _part("kills of a nightly job", "tests/faults/test_job_kill.py", 180, JOB_KILLS=25),
+    _part("kills of live sessions", "tests/faults/test_live_kill.py", 120, LIVE_KILLS=12),
+    _part("kills of compactions", "tests/faults/test_compact_kill.py", 120, COMPACT_KILLS=50),
+    _part("kills of purges", "tests/faults/test_retention_kill.py", 60, PURGE_KILLS=20),
+    _part("kills of backtests", "tests/faults/test_backtest_kill.py", 180, BACKTEST_KILLS=12),
+    _part("walks through retention", "tests/properties/test_final_bars.py", 120, WALKS=40),
+    _part("trades", "tests/properties/test_trades.py", 120, TRADES=150),
+    _part("replays", "tests/properties/test_no_look_ahead.py", 180, REPLAYS=24),
+    _part("snapshots under a reader", "tests/faults/test_published.py", 60, PUBLISHES=60),
+)
+
+
+def round_seconds(parts: Iterable[Part]) -> float:
+    """What one round is expected to take."""
+    return sum(part.seconds * (2 if part.on_both else 1) for part in parts)
+
+
+def fitted(parts: Iterable[Part], budget_seconds: float) -> list[Part]:
+    """The parts as they are, or, where not even one round fits the budget, each of them going less far."""
+    whole = list(parts)
+    factor = budget_seconds / round_seconds(whole)
+    return whole if factor >= 1 else [part.scaled(factor) for part in whole]
