@@ -36,7 +36,9 @@ def options() -> list[tuple[str, click.Option]]:
 def kind(option: click.Option) -> tuple[object, ...]:
     """What may be typed for an option: a flag or what kind of value, how often, called what in help."""
     one = option.type
-    values = tuple(one.choices) if isinstance(one, click.Choice) and option.name not in ("form",) else ()
+    if CHOICES & set(option.opts):
+        return option.is_flag, option.multiple
+    values = tuple(one.choices) if isinstance(one, click.Choice) else ()
     shown = option.metavar or one.name.upper()
     return option.is_flag, option.multiple, type(one).__name__, values, shown
 
