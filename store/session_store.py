@@ -200,10 +200,6 @@ class SessionStore(StoreFile):
             parameters |= {of_date: None if is_instant else bound, of_instant: bound if is_instant else None}
         return self.sql(sql("records.gaps_in_order"), parameters)
 
-    def sql(self, query: str, parameters: dict[str, Any] | list[Any] | None = None) -> pa.Table:
-        """Ask with SQL, reading only; ``$name`` or ``?`` in the query stand for ``parameters``."""
-        return self._database.query(query, parameters)
-
     def verify(
         self,
         symbols: Names | None = None,
