@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import wraps
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ def declared_shapes() -> Iterator[None]:
     """Compare each statement that is run with what its head says, wherever it is run."""
     run, make = Transaction.run, Transaction.make
 
+    @wraps(run)
     def run_compared(
         self: Transaction, name: str, parameters: dict[str, Any] | None = None, /, **places: object
     ) -> list[Any]:
@@ -27,6 +29,7 @@ def declared_shapes() -> Iterator[None]:
             assert given == declared.columns, f"{name} gives {given} and declares {declared.columns}"
         return rows
 
+    @wraps(make)
     def make_compared(
         self: Transaction, name: str, parameters: dict[str, Any] | None = None, /, **places: Any
     ) -> TemporaryTable:

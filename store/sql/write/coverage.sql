@@ -160,7 +160,7 @@ JOIN {coverage_units} AS s ON s.calendar = t.calendar AND s.kind = t.kind AND s.
 WHERE t.kind <> 'session' AND s.close_ <= t.new_through
 
 -- name: bounds_of_slots
--- The stretch of time the dirty sessions lie in, and the intervals they belong to.
+-- The stretch of time that sessions to be counted again lie in, and the intervals they belong to.
 -- gives: first_start, last_end, first_id, last_id
 -- takes: expected_slots
 SELECT min(open_) AS first_start, max(end_) AS last_end, min(interval_id) AS first_id, max(interval_id) AS last_id

@@ -20,7 +20,7 @@ _INTRODUCTION = """# Python
 
 The names that are imported from `barhouse`, each a promise: one that changes keeps working under its old name for one
 release, and the [changelog](../../CHANGELOG.md) says so. Whatever is imported from deeper modules may change without a
-word. Objects that calls give back are described at the end; their fields are promises too.
+word. Objects that calls give back are described at the end; the fields of reports are promises, too.
 
 Instants are datetimes with a time zone; ranges are half-open, `start <= ... < end`; tables are `pyarrow.Table`. How to
 go about it: [Python](../guides/python.md).
