@@ -219,10 +219,6 @@ class SessionStore(StoreFile):
             },
         )
 
-    def sql(self, query: str, parameters: dict[str, Any] | list[Any] | None = None) -> pa.Table:
-        """Ask with SQL, reading only; ``$name`` or ``?`` in the query stand for ``parameters``."""
-        return self._database.query(query, parameters)
-
     def verify(
         self,
         symbols: Sequence[str] | None = None,

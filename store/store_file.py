@@ -6,18 +6,20 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+
+import pyarrow as pa
 
 from barhouse.store.checks.verification import Progress
 from barhouse.store.copies import publication
-from barhouse.store.database.database import Database
+from barhouse.store.database.database import STREAMED_ROWS, Database
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.model.file_mode import FileMode
 from barhouse.store.model.reports import CopyReport
 
 
 class StoreFile:
-    """An open store: its place, its clock, its transactions, its copies."""
+    """An open store: its place, its clock, its queries and transactions, its copies."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -43,6 +45,41 @@ class StoreFile:
     def reading(self) -> AbstractContextManager[Transaction]:
         """One consistent view for several statements; nothing is written."""
         return self._database.reading()
+
+    def sql(self, query: str, parameters: dict[str, Any] | list[Any] | None = None) -> pa.Table:
+        """Ask with SQL, reading only; ``$name`` or ``?`` in the query stand for ``parameters``."""
+        return self._database.query(query, parameters)
+
+    def stream(
+        self,
+        query: str,
+        parameters: dict[str, Any] | list[Any] | None = None,
+        *,
+        batch_rows: int = STREAMED_ROWS,
+    ) -> AbstractContextManager[pa.RecordBatchReader]:
+        """Ask with SQL as :meth:`sql` does, for an answer that is larger than memory: it comes batch by batch.
+
+        Parameters
+        ----------
+        query, parameters
+            As for ``sql``.
+        batch_rows
+            How many rows a batch has at most.
+
+        Returns
+        -------
+        context manager
+            Of a ``pyarrow.RecordBatchReader``. The answer is of the moment the query began, and ends with the context.
+        """
+        return self._database.stream(query, parameters, batch_rows=batch_rows)
+
+    def interrupt(self) -> None:
+        """End the queries and writes that run now, in whatever thread: each raises ``KeyboardInterrupt`` there.
+
+        What a write has not committed is not written. For signal handlers and other threads: a statement of DuckDB may
+        run for long without looking whether somebody pressed Ctrl-C.
+        """
+        self._database.interrupt()
 
     def publish(self, target: str | Path, *, keep: int = 1, mode: FileMode | int | None = None) -> CopyReport:
         """Publish a snapshot for analysts: a whole store in a file that any DuckDB client may read at any time.

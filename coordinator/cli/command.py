@@ -9,16 +9,35 @@ from typing import Any
 
 import click
 
-from barhouse.coordinator.cli.errors import CommandLine, ExitCode, chain, discard_stdout, explain, is_broken_pipe
+from barhouse.coordinator.cli.errors import (
+    CommandLine,
+    ExitCode,
+    chain,
+    discard_stdout,
+    explain,
+    is_broken_pipe,
+    is_interrupt,
+)
 from barhouse.coordinator.cli.renames import Command, renamed_command
 from barhouse.store.errors import speaking
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What was said before the command's name."""
+    """What was said before the command's name.
+
+    Attributes
+    ----------
+    store
+        The store's file, by ``--store``, the environment or default.
+    store_said
+        Whether ``--store`` says so; otherwise a job's own store goes before it.
+    verbose
+        Whether the log is shown.
+    """
 
     store: str
+    store_said: bool
     verbose: bool
 
 
@@ -48,7 +67,10 @@ class Commands(click.Group):
             sys.stdout.flush()
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
-        except Exception as error:
+        except (Exception, KeyboardInterrupt) as error:
+            if any(is_interrupt(one) for one in chain(error)):
+                click.echo("barhouse: stopped; what was written until then stays", err=True)
+                ctx.exit(ExitCode.INTERRUPTED)
             if any(is_broken_pipe(one) for one in chain(error)):
                 discard_stdout()
                 ctx.exit(ExitCode.OK)
@@ -72,7 +94,12 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not _somebody_is_there():
         raise click.UsageError("nobody can be asked here; say --yes to go on")
-    click.confirm(question, abort=True, err=True)
+    try:
+        click.confirm(question, abort=True, err=True)
+    except click.Abort as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None
+        raise
 
 
 def _somebody_is_there() -> bool:

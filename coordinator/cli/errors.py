@@ -27,6 +27,7 @@ class ExitCode(enum.IntEnum):
     DIFFERENCES = 6
     THRESHOLDS = 7
     FILES = 8
+    INTERRUPTED = 130
 
 
 #: What each code means, for ``--help``.
@@ -39,7 +40,8 @@ MEANINGS = {
     ExitCode.REJECTS: "loaded, but some rows or files were rejected",
     ExitCode.DIFFERENCES: "verify found differences, or some are left after its repair",
     ExitCode.THRESHOLDS: "the job is done, but rejects, gaps or quality are past its thresholds",
-    ExitCode.FILES: "the job is done, but for files that failed or symbols without files",
+    ExitCode.FILES: "the job is done, but for files that failed, or folders or symbols without files",
+    ExitCode.INTERRUPTED: "stopped with Ctrl-C; what was written until then stays",
 }
 
 #: Which command was named, in the context of the command line.
@@ -83,7 +85,7 @@ class CommandLine(Door):
         return "--" + name.replace("_", "-"), False
 
 
-def explain(error: Exception, *, verbose: bool) -> ExitCode:
+def explain(error: BaseException, *, verbose: bool) -> ExitCode:
     """Print an error on stderr, with its causes if ``verbose``; returns the code to exit with."""
     from barhouse.store.errors import BarhouseError, InputError
 
@@ -105,6 +107,11 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Whether somebody pressed Ctrl-C; DuckDB says so in a way of its own."""
+    return isinstance(error, KeyboardInterrupt) or (type(error) is RuntimeError and str(error) == "Query interrupted")
 
 
 def is_broken_pipe(error: BaseException) -> bool:

@@ -10,6 +10,7 @@ import logging
 import sys
 
 import click
+from click.core import ParameterSource
 
 from barhouse.coordinator.cli.command import Commands, Settings
 from barhouse.coordinator.cli.commands import (
@@ -51,7 +52,7 @@ _CODES = "\n".join(f"  {code.value}  {meaning}" for code, meaning in MEANINGS.it
     default=DEFAULT_STORE,
     show_default=True,
     metavar="PATH",
-    help="The store's file.",
+    help="The store's file; a job names its own, which goes before the variable.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Show the log, and the causes of an error, on stderr.")
 @click.version_option(package_name="barhouse", message="%(prog)s %(version)s")
@@ -66,7 +67,8 @@ def cli(ctx: click.Context, store: str, verbose: bool) -> None:
       barhouse load spy.csv --symbol SPY --interval 1m --timezone America/New_York --process
       barhouse sql "FROM bars WHERE interval = '1d'"
     """
-    ctx.obj = Settings(store, verbose)
+    said = ctx.get_parameter_source("store") is ParameterSource.COMMANDLINE
+    ctx.obj = Settings(store, store_said=said, verbose=verbose)
     log, handler = logging.getLogger("barhouse"), logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("barhouse: %(message)s"))
     level, propagates = log.level, log.propagate

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from barhouse.coordinator.cli.command import Settings
+from barhouse.coordinator.cli.interrupts import interruptible
 
 if TYPE_CHECKING:
     from barhouse.store.session_store import SessionStore
@@ -27,7 +28,7 @@ def opened(settings: Settings, *, read_only: bool = False, create: bool = False)
             f"there is no store at {settings.store}; create it with `barhouse {named}init`, "
             f"or name another with --store"
         )
-    with open_store(settings.store, read_only=read_only) as store:
+    with open_store(settings.store, read_only=read_only) as store, interruptible(store):
         yield store
 
 

@@ -73,7 +73,8 @@ class SymbolGroup(_Table):
     """Symbols with what is wanted of them: a ``[[symbols]]`` table."""
 
     names: Names = Field(
-        description="symbols; * and ? stand for other characters and take whatever the sources hold, ['*'] all of it"
+        description="symbols; * and ? stand for other characters and take whatever the sources hold, ['*'] all of it. "
+        "A symbol belongs to the group that names it, or else to the first with a pattern for it"
     )
     intervals: list[IntervalText] = Field(min_length=1, description="what is wanted, such as ['1m', '5m', '1d']")
     calendar: str = Field(description="whose sessions: an exchange such as XNYS, 24/7, or one of [calendars]")
@@ -232,6 +233,14 @@ class JobConfig(_Table):
     @model_validator(mode="after")
     def _coherent(self) -> JobConfig:
         self.definitions()
+        first: dict[str, int] = {}
+        for number, group in enumerate(self.symbols):
+            for name in group.names:
+                if first.setdefault(name, number) != number:
+                    raise ValueError(
+                        f"symbols[{number}] names {name}, which symbols[{first[name]}] names already; name it in one, "
+                        f"with everything that is wanted of it"
+                    )
         return self
 
     def definitions(self) -> list[CalendarDefinition]:

@@ -54,9 +54,16 @@ class FoundFile:
 
 @dataclass(frozen=True, slots=True)
 class PathPattern:
-    """A pattern of paths with named parts, ready to match; see ``SourceConfig.files``."""
+    """A pattern of paths with named parts, ready to match; see ``SourceConfig.files``.
+
+    Attributes
+    ----------
+    root
+        The folder that all its files lie in, near or far.
+    """
 
     text: str
+    root: Path
     glob: str
     expression: re.Pattern[str]
     symbol_expression: str | None = field(default=None)
@@ -94,7 +101,7 @@ class PathPattern:
                 globbed += glob.escape(token)
                 named += re.escape(token)
                 symbol_only += re.escape(token)
-        return cls(text, globbed, re.compile(named), f"^{symbol_only}$" if "symbol" in seen else None)
+        return cls(text, _root(whole), globbed, re.compile(named), f"^{symbol_only}$" if "symbol" in seen else None)
 
     def files(self) -> Iterator[FoundFile]:
         """The files that match, in no particular order."""
@@ -108,6 +115,12 @@ class PathPattern:
             interval = _interval(parts)
             if days is not None and interval is not _NO_INTERVAL:
                 yield FoundFile(path, _symbol(parts), interval, *days)
+
+
+def _root(pattern: str) -> Path:
+    folders = Path(pattern).parent.parts
+    fixed = next((number for number, one in enumerate(folders) if _TOKEN.search(one)), len(folders))
+    return Path(*folders[:fixed])
 
 
 _NO_INTERVAL = "?"

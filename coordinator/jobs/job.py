@@ -60,11 +60,18 @@ def run_job(
     job = read_config(config)
     if isinstance(store, SessionStore):
         return run_nightly(store, job, progress)
-    with open_store(_place(job, store), settings=job.settings or None) as opened:
+    with open_store(store_path(job, store), settings=job.settings or None) as opened:
         return run_nightly(opened, job, progress)
 
 
-def _place(job: JobConfig, store: str | Path | None) -> Path:
+def store_path(job: JobConfig, store: str | Path | None = None) -> Path:
+    """The file of a job's store, or the one given rather than it.
+
+    Raises
+    ------
+    ConfigError
+        When there is neither.
+    """
     if store is not None:
         return Path(store)
     if job.store is None:
@@ -122,7 +129,7 @@ def check_job(
     Parameters and errors are those of ``run_job``.
     """
     job = read_config(config)
-    place = _place(job, store)
+    place = store_path(job, store)
     exists = place.expanduser().exists()
     with open_store(place, read_only=True) if exists else open_store(":memory:") as opened:
         return _checked(opened, job, place, exists, progress or (lambda *_: None))

@@ -31,10 +31,12 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """How the files of one source of a job are read.
+    """How the files of one pattern of a source are read.
 
     Attributes
     ----------
+    pattern, root
+        The pattern, and the folder that its files lie in.
     expression
         What tells the symbol from a path, where the pattern names it.
     options
@@ -44,6 +46,8 @@ class Reader:
     """
 
     config: SourceConfig
+    pattern: str
+    root: Path
     expression: str | None
     options: LoadOptions
     symbol: str | None
@@ -119,7 +123,11 @@ def plan(store: SessionStore, config: JobConfig, progress: Progress) -> Plan:
             fresh = [one for one in files if not loaded.has(one, reader.options, reader.symbol, reader.stated(one))]
             made.known += len(files) - len(fresh)
             new += [(reader, one) for one in fresh]
-        if not seen:
+        gone = [reader for reader, _ in readers if not reader.root.is_dir()]
+        for reader in gone:
+            what = f"sources[{number}]: there is no folder {reader.shown(reader.root)}"
+            made.problems.append(FileProblem(path=reader.pattern, kind="no folder", what=what))
+        if not seen and not gone:
             made.problems.append(
                 FileProblem(path=", ".join(source.files), kind="missing", what=f"sources[{number}] matches no file")
             )
@@ -140,7 +148,7 @@ def _readers(config: JobConfig, source: SourceConfig) -> list[tuple[Reader, list
         options = source.options(None if by_path or source.symbol else _chosen(config, source))
         if by_path:
             options = options.but(columns={**options.columns, "symbol": "path_symbol"})
-        reader = Reader(source, pattern.symbol_expression, options, source.symbol, config.folder)
+        reader = Reader(source, text, pattern.root, pattern.symbol_expression, options, source.symbol, config.folder)
         made.append((reader, find([pattern])))
     return made
 
@@ -152,7 +160,7 @@ def _chosen(config: JobConfig, source: SourceConfig) -> list[str] | None:
 
 
 def group_of(symbol: str, groups: Iterable[SymbolGroup]) -> SymbolGroup | None:
-    """The first group that names a symbol, or else the first with a pattern for it."""
+    """The group that names a symbol, or else the first with a pattern for it."""
     listed = list(groups)
     named = next((group for group in listed if symbol in group.names), None)
     return named or next((group for group in listed if any(fnmatchcase(symbol, name) for name in group.names)), None)

@@ -130,6 +130,7 @@ def _carry_out(job: _Job, coordinator: SessionCoordinator, progress: Progress, s
     proof = verified(store, config, job.after, progress)
     report = JobReport(
         job=config.name,
+        store=str(store.path or ":memory:"),
         run_id=job.run_id,
         outcome="done",
         continued=job.continued,

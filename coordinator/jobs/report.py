@@ -25,7 +25,7 @@ class FileProblem(Report):
     """Something about a file that somebody should look at."""
 
     path: str = Field(description="seen from the job file's folder; where no file matches, the pattern")
-    kind: Literal["failed", "missing", "repeated rows", "unknown symbol"] = Field(
+    kind: Literal["failed", "missing", "no folder", "repeated rows", "unknown symbol"] = Field(
         description="failed: nothing of it was loaded; of the others the rest was"
     )
     what: str
@@ -73,6 +73,7 @@ class JobReport(Report):
     """
 
     job: str
+    store: str = Field(description="the store's file")
     run_id: int
     outcome: Outcome
     continued: bool = Field(description="whether it finished a run that was cut short; counts are of both together")
@@ -122,6 +123,7 @@ class JobReport(Report):
         words = {
             "failed": "files failed",
             "missing": "a source matched no file",
+            "no folder": "the folder of a source is not there",
             "unknown symbol": "files hold symbols that the job does not name",
         }
         found = [said for kind, said in words.items() if kind in kinds]

@@ -33,6 +33,25 @@ def _instant(given: object) -> object:
     return as_instant(given, "history_from") if isinstance(given, str | date | datetime) else given
 
 
+def store_of(path: Path) -> Path | None:
+    """The store that a job file names, relative to the file's folder; None when it names none.
+
+    Raises
+    ------
+    ConfigError
+        For a file that cannot be read.
+    """
+    store = _tables(path).get("store")
+    return path.expanduser().resolve().parent / Path(store).expanduser() if isinstance(store, str) else None
+
+
+def _tables(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+
+
 class LiveConfig(Reading):
     """A live run: the ``[live]`` table. How rows are understood is for the files of a folder."""
 
@@ -90,10 +109,7 @@ class LiveConfig(Reading):
         ConfigError
             For a file that cannot be read, or what it says wrong.
         """
-        try:
-            table = tomllib.loads(path.read_text(encoding="utf-8")).get("live")
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ConfigError(f"{path} cannot be read: {error}") from error
+        table = _tables(path).get("live")
         if not isinstance(table, dict):
             raise ConfigError(f"{path} has no table [live]; add one with at least feed and symbols")
         return cls.of(f"[live] of {path}", {**table, **given})

@@ -19,13 +19,16 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from barhouse.store.database.failures import breaks, broken, failure_of
+from barhouse.store.database.failures import breaks, broken, failure_of, is_interrupt
 from barhouse.store.database.file_lock import Lock, identity_of, refuse_own
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, StoreClosedError, StoreError, StoreHeldError
 from barhouse.store.hints import Action
 
 Clock = Callable[[], datetime]
+
+#: How many rows a batch of a streamed query has, unless said otherwise: as many as a row group of DuckDB.
+STREAMED_ROWS = 122_880
 
 
 def wall_clock() -> datetime:
@@ -64,6 +67,7 @@ class Database:
         self._write_lock = threading.RLock()
         self._current: Transaction | None = None
         self._reader_count = 0
+        self._cursors: list[duckdb.DuckDBPyConnection] = []  # those in use
         self._readers_changed = threading.Condition()
 
     @property
@@ -110,10 +114,15 @@ class Database:
 
     @contextmanager
     def explaining(self) -> Iterator[None]:
-        """Tell failures of the machine as errors of the store, and remember those after which nothing goes."""
+        """Tell failures of the machine as errors of the store, and remember those after which nothing goes.
+
+        A statement that was interrupted is a ``KeyboardInterrupt``, whatever DuckDB says of it.
+        """
         try:
             yield
         except BaseException as error:
+            if is_interrupt(error):
+                raise KeyboardInterrupt from error
             if breaks(error):
                 self._broken_by = self._broken_by or error
             failure = failure_of(error, self.place)
@@ -142,7 +151,7 @@ class Database:
             _ = self.root  # closed in the meantime?
             self._have_lock()
             # A connection for each transaction: what it registered and its temporary tables end with it.
-            with self.explaining(), closing(self.root.cursor()) as cursor:
+            with self.explaining(), closing(self.root.cursor()) as cursor, self._interruptible(cursor):
                 try:
                     cursor.begin()
                     transaction = self._current = self._transaction_of(cursor, reads_only=False)
@@ -195,12 +204,8 @@ class Database:
             that outlive it.
         """
         with self._reader() as cursor, self.explaining():
-            _check_reads(cursor.extract_statements(text))
-            if self.path is not None:
-                refuse_own(text, parameters, self.path)
-            cursor.execute("BEGIN TRANSACTION READ ONLY")
             try:
-                relation = cursor.sql(text, params=parameters) if parameters else cursor.sql(text)
+                relation = self._asked(cursor, text, parameters)
                 try:
                     return relation.to_arrow_table() if relation is not None else pa.table({})
                 finally:
@@ -209,18 +214,69 @@ class Database:
                 self._have_lock()  # the query may have named the file in a way that was not seen
 
     @contextmanager
+    def stream(
+        self, text: str, parameters: dict[str, Any] | list[Any] | None = None, *, batch_rows: int = STREAMED_ROWS
+    ) -> Iterator[pa.RecordBatchReader]:
+        """Read as :meth:`query` does, but batch by batch: what is not read yet takes no memory."""
+        with self._reader() as cursor:
+            try:
+                with self.explaining():
+                    relation = self._asked(cursor, text, parameters)
+                    source = pa.table({}).to_reader() if relation is None else relation.to_arrow_reader(batch_rows)
+                    del relation
+                with source:
+                    yield pa.RecordBatchReader.from_batches(source.schema, self._explained(source))
+            finally:
+                self._have_lock()
+
+    def _explained(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Tell failures of reading; those of whoever takes the batches are none of the store's."""
+        while True:
+            with self.explaining():
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
+
+    def _asked(
+        self, cursor: duckdb.DuckDBPyConnection, text: str, parameters: dict[str, Any] | list[Any] | None
+    ) -> duckdb.DuckDBPyRelation | None:
+        _check_reads(cursor.extract_statements(text))
+        if self.path is not None:
+            refuse_own(text, parameters, self.path)
+        cursor.execute("BEGIN TRANSACTION READ ONLY")
+        return cursor.sql(text, params=parameters) if parameters else cursor.sql(text)
+
+    def interrupt(self) -> None:
+        """End the statements that run now, in whatever thread: each raises ``KeyboardInterrupt`` there."""
+        with self._readers_changed:
+            for cursor in self._cursors:
+                cursor.interrupt()
+
+    @contextmanager
     def _reader(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Give a connection; the store stays open until it is given back."""
         with self._readers_changed:
             cursor = self.root.cursor()
             self._reader_count += 1
         try:
-            yield cursor
+            with self._interruptible(cursor):
+                yield cursor
         finally:
             cursor.close()
             with self._readers_changed:
                 self._reader_count -= 1
                 self._readers_changed.notify_all()
+
+    @contextmanager
+    def _interruptible(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        with self._readers_changed:
+            self._cursors.append(cursor)
+        try:
+            yield
+        finally:
+            with self._readers_changed:
+                self._cursors.remove(cursor)
 
     def close(self) -> None:
         """Give the file back, after whoever writes or reads has finished; closing twice is fine."""

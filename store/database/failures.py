@@ -39,6 +39,14 @@ def is_not_allowed(text: str) -> bool:
     return any(said in text for said in _NOT_ALLOWED)
 
 
+def is_interrupt(error: BaseException) -> bool:
+    """Whether a statement ended because somebody wanted the program to stop: Ctrl-C, or ``Database.interrupt``."""
+    return any(
+        isinstance(one, duckdb.InterruptException) or (type(one) is RuntimeError and str(one) == "Query interrupted")
+        for one in _causes(error)
+    )
+
+
 def breaks(error: BaseException) -> bool:
     """Whether DuckDB refuses everything after this error until the file is opened again."""
     return any(isinstance(one, duckdb.FatalException | duckdb.InternalException) for one in _causes(error))

@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from barhouse import open_store
-from barhouse.coordinator.feeds.events import parse
+from barhouse.coordinator.feeds.events import parse_events
 from barhouse.coordinator.feeds.feed import Delivery, Offer, Position
 from barhouse.coordinator.live.options import LiveOptions
 from barhouse.coordinator.live.session import LiveSession
@@ -58,7 +58,7 @@ class Market:
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             for first in range(0, len(self.symbols), BARS_PER_MESSAGE):
                 text = self.message(self.symbols[first : first + BARS_PER_MESSAGE], minute)
-                events, refused = parse(text)
+                events, refused = parse_events(text)
                 last = first + BARS_PER_MESSAGE >= len(self.symbols)
                 yield Delivery({"minute": minute if last else minute - 1}, events=events, refused=refused)
             self.late_sends.append(time.monotonic() - due)

@@ -20,9 +20,9 @@ from load_kit import copy_template, line, minutes
 from rich.console import Console
 
 from barhouse.coordinator.cli.commands.query import VIEWS
-from barhouse.coordinator.cli.commands.status import drawn
 from barhouse.coordinator.cli.errors import ExitCode
 from barhouse.coordinator.cli.main import cli
+from barhouse.coordinator.cli.watch import drawn
 
 SAMPLE = Path(__file__).parents[2] / "sample" / "spy_1m_2020-12-15_18.csv"
 #: click 8.1 mixes the streams unless told; later ones keep them apart, and know no such option.
@@ -149,6 +149,6 @@ def test_the_watched_table_has_one_line_a_symbol_on_a_hundred_columns() -> None:
     heads = ["symbol", "base", "through", "behind", "derived/min", "quality", "gaps", "missing", "waiting"]
     assert head.split() == heads
     told = ["CONTRACT-X24", "15m", "2024-11-29", "18:00Z", "2,345d", "12:03"]
-    assert first.split() == [*told, "12,345", "99.99", "12,345", "234,567", "1,234"]
+    assert first.split() == [*told, "12,345", "99.98", "12,345", "234,567", "1,234"]
     assert second.split()[4] == "0:01:01"
     assert (title, set(rule)) == ("bars.duckdb", {"─"}) and caption.startswith("2 symbols, 24,690 bars derived")

@@ -41,9 +41,10 @@ def test_run_says_what_it_did_and_again_that_nothing_was_new(job: Path) -> None:
     assert first.stdout == ""
     lines = first.stderr.splitlines()
     assert lines[:2] == ["barhouse: 4 files: 0 known, 4 to load", "barhouse: registered AAA: 5m 15m 1h 1d"]
-    assert "job test: 4 files, none known, 4 loaded" in lines and lines[-1] == "done"
+    assert f"job test into {job.parent / 'bars.duckdb'}: 4 files, none known, 4 loaded" in lines and lines[-1] == "done"
     again = barhouse("run", job).stderr.splitlines()
-    assert again[-3:] == ["job test: 4 files, 4 known, 0 loaded", "nothing was waiting", "done, nothing was new"]
+    head = f"job test into {job.parent / 'bars.duckdb'}: 4 files, 4 known, 0 loaded"
+    assert again[-3:] == [head, "nothing was waiting", "done, nothing was new"]
 
 
 def test_looking_after_the_store_is_told(tmp_path: Path, knowing_xnys: Path) -> None:
@@ -102,8 +103,42 @@ def test_a_dry_run(job: Path, tmp_path: Path) -> None:
     assert json.loads(barhouse("run", job, "--dry-run", "--json").stdout)["loads"][0]["file_count"] == 4
 
 
+def test_a_folder_that_is_not_there_is_a_problem(job: Path, tmp_path: Path) -> None:
+    text = job.read_text(encoding="utf-8")
+    job.write_text(f'{text}\n[[sources]]\nfiles = ["typo/{{symbol}}.csv", "bars/*.csv"]\n', encoding="utf-8")
+    (tmp_path / "bars.duckdb").unlink()
+    for done in (
+        barhouse("run", job, "--dry-run", expected=ExitCode.FILES),
+        barhouse("run", job, expected=ExitCode.FILES),
+    ):
+        assert "  typo/{symbol}.csv: no folder: sources[1]: there is no folder typo" in done.stderr
+    assert done.stderr.splitlines()[-1] == "done, but: the folder of a source is not there"
+    (tmp_path / "typo").mkdir()
+    assert "sources[1] matches no file" in barhouse("run", job, "--dry-run").stderr
+
+
+def test_a_job_has_its_own_store_unless_the_command_line_says_otherwise(
+    job: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, other, third = (tmp_path / name for name in ("bars.duckdb", "other.duckdb", "third.duckdb"))
+    for path in (other, third):
+        shutil.copy(own, path)
+    monkeypatch.setenv("BARHOUSE_STORE", str(third))
+    said = barhouse("run", job, "--dry-run").stderr
+    assert f"its store is {own}\n" in said
+    assert f"job test into {own}: 4 files, none known, 4 loaded\n" in barhouse("run", job).stderr
+    said = barhouse("--store", other, "run", job, "--dry-run").stderr
+    assert f"its store is {other}\n" in said and "4 files, 0 known" in said
+    job.write_text(job.read_text(encoding="utf-8").replace('store = "bars.duckdb"', ""), encoding="utf-8")
+    assert f"job test into {third}: 4 files, none known" in barhouse("run", job).stderr
+    monkeypatch.delenv("BARHOUSE_STORE")
+    monkeypatch.chdir(tmp_path)
+    assert "its store is barhouse.duckdb, which is not there yet" in barhouse("run", job, "--dry-run").stderr
+
+
 def test_init_writes_a_job_that_passes_a_dry_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "incoming").mkdir()
     assert barhouse("init", "--job").stderr == "wrote job.toml; edit it, then: barhouse run job.toml --dry-run\n"
     assert "job nightly is valid" in barhouse("run", "job.toml", "--dry-run").stderr
     assert "job.toml is there already" in barhouse("init", "--job", "job.toml", expected=ExitCode.USAGE).stderr
@@ -135,7 +170,7 @@ run_job({str(job)!r}, progress=lambda stage, done, total: stage == "loading" and
     assert barhouse(*store, "runs", "--close-run", 1).stderr == "closed run 1 (nightly test)\n"
     (run,) = json.loads(barhouse(*store, "runs", "--format", "json").stdout)
     assert run["state"] == "closed" and run["error"] == "its process ended without ending the run"
-    assert "job test: 4 files, 4 known, 0 loaded" in barhouse("run", job).stderr
+    assert ": 4 files, 4 known, 0 loaded" in barhouse("run", job).stderr
 
 
 def test_another_process_has_the_store(job: Path, tmp_path: Path) -> None:

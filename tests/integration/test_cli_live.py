@@ -127,6 +127,19 @@ def test_a_job_file_and_options_that_go_before_it(inbox: Path, tmp_path: Path) -
         assert (run["name"], run["state"]) == ("desk", "done")
 
 
+def test_a_job_file_may_name_the_store(inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = tmp_path / "job.toml"
+    table = f'[live]\nfeed = "{inbox}"\nsymbols = "SPY"\nintervals = ["1m"]\ncalendar = "XNYS"\ninterval = "1m"\n'
+    job.write_text(f'store = "bars.duckdb"\n{table}timezone = "America/New_York"\nonce = true\n', encoding="utf-8")
+    monkeypatch.setenv("BARHOUSE_STORE", str(tmp_path / "nowhere.duckdb"))
+    done = RUNNER.invoke(cli, ["live", str(job)])
+    assert done.exit_code == ExitCode.REJECTS, done.output
+    with open_store(tmp_path / "bars.duckdb", read_only=True) as opened:
+        assert opened.sql("SELECT count(*) AS n FROM bars").to_pylist() == [{"n": 1564}]
+    done = RUNNER.invoke(cli, ["--store", str(tmp_path / "other.duckdb"), "live", str(job)])
+    assert done.exit_code == ExitCode.STORE and "there is no store at" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

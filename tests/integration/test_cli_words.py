@@ -36,7 +36,9 @@ def options() -> list[tuple[str, click.Option]]:
 def kind(option: click.Option) -> tuple[object, ...]:
     """What may be typed for an option: a flag or what kind of value, how often, called what in help."""
     one = option.type
-    values = tuple(one.choices) if isinstance(one, click.Choice) and option.name not in ("form",) else ()
+    if CHOICES & set(option.opts):
+        return option.is_flag, option.multiple
+    values = tuple(one.choices) if isinstance(one, click.Choice) else ()
     shown = option.metavar or one.name.upper()
     return option.is_flag, option.multiple, type(one).__name__, values, shown
 
@@ -54,7 +56,7 @@ def test_an_option_is_the_same_on_every_command() -> None:
 def test_an_option_sets_the_parameter_it_is_named_for() -> None:
     """So that one word does for the command line, Python and job files."""
     python = {"--column": "columns", "--format": "form", "--json": "as_json", "--process": "then_process"}
-    python |= {"--every": "every_seconds", "--report": "report_file", "--file": "source"}
+    python |= {"--all": "show_all", "--every": "every_seconds", "--report": "report_file", "--file": "source"}
     python |= {"--break": "break_", "--holiday": "holidays", "--early-close": "early_closes"}
     for command, option in options():
         long = max(option.opts, key=len)

@@ -324,6 +324,10 @@ def test_an_empty_file(with_bad: Path) -> None:
 
 def test_no_file_at_all(tmp_path: Path) -> None:
     report = run_job(job_file(tmp_path))
+    assert problems(report) == {"bars/{symbol}_{date}.parquet": "no folder: sources[0]: there is no folder bars"}
+    assert report.verdict() == "the folder of a source is not there"
+    (tmp_path / "bars").mkdir()
+    report = run_job(job_file(tmp_path))
     assert problems(report) == {"bars/{symbol}_{date}.parquet": "missing: sources[0] matches no file"}
 
 

@@ -94,7 +94,7 @@ def soak(plan: Plan, machine: Machine, left: Callable[[], float], say: Callable[
         budget, limit = max(left(), 1.0), plan.limit(turn)
         outcome = machine.run(turn, min(budget, limit))
         count += 1
-        amounts = ", ".join(f"{amount} {name}" for name, amount in turn.part.amounts.items())
+        amounts = ", ".join(f"{name.lower()} {amount}" for name, amount in turn.part.amounts.items())
         line = f"{turn.part.name} ({turn.end}): {amounts}, seed {turn.seed}, {outcome.seconds:.0f} s:"
         if outcome.passed or outcome.cut_off:
             plan.note(turn, outcome.seconds)

@@ -91,6 +91,10 @@ def mistakes(folder: Path, text: str) -> str:
             ('files = "*.csv"', 'files = "*.csv"\n[publish]\npath = "x"\nevery = "1mo"'),
             "/job.toml: publish.every = '1mo': months are of different lengths",
         ),
+        (
+            ("[[sources]]", '[[symbols]]\nnames = ["QQQ", "spy"]\nintervals = ["5m"]\ncalendar = "XNYS"\n[[sources]]'),
+            "/job.toml: symbols[1] names SPY, which symbols[0] names already; name it in one, with everything that is",
+        ),
         (("[[sources]]", "[[source]]"), "/job.toml has 2 mistakes:\n  sources is missing: where bars come from\n"),
     ],
 )
@@ -190,3 +194,23 @@ def test_patterns_of_paths(tmp_path: Path, pattern: str, path: str, expected: tu
     file.touch()
     found = find([PathPattern.parse(pattern, tmp_path)])
     assert [(one.symbol, one.interval, one.first_date) for one in found] == ([] if expected is None else [expected])
+
+
+# Groups of symbols
+
+
+def test_a_symbol_belongs_to_the_group_that_names_it_wherever_that_stands(tmp_path: Path) -> None:
+    """As the example that ``barhouse init --job`` writes says."""
+    from barhouse.coordinator.jobs.job_plan import group_of
+
+    text = "".join(
+        f'[[symbols]]\nnames = {names}\nintervals = ["{interval}"]\ncalendar = "XNYS"\n'
+        for names, interval in ((["*"], "1m"), (["S*"], "5m"), (["SPY", "Q?Q"], "1h"))
+    )
+    config = read_config(written(tmp_path, text + '[[sources]]\nfiles = "*.csv"\n'))
+    found = {name: group_of(name, config.symbols) for name in ("SPY", "SPX", "QQQ")}
+    assert {name: group.intervals for name, group in found.items() if group} == {
+        "SPY": ["1h"],  # named
+        "SPX": ["1m"],  # the first with a pattern for it
+        "QQQ": ["1m"],
+    }

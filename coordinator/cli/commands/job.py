@@ -10,16 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
 from barhouse.coordinator.cli.command import Settings, command
 from barhouse.coordinator.cli.errors import ExitCode
+from barhouse.coordinator.cli.interrupts import interruptible
 from barhouse.coordinator.cli.options import dry_run_option, json_option
 from barhouse.coordinator.cli.output import reports
 from barhouse.coordinator.cli.progress import progress_bar
 from barhouse.coordinator.cli.sentences.job import checked, ran
 
 if TYPE_CHECKING:
+    from barhouse.coordinator.jobs.config import JobConfig
     from barhouse.coordinator.jobs.job import JobCheck
     from barhouse.coordinator.jobs.report import JobReport
 
@@ -47,16 +48,26 @@ _CODES = {
 def run(ctx: click.Context, job: Path, *, dry_run: bool, report_file: Path | None, as_json: bool) -> None:
     """Run a nightly job: load what is new, derive, verify, and look after the store.
 
-    What is loaded stays loaded: killed at any moment, the next run finishes. The job file says which store; --store
-    goes before it. Where nobody watches, log lines on stderr say what is going on. With --dry-run it is said what
-    would be registered and loaded; the store need not be there yet, nor any file.
+    What is loaded stays loaded: killed at any moment, the next run finishes. Where
+    nobody watches, log lines on stderr say what is going on. With --dry-run it is said what would be registered and
+    loaded; the store need not be there yet, nor any file, but the folders of files must be.
+
+    The store is the one that --store names, or else the job, or else BARHOUSE_STORE.
     """
     if dry_run:
         ctx.exit(_checked(ctx, job, report_file, as_json=as_json))
-    from barhouse.coordinator.jobs.job import run_job
+    from barhouse.coordinator.jobs.config import read_config
+    from barhouse.coordinator.jobs.job import run_job, store_path
+    from barhouse.store.session_store import open_store
 
-    with _watched(ctx.obj) as progress:
-        report = run_job(job, store=_store(ctx), progress=progress)
+    config = read_config(job)
+    place = store_path(config, _store(ctx.obj, config))
+    with (
+        open_store(place, settings=config.settings or None) as store,
+        interruptible(store),
+        _watched(ctx.obj) as progress,
+    ):
+        report = run_job(config, store=store, progress=progress)
     if report_file is not None:
         _write(report, report_file, "; the job itself is done")
     reports.put(report, ran(report), as_json=as_json)
@@ -64,10 +75,16 @@ def run(ctx: click.Context, job: Path, *, dry_run: bool, report_file: Path | Non
 
 
 def _checked(ctx: click.Context, job: Path, report_file: Path | None, *, as_json: bool) -> ExitCode:
+    from barhouse.coordinator.jobs.config import read_config
     from barhouse.coordinator.jobs.job import check_job
 
+    config = read_config(job)
     with progress_bar(ctx.obj, "reading", "files") as progress:
-        report = check_job(job, store=_store(ctx), progress=progress and (lambda _, done, total: progress(done, total)))
+        report = check_job(
+            config,
+            store=_store(ctx.obj, config),
+            progress=progress and (lambda _, done, total: progress(done, total)),
+        )
     if report_file is not None:
         _write(report, report_file, "")
     reports.put(report, checked(report), as_json=as_json)
@@ -75,11 +92,9 @@ def _checked(ctx: click.Context, job: Path, report_file: Path | None, *, as_json
     return ExitCode.OK if sound else ExitCode.FILES
 
 
-def _store(ctx: click.Context) -> str | None:
-    """The store named before the command or in the environment; None leaves it to the job."""
-    settings: Settings = ctx.obj
-    given = ctx.find_root().get_parameter_source("store")
-    return None if given is ParameterSource.DEFAULT else settings.store
+def _store(settings: Settings, config: JobConfig) -> str | None:
+    """The store that --store names; None leaves it to a job that names one."""
+    return None if config.store is not None and not settings.store_said else settings.store
 
 
 @contextmanager

@@ -5,13 +5,14 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from barhouse.coordinator.cli.command import command
+from barhouse.coordinator.cli.command import Settings, command
 from barhouse.coordinator.cli.errors import ExitCode
 from barhouse.coordinator.cli.file_options import FileCommand, file_options
 from barhouse.coordinator.cli.options import (
@@ -81,18 +82,21 @@ def live(
     import asyncio
 
     from barhouse.coordinator.jobs.config_errors import JOB_FILE
-    from barhouse.coordinator.live.config import LiveConfig
+    from barhouse.coordinator.live.config import LiveConfig, store_of
     from barhouse.coordinator.live.metrics_server import check_metrics
 
     said = {name for name in options if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT}
     given = {name: value for name, value in options.items() if name in said} | load_options
     if job is None and "feed" not in given:
         raise click.UsageError("say --feed, or name a job file with a table [live]")
+    settings: Settings = ctx.obj
     with speaking(JOB_FILE) if job is not None else nullcontext():
         config = LiveConfig.read(job, **given) if job is not None else LiveConfig.of(None, given)
         if config.metrics_port is not None:
             check_metrics()
-        with opened(ctx.obj) as store, _serving_metrics(store, config):
+        named = None if job is None or settings.store_said else store_of(job)
+        named_settings = settings if named is None else replace(settings, store=str(named))
+        with opened(named_settings) as store, _serving_metrics(store, config):
             status = asyncio.run(_follow(config.session(store)))
     reports.put(status, followed(status), as_json=as_json)
     if config.once and (status.refused_count or status.refused_file_count):

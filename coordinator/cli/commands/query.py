@@ -7,7 +7,6 @@ import sys
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -15,11 +14,6 @@ from barhouse.coordinator.cli.command import Settings, command
 from barhouse.coordinator.cli.options import data_options, interval_option, session_range
 from barhouse.coordinator.cli.output import reports, tables
 from barhouse.coordinator.cli.store_access import check_registered, opened
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from barhouse.store.session_store import SessionStore
 
 #: What may be asked for; the rest of the file may change.
 VIEWS = (
@@ -70,18 +64,18 @@ def sql(settings: Settings, query: str, form: str, output: Path | None) -> None:
     """
     tables.check(form, output)
     text = sys.stdin.read() if query == "-" else query
-    with opened(settings, read_only=True) as store:
-        table = _answer(store, text)
-    tables.write(table, form, output)
-
-
-def _answer(store: SessionStore, query: str) -> pa.Table:
     import duckdb
+    import pyarrow as pa
 
     from barhouse.store.errors import InputError
 
     try:
-        return store.sql(query)
+        with opened(settings, read_only=True) as store, store.stream(text) as answer:
+            data = tables.begun(answer)
+            if not isinstance(data, pa.Table):
+                tables.write(data, form, output)
+                return
+        tables.write(data, form, output)  # the store is free for others while somebody reads
     except duckdb.Error as error:
         raise InputError(f"the query cannot be answered: {_with_views(str(error))}") from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any, Literal
 
@@ -22,41 +22,54 @@ _COLUMN_WIDTH_MIN = 8
 _WIDE = 1_000_000
 
 
-def write(table: pa.Table, stream: IO[bytes]) -> None:
-    """Write the first rows as lines; says on stderr when there are more."""
+def write(
+    schema: pa.Schema, batches: Iterator[pa.RecordBatch], stream: IO[bytes], *, rows_max: int | None = SHOWN_ROWS_MAX
+) -> None:
+    """Write the first rows as lines, or all; says on stderr when there are more."""
+    import pyarrow as pa
+
+    kept, row_count = [], 0
+    for batch in batches:
+        if rows_max is None:
+            kept.append(batch)
+        elif row_count < rows_max:
+            kept.append(batch.slice(0, rows_max - row_count))
+        row_count += batch.num_rows
+    if schema:
+        table = pa.Table.from_batches(kept, schema).combine_chunks()
+        _draw(table.to_batches()[0] if kept else pa.RecordBatch.from_pylist([], schema), stream)
+    if rows_max is not None and row_count > rows_max:
+        click.echo(f"{rows_max:,} of {row_count:,} rows shown; the other formats have all", err=True)
+
+
+def _draw(batch: pa.RecordBatch, stream: IO[bytes]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    if table.num_columns:
-        grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-        columns = []
-        shown = spelled_out(table.slice(0, SHOWN_ROWS_MAX), readable=True)
-        for name, column in zip(shown.column_names, shown.columns, strict=True):
-            values = column.to_pylist()
-            numeric = any(isinstance(one, int | float | Decimal) for one in values)
-            side: Literal["left", "right"] = "right" if numeric and not _is_flag(values) else "left"
-            grid.add_column(name, justify=side, overflow="fold")
-            columns.append([readable(one) for one in values])
-        console = Console(markup=False, highlight=False, emoji=False, soft_wrap=False)
-        on_terminal = stream is getattr(sys.stdout, "buffer", None) and console.is_terminal
-        if on_terminal or not shown.num_rows or not all(text.isprintable() for texts in columns for text in texts):
-            for row in zip(*columns, strict=True):
-                grid.add_row(*row)
-        else:  # nothing is folded, so one row of many lines looks the same, in a fraction of the time
-            grid.add_row(*("\n".join(texts) for texts in columns))
-        if not on_terminal or console.width < _COLUMN_WIDTH_MIN * table.num_columns:
-            console.width = _WIDE
-        with console.capture() as captured:
-            console.print(grid)
-        lines = (line.rstrip() for line in captured.get().splitlines())
-        encoding = sys.stdout.encoding if stream is getattr(sys.stdout, "buffer", None) else "utf-8"
-        stream.write(("\n".join(lines) + "\n").encode(encoding, errors="replace"))
-    if table.num_rows > SHOWN_ROWS_MAX:
-        click.echo(
-            f"{SHOWN_ROWS_MAX:,} of {table.num_rows:,} rows shown; the other formats have all",
-            err=True,
-        )
+    grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    columns = []
+    shown = spelled_out(batch, readable=True)
+    for name, column in zip(shown.schema.names, shown.columns, strict=True):
+        values = column.to_pylist()
+        numeric = any(isinstance(one, int | float | Decimal) for one in values)
+        side: Literal["left", "right"] = "right" if numeric and not _is_flag(values) else "left"
+        grid.add_column(name, justify=side, overflow="fold")
+        columns.append([readable(one) for one in values])
+    console = Console(markup=False, highlight=False, emoji=False, soft_wrap=False)
+    on_terminal = stream is getattr(sys.stdout, "buffer", None) and console.is_terminal
+    if on_terminal or not shown.num_rows or not all(text.isprintable() for texts in columns for text in texts):
+        for row in zip(*columns, strict=True):
+            grid.add_row(*row)
+    else:  # nothing is folded, so one row of many lines looks the same, in a fraction of the time
+        grid.add_row(*("\n".join(texts) for texts in columns))
+    if not on_terminal or console.width < _COLUMN_WIDTH_MIN * len(columns):
+        console.width = _WIDE
+    with console.capture() as captured:
+        console.print(grid)
+    lines = (line.rstrip() for line in captured.get().splitlines())
+    encoding = sys.stdout.encoding if stream is getattr(sys.stdout, "buffer", None) else "utf-8"
+    stream.write(("\n".join(lines) + "\n").encode(encoding, errors="replace"))
 
 
 def _is_flag(values: Sequence[Any]) -> bool:

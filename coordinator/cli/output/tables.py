@@ -1,11 +1,12 @@
-"""A table on its way out: the formats, and the file or stream it goes to."""
+"""Data on its way out: the formats, and the file or stream it goes to, a batch of rows at a time."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -19,22 +20,46 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "json", "csv", "arrow", "parquet")
 _BINARY = ("arrow", "parquet")
-_BATCH_ROWS = 10_000
+#: How many rows become Python objects at a time.
+_RECORDS = 10_000
 
 
-def write(table: pa.Table, form: str, output: Path | None = None) -> None:
-    """Write a table to ``output``, or stdout, in one of ``FORMATS``.
+def write(
+    data: pa.Table | pa.RecordBatchReader, form: str, output: Path | None = None, *, every_row: bool = False
+) -> None:
+    """Write data to ``output``, or stdout, in one of ``FORMATS``; a reader's as it comes.
+
+    A file is there whole or not at all. A table to read is cut, unless it is to have ``every_row``.
 
     Raises
     ------
     click.UsageError
         For a binary format on a terminal, or an ``output`` that cannot be written.
     """
+    import pyarrow as pa
+
     check(form, output)
-    table = table.rename_columns(_distinct(table.column_names))
+    reader = data.to_reader() if isinstance(data, pa.Table) else data
+    schema = pa.schema(
+        [field.with_name(name) for field, name in zip(reader.schema, _distinct(reader.schema.names), strict=True)]
+    )
+    batches = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in reader)
     with _opened(output) as stream:
-        _WRITERS[form](table, stream)
+        if form == "table":
+            grid.write(schema, batches, stream, rows_max=None if every_row else grid.SHOWN_ROWS_MAX)
+        else:
+            _WRITERS[form](schema, batches, stream)
         stream.flush()
+
+
+def begun(reader: pa.RecordBatchReader) -> pa.Table | pa.RecordBatchReader:
+    """Read the first batch: a table when that is all there is, otherwise a reader that goes on with the others."""
+    import pyarrow as pa
+
+    first = list(islice(reader, 2))
+    if len(first) < 2:
+        return pa.Table.from_batches(first, reader.schema)
+    return pa.RecordBatchReader.from_batches(reader.schema, chain(first, reader))
 
 
 def check(form: str, output: Path | None) -> None:
@@ -54,12 +79,23 @@ def _opened(output: Path | None) -> Iterator[IO[bytes]]:
         sys.stdout.flush()
         yield sys.stdout.buffer
         return
+    path = output.expanduser()
+    special = path.exists() and not path.is_file()  # a device or a pipe, which nothing can be put in the place of
+    part = path if special else path.with_name(f".{path.name}.part")
     try:
-        stream = output.expanduser().open("wb")
+        stream = part.open("wb")
     except OSError as error:
         raise click.UsageError(f"--output {output} cannot be written: {error.strerror}") from error
-    with stream:
-        yield stream
+    try:
+        with stream:
+            yield stream
+        if not special:
+            part.replace(path)
+    except BaseException:
+        if not special:
+            with suppress(OSError):
+                part.unlink()
+        raise
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
@@ -73,53 +109,72 @@ def _distinct(names: Sequence[str]) -> list[str]:
     return list(distinct)
 
 
-def _write_json(table: pa.Table, stream: IO[bytes]) -> None:
+def _write_json(schema: pa.Schema, batches: Iterator[pa.RecordBatch], stream: IO[bytes]) -> None:
     """Write an array of records, one a line; instants in ISO 8601."""
     mark = "[\n"
-    for batch in spelled_out(table).to_batches(max_chunksize=_BATCH_ROWS):
-        for record in batch.to_pylist():
-            text = json.dumps(plain(record), ensure_ascii=False, allow_nan=False)
-            stream.write((mark + text).encode())
-            mark = ",\n"
+    for batch in batches:
+        for start in range(0, batch.num_rows, _RECORDS):
+            for record in spelled_out(batch.slice(start, _RECORDS)).to_pylist():
+                text = json.dumps(plain(record), ensure_ascii=False, allow_nan=False)
+                stream.write((mark + text).encode())
+                mark = ",\n"
     stream.write(b"[]\n" if mark == "[\n" else b"\n]\n")
 
 
-def _write_csv(table: pa.Table, stream: IO[bytes]) -> None:
+def _write_csv(schema: pa.Schema, batches: Iterator[pa.RecordBatch], stream: IO[bytes]) -> None:
     import pyarrow as pa
     import pyarrow.csv
 
-    columns = [_as_csv_column(column) for column in spelled_out(table).columns]
-    if not columns:
-        return
-    pyarrow.csv.write_csv(
-        pa.Table.from_arrays(columns, names=table.column_names), pa.PythonFile(_Counted(stream), mode="w")
+    texts = [not _csv_has(field.type) for field in schema]
+    written = pa.schema(
+        [
+            pa.field(field.name, pa.string() if is_text else field.type)
+            for field, is_text in zip(schema, texts, strict=True)
+        ]
     )
+    if not schema:
+        return
+    with pyarrow.csv.CSVWriter(pa.PythonFile(_Counted(stream), mode="w"), written) as writer:
+        for batch in batches:
+            spelled = spelled_out(batch)
+            columns = [
+                _as_text(column) if is_text else column for column, is_text in zip(spelled.columns, texts, strict=True)
+            ]
+            writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=written))
 
 
-def _as_csv_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Give the column as pyarrow's CSV writer takes it; instants as in JSON."""
+def _csv_has(kind: pa.DataType) -> bool:
+    """Whether pyarrow's CSV writer spells values of a type as we do."""
     import pyarrow as pa
 
     types = pa.types
-    numbers = (types.is_integer, types.is_floating, types.is_decimal, types.is_boolean)
-    if any(is_kind(column.type) for is_kind in (*numbers, types.is_string, types.is_date)):
-        return column
-    texts = [csv_text(value) for value in column.to_pylist()]
-    return pa.chunked_array([pa.array(texts, pa.string())])
+    asked = (types.is_integer, types.is_floating, types.is_decimal, types.is_boolean, types.is_string, types.is_date)
+    return any(is_kind(kind) for is_kind in asked)
 
 
-def _write_arrow(table: pa.Table, stream: IO[bytes]) -> None:
+def _as_text(column: pa.Array) -> pa.Array:
     import pyarrow as pa
 
-    with pa.ipc.new_stream(pa.PythonFile(_Counted(stream), mode="w"), table.schema) as writer:
-        writer.write_table(table)
+    if pa.types.is_string(column.type):  # an instant, which is spelled already
+        return column
+    return pa.array([csv_text(value) for value in column.to_pylist()], pa.string())
 
 
-def _write_parquet(table: pa.Table, stream: IO[bytes]) -> None:
+def _write_arrow(schema: pa.Schema, batches: Iterator[pa.RecordBatch], stream: IO[bytes]) -> None:
+    import pyarrow as pa
+
+    with pa.ipc.new_stream(pa.PythonFile(_Counted(stream), mode="w"), schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+
+
+def _write_parquet(schema: pa.Schema, batches: Iterator[pa.RecordBatch], stream: IO[bytes]) -> None:
     import pyarrow as pa
     import pyarrow.parquet
 
-    pyarrow.parquet.write_table(table, pa.PythonFile(_Counted(stream), mode="w"))
+    with pyarrow.parquet.ParquetWriter(pa.PythonFile(_Counted(stream), mode="w"), schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
 
 
 class _Counted:
@@ -146,8 +201,7 @@ class _Counted:
         """Do nothing: whoever opened the stream closes it."""
 
 
-_WRITERS: dict[str, Callable[[Any, IO[bytes]], None]] = {
-    "table": grid.write,
+_WRITERS: dict[str, Callable[[Any, Iterator[Any], IO[bytes]], None]] = {
     "json": _write_json,
     "csv": _write_csv,
     "arrow": _write_arrow,

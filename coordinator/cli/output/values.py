@@ -57,17 +57,17 @@ def readable(value: Any) -> str:
     return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
 
 
-def spelled_out(table: pa.Table, *, readable: bool = False) -> pa.Table:
-    """Spell the instants of a table, as ISO 8601 or more readable; pyarrow would ask pandas for them."""
+def spelled_out(batch: pa.RecordBatch, *, readable: bool = False) -> pa.RecordBatch:
+    """Spell the instants of a batch, as ISO 8601 or more readable; pyarrow would ask pandas for them."""
     import pyarrow as pa
 
     columns = [
-        _spelled_column(one, readable=readable) if pa.types.is_timestamp(one.type) else one for one in table.columns
+        _spelled_column(one, readable=readable) if pa.types.is_timestamp(one.type) else one for one in batch.columns
     ]
-    return pa.Table.from_arrays(columns, names=table.column_names)
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
-def _spelled_column(column: pa.ChunkedArray, *, readable: bool) -> pa.ChunkedArray:
+def _spelled_column(column: pa.Array, *, readable: bool) -> pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -76,6 +76,8 @@ def _spelled_column(column: pa.ChunkedArray, *, readable: bool) -> pa.ChunkedArr
     with suppress(pa.ArrowInvalid):  # not all on whole seconds
         local = local.cast(pa.timestamp("s"))
     if not readable:
-        return pc.strftime(local, format=f"%Y-%m-%dT%H:%M:%S{zone}")
+        texts = pc.strftime(local, format=f"%Y-%m-%dT%H:%M:%S{zone}")
+        # A value's spelling does not hang on those it comes with: no fraction where it is zero.
+        return pc.replace_substring_regex(texts, r"\.0+(Z?)$", r"\1") if local.type.unit != "s" else texts
     whole_minutes = local.type.unit == "s" and not pc.max(pc.second(local)).as_py()
     return pc.strftime(local, format=f"%Y-%m-%d %H:%M{'' if whole_minutes else ':%S'}{zone}")

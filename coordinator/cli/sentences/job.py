@@ -57,7 +57,7 @@ def _head(report: JobReport) -> str:
     went_on = f", going on with run {report.run_id}, which was cut short" if report.continued else ""
     passed = f", {report.files_passed_over:,} passed over" if report.files_passed_over else ""
     found = f"{counted(report.files_found, 'file')}, {known}, {report.files_loaded:,} loaded{passed}"
-    return f"job {report.job}: {found}{went_on}"
+    return f"job {report.job} into {report.store}: {found}{went_on}"
 
 
 def _loaded(report: JobReport) -> str:

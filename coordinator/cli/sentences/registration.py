@@ -1,4 +1,4 @@
-"""What became of symbols: registered, without bars yet, removed."""
+"""What became of symbols: registered, or removed."""
 
 from __future__ import annotations
 
@@ -30,16 +30,6 @@ def _registered_alike(group: Sequence[Registration]) -> str:
     if len(one.added) == 1 + len(one.derived_intervals):
         return f"registered {names}: {has}"
     return f"added {' '.join(one.added)} to {names}: {has}"
-
-
-def without_bars(symbols: Sequence[str], *, of_any: bool) -> str:
-    """Say what there is still to do before a status has something to show."""
-    if not of_any:
-        return "no symbol is registered yet; `barhouse register` does it"
-    if not symbols:
-        return ""
-    have = "has" if len(symbols) == 1 else "have"
-    return f"{listed(symbols, 'symbols')} {have} no bars yet; `barhouse load` loads them"
 
 
 def removed(symbol: str, report: DeleteReport, *, purged: bool = False) -> str:

@@ -1,0 +1,28 @@
+"""How a store stands: what is complete, what is not, what there is to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from barhouse.coordinator.cli.sentences.words import counted, listed
+
+
+def without_bars(symbols: Sequence[str], *, of_any: bool) -> str:
+    """Say what there is still to do before a status has something to show."""
+    if not of_any:
+        return "no symbol is registered yet; `barhouse register` does it"
+    if not symbols:
+        return ""
+    have = "has" if len(symbols) == 1 else "have"
+    return f"{listed(symbols, 'symbols')} {have} no bars yet; `barhouse load` loads them"
+
+
+def summary(*, symbols: int, intervals: int, wrong: int, shown: int) -> str:
+    """Say what is not shown of a store with many symbols."""
+    head = f"{counted(symbols, 'symbol')}, {counted(intervals, 'interval')}"
+    if not wrong:
+        return f"{head}: all complete, nothing waits; --all shows them"
+    first = f"the worst {shown:,} of {wrong:,}" if shown < wrong else f"{wrong:,}"
+    return (
+        f"{head}: {first} incomplete or waiting to be derived, worst first; the rest is complete; --all shows it, too"
+    )
