@@ -34,6 +34,8 @@ from barhouse.store.model.symbol import IntervalText, Symbol
 
 _Price = FiniteFloat
 _Amount = Annotated[FiniteFloat, Field(ge=0)]
+_Whole = Annotated[int, Field(ge=0, lt=2**63)]
+_TradeId = Annotated[str, Field(min_length=1, coerce_numbers_to_str=True)]
 _SHOWN_CHARACTERS = 2000
 
 
@@ -44,39 +46,39 @@ class _Event(BaseModel):
 class BarEvent(_Event):
     """A base bar that has ended, labelled by its start."""
 
-    type: Literal["bar"] = "bar"
-    symbol: Symbol
-    interval: IntervalText
-    start: AwareDatetime
-    open: _Price
-    high: _Price
-    low: _Price
-    close: _Price
-    volume: _Amount
-    trade_count: NonNegativeInt | None = None
-    vwap: _Price | None = None
+    type: Literal["bar"] = Field(default="bar", description="what it is")
+    symbol: Symbol = Field(description="whose, in any case")
+    interval: IntervalText = Field(description="how long it is, such as 1m")
+    start: AwareDatetime = Field(description="when it starts")
+    open: _Price = Field(description="the first price")
+    high: _Price = Field(description="the highest price, no less than the others")
+    low: _Price = Field(description="the lowest price, no more than the others")
+    close: _Price = Field(description="the last price")
+    volume: _Amount = Field(description="what was traded")
+    trade_count: NonNegativeInt | None = Field(default=None, description="in how many trades")
+    vwap: _Price | None = Field(default=None, description="the mean price, weighted by volume")
 
 
 class TradeEvent(_Event):
     """A trade, or with a higher ``revision`` its correction. Trades of one instant are ordered by ``sequence``."""
 
-    type: Literal["trade"] = "trade"
-    symbol: Symbol
-    id: Annotated[str, Field(min_length=1, coerce_numbers_to_str=True)]
-    at: AwareDatetime
-    price: _Price
-    size: _Amount
-    sequence: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    revision: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    type: Literal["trade"] = Field(default="trade", description="what it is")
+    symbol: Symbol = Field(description="whose, in any case")
+    id: _TradeId = Field(description="names the trade, once for each symbol")
+    at: AwareDatetime = Field(description="when it was made")
+    price: _Price = Field(description="at what price")
+    size: _Amount = Field(description="how much")
+    sequence: _Whole = Field(default=0, description="orders trades of one instant: the last of them is the close")
+    revision: _Whole = Field(default=0, description="the highest one counts, in whatever order they come")
 
 
 class CancelEvent(_Event):
     """A trade that never was. ``at``, where it is known, lets it be forgotten in time."""
 
-    type: Literal["cancel"] = "cancel"
-    symbol: Symbol
-    id: Annotated[str, Field(min_length=1, coerce_numbers_to_str=True)]
-    at: AwareDatetime | None = None
+    type: Literal["cancel"] = Field(default="cancel", description="what it is")
+    symbol: Symbol = Field(description="whose, in any case")
+    id: _TradeId = Field(description="the trade's; it may come before the trade")
+    at: AwareDatetime | None = Field(default=None, description="when the trade was made")
 
 
 Event = BarEvent | TradeEvent | CancelEvent

@@ -90,8 +90,7 @@ def factory_of(plugin: Plugin) -> Callable[[FeedAddress], Feed]:
 
 def _plugin_for(address: FeedAddress) -> Plugin:
     scheme = address.scheme or "folder"
-    names = FEEDS.names()
-    if scheme not in names:
+    if scheme not in FEEDS.own() and scheme not in (names := FEEDS.names()):
         listed = ", ".join(f"{name}://" for name in names if name not in ("file", "folder"))
         raise InputError(f"{address.shown} is no feed; allowed are {listed}, and the path of a folder")
     return FEEDS.find(scheme)

@@ -182,13 +182,13 @@ class WebSocketFeed:
         if self._connection is None:
             return None
         number = next(self._numbers)
-        self._questions[number] = asyncio.get_running_loop().create_future()
+        question = self._questions[number] = asyncio.get_running_loop().create_future()
         try:
             await self._say(
                 type="ask", id=number, symbol=symbol, interval=interval, start=start.isoformat(), end=end.isoformat()
             )
             async with asyncio.timeout(_ANSWER_SECONDS):
-                answer = await self._questions[number]
+                answer = await question  # which may have been answered before the sending returned
         except TimeoutError as error:
             raise FeedError(f"{self._url} did not answer for {_ANSWER_SECONDS:g} seconds") from error
         finally:

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from barhouse.coordinator.sources.presets import Preset, preset_named
 from barhouse.store.errors import OptionsError
-from barhouse.store.model.mistakes import AsOptions, sentences
+from barhouse.store.model.mistakes import AsKeys, sentences
 
 
 def _list(given: Any) -> Any:
@@ -155,6 +155,6 @@ def checked(preset: Preset) -> Preset:
     try:
         Loading.model_validate(preset.options)
     except ValidationError as error:
-        said = "; ".join(sentences(error, Loading, AsOptions()))
+        said = "; ".join(sentences(error, Loading, AsKeys()))
         raise preset.plugin.refused(f"is no preset: {said}") from error
     return preset

@@ -8,6 +8,7 @@ A page is a folder of its own, with ``sample/`` in it, and its blocks are run fr
 - whatever stands below ``<!-- file: NAME -->`` is written to that file first; inside a comment too, for files that
   are not shown.
 - ``<!-- store: NAME -->`` puts a copy of the store that ``make demo`` makes there.
+- ``<!-- installed: NAME -->`` builds the package in that folder and installs it, for the commands that follow.
 - ``<!-- not run: why -->`` right above a block leaves it as it is.
 
 Commands of barhouse and programs are run in this process, where they need a tenth of the time; everything that asks
@@ -37,6 +38,7 @@ from tests.docs.pages import ROOT, fences
 
 _PART = re.compile(
     r"^<!-- store: (?P<store>\S+) -->$"
+    r"|^<!-- installed: (?P<package>\S+) -->$"
     r"|^<!-- file: (?P<hidden>\S+)\n(?P<hidden_text>.*?)^-->$"
     r"|^<!-- file: (?P<file>\S+) -->\n```[a-z]*\n(?P<file_text>.*?)^```$"
     r"|^<!-- not run: [^\n]+ -->\n```[a-z]*\n.*?^```$"
@@ -64,7 +66,7 @@ def carried_out(text: str, folder: Path) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     folder = folder.resolve()
     shutil.copytree(ROOT / "sample", folder / "sample")
-    with contextlib.chdir(folder), _surroundings():
+    with contextlib.chdir(folder), _surroundings(), _imports_forgotten():
         return _PART.sub(lambda part: _carry_out(part, folder), text)
 
 
@@ -76,6 +78,8 @@ def without_accidents(text: str) -> str:
 def _carry_out(part: re.Match[str], folder: Path) -> str:
     if part["store"]:
         shutil.copy(_demo_store(), folder / part["store"])
+    elif part["package"]:
+        _install(folder / part["package"], folder / ".site")
     elif part["hidden"] or part["file"]:
         target = folder / (part["hidden"] or part["file"])
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -88,6 +92,29 @@ def _carry_out(part: re.Match[str], folder: Path) -> str:
         shown = f"\n\n```text\n{printed}```" if printed or part["printed"] is not None else ""
         return f"```python\n{part['python']}```{shown}"
     return part[0]
+
+
+def _install(package: Path, target: Path) -> None:
+    """Build a wheel of a package, and install it where this process and others find it."""
+    offline = ("--no-index", "--no-deps", "--no-build-isolation", "--disable-pip-version-check", "--quiet")
+    command = [sys.executable, "-m", "pip", "install", *offline, "--target", str(target), str(package)]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    sys.path.insert(0, str(target))
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(target), os.environ["PYTHONPATH"]])
+
+
+@contextlib.contextmanager
+def _imports_forgotten() -> Iterator[None]:
+    """Leave nothing that was imported from a page's packages."""
+    path, modules = list(sys.path), set(sys.modules)
+    try:
+        yield
+    finally:
+        gone = set(sys.path) - set(path)
+        sys.path[:] = path
+        for name in set(sys.modules) - modules:
+            if Path(getattr(sys.modules[name], "__file__", None) or "").is_relative_to(next(iter(gone), "/nowhere")):
+                del sys.modules[name]
 
 
 def _commands(block: str) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.docs.pages import DOCS
-from tests.docs.reference import commands, errors, job_file, metrics, python_names, statements, views
+from tests.docs.reference import commands, errors, feeds, job_file, metrics, python_names, statements, views
 
 #: What is made anew by ``python -m tests.docs --write``, and compared by the tests.
 GENERATED: Mapping[Path, Callable[[], str]] = {
@@ -15,6 +15,7 @@ GENERATED: Mapping[Path, Callable[[], str]] = {
     DOCS / "reference" / "job-file.md": job_file.page,
     DOCS / "reference" / "python.md": python_names.page,
     DOCS / "reference" / "errors.md": errors.page,
+    DOCS / "reference" / "feeds.md": feeds.page,
     DOCS / "reference" / "metrics.md": metrics.page,
     DOCS / "sql.md": statements.page,
 }
