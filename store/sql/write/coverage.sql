@@ -1,4 +1,4 @@
--- Coverage: how many bars each dirty session should have and has, the gaps, and the quality of each interval.
+-- Coverage: how many bars each session to be counted again should have and has, the gaps, and the quality of each interval.
 -- The range of an interval starts with its symbol's first session that has a bar (blocks of sessions: with the first that
 -- begins no earlier) and ends at the instant it is complete (base) or derived (derived) through; complete bars count as
 -- present.
@@ -129,7 +129,7 @@ FROM session_coverage AS c JOIN {watermark_moves} AS p USING (interval_id)
 WHERE p.new_first IS NULL OR c.session_date < p.new_first;
 
 -- name: expected_slots
--- The slots for bars that each dirty session has, segment by segment, as far as its interval has come.
+-- The slots for bars that each session to be counted again has, segment by segment, as far as its interval has come.
 -- makes: expected_slots(interval_id, session_date, segment, open_, end_, width_seconds)
 -- takes: dirty_sessions, watermark_moves
 -- reads: trading_session
@@ -167,7 +167,7 @@ SELECT min(open_) AS first_start, max(end_) AS last_end, min(interval_id) AS fir
 FROM {expected_slots};
 
 -- name: segment_coverage
--- How many complete bars each dirty segment should have, and has.
+-- How many complete bars each segment of those sessions should have, and has.
 -- makes: segment_coverage(interval_id, session_date, segment, open_, end_, width_seconds, expected_count,
 -- present_count)
 -- takes: expected_slots, dirty_sessions
@@ -195,7 +195,7 @@ SELECT count(*) AS lacking_count, min(interval_id) AS first_id, max(interval_id)
 FROM {segment_coverage} WHERE present_count < expected_count;
 
 -- name: clear_coverage
--- What was said of the dirty sessions before.
+-- What was said of the sessions to be counted again before.
 -- writes: session_coverage
 -- takes: dirty_sessions
 DELETE FROM session_coverage
@@ -210,7 +210,7 @@ SELECT interval_id, session_date, sum(expected_count), sum(present_count)
 FROM {segment_coverage} GROUP BY interval_id, session_date ORDER BY interval_id, session_date;
 
 -- name: clear_gaps
--- The gaps the dirty sessions had before.
+-- The gaps the sessions to be counted again had before.
 -- writes: gap
 -- takes: dirty_sessions
 DELETE FROM gap WHERE (interval_id, session_date) IN (SELECT (interval_id, session_date) FROM {dirty_sessions});
