@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import date, timedelta
 
 from barhouse.store.calendars import exchange as calendars
 from barhouse.store.calendars.definition import CalendarDefinition
+from barhouse.store.calendars.time_zone import did_you_mean
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import CalendarError
 from barhouse.store.hints import Option
@@ -39,11 +41,13 @@ def kept_name(transaction: Transaction, given: str) -> str:
         When it does not have it.
     """
     kept = _kept(transaction)
-    name = _spelled(given, kept)
+    name = ""
+    with suppress(CalendarError):
+        name = _spelled(given, kept)
     if name not in kept.values():
         raise CalendarError(
-            f"the store has no calendar {name!r}, it has {', '.join(kept.values()) or 'none'}; an exchange's comes "
-            f"with the first symbol registered for it"
+            f"the store has no calendar {given!r}{did_you_mean(str(given), kept.values())}, it has "
+            f"{', '.join(kept.values()) or 'none'}; an exchange's comes with the first symbol registered for it"
         )
     return name
 

@@ -280,7 +280,7 @@ def test_deleted_bars_become_a_gap(spy: Line) -> None:
 def test_process_takes_now(line: Line) -> None:
     register_spy(line)
     load_spy(line)
-    for now in ("2020-12-18", "2020-12-18T00:00:00+00:00"):
+    for now in ("2020-12-18T00:00Z", "2020-12-18T00:00:00+00:00"):
         line("process", "--now", now)
     assert "nothing was waiting" in line("process").stderr
 
@@ -470,7 +470,13 @@ def test_input_that_cannot_be_used(line: Line) -> None:
         ((*load, *NEW_YORK, "--column", "bar_start=When"), "no column 'When' for bar_start"),
         (("load", "nowhere.csv", "--symbol", "SPY", "-i", "1m"), "there is no file nowhere.csv"),
         (("load", BTC, "--symbol", "SPY", "-i", "1m", "--skip-rows", "1"), "say which with --volume-column"),
-        (("process", "--now", "soon"), "--now soon is not a date or time"),
+        (("process", "--now", "soon"), "--now soon is no date or time of ISO 8601; give an instant with its zone"),
+        (("process", "--now", "2020-12-18"), "--now 2020-12-18 is a date, which names a session; give an instant"),
+        (("process", "--now", "2020-12-18T15:00"), "--now 2020-12-18T15:00 has no time zone; give an instant"),
+        (("gaps", "--start", "soon"), "--start soon is no date or time of ISO 8601; give a date such as 2024-11-29"),
+        (("gaps", "--start", "2020-12-18", "--end", "2020-12-17"), "--start 2020-12-18 lies after --end 2020-12-17"),
+        (("verify", "--end", "2020-12-18T15:00Z"), "is an instant, and this goes by whole sessions; give a date"),
+        (("end-session", "soon"), "soon is no date or time of ISO 8601; give a date such as 2024-11-29"),
         (("gaps", "SPY", "-i", "7m"), "no symbol asked for has interval '7m'; there are 1m"),
         (("sql", "SELEC 1"), "syntax error"),
         (("sql", "CREATE TABLE t (a INT)"), "CREATE"),

@@ -80,5 +80,5 @@ def test_what_cannot_be_asked_for(line: Line) -> None:
         (("retain", "1m=90d"), "say --yes"),
     ):
         assert said in line(*arguments, expected=ExitCode.USAGE).stderr
-    early = line("purge", "--revisions", "--before", "2999-01-01", "--yes", expected=ExitCode.BAD_INPUT).stderr
+    early = line("purge", "--revisions", "--before", "2999-01-01T00:00Z", "--yes", expected=ExitCode.BAD_INPUT).stderr
     assert "--before 2999-01-01T00:00:00+00:00 lies in the future" in early
