@@ -135,16 +135,17 @@ class Transaction:
         self.cursor.register(shape, table)
         return TemporaryTable(shape, shape, tuple(table.schema.names))
 
-    def execute(self, text: Sql, parameters: dict[str, Any] | None = None) -> list[Row]:
-        """Run SQL inside this transaction; returns its rows, read to the end.
+    def execute(self, text: str, parameters: dict[str, Any] | None = None) -> list[Row]:
+        """Run SQL of one's own inside this transaction, as for tables beside those of the store; returns all its rows.
+
+        The statements of the store go through ``run`` and ``make``, which put no text into them. ``$named`` parameters
+        take values that come from elsewhere.
 
         Raises
         ------
         TypeError
-            For a plain text: what is not known to be SQL is not run.
+            In a transaction that reads, for more than one statement, or one that ends it.
         """
-        if not isinstance(text, Sql):
-            raise TypeError(f"only Sql is run, not the {type(text).__name__} {text[:80]!r}")
         if self.reads_only:
             self._refuse_to_end(text)
         # Read to the end always: DuckDB 2.0 streams, and an unfinished result blocks the connection.
@@ -160,7 +161,7 @@ class Transaction:
         make: Callable[[tuple[Any, ...]], Row] = _row_of(tuple(column[0] for column in self.cursor.description))
         return [make(row) for row in rows]
 
-    def _refuse_to_end(self, text: Sql) -> None:
+    def _refuse_to_end(self, text: str) -> None:
         """Refuse a text that ends the transaction, after which DuckDB would let it write."""
         statements = self.cursor.extract_statements(text)
         if len(statements) != 1 or statements[0].type.name == "TRANSACTION":

@@ -131,15 +131,6 @@ def test_parameters_are_told() -> None:
     assert parameters_of("SELECT $start::DATE, $end") == {"start", "end"}
 
 
-def test_a_transaction_runs_nothing_but_sql() -> None:
-    with (
-        open_store(":memory:") as store,
-        store.transaction() as transaction,
-        pytest.raises(TypeError, match="only Sql is run"),
-    ):
-        transaction.execute("SELECT 1")
-
-
 @pytest.mark.parametrize(
     "text",
     [

@@ -85,6 +85,7 @@ DROP TABLE IF EXISTS {noted};
 -- name: symbols_given
 -- The symbols a source names, each once, as it spells them.
 -- gives: symbol_given
+-- takes: rows: any
 SELECT DISTINCT {symbol}::VARCHAR AS symbol_given FROM {rows} WHERE {symbol} IS NOT NULL;
 
 -- name: canonical_rows
