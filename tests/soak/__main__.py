@@ -31,7 +31,6 @@ def main(minutes: float, seed: int | None, only: str | None, lowest: str | None,
     machine = Machine(pythons, jobs, ROOT / "build" / "soak")
     click.echo(f"{minutes:g} minutes from seed {seed}; a whole round takes about {round_seconds(chosen) / 60:.0f}")
     failed = soak(plan, machine, lambda: began + seconds - monotonic(), click.echo)
-    click.echo(f"{'FAILED' if failed else 'Nothing failed'} in {(monotonic() - began) / 60:.0f} minutes")
     sys.exit(failed > 0)
 
 

@@ -85,28 +85,29 @@ def last_line(log: Path) -> str:
 
 
 def soak(plan: Plan, machine: Machine, left: Callable[[], float], say: Callable[[str], None]) -> int:
-    """Run turns until nothing more can be expected to end in time; returns how many failed.
+    """Run turns until nothing more can be expected to end in time; says how many passed, returns how many failed.
 
     A turn that is still running when the budget is used is ended and counts as neither.
     """
-    failed, count = [], 0
+    failed: list[Turn] = []
+    passed = 0
+    began = left()
     for turn in plan.turns(left):
         budget, limit = max(left(), 1.0), plan.limit(turn)
         outcome = machine.run(turn, min(budget, limit))
-        count += 1
         amounts = ", ".join(f"{name.lower()} {amount}" for name, amount in turn.part.amounts.items())
         line = f"{turn.part.name} ({turn.end}): {amounts}, seed {turn.seed}, {outcome.seconds:.0f} s:"
         if outcome.passed or outcome.cut_off:
             plan.note(turn, outcome.seconds)
         if outcome.passed:
+            passed += 1
             say(f"{line} {outcome.said}")
         elif outcome.cut_off and budget <= limit:
             say(f"{line} the budget was used before it ended")
         else:
             failed.append(turn)
             say(f"{line} FAILED, {outcome.said}\n    {machine.log(turn)}\n    {machine.again(turn)}")
-    if not count:
-        say("no part is expected to end in so little time")
+    say(f"{passed} passed, {len(failed)} failed in {(began - left()) / 60:.0f} minutes")
     for turn in failed:
         say(f"failed: {machine.again(turn)}")
     return len(failed)
