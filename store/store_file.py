@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import duckdb
 import pyarrow as pa
 
 from barhouse.store.checks.verification import Progress
@@ -73,13 +75,19 @@ class StoreFile:
         """
         return self._database.stream(query, parameters, batch_rows=batch_rows)
 
-    def interrupt(self) -> None:
+    def running(self) -> Sequence[duckdb.DuckDBPyConnection]:
+        """The connections of queries and writes that are under way now; for ``interrupt``."""
+        return self._database.running()
+
+    def interrupt(self, running: Sequence[duckdb.DuckDBPyConnection] | None = None) -> bool:
         """End the queries and writes that run now, in whatever thread: each raises ``KeyboardInterrupt`` there.
+
+        ``running`` are the only ones to be ended, as ``running()`` gave them. Returns whether any was there still.
 
         What a write has not committed is not written. For signal handlers and other threads: a statement of DuckDB may
         run for long without looking whether somebody pressed Ctrl-C.
         """
-        self._database.interrupt()
+        return self._database.interrupt(running)
 
     def publish(self, target: str | Path, *, keep: int = 1, mode: FileMode | int | None = None) -> CopyReport:
         """Publish a snapshot for analysts: a whole store in a file that any DuckDB client may read at any time.

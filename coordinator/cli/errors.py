@@ -81,7 +81,7 @@ class CommandLine(Door):
             if parameter.name in (name, f"no_{name}"):
                 if isinstance(parameter, click.Option):
                     return max(parameter.opts, key=len), parameter.is_flag
-                return parameter.human_readable_name, True
+                return parameter.human_readable_name, False
         return "--" + name.replace("_", "-"), False
 
 

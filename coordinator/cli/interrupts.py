@@ -7,7 +7,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,33 +27,26 @@ def interruptible(store: SessionStore) -> Iterator[None]:
     if not alone or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return
-    taken = threading.Event()
-
-    def take(number: int, frame: FrameType | None) -> None:
-        taken.set()
-        signal.default_int_handler(number, frame)
-
+    ended = threading.Event()
     heard, told = socket.socketpair()
     told.setblocking(False)
-    signal.signal(signal.SIGINT, take)
     before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
-    thread = threading.Thread(target=_listen, args=(heard, taken, take, store), daemon=True)
+    thread = threading.Thread(target=_listen, args=(heard, ended, store), daemon=True)
     thread.start()
     try:
         yield
     finally:
+        ended.set()
         signal.set_wakeup_fd(before)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         told.close()
         thread.join()
         heard.close()
 
 
-def _listen(heard: socket.socket, taken: threading.Event, take: object, store: SessionStore) -> None:
-    """Interrupt what runs until Python has taken the signal: what runs then is what follows from it."""
+def _listen(heard: socket.socket, ended: threading.Event, store: SessionStore) -> None:
+    """Interrupt what runs when the signal comes until it has ended; what follows from it is left alone."""
     while numbers := heard.recv(64):
-        while signal.SIGINT in numbers and signal.getsignal(signal.SIGINT) is take:
-            if taken.wait(_PATIENCE_SECONDS):
-                break
-            store.interrupt()
-        taken.clear()
+        if signal.SIGINT in numbers:
+            running = store.running()
+            while not ended.wait(_PATIENCE_SECONDS) and store.interrupt(running):
+                pass

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -247,11 +247,21 @@ class Database:
         cursor.execute("BEGIN TRANSACTION READ ONLY")
         return cursor.sql(text, params=parameters) if parameters else cursor.sql(text)
 
-    def interrupt(self) -> None:
-        """End the statements that run now, in whatever thread: each raises ``KeyboardInterrupt`` there."""
+    def running(self) -> Sequence[duckdb.DuckDBPyConnection]:
+        """The connections that somebody reads or writes with now."""
         with self._readers_changed:
-            for cursor in self._cursors:
+            return tuple(self._cursors)
+
+    def interrupt(self, running: Sequence[duckdb.DuckDBPyConnection] | None = None) -> bool:
+        """End the statements that run now, in whatever thread: each raises ``KeyboardInterrupt`` there.
+
+        ``running`` are the only connections to be ended. Returns whether any was there still.
+        """
+        with self._readers_changed:
+            left = [one for one in self._cursors if running is None or any(one is other for other in running)]
+            for cursor in left:
                 cursor.interrupt()
+        return bool(left)
 
     @contextmanager
     def _reader(self) -> Iterator[duckdb.DuckDBPyConnection]:

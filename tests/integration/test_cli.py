@@ -117,7 +117,7 @@ def test_help_lists_the_commands_in_the_order_of_use_and_the_exit_codes() -> Non
     assert listed == [
         *("init", "register", "load", "process", "end-session", "status", "gaps", "sql"),
         *("run", "live", "backtest", "runs", "verify", "calendar"),
-        *("publish", "export", "backup", "restore", "compact", "delete", "retain", "purge", "remove"),
+        *("publish", "export", "backup", "restore", "compact", "delete", "retain", "purge", "remove", "plugins"),
     ]
     every = {
         one.name for path in (ROOT / "coordinator" / "cli" / "commands").glob("*.py") for one in commands_of(path.stem)
@@ -157,7 +157,7 @@ def test_the_examples_work_one_after_the_other(monkeypatch: pytest.MonkeyPatch, 
     order = ["init", "register", "load", "process", "end-session", "status", "gaps", "sql", "verify", "delete"]
     order += ["run", "runs"]
     order += ["purge", "retain", "calendar add", "calendar list", "calendar show", "calendar refresh"]
-    order += ["publish", "backup", "restore", "export", "compact", "backtest", "live", "remove"]
+    order += ["publish", "backup", "restore", "export", "compact", "backtest", "live", "remove", "plugins"]
     assert sorted(order) == sorted(COMMANDS)
     for name in order:
         example = (COMMANDS[name].epilog or "").split("Example:")[1].strip()

@@ -21,8 +21,8 @@ from barhouse.store.errors import InputError
 
 __all__ = ["empty", "filled", "line", "spy"]  # fixtures
 
-#: Options of which a command says itself which values there are.
-CHOICES = {"--format"}
+#: Options of which a command says itself which values there are: formats; dates of sessions alone, or instants too.
+CHOICES = {"--format", "--start", "--end"}
 
 
 def options() -> list[tuple[str, click.Option]]:

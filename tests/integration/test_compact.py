@@ -46,7 +46,7 @@ def worn_once(bench_of_module: Bench) -> Path:
         rejected = "QQQ," + line("2024-11-26T12:00:00-05:00", high=1)
         bench.load(bench.write(*rows, rejected, header=f"symbol,{HEADER}"), symbol=None)
         bench.process()
-    bench.coordinator.delete_bars("SPY", "1m", start="2024-11-27T15:10", end="2024-11-27T15:20")
+    bench.coordinator.delete_bars("SPY", "1m", start="2024-11-27T15:10Z", end="2024-11-27T15:20Z")
     bench.coordinator.remove_symbol("AUCTION")
     bench.store.close()
     path = bench.store.path

@@ -512,7 +512,7 @@ def test_nothing_leaks_to_the_next_user(database: Database, fails: bool) -> None
     try:
         with database.transaction() as transaction:
             kept.append(transaction)
-            transaction.register("given", pa.table({"a": [1]}))
+            transaction.attach("given", pa.table({"a": [1]}))
             transaction.execute("CREATE TEMP TABLE made AS FROM given")
             assert transaction.execute("FROM made") == [(1,)]
             assert not fails, "on purpose"

@@ -196,7 +196,7 @@ def test_watching_shows_what_changes_until_interrupted(store: SessionStore, path
                 shown = shown[-10_000:] + os.read(screen, 65_536)
 
         wait_for(b"NONE")
-        assert b"closed/min" in shown and b"3 symbols" in shown
+        assert b"derived/min" in shown and b"3 symbols" in shown
         written = False
         while not written:
             try:

@@ -308,7 +308,7 @@ def test_deleting_everything_leaves_no_account(bench: Bench) -> None:
         (("SPY", "1m"), InputError, "say start=, end= or both"),
         (("SPY", "5m", "2024-11-26"), InputError, "1m"),
         (("NOPE", "1m", "2024-11-26"), UnknownSymbolError, "NOPE"),
-        (("SPY", "1m", "yesterday"), InputError, "not a date or time"),
+        (("SPY", "1m", "yesterday"), InputError, "no date or time"),
         (("SPY", "1M", "2024-11-26"), InputError, "1mo"),
     ],
 )

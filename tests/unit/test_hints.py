@@ -71,7 +71,7 @@ def test_each_door_spells_a_hint_its_own_way(hint: Option | Action, python: str,
         ("backtest", Option("start", "2024-11-29"), "--start 2024-11-29"),
         ("backup", Option("check", False), "--no-check"),
         ("restore", Option("force", True), "--force"),
-        ("remove", Option("symbol", "SPY"), "SYMBOL"),
+        ("remove", Option("symbol", "SPY"), "SYMBOL SPY"),
         ("status", Option("reconnect_seconds", 3), "--reconnect-seconds 3"),
     ],
 )
