@@ -45,7 +45,7 @@ def start(path: Path, *more: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root)
 
 
-@pytest.mark.parametrize("point", ["statement", "sync_file", "sync_folder"])
+@pytest.mark.parametrize("point", ["sql", "sync_file", "sync_folder"])
 def test_ended_at_every_step(original: Path, tmp_path: Path, point: str) -> None:
     """Before anything is copied; when the new file is whole but not in place; when it has just come into place."""
     path = Path(shutil.copy(original, tmp_path))
