@@ -14,7 +14,7 @@ from barhouse.store.copies import compaction
 from barhouse.store.database import replacement
 
 
-def end(*_: object) -> None:
+def end(*_: object, **__: object) -> None:
     os._exit(9)
 
 
