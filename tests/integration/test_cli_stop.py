@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import click
-import duckdb
-import job_kit
 import pytest
-from job_kit import fill, job_file
-from test_cli import ROOT, Line, copied, empty, filled, run
+from test_cli import Line, copied, empty, filled
 
 from barhouse import open_store
 from barhouse.coordinator.cli.errors import ExitCode
@@ -26,71 +20,6 @@ __all__ = ["empty", "filled"]  # fixtures
 
 #: A query that would run for hours.
 ENDLESS = "SELECT sum(a.range * b.range) FROM range(100_000_000) AS a, range(1_000_000) AS b"
-#: Presses Ctrl-C half a second after a statement of DuckDB was begun by what is called.
-PRESSED = """
-import os, signal, sys, threading
-from barhouse.coordinator.cli.main import main
-from barhouse.store.database.database import Database
-
-{patch}
-
-def press():
-    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
-
-main()
-"""
-IN_A_QUERY = """
-asked = Database._asked
-def begun(*given):
-    press()
-    return asked(*given)
-Database._asked = begun
-"""
-IN_A_RUN = f"""
-from barhouse.coordinator.data_processor import DataProcessor
-def process(self, *given, **options):
-    with self._store.transaction() as transaction:
-        transaction.cursor.execute("CREATE TABLE half_way (one INTEGER)")
-        press()
-        transaction.cursor.execute("{ENDLESS}").fetchall()
-DataProcessor.process = process
-"""
-
-
-def pressed(patch: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", PRESSED.format(patch=patch), *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False, timeout=120)
-
-
-@pytest.mark.parametrize("form", ["table", "csv"])
-def test_a_query_stops(filled: Line, form: str) -> None:
-    done = pressed(IN_A_QUERY, "--store", filled.store, "sql", ENDLESS, "--format", form)
-    assert (done.returncode, done.stdout) == (ExitCode.INTERRUPTED, "")
-    assert done.stderr == "barhouse: stopped; what was written until then stays\n"
-
-
-def test_a_file_half_written_is_not_there(filled: Line, tmp_path: Path) -> None:
-    query = "SELECT a.range FROM range(100_000_000) AS a, range(1_000_000) AS b"
-    done = pressed(IN_A_QUERY, "--store", filled.store, "sql", query, "--format", "csv", "-o", tmp_path / "out.csv")
-    assert done.returncode == ExitCode.INTERRUPTED
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_run_is_stopped_and_the_next_goes_on(tmp_path: Path, knowing_xnys: Path) -> None:
-    shutil.copy(knowing_xnys, tmp_path)
-    fill(tmp_path / "bars", ["AAA"], job_kit.sessions(1))
-    job = job_file(tmp_path)
-    done = pressed(IN_A_RUN, "run", job)
-    assert done.returncode == ExitCode.INTERRUPTED
-    assert done.stderr.splitlines()[-1] == "barhouse: stopped; what was written until then stays"
-    store = ("--store", tmp_path / "bars.duckdb")
-    (first,) = json.loads(run(*store, "runs", "--format", "json").stdout)
-    assert (first["state"], first["ended_at"] is not None) == ("stopped", True)
-    with duckdb.connect(tmp_path / "bars.duckdb", read_only=True) as connection:
-        assert connection.execute("SELECT count(*) FROM bar").fetchall() != [(0,)]  # its files were loaded before
-        assert not connection.execute("FROM duckdb_tables() WHERE table_name = 'half_way'").fetchall()
-    again = run("run", job)
-    assert again.returncode == ExitCode.OK and "going on with run 1" in again.stderr
 
 
 def test_a_question_may_be_answered_so_too(filled: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
