@@ -40,7 +40,7 @@ def check_sdist(sdist: Path, expected: dict[str, bytes]) -> None:
         names = [one.name.partition("/")[2] for one in members]
         assert len(names) == len(set(names)), f"{sdist.name} has a file twice"
         held = {
-            name: archive.extractfile(one).read()  # type: ignore[union-attr]
+            name: archive.extractfile(one).read()
             for name, one in zip(names, members, strict=True)
             if name.startswith("barhouse/")
         }

@@ -141,9 +141,9 @@ def _checked(store: SessionStore, job: JobConfig, place: Path, exists: bool, pro
         trading_calendar.canonical(
             transaction, {one.calendar for one in job.symbols if one.calendar.strip().casefold() not in own}
         )
-    todo = plan(store, job, progress)
+    planned = plan(store, job, progress)
     with store.reading() as transaction:
-        enrolled = job_registration.determine(transaction, job, todo)
+        enrolled = job_registration.determine(transaction, job, planned)
     alike: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
     bases: dict[str, str] = {}
     for group in enrolled:
@@ -151,7 +151,7 @@ def _checked(store: SessionStore, job: JobConfig, place: Path, exists: bool, pro
             bases[one.symbol] = one.base_interval
             alike.setdefault((one.calendar, one.base_interval, tuple(one.derived_intervals)), []).append(one.symbol)
     loads: dict[tuple[str, str], tuple[set[str], int]] = {}
-    for waiting in todo.waiting:
+    for waiting in planned.waiting:
         own_bases = {bases[name] for name in waiting.symbols if name in bases}
         interval = resolved(waiting, next(iter(own_bases)) if len(own_bases) == 1 else None)
         if interval in own_bases:
@@ -161,8 +161,8 @@ def _checked(store: SessionStore, job: JobConfig, place: Path, exists: bool, pro
         job=job.name,
         store=str(place),
         store_exists=exists,
-        files_found=todo.found,
-        files_known=todo.known,
+        files_found=planned.found,
+        files_known=planned.known,
         registrations=tuple(
             RegistrationCheck(symbols=tuple(names), calendar=calendar, base_interval=base, derived_intervals=derived)
             for (calendar, base, derived), names in alike.items()
@@ -172,5 +172,5 @@ def _checked(store: SessionStore, job: JobConfig, place: Path, exists: bool, pro
             LoadCheck(source=source, interval=interval, symbols=tuple(sorted(names)), file_count=count)
             for (source, interval), (names, count) in loads.items()
         ),
-        problems=tuple(todo.problems),
+        problems=tuple(planned.problems),
     )

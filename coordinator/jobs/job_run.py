@@ -121,10 +121,10 @@ def _carry_out(job: _Job, coordinator: SessionCoordinator, progress: Progress, s
     for definition in config.definitions():
         coordinator.define_calendar(definition)
     loaded_before = job.files_loaded  # by the part of the run that was cut short
-    todo = plan(store, config, progress)
-    log.info("%d files: %d known, %d to load", todo.found, todo.known, len(todo.waiting))
-    registered, missing = _register(store, config, todo)
-    _load(job, todo, progress)
+    planned = plan(store, config, progress)
+    log.info("%d files: %d known, %d to load", planned.found, planned.known, len(planned.waiting))
+    registered, missing = _register(store, config, planned)
+    _load(job, planned, progress)
     processor = DataProcessor(store, grace=config.grace(), chunk_symbols=config.process.chunk_symbols)
     processed = processor.process(progress=lambda done, total: progress("deriving", done, total))
     proof = verified(store, config, job.after, progress)
@@ -134,13 +134,13 @@ def _carry_out(job: _Job, coordinator: SessionCoordinator, progress: Progress, s
         run_id=job.run_id,
         outcome="done",
         continued=job.continued,
-        files_found=todo.found,
-        files_known=todo.known - loaded_before,
+        files_found=planned.found,
+        files_known=planned.known - loaded_before,
         files_loaded=job.files_loaded,
         files_passed_over=job.files_passed_over,
         registered=tuple(registered),
         not_registered=tuple(missing),
-        problems=(*todo.problems, *job.problems),
+        problems=(*planned.problems, *job.problems),
         processed=processed,
         verified=proof,
         started_at=started_at,
@@ -151,10 +151,10 @@ def _carry_out(job: _Job, coordinator: SessionCoordinator, progress: Progress, s
     return judged(report, config.thresholds)
 
 
-def _register(store: SessionStore, config: JobConfig, todo: Plan) -> tuple[list[Registration], list[str]]:
+def _register(store: SessionStore, config: JobConfig, planned: Plan) -> tuple[list[Registration], list[str]]:
     """Register what can be: all groups in one transaction."""
     with store.transaction() as transaction:
-        enrolled = job_registration.determine(transaction, config, todo)
+        enrolled = job_registration.determine(transaction, config, planned)
         missing = [failure for group in enrolled for failure in group.failures]
         if missing and config.on_missing == "raise":
             raise RegistrationError("nothing was registered: " + "; ".join(missing))
@@ -167,10 +167,10 @@ def _register(store: SessionStore, config: JobConfig, todo: Plan) -> tuple[list[
     return new, missing
 
 
-def _load(job: _Job, todo: Plan, progress: Progress) -> None:
+def _load(job: _Job, planned: Plan, progress: Progress) -> None:
     with job.store.reading() as transaction:
         bases = {row.symbol: row.interval for row in transaction.run("jobs.symbols_loaded")}
-    wanted = [(one, interval) for one in todo.waiting if (interval := _interval_for(job, one, bases)) is not None]
+    wanted = [(one, interval) for one in planned.waiting if (interval := _interval_for(job, one, bases)) is not None]
     done = 0
     for group, interval in _groups(wanted):
         _load_group(job, group, Interval.parse(interval))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from types import UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 from barhouse.coordinator.sources.option_fields import Loading, LoadKeywords, Reading
 
@@ -115,8 +115,9 @@ def with_load_options(function: _Function) -> _Function:
         )
         for one in describe()
     ]
-    function.__signature__ = signature.replace(parameters=[*kept, *spelled_out])  # type: ignore[attr-defined]
-    function.__doc__ = with_texts(function.__doc__)
+    described = cast(Any, function)  # functions have a signature to show, of which their type knows nothing
+    described.__signature__ = signature.replace(parameters=[*kept, *spelled_out])
+    described.__doc__ = with_texts(function.__doc__)
     return function
 
 

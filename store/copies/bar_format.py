@@ -145,15 +145,15 @@ class _CsvWriter:
 
 def _spelled(rows: pa.Table) -> pa.Table:
     """Spell instants in ISO 8601."""
-    columns = []
-    for column in rows.columns:
-        if pa.types.is_timestamp(column.type):
-            local = column.cast(pa.timestamp("us"))
-            with suppress(pa.ArrowInvalid):  # not all on whole seconds
-                local = local.cast(pa.timestamp("s"))
-            column = pc.strftime(local, format="%Y-%m-%dT%H:%M:%SZ")  # noqa: PLW2901
-        columns.append(column)
+    columns = [_iso(column) if pa.types.is_timestamp(column.type) else column for column in rows.columns]
     return pa.Table.from_arrays(columns, names=rows.column_names)
+
+
+def _iso(instants: pa.ChunkedArray) -> pa.ChunkedArray:
+    local = instants.cast(pa.timestamp("us"))
+    with suppress(pa.ArrowInvalid):  # not all on whole seconds
+        local = local.cast(pa.timestamp("s"))
+    return pc.strftime(local, format="%Y-%m-%dT%H:%M:%SZ")
 
 
 PARQUET, CSV, ARROW = _Parquet(), _Csv(), _Arrow()

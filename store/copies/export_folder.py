@@ -9,6 +9,7 @@ folder, which pyarrow, pandas, and patterns such as ``**/*.parquet`` pass over.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,10 +20,8 @@ from barhouse.store.copies.export_manifest import Manifest
 from barhouse.store.database.replacement import sync_folder
 from barhouse.store.errors import InputError, StoreError
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 MANIFEST = "manifest.json"
 _BESIDE = ".barhouse-export"
@@ -111,7 +110,7 @@ def prepared(path: Path) -> Iterator[ExportFolder]:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError, PermissionError) as error:
         raise InputError(f"{path} cannot be a folder ({error.strerror}); name another") from error
-    if fcntl is None:
+    if sys.platform == "win32":
         yield ExportFolder(path, _own_place(path))
         return
     descriptor = os.open(path, os.O_RDONLY)

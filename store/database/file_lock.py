@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -16,10 +17,8 @@ from typing import Any
 from barhouse.store.errors import InputError, StoreHeldError
 from barhouse.store.hints import Action
 
-try:
+if sys.platform != "win32":  # there a lock belongs to its descriptor
     import fcntl
-except ImportError:  # Windows, where a lock belongs to its descriptor
-    fcntl = None  # type: ignore[assignment]
 
 _TEXT = re.compile(r"""'((?:[^']|'')*)'|"((?:[^"]|"")*)"|\$(\w*)\$(.*?)\$\3\$""", re.DOTALL)
 _FILLS_FOLDER = re.compile(r"\b(?:partition_by|per_thread_output)\b", re.IGNORECASE)
@@ -43,7 +42,7 @@ class Lock:
         StoreHeldError
             It was lost, and somebody else has it.
         """
-        if fcntl is None or self._descriptor is None:
+        if sys.platform == "win32" or self._descriptor is None:
             return
         try:
             fcntl.lockf(self._descriptor, (fcntl.LOCK_SH if self._read_only else fcntl.LOCK_EX) | fcntl.LOCK_NB)

@@ -8,10 +8,8 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-
-#: Tells this process apart from one that had its number before; containers start with the same numbers every time.
-_process = (os.getpid(), uuid.uuid4().hex[:8])
 
 
 @contextmanager
@@ -51,10 +49,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def _part_of(target: Path) -> Path:
-    global _process  # noqa: PLW0603  # a fork is a process of its own
-    if _process[0] != os.getpid():
-        _process = (os.getpid(), uuid.uuid4().hex[:8])
-    mine = "-".join(map(str, _process))
+    mine = f"{os.getpid()}-{_mark(os.getpid())}"
     for left in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
         writer = left.name.removeprefix(f".{target.name}.").removesuffix(".part")
         pid = writer.partition("-")[0]
@@ -66,6 +61,12 @@ def _part_of(target: Path) -> Path:
             left.unlink(missing_ok=True)
             log_of(left).unlink(missing_ok=True)
     return target.with_name(f".{target.name}.{mine}-{threading.get_ident()}.part")
+
+
+@cache
+def _mark(pid: int) -> str:
+    """Tell a process apart from one that had its number before; containers start with the same numbers every time."""
+    return uuid.uuid4().hex[:8]
 
 
 def _is_running(pid: int) -> bool:

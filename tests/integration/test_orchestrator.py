@@ -17,7 +17,7 @@ dagster = pytest.importorskip("dagster", reason="the extra 'orchestrator' is not
 MONDAY, TUESDAY = job_kit.sessions(2)
 
 
-class Nightly(dagster.Config):  # type: ignore[misc, name-defined]
+class Nightly(dagster.Config):
     """Which job to run."""
 
     job: str

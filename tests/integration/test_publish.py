@@ -170,7 +170,7 @@ def test_a_copy_is_read_by_whom_the_store_is_or_by_whom_is_said(bench: Bench, ta
     assert bench.store.publish(target, mode="0440").written and mode_of(target) == 0o440
     for wrong in ("0644", 0o666, 444, "all", "0040", ""):
         with pytest.raises(InputError, match=r"^mode=.* is not usable: its owner reads a copy and nobody writes"):
-            bench.store.publish(target, mode=wrong)  # type: ignore[arg-type]
+            bench.store.publish(target, mode=wrong)
 
 
 def test_nobody_else_reads_a_copy_that_is_being_made(

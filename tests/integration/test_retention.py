@@ -438,7 +438,7 @@ def test_compaction_gives_the_room_back(held: Bench, tmp_path: Path) -> None:
     assert path is not None
     held.store.close()
     compact(path)
-    held.__init__(path, tmp_path)  # type: ignore[misc]
+    held.__init__(path, tmp_path)
     assert held.ask("SELECT * FROM bars ORDER BY ALL") == before
     assert sound(held)
     assert isinstance(held.coordinator, SessionCoordinator)

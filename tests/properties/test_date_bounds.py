@@ -90,13 +90,13 @@ def is_date(bound: Bound) -> bool:
 
 def lies_in(start: datetime, day: date, first: Bound, end: Bound) -> bool:
     """Whether a bar is in a range; ``day`` is its own."""
-    since = True if first is None else (day >= first if is_date(first) else start >= first)  # type: ignore[operator]
-    until = True if end is None else (day < end if is_date(end) else start < end)  # type: ignore[operator]
+    since = True if first is None else (day >= first if is_date(first) else start >= first)
+    until = True if end is None else (day < end if is_date(end) else start < end)
     return since and until
 
 
 def is_reversed(first: Bound, end: Bound) -> bool:
-    return first is not None and end is not None and is_date(first) is is_date(end) and first > end  # type: ignore[operator]
+    return first is not None and end is not None and is_date(first) is is_date(end) and first > end
 
 
 # --------------------------------------------------------------------------------------------------------- the store
@@ -254,7 +254,7 @@ def test_deletions_take_what_bars_shows(kept: Kept, symbol: str) -> None:
             assert expected == own.keys()
             return
         assert left.get((symbol, "30m"), set()) == expected
-        assert report.deleted == len(own) - len(expected)  # type: ignore[attr-defined]
+        assert report.deleted == len(own) - len(expected)
 
     holds(max(RANGES // 4, 1), check, span=ranges())
 
@@ -296,17 +296,17 @@ def test_purges_keep_the_session_named(kept: Kept, symbol: str) -> None:
     def check(before: Bound, given_as: st.DataObject) -> None:
         wanted = given_as.draw(spelled(before))
         if is_date(before):
-            opens = [session.open for session in sessions if session.day >= before]  # type: ignore[operator]
+            opens = [session.open for session in sessions if session.day >= before]
             limit = min(opens[0], through)
         else:
-            limit = min(before, through)  # type: ignore[type-var]
+            limit = min(before, through)
         starts = [session.open for session in sessions if session.open <= limit]
         kept_from = starts[-1]
         own = kept.bars[symbol, "30m"]
         report, left = tried(kept, lambda: kept.coordinator.purge_bars(symbol, "30m", wanted))
         assert left.get((symbol, "30m"), set()) == {start for start in own if start >= kept_from}
         if any(start < kept_from for start in own):
-            assert [one.retained_from for one in report.intervals] == [kept_from]  # type: ignore[attr-defined]
+            assert [one.retained_from for one in report.intervals] == [kept_from]
 
     holds(max(RANGES // 4, 1), check, before=st.one_of(days, instants), given_as=st.data())
 

@@ -143,7 +143,7 @@ def test_parse_all_takes_one_for_a_list_of_one_and_never_apart() -> None:
 @pytest.mark.parametrize("given", [None, 5, [None], [5]])
 def test_parse_all_takes_texts_only(given: object) -> None:
     with pytest.raises(IntervalError, match="text"):
-        parse_all(given)  # type: ignore[arg-type]
+        parse_all(given)
 
 
 # What one interval tiles, written down: the row's interval fills the columns' bars exactly.

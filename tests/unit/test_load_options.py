@@ -131,7 +131,7 @@ def test_options_do_not_change_and_are_asked_for_in_one_spelling() -> None:
     assert options.columns == {"bar_start": "day", "volume": None}
     assert (options.header, options.symbols) == (("day",), ("SPY",))
     with pytest.raises(ValueError, match="frozen"):
-        options.label = "end"  # type: ignore[misc]
+        options.label = "end"
     same = LoadOptions(columns={"bar_start": "day", "volume": None}, header=("day",), symbols=["SPY"], label="start")
     assert options.request("SPY", "1m") == same.request("SPY", "1m")
     assert options.request("SPY", "1m") != options.request("SPY", "5m")

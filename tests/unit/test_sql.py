@@ -124,7 +124,7 @@ def test_names_and_texts_are_quoted_whatever_they_hold() -> None:
 def test_only_sql_is_joined_to_sql() -> None:
     assert joined(Sql(", "), [identifier("a"), identifier("b")]) == '"a", "b"'
     with pytest.raises(TypeError):
-        joined(Sql(", "), ["a", identifier("b")])  # type: ignore[list-item]
+        joined(Sql(", "), ["a", identifier("b")])
 
 
 def test_parameters_are_told() -> None:

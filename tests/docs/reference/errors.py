@@ -30,7 +30,7 @@ def exit_code(kind: type[errors.BarhouseError]) -> ExitCode:
     import contextlib
     import io
 
-    error = kind("said", None) if kind is errors.JobError else kind("said")  # type: ignore[call-arg]
+    error = kind("said", None) if kind is errors.JobError else kind("said")
     with contextlib.redirect_stderr(io.StringIO()):
         return explain(error, verbose=False)
 

@@ -85,7 +85,7 @@ def _model(owner: type[BaseModel], key: str) -> type[BaseModel]:
     """The model that a key's value, or each value of its list, is checked by."""
     found = owner.model_fields[key].annotation
     while not (inspect.isclass(found) and issubclass(found, BaseModel)):
-        found = next(one for one in found.__args__ if one is not type(None))  # type: ignore[union-attr]
+        found = next(one for one in found.__args__ if one is not type(None))
     return found
 
 

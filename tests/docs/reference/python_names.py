@@ -84,7 +84,7 @@ def _is_plain(found: type) -> bool:
 
 
 def _signature(name: str, found: object) -> str:
-    signature = inspect.signature(found)  # type: ignore[arg-type]
+    signature = inspect.signature(found)
     line = f"{name}({', '.join(_parameters(signature))})"
     if inspect.iscoroutinefunction(found):
         line = f"await {line}"
