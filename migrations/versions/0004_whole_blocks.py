@@ -6,14 +6,13 @@ Views say what they mean, and ``bars_as_of`` takes nothing for an instant that h
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import sqlalchemy as sa
 from alembic import op
 
+from barhouse.migrations.view_changes import change_views
 from barhouse.store.calendars.exchange import timezone_of
 from barhouse.store.errors import CalendarError
-from barhouse.store.sql import texts
 
 revision = "0004"
 down_revision = "0003"
@@ -22,8 +21,6 @@ depends_on = None
 
 #: True has the file copied aside before this migration runs.
 changes_data = True
-
-_VIEWS = Path(__file__).parent.parent / "views"
 
 # The block that a base's first session lies in begins before it: nobody can fill what it lacks there.
 _PARTIAL = """
@@ -56,12 +53,12 @@ def upgrade() -> None:
     """
     )
     _add_zones()
-    _replace("0003.sql", "0004.sql")
+    change_views("0003", "0004")
 
 
 def downgrade() -> None:
     # What the partial blocks had is told by the bars: `repair` of the older version counts them again.
-    _replace("0004.sql", "0003.sql")
+    change_views("0004", "0003")
     op.drop_table("calendar_timezone")
 
 
@@ -84,11 +81,3 @@ def _zone(name: str, definition: str | None) -> str | None:
         return timezone_of(name)
     except CalendarError:  # an exchange that the installed library has given up
         return None
-
-
-def _replace(old: str, new: str) -> None:
-    for name, statement in reversed(texts((_VIEWS / old).read_text(encoding="utf-8")).items()):
-        table = "MACRO TABLE" if " AS TABLE" in statement else "MACRO"
-        op.execute(f"DROP {'VIEW' if statement.startswith('CREATE VIEW') else table} {name}")
-    for statement in texts((_VIEWS / new).read_text(encoding="utf-8")).values():
-        op.execute(sa.text(statement.replace(":", "\\:")))

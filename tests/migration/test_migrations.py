@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from alembic.script import ScriptDirectory
 from barhouse import SessionCoordinator, open_store
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.sources.source import SourceFile
+from barhouse.migrations.view_changes import views_at
 from barhouse.store.database import opening, upgrade
 from barhouse.store.database.dialect import ConnectionWrapper, register_alembic_impl
 from barhouse.store.database.opening import SCHEMA_VERSION, open_database
@@ -124,11 +126,20 @@ def test_stored_views_are_those_of_the_sql_file(path: Path) -> None:
     assert created_by(path, views) == stored
 
 
-def test_the_newest_migration_has_a_copy_of_the_views() -> None:
-    newest = max((ROOT / "migrations" / "views").glob("*.sql"))
-    assert texts(newest.read_text(encoding="utf-8")) == texts(VIEWS.read_text(encoding="utf-8")), (
-        f"{newest} is not store/sql/views.sql; views that change need a migration of their own"
+def test_what_migrations_change_comes_to_the_views_there_are() -> None:
+    newest = ScriptDirectory.from_config(alembic_config()).get_current_head()
+    assert newest is not None
+    assert views_at(newest) == texts(VIEWS.read_text(encoding="utf-8")), (
+        "store/sql/views.sql is not what migrations/views/ comes to; views that change need a migration of their own"
     )
+
+
+def test_a_migration_has_only_the_views_that_it_changes() -> None:
+    files = sorted((ROOT / "migrations" / "views").glob("*.sql"))
+    for before, file in pairwise(files[1:]):  # 0003 was the last to have them all
+        old = views_at(before.stem)
+        for name, statement in texts(file.read_text(encoding="utf-8")).items():
+            assert old.get(name) != statement, f"{file.name}: {name} is as it was"
 
 
 def test_the_version_known_without_alembic_is_its_head() -> None:
