@@ -128,6 +128,7 @@ def hints_in(text: str) -> tuple[Option | Action, ...]:
 
 
 def _hint(text: str) -> Option | Action | None:
+    """The hint that a text between the marks is; None for one that somebody else put there, whatever it holds."""
     try:
         call = ast.parse(f"hint({text})", mode="eval").body
         if not isinstance(call, ast.Call):
@@ -138,8 +139,10 @@ def _hint(text: str) -> Option | Action | None:
             case [ast.Name(id=name)], []:
                 return Option(name)
             case [ast.Call(func=ast.Name(id=name), args=given, keywords=[])], []:
-                return Action(name, *map(ast.literal_eval, given))
-    except (SyntaxError, ValueError, KeyError):
+                action = Action(name, *map(ast.literal_eval, given))
+                as_command(action)  # with too little given it can be spelled nowhere
+                return action
+    except (SyntaxError, ValueError, TypeError, LookupError, RecursionError, MemoryError):
         return None
     return None
 

@@ -84,7 +84,24 @@ def test_an_instant_is_spelled_as_it_would_be_written() -> None:
     assert spelled(message) == "start='2024-11-29T14:30:00+00:00'"
 
 
-@pytest.mark.parametrize("text", ["a ⟦file⟧⟧.csv", "⟦rm -rf⟧", "⟦unheard('of')⟧", "⟦", "⟦a=b⟧", "⟦*x⟧"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a ⟦file⟧⟧.csv",
+        "⟦rm -rf⟧",
+        "⟦unheard('of')⟧",
+        "⟦",
+        "⟦a=b⟧",
+        "⟦*x⟧",
+        "⟦remove_symbol()⟧",
+        "⟦remove_symbol(**{})⟧",
+        "⟦a={[]: 1}⟧",
+        "⟦a\0⟧",
+        pytest.param("⟦" + "(" * 100_000 + "⟧", id="deep"),
+        pytest.param("⟦a=" + "-" * 100_000 + "1⟧", id="deeper"),
+        pytest.param("⟦a=" + "9" * 10_000 + "⟧", id="long"),
+    ],
+)
 def test_brackets_of_others_harm_nobody(text: str) -> None:
     assert spelled(text, PYTHON).replace("file=", "⟦file⟧") == text
 
