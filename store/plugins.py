@@ -87,7 +87,7 @@ class Registry:
 
     def names(self) -> list[str]:
         """What can be asked for: Barhouse's own first."""
-        return list(dict.fromkeys(one.name for one in self.plugins()))
+        return list(dict.fromkeys(plugin.name for plugin in self.plugins()))
 
     def own(self) -> list[str]:
         """Those of Barhouse itself."""
@@ -109,9 +109,9 @@ class Registry:
         """
         if name in self._own:
             return self._own_plugin(name)
-        found = [one for one in self._others() if one.name == name]
+        found = [plugin for plugin in self._others() if plugin.name == name]
         if len(found) > 1:
-            packages = " and ".join(one.package for one in found)
+            packages = " and ".join(plugin.package for plugin in found)
             raise PluginError(f"the {self.kind} {name!r} is in several packages, {packages}; remove all but one")
         if not found:
             raise InputError(f"{Option(self.kind, name)} is not known; allowed are {', '.join(self.names())}")
@@ -125,8 +125,8 @@ class Registry:
     def _others(self) -> list[Plugin]:
         from importlib.metadata import entry_points
 
-        found = sorted(entry_points(group=self.group), key=lambda one: (one.name, _package(one)))
-        return [self._of(one) for one in found]
+        found = sorted(entry_points(group=self.group), key=lambda entry: (entry.name, _package(entry)))
+        return [self._of(plugin) for plugin in found]
 
     def _of(self, entry: EntryPoint) -> Plugin:
         taken_by = OWN_PACKAGE if entry.name in self._own else None

@@ -113,7 +113,7 @@ class Backtest:
             raise InputError(
                 f"{Option('warm_up', warm_up)} is not usable; give a number of sessions, 0 or more, or leave it out"
             )
-        wanted = None if intervals is None else tuple(str(one) for one in parse_all(intervals))
+        wanted = None if intervals is None else tuple(str(interval) for interval in parse_all(intervals))
         names, (first, last) = tuple(as_symbols(symbols, "symbols")), as_session_range(start, end)
         after = optional(as_instant, resume_after, "resume_after")
         self._store = store
@@ -123,8 +123,8 @@ class Backtest:
         plan, self._run = Plan.begin(store, request, name, restart=restart)
         self._timeline, sessions = plan.timeline(store)
         self._sessions = sessions
-        self._streams = {(one.symbol, one.interval): one for one in plan.streams}
-        by_id = {one.interval_id: one for one in plan.streams}
+        self._streams = {(stream.symbol, stream.interval): stream for stream in plan.streams}
+        by_id = {stream.interval_id: stream for stream in plan.streams}
         self._past = Past(store, by_id, sessions, plan.since(sessions), plan.pinned)
         if after is None and self._run:
             after = self._run.cursor
@@ -330,8 +330,8 @@ class Backtest:
         name, text = canonical_symbol(symbol), str(Interval.parse(interval))
         found = self._streams.get((name, text))
         if found is None:
-            known = sorted({one for one, _ in self._streams})
-            there = [of for one, of in self._streams if one == name]
+            known = sorted({symbol for symbol, _ in self._streams})
+            there = [interval for symbol, interval in self._streams if symbol == name]
             said = f"{name} has {', '.join(there)}" if there else f"its symbols are {', '.join(known[:5])}"
             raise UnknownSymbolError(f"this backtest does not read {name} {text}; {said}")
         return found

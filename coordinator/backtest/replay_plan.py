@@ -110,8 +110,8 @@ class Plan:
             if symbol not in there:
                 raise unknown_symbol(symbol, {name for (name,) in transaction.run("records.active_symbols")})
         for interval in request.intervals or ():
-            if not any(interval in found for found in there.values()):
-                listed = ", ".join(sorted({one for found in there.values() for one in found}))
+            if not any(interval in intervals for intervals in there.values()):
+                listed = ", ".join(sorted(set().union(*there.values())))
                 raise InputError(f"no symbol of the backtest has interval {interval!r}; there are {listed}")
         pinned = transaction.one("backtest.newest_batch").batch_id
         reach = {
@@ -120,7 +120,7 @@ class Plan:
         }
         known = dict(transaction.run("backtest.known_through", {"calendars": sorted(reach)}))
         streams = _streams(transaction, [row.interval_id for row in rows], request)
-        return cls(request, tuple(one for one in streams if one.calendar in reach), reach, known, pinned)
+        return cls(request, tuple(stream for stream in streams if stream.calendar in reach), reach, known, pinned)
 
     @classmethod
     def _kept(cls, transaction: Transaction, request: Request, before: Run) -> Plan:
@@ -137,7 +137,7 @@ class Plan:
 
     def _as_json(self) -> dict[str, Any]:
         return {
-            "interval_ids": [one.interval_id for one in self.streams],
+            "interval_ids": [stream.interval_id for stream in self.streams],
             "reach": {calendar: [day.isoformat() for day in days] for calendar, days in self.reach.items()},
             "known_through": {calendar: day.isoformat() for calendar, day in self.known_through.items()},
         }
@@ -153,8 +153,8 @@ class Plan:
         with store.reading() as transaction:
             sessions = Sessions(transaction, self.streams, self.pinned, self.known_through)
         spans = {calendar: span for calendar in sorted(self.reach) if (span := self._span(sessions, calendar))}
-        streams = [one for one in self.streams if one.calendar in spans]
-        if not any(one.delivered for one in streams):
+        streams = [stream for stream in self.streams if stream.calendar in spans]
+        if not any(stream.delivered for stream in streams):
             raise InputError(
                 f"the store holds no bars of {', '.join(self.request.symbols[:5])} in sessions from "
                 f"{self.request.start or 'the first'} to {self.request.end or 'the last'}; "
@@ -182,7 +182,7 @@ class Plan:
     def _span(self, sessions: Sessions, calendar: str) -> Span | None:
         own, (_, last_date) = sessions.by_calendar[calendar], self.reach[calendar]
         first, last = self._first(sessions, calendar), sessions.at_or_after(calendar, last_date)
-        streams = [one for one in self.streams if one.calendar == calendar]
+        streams = [stream for stream in self.streams if stream.calendar == calendar]
         if self.request.end is not None:
             last = min(last, sessions.at_or_after(calendar, self.request.end) - 1)
         if first > last:
@@ -190,9 +190,9 @@ class Plan:
         ends = own[last].close
         if self.request.end is None:
             # A week that nothing more came of closes after its last session with bars.
-            blocks = (sessions.block(one, own[last].session_date) for one in streams if one.unit != "second")
-            ends = max(ends, *(one.close for one in blocks), ends)
-        wait = timedelta(seconds=max(one.wait_seconds for one in streams))
+            blocks = (sessions.block(stream, own[last].session_date) for stream in streams if stream.unit != "second")
+            ends = max(ends, *(block.close for block in blocks), ends)
+        wait = timedelta(seconds=max(stream.wait_seconds for stream in streams))
         return Span(own[first].session_date, own[last].session_date, own[first].open, ends + wait)
 
 

@@ -85,40 +85,44 @@ class Sessions:
     def __init__(
         self, transaction: Transaction, streams: Sequence[Stream], pinned: int, known_through: Mapping[str, date]
     ) -> None:
-        calendars = sorted({one.calendar for one in streams})
+        calendars = sorted({stream.calendar for stream in streams})
         which = {"calendars": calendars, "pinned": pinned}
         rows = transaction.run("backtest.pinned_sessions", which)
         #: Every session's last close, by calendar.
         self.ends = transaction.table("backtest.session_ends", which)
         self.segments: dict[tuple[str, date, int], tuple[datetime, datetime]] = {}
-        self.by_calendar: dict[str, list[Session]] = {one: [] for one in calendars}
+        self.by_calendar: dict[str, list[Session]] = {calendar: [] for calendar in calendars}
         for (calendar, session_date), found in groupby(rows, key=attrgetter("calendar", "session_date")):
             segments = list(found)
-            for one in segments:
-                self.segments[calendar, session_date, one.segment] = one.segment_open, one.segment_close
+            for segment in segments:
+                self.segments[calendar, session_date, segment.segment] = segment.segment_open, segment.segment_close
             first, last = segments[0], segments[-1]
             self.by_calendar[calendar].append(Session(calendar, session_date, first.segment_open, last.segment_close))
         zones = transaction.run("records.timezones", {"calendars": calendars})
         self._zones = {zone.calendar: zone.timezone or "UTC" for zone in zones}
-        self._closes = {(one.calendar, one.close) for found in self.by_calendar.values() for one in found}
+        self._closes = {
+            (session.calendar, session.close) for sessions in self.by_calendar.values() for session in sessions
+        }
         self.blocks: dict[tuple[str, str], list[Block]] = {}
-        for one in streams:
-            if one.unit != "second" and (one.calendar, one.kind) not in self.blocks:
+        for stream in streams:
+            if stream.unit != "second" and (stream.calendar, stream.kind) not in self.blocks:
                 parameters = {
-                    "calendar": one.calendar,
-                    "unit": one.unit,
-                    "length": one.length,
-                    "base_unit": one.base_unit,
-                    "base_length": one.base_length,
-                    "known_through": known_through[one.calendar],
+                    "calendar": stream.calendar,
+                    "unit": stream.unit,
+                    "length": stream.length,
+                    "base_unit": stream.base_unit,
+                    "base_length": stream.base_length,
+                    "known_through": known_through[stream.calendar],
                     "pinned": pinned,
                 }
                 blocks = transaction.run("backtest.pinned_blocks", parameters)
-                self.blocks[one.calendar, one.kind] = [Block(**row._asdict()) for row in blocks]
+                self.blocks[stream.calendar, stream.kind] = [Block(**row._asdict()) for row in blocks]
 
     def at_or_after(self, calendar: str, day: date) -> int:
         """Where the first session on or after a date stands in its calendar."""
-        return bisect_right(self.by_calendar[calendar], day - timedelta(days=1), key=lambda one: one.session_date)
+        return bisect_right(
+            self.by_calendar[calendar], day - timedelta(days=1), key=lambda session: session.session_date
+        )
 
     def day_start(self, calendar: str, day: date) -> datetime:
         """Where the day of a date begins; see ``barhouse.store.calendars.session_day``."""
@@ -130,7 +134,7 @@ class Sessions:
     def block(self, stream: Stream, session_date: date) -> Block:
         """The block of a stream that a session belongs to."""
         blocks = self.blocks[stream.calendar, stream.kind]
-        return blocks[bisect_right(blocks, session_date, key=lambda one: one.first_date) - 1]
+        return blocks[bisect_right(blocks, session_date, key=lambda block: block.first_date) - 1]
 
     def is_close(self, calendar: str, at: datetime) -> bool:
         """Whether a session ends at an instant."""
@@ -156,8 +160,8 @@ class Timeline:
         self._stream_table = _as_table(streams, spans)
         self._end_table = sessions.ends
         self._turns = sorted(self._all_turns(), key=itemgetter(0))
-        self.begins = min(one.begins for one in spans.values()) - _MOMENT
-        self.ends = max(one.ends for one in spans.values())
+        self.begins = min(span.begins for span in spans.values()) - _MOMENT
+        self.ends = max(span.ends for span in spans.values())
 
     def open_count(self, after: datetime) -> int:
         """How many sessions are open right after an instant."""
@@ -190,15 +194,15 @@ class Timeline:
             yield Tick(now, opened, closed, chunk, *rows.get(now, (0, 0)))
 
     def _closing(self, after: datetime, through: datetime) -> pa.Table:
-        long = any(one.unit != "second" for one in self._streams if one.delivered)
+        long = any(stream.unit != "second" for stream in self._streams if stream.delivered)
         parameters = {
             "pinned": self._pinned,
             "after": after,
             "through": through,
-            "since_short": after - max(one.reach for one in self._streams if one.unit == "second"),
+            "since_short": after - max(stream.reach for stream in self._streams if stream.unit == "second"),
         }
         if long:
-            parameters["since_long"] = after - max(one.reach for one in self._streams if one.unit != "second")
+            parameters["since_long"] = after - max(stream.reach for stream in self._streams if stream.unit != "second")
         with self._store.reading() as transaction:
             streams = transaction.attach("streams", self._stream_table)
             ends = transaction.attach("session_ends", self._end_table)
@@ -210,7 +214,9 @@ class Timeline:
 
     def _all_turns(self) -> Iterator[tuple[datetime, bool, Session]]:
         for calendar, span in self._spans.items():
-            wait = timedelta(seconds=max(one.wait_seconds for one in self._streams if one.calendar == calendar))
+            wait = timedelta(
+                seconds=max(stream.wait_seconds for stream in self._streams if stream.calendar == calendar)
+            )
             for session in self._sessions.by_calendar[calendar]:
                 if span.first_date <= session.session_date <= span.last_date:
                     yield session.open, True, session
@@ -220,18 +226,18 @@ class Timeline:
 def _as_table(streams: Sequence[Stream], spans: Mapping[str, Span]) -> pa.Table:
     rows = [
         (
-            one.interval_id,
-            one.symbol,
-            one.interval,
-            one.calendar,
-            one.unit == "second",
-            one.wait_seconds,
-            one.place,
-            _micros(spans[one.calendar].begins),
-            _micros(spans[one.calendar].ends),
+            stream.interval_id,
+            stream.symbol,
+            stream.interval,
+            stream.calendar,
+            stream.unit == "second",
+            stream.wait_seconds,
+            stream.place,
+            _micros(spans[stream.calendar].begins),
+            _micros(spans[stream.calendar].ends),
         )
-        for one in streams
-        if one.delivered
+        for stream in streams
+        if stream.delivered
     ]
     kinds = {
         "interval_id": pa.int32(),

@@ -68,10 +68,10 @@ class Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except (Exception, KeyboardInterrupt) as error:
-            if any(is_interrupt(one) for one in chain(error)):
+            if any(is_interrupt(cause) for cause in chain(error)):
                 click.echo("barhouse: stopped; what was written until then stays", err=True)
                 ctx.exit(ExitCode.INTERRUPTED)
-            if any(is_broken_pipe(one) for one in chain(error)):
+            if any(is_broken_pipe(cause) for cause in chain(error)):
                 discard_stdout()
                 ctx.exit(ExitCode.OK)
             ctx.exit(explain(error, verbose=bool(ctx.find_root().params.get("verbose"))))

@@ -37,7 +37,9 @@ class FileCommand(Command):
     def params(self) -> list[click.Parameter]:
         """Every parameter, in the order of help."""
         if self._made is None:
-            self._made = [made for one in self._given for made in (_options(one.door) if _is_place(one) else [one])]
+            self._made = [
+                made for option in self._given for made in (_options(option.door) if _is_place(option) else [option])
+            ]
         return self._made
 
     @params.setter
@@ -47,8 +49,8 @@ class FileCommand(Command):
     def invoke(self, ctx: click.Context) -> Any:
         """Run it, with what was said of the options of a load as a mapping."""
         said: dict[str, Any] = {}
-        for one in self._given:
-            for option in _options(one.door) if _is_place(one) else ():
+        for given in self._given:
+            for option in _options(given.door) if _is_place(given) else ():
                 value = ctx.params.pop(str(option.name))
                 if ctx.get_parameter_source(str(option.name)) is not ParameterSource.DEFAULT:
                     said[str(option.name)] = value
@@ -69,40 +71,40 @@ def file_options(door: str) -> Callable[[_Decorated], _Decorated]:
     return added
 
 
-def _is_place(one: click.Parameter) -> bool:
-    return isinstance(one, _Place)
+def _is_place(parameter: click.Parameter) -> bool:
+    return isinstance(parameter, _Place)
 
 
 def _options(door: str) -> list[click.Option]:
     from barhouse.coordinator.sources.options import describe
 
-    made = [_option(one) for one in describe() if door in one.doors]
-    place = next(number for number, one in enumerate(made) if one.name == "volume_column")
+    made = [_option(option) for option in describe() if door in option.doors]
+    place = next(number for number, option in enumerate(made) if option.name == "volume_column")
     said = "Short for --column volume=: there is none, take it as 0."
     made.insert(place + 1, click.Option(["--no-volume"], is_flag=True, help=said))
     return made
 
 
-def _option(one: OptionText) -> click.Option:
-    said = f"{one.text[:1].upper()}{one.text[1:]}."
-    names = [*filter(None, (one.short, one.flag)), one.name]
-    if isinstance(one.default, bool):
+def _option(text: OptionText) -> click.Option:
+    said = f"{text.text[:1].upper()}{text.text[1:]}."
+    names = [*filter(None, (text.short, text.flag)), text.name]
+    if isinstance(text.default, bool):
         return click.Option(names, is_flag=True, help=said)
-    if one.choices:
-        has_default = one.default is not None
+    if text.choices:
+        has_default = text.default is not None
         return click.Option(
-            names, type=click.Choice(one.choices), default=one.default, show_default=has_default, help=said
+            names, type=click.Choice(text.choices), default=text.default, show_default=has_default, help=said
         )
-    if isinstance(one.default, int):
-        return click.Option(names, type=click.IntRange(min=0), default=one.default, metavar="N", help=said)
-    if isinstance(one.example, list):
+    if isinstance(text.default, int):
+        return click.Option(names, type=click.IntRange(min=0), default=text.default, metavar="N", help=said)
+    if isinstance(text.example, list):
         said += " Comma separated; repeatable."
         return click.Option(names, multiple=True, callback=split, metavar="LIST", help=said)
-    if isinstance(one.example, Mapping):
-        shown = " or ".join(f"{part}={name or ''}" for part, name in one.example.items())
+    if isinstance(text.example, Mapping):
+        shown = " or ".join(f"{part}={name or ''}" for part, name in text.example.items())
         said += f" Such as {shown}; repeatable, the parts are in `barhouse load --help`."
         return click.Option(names, multiple=True, callback=_pairs, metavar="PART=NAME", help=said)
-    return click.Option(names, metavar=one.metavar, help=said)
+    return click.Option(names, metavar=text.metavar, help=said)
 
 
 def _pairs(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str | None]:

@@ -87,7 +87,7 @@ _MODULES = (
     *(creation, registration, load, derivation, status, query, job, live, backtest, runs, verification, calendar),
     *(copies, export, deletion, plugins),
 )
-_COMMANDS = {one.name: one for module in _MODULES for one in module.COMMANDS}
+_COMMANDS = {command.name: command for module in _MODULES for command in module.COMMANDS}
 #: As help lists them: in the order of use.
 _ORDER = (
     *("init", "register", "load", "process", "end-session", "status", "gaps", "sql"),

@@ -20,7 +20,7 @@ _Decorator = Callable[[_Decorated], _Decorated]
 
 def split(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> list[str]:
     """Read what is repeatable, comma separated, or both; what was given and names nothing is not taken for all."""
-    found = [one.strip() for text in given for one in text.split(",") if one.strip()]
+    found = [part.strip() for text in given for part in text.split(",") if part.strip()]
     if given and not found:
         raise click.BadParameter("it is empty and names nothing; leave it out where all are meant")
     return found

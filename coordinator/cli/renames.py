@@ -31,7 +31,12 @@ class Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read what was typed after the command's name."""
-        formerly = {old: new for one in self.params if isinstance(one, Option) for old, new in one.formerly.items()}
+        formerly = {
+            old: new
+            for parameter in self.params
+            if isinstance(parameter, Option)
+            for old, new in parameter.formerly.items()
+        }
         return super().parse_args(ctx, list(_renamed(args, formerly)) if formerly else args)
 
 

@@ -141,23 +141,23 @@ def bar_tables(events: Iterable[BarEvent]) -> dict[str, pa.Table]:
 
 
 def _bar_table(bars: Sequence[BarEvent]) -> pa.Table:
-    values = [[getattr(one, "start" if name == "bar_start" else name) for one in bars] for name in COLUMNS.names]
+    values = [[getattr(bar, "start" if name == "bar_start" else name) for bar in bars] for name in COLUMNS.names]
     return pa.table([pa.array(column, field.type) for column, field in zip(values, COLUMNS, strict=True)], COLUMNS)
 
 
 def trade_table(events: Sequence[TradeEvent | CancelEvent]) -> pa.Table:
     """Trades and cancellations as a table, numbered in ``given_row``."""
-    trades = [one if isinstance(one, TradeEvent) else None for one in events]
+    trades = [event if isinstance(event, TradeEvent) else None for event in events]
     return pa.table(
         {
             "given_row": pa.array(range(len(events)), pa.int64()),
-            "symbol": pa.array([one.symbol for one in events], pa.string()),
-            "trade_id": pa.array([one.id for one in events], pa.string()),
-            "traded_at": pa.array([one.at for one in events], INSTANT),
-            "sequence": pa.array([one.sequence if one else 0 for one in trades], pa.int64()),
-            "revision": pa.array([one.revision if one else 0 for one in trades], pa.int64()),
-            "price": pa.array([one.price if one else None for one in trades], pa.float64()),
-            "size": pa.array([one.size if one else None for one in trades], pa.float64()),
-            "cancelled": pa.array([one is None for one in trades], pa.bool_()),
+            "symbol": pa.array([event.symbol for event in events], pa.string()),
+            "trade_id": pa.array([event.id for event in events], pa.string()),
+            "traded_at": pa.array([event.at for event in events], INSTANT),
+            "sequence": pa.array([trade.sequence if trade else 0 for trade in trades], pa.int64()),
+            "revision": pa.array([trade.revision if trade else 0 for trade in trades], pa.int64()),
+            "price": pa.array([trade.price if trade else None for trade in trades], pa.float64()),
+            "size": pa.array([trade.size if trade else None for trade in trades], pa.float64()),
+            "cancelled": pa.array([trade is None for trade in trades], pa.bool_()),
         }
     )

@@ -164,7 +164,7 @@ class RedisFeed:
         found: Any = await client.xautoclaim(
             self._stream, self._group, self._consumer, self._claim_ms, "0-0", count=self._entries_at_once
         )
-        held = {entry_id for one in self._open for entry_id in one.ids}
+        held = {entry_id for delivery in self._open for entry_id in delivery.ids}
         return [entry for entry in found[1] if entry[0] not in held]
 
     async def _make_group(self, client: Redis, after: str) -> None:
@@ -193,8 +193,8 @@ class RedisFeed:
     async def acknowledge(self, position: Position, problem: str | None = None) -> None:
         """Acknowledge every entry up to a position, those of earlier failures included, in one command."""
         through = _order(str(position["id"]))
-        done = list(itertools.takewhile(lambda one: _order(one.last) <= through, self._open))
-        ids = [entry_id for one in done for entry_id in one.ids]
+        done = list(itertools.takewhile(lambda delivery: _order(delivery.last) <= through, self._open))
+        ids = [entry_id for delivery in done for entry_id in delivery.ids]
         if ids:
             with _explained(self._url):
                 await self._connected().xack(self._stream, self._group, *ids)

@@ -196,7 +196,7 @@ class WebSocketFeed:
         if answer is None:
             return None
         events, _ = parse_events(json.dumps(answer))
-        return bar_tables(one for one in events if isinstance(one, BarEvent)).get(interval)
+        return bar_tables(event for event in events if isinstance(event, BarEvent)).get(interval)
 
     async def close(self) -> None:
         """Close the connection; whoever waits for an answer gets none."""

@@ -28,7 +28,7 @@ JOB_FILE: Door = _JobFile()
 def toml(value: object) -> str:
     """Spell a value as TOML."""
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{key} = {toml(one)}" for key, one in value.items()) + " }"
+        return "{ " + ", ".join(f"{key} = {toml(item)}" for key, item in value.items()) + " }"
     if isinstance(value, Sequence) and not isinstance(value, str):
         return "[" + ", ".join(map(toml, value)) + "]"
     if isinstance(value, bool | int | float):

@@ -90,7 +90,7 @@ class PathPattern:
                 if part not in _PARTS:
                     raise ConfigError(
                         f"files = {text!r}: {token} is no part of a path; allowed are "
-                        f"{', '.join('{' + one + '}' for one in _PARTS)}"
+                        f"{', '.join('{' + part + '}' for part in _PARTS)}"
                     )
                 globbed += "*"
                 named += f"(?P={part})" if part in seen else f"(?P<{part}>{_PARTS[part]})"
@@ -119,7 +119,7 @@ class PathPattern:
 
 def _root(pattern: str) -> Path:
     folders = Path(pattern).parent.parts
-    fixed = next((number for number, one in enumerate(folders) if _TOKEN.search(one)), len(folders))
+    fixed = next((number for number, folder in enumerate(folders) if _TOKEN.search(folder)), len(folders))
     return Path(*folders[:fixed])
 
 
@@ -156,8 +156,8 @@ def _days(parts: dict[str, str]) -> tuple[date | None, date | None] | None:
 
 def find(patterns: Iterable[PathPattern]) -> list[FoundFile]:
     """The files of several patterns, each once, the oldest first: by the dates named, then by path."""
-    found = {one.path: one for pattern in patterns for one in pattern.files()}
-    return sorted(found.values(), key=lambda one: (one.first_date or date.min, str(one.path)))
+    found = {file.path: file for pattern in patterns for file in pattern.files()}
+    return sorted(found.values(), key=lambda file: (file.first_date or date.min, str(file.path)))
 
 
 class LoadedFiles:

@@ -85,7 +85,7 @@ def _told(shortest: int, regular: bool, divisor: int | None) -> Held:
     if regular:
         return Held(str(Interval("second", shortest)), regular=True)
     length = divisor or shortest
-    return Held(next((str(one) for one in _USUAL if length % one.length == 0), "1s"), regular=False)
+    return Held(next((str(interval) for interval in _USUAL if length % interval.length == 0), "1s"), regular=False)
 
 
 def one_interval(held: Mapping[str, Held], name: str) -> Held:
@@ -96,7 +96,7 @@ def one_interval(held: Mapping[str, Held], name: str) -> Held:
     SourceError
         When they differ, or none can be told.
     """
-    regular = {one.interval for one in held.values() if one.regular and one.interval}
+    regular = {content.interval for content in held.values() if content.regular and content.interval}
     if len(regular) > 1:
         examples = {one.interval: symbol for symbol, one in held.items() if one.regular}
         listed = ", ".join(f"{interval} of {symbol}" for interval, symbol in sorted(examples.items()))
@@ -106,7 +106,7 @@ def one_interval(held: Mapping[str, Held], name: str) -> Held:
         )
     if regular:
         return Held(regular.pop(), regular=True)
-    told = [Interval.parse(one.interval) for one in held.values() if one.interval]
+    told = [Interval.parse(content.interval) for content in held.values() if content.interval]
     if not told:
         raise SourceError(f"{name} has too few bars to tell how long they are; say interval = in its source")
     return Held(str(min(told)), regular=False)

@@ -139,7 +139,7 @@ def _checked(store: SessionStore, job: JobConfig, place: Path, exists: bool, pro
     own = {name.casefold() for name in job.calendars}
     with store.reading() as transaction:
         trading_calendar.canonical(
-            transaction, {one.calendar for one in job.symbols if one.calendar.strip().casefold() not in own}
+            transaction, {symbol.calendar for symbol in job.symbols if symbol.calendar.strip().casefold() not in own}
         )
     planned = plan(store, job, progress)
     with store.reading() as transaction:
@@ -147,9 +147,11 @@ def _checked(store: SessionStore, job: JobConfig, place: Path, exists: bool, pro
     alike: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
     bases: dict[str, str] = {}
     for group in enrolled:
-        for one in group.symbols:
-            bases[one.symbol] = one.base_interval
-            alike.setdefault((one.calendar, one.base_interval, tuple(one.derived_intervals)), []).append(one.symbol)
+        for symbol in group.symbols:
+            bases[symbol.symbol] = symbol.base_interval
+            alike.setdefault((symbol.calendar, symbol.base_interval, tuple(symbol.derived_intervals)), []).append(
+                symbol.symbol
+            )
     loads: dict[tuple[str, str], tuple[set[str], int]] = {}
     for waiting in planned.waiting:
         own_bases = {bases[name] for name in waiting.symbols if name in bases}

@@ -19,18 +19,18 @@ _PLACE = "{load options}\n"
 def job_example() -> str:
     """The text of the file."""
     text = files(__package__).joinpath("job_example.toml").read_text(encoding="utf-8")
-    lines = [line for one in describe() if "sources" in one.doors for line in _lines(one)]
+    lines = [line for option in describe() if "sources" in option.doors for line in _lines(option)]
     return text.replace(_PLACE, "".join(f"{line}\n" for line in lines))
 
 
-def _lines(one: OptionText) -> Iterator[str]:
-    said = f"# {one.name} = {toml(one.example)}"
+def _lines(option: OptionText) -> Iterator[str]:
+    said = f"# {option.name} = {toml(option.example)}"
     said = said.ljust(_REMARKS_AT) if len(said) < _REMARKS_AT else f"{said}    "
-    remark = one.text
-    if one.name == "preset":
+    remark = option.text
+    if option.name == "preset":
         remark += f": {', '.join(PRESETS.own())}"
-    elif len(one.choices) > 1:
-        others = ", ".join(toml(choice) for choice in one.choices if choice != one.example)
+    elif len(option.choices) > 1:
+        others = ", ".join(toml(choice) for choice in option.choices if choice != option.example)
         remark += f"; or {others}"
     first, *more = textwrap.wrap(remark, _WIDTH - max(len(said), _REMARKS_AT) - 2)
     yield f"{said}# {first}"

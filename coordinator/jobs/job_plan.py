@@ -58,7 +58,7 @@ class Reader:
 
         With ``whole`` compressed files are looked through for damage; a load does so itself.
         """
-        source = open_source([str(one.path) for one in files], self.options, whole=whole)
+        source = open_source([str(file.path) for file in files], self.options, whole=whole)
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
         return replace(
             source,
@@ -117,12 +117,12 @@ def plan(store: SessionStore, config: JobConfig, progress: Progress) -> Plan:
         new: list[tuple[Reader, FoundFile]] = []
         seen: set[Path] = set()
         for reader, matching in readers:
-            files = [one for one in matching if one.path not in seen]
-            seen.update(one.path for one in files)
+            files = [file for file in matching if file.path not in seen]
+            seen.update(file.path for file in files)
             made.found += len(files)
-            fresh = [one for one in files if not loaded.has(one, reader.options, reader.symbol, reader.stated(one))]
+            fresh = [file for file in files if not loaded.has(file, reader.options, reader.symbol, reader.stated(file))]
             made.known += len(files) - len(fresh)
-            new += [(reader, one) for one in fresh]
+            new += [(reader, file) for file in fresh]
         gone = [reader for reader, _ in readers if not reader.root.is_dir()]
         for reader in gone:
             what = f"sources[{number}]: there is no folder {reader.shown(reader.root)}"
@@ -262,7 +262,9 @@ def _add(reader: Reader, file: FoundFile, held: dict[str, Held], groups: Sequenc
 
 def _is_wanted(name: str, reader: Reader, groups: Sequence[SymbolGroup]) -> bool:
     chosen = reader.config.symbols
-    if chosen is not None and not any(fnmatchcase(name, one) if is_pattern(one) else name == one for one in chosen):
+    if chosen is not None and not any(
+        fnmatchcase(name, choice) if is_pattern(choice) else name == choice for choice in chosen
+    ):
         return False
     return group_of(name, groups) is not None
 

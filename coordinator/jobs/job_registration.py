@@ -33,7 +33,7 @@ def determine(transaction: Transaction, config: JobConfig, plan: Plan) -> list[E
         if group is not None:
             members.setdefault(id(group), []).append(name)
     kept = {name for (name,) in transaction.run("records.calendar_names")}
-    coming = {one.name for one in config.definitions()} - kept
+    coming = {definition.name for definition in config.definitions()} - kept
     return [
         _determined(transaction, group, members.get(id(group), []), plan, added_by, coming) for group in config.symbols
     ]
@@ -54,4 +54,4 @@ def _determined(
             offered[name] = sorted(plan.available.get(name, ()))
     request = symbol_registration.Request(names, group.intervals, group.calendar, group.closing_bar, added_by)
     symbols, failures = symbol_registration.determine(transaction, request, offered, coming & {group.calendar})
-    return Enrolled(group, symbols, [spelled(one) for one in failures.values()])
+    return Enrolled(group, symbols, [spelled(failure) for failure in failures.values()])

@@ -56,7 +56,9 @@ class _Job:
             "after": self.after,
             "files_loaded": self.files_loaded,
             # Files that failed are tried again, and told again if they fail again.
-            "problems": [one.model_dump() for one in self.problems if one.kind != "failed"][:_KEPT_PROBLEMS],
+            "problems": [problem.model_dump() for problem in self.problems if problem.kind != "failed"][
+                :_KEPT_PROBLEMS
+            ],
         }
 
 
@@ -100,7 +102,7 @@ def _begin(store: SessionStore, config: JobConfig) -> _Job:
             if same:
                 run.take_up(transaction, before.run_id)
                 left = before.position
-                problems = [FileProblem(**one) for one in left["problems"]]
+                problems = [FileProblem(**problem) for problem in left["problems"]]
                 return _Job(
                     store, config, before.run_id, True, left["after"], before.cursor, left["files_loaded"], 0, problems
                 )
@@ -158,10 +160,10 @@ def _register(store: SessionStore, config: JobConfig, planned: Plan) -> tuple[li
         missing = [failure for group in enrolled for failure in group.failures]
         if missing and config.on_missing == "raise":
             raise RegistrationError("nothing was registered: " + "; ".join(missing))
-        done = [one for group in enrolled for one in registration.write(transaction, group.symbols)]
-    new = [one for one in done if one.added]
-    for one in new:
-        log.info("registered %s: %s", one.symbol, " ".join(one.added))
+        done = [registered for group in enrolled for registered in registration.write(transaction, group.symbols)]
+    new = [registered for registered in done if registered.added]
+    for registered in new:
+        log.info("registered %s: %s", registered.symbol, " ".join(registered.added))
     for failure in missing:
         log.warning("not registered: %s", failure)
     return new, missing
@@ -170,7 +172,11 @@ def _register(store: SessionStore, config: JobConfig, planned: Plan) -> tuple[li
 def _load(job: _Job, planned: Plan, progress: Progress) -> None:
     with job.store.reading() as transaction:
         bases = {row.symbol: row.interval for row in transaction.run("jobs.symbols_loaded")}
-    wanted = [(one, interval) for one in planned.waiting if (interval := _interval_for(job, one, bases)) is not None]
+    wanted = [
+        (waiting, interval)
+        for waiting in planned.waiting
+        if (interval := _interval_for(job, waiting, bases)) is not None
+    ]
     done = 0
     for group, interval in _groups(wanted):
         _load_group(job, group, Interval.parse(interval))
@@ -196,7 +202,7 @@ def _interval_for(job: _Job, waiting: Waiting, bases: dict[str, str]) -> str | N
 
 def _groups(wanted: Sequence[tuple[Waiting, str]]) -> Iterator[tuple[list[Waiting], str]]:
     """Files that are read alike, one after the other, so many at a time that memory suffices."""
-    for (_, interval), alike in groupby(wanted, key=lambda one: (id(one[0].reader), one[1])):
+    for (_, interval), alike in groupby(wanted, key=lambda pair: (id(pair[0].reader), pair[1])):
         group: list[Waiting] = []
         size_bytes = 0
         for waiting, _ in alike:
@@ -218,7 +224,7 @@ def _load_group(job: _Job, group: list[Waiting], interval: Interval) -> None:
     reader = group[0].reader
     before = len(job.problems)
     try:
-        source = reader.open([one.file for one in group], whole=False)
+        source = reader.open([reading.file for reading in group], whole=False)
         with job.store.transaction() as transaction:
             loaded = load_source(transaction, source, reader.symbol, interval, reader.options)
             report = loaded.report
@@ -269,21 +275,21 @@ def _check(transaction: Transaction, job: _Job, group: list[Waiting], loaded: Lo
 
 def _check_dates(transaction: Transaction, group: list[Waiting], bar_counts: TemporaryTable) -> None:
     """A path that names a day or a month must have bars of it."""
-    if all(one.file.first_date is None for one in group):
+    if all(reading.file.first_date is None for reading in group):
         return
     rows = transaction.run("jobs.dates_held", bar_counts=bar_counts)
     by_symbol: dict[str, set[date]] = {}
     for symbol, day in rows:
         if day is not None:
             by_symbol.setdefault(symbol, set()).add(day)
-    for one in group:
-        first, last = one.file.first_date, one.file.last_date
-        held = sorted(set().union(*(by_symbol.get(symbol, ()) for symbol in one.symbols)))
+    for reading in group:
+        first, last = reading.file.first_date, reading.file.last_date
+        held = sorted(set().union(*(by_symbol.get(symbol, ()) for symbol in reading.symbols)))
         if first is None or last is None or not held or any(first <= day <= last for day in held):
             continue
         named = f"{first}" if first == last else f"{first:%Y-%m}"
         span = f"{held[0]}" if held[0] == held[-1] else f"{held[0]} to {held[-1]}"
-        raise SourceError(f"{one.reader.shown(one.file.path)} is named for {named} but holds bars of {span}")
+        raise SourceError(f"{reading.reader.shown(reading.file.path)} is named for {named} but holds bars of {span}")
 
 
 def _note(job: _Job, waiting: Waiting, kind: Any, what: str) -> None:

@@ -62,9 +62,9 @@ def judged(report: JobReport, thresholds: Thresholds) -> JobReport:
     """The report with its outcome."""
     breaches = _breaches(report, thresholds)
     outcome: Outcome = "done"
-    if breaches or any(one.kind == "repeated rows" for one in report.problems):
+    if breaches or any(problem.kind == "repeated rows" for problem in report.problems):
         outcome = "past thresholds"
-    if report.not_registered or any(one.kind != "repeated rows" for one in report.problems):
+    if report.not_registered or any(problem.kind != "repeated rows" for problem in report.problems):
         outcome = "files failed"
     if report.verified is not None and not report.verified.sound:
         outcome = "differences"

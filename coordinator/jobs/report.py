@@ -119,7 +119,7 @@ class JobReport(Report):
         """The outcome in words, which tell files that failed from files that are not there."""
         if self.outcome != "files failed":
             return self.outcome
-        kinds = {one.kind for one in self.problems}
+        kinds = {problem.kind for problem in self.problems}
         words = {
             "failed": "files failed",
             "missing": "a source matched no file",
@@ -131,6 +131,6 @@ class JobReport(Report):
 
     def reasons(self) -> list[str]:
         """Why the outcome is not ``done``, in words."""
-        found = [str(one) for one in (self.verified.differences if self.verified else ())]
-        found += [f"{one.path}: {one.what}" for one in self.problems]
+        found = [str(difference) for difference in (self.verified.differences if self.verified else ())]
+        found += [f"{problem.path}: {problem.what}" for problem in self.problems]
         return [*found, *self.not_registered, *self.breaches]

@@ -26,7 +26,7 @@ log = logging.getLogger("barhouse.live")
 
 def _split(given: object) -> object:
     """Texts with commas are lists too."""
-    return [one.strip() for one in given.split(",") if one.strip()] if isinstance(given, str) else given
+    return [part.strip() for part in given.split(",") if part.strip()] if isinstance(given, str) else given
 
 
 def _bound(given: Any) -> date | datetime | None:

@@ -33,14 +33,14 @@ class Taken:
     def together(cls, deliveries: Sequence[Delivery]) -> Taken:
         """Put deliveries together, in their order."""
         bars: dict[str, list[pa.Table]] = {}
-        for one in deliveries:
-            for interval, table in (one.bars or {}).items():
+        for delivery in deliveries:
+            for interval, table in (delivery.bars or {}).items():
                 bars.setdefault(interval, []).append(table)
         return cls(
             position=deliveries[-1].position,
-            events=[event for one in deliveries for event in one.events],
+            events=[event for delivery in deliveries for event in delivery.events],
             bars=bars,
-            refused=[refused for one in deliveries for refused in one.refused],
+            refused=[refused for delivery in deliveries for refused in delivery.refused],
             file=deliveries[-1].file,
         )
 

@@ -84,8 +84,8 @@ class Healer:
             ranges += await self._do(self._writer.ranges_to_now, symbols, self._since, now)
         at_once = asyncio.Semaphore(self._options.asks_at_once)
         async with asyncio.TaskGroup() as group:
-            for one in ranges:
-                group.create_task(self._heal_one(at_once, *one))
+            for gap in ranges:
+                group.create_task(self._heal_one(at_once, *gap))
 
     async def _heal_one(
         self, at_once: asyncio.Semaphore, symbol: str, interval: str, start: datetime, end: datetime

@@ -16,7 +16,7 @@ def refuse(transaction: Transaction, source: str, refused: Sequence[Refused]) ->
     batch = Batch.begin(transaction, "load", source)
     batch.rejected = len(refused)
     batch.write(transaction)
-    columns = {"given": [one.given for one in refused], "reason": [one.reason for one in refused]}
+    columns = {"given": [refusal.given for refusal in refused], "reason": [refusal.reason for refusal in refused]}
     schema = pa.schema(dict.fromkeys(columns, pa.string()))
     events = transaction.attach("rejected_event", pa.table(columns, schema=schema))
     transaction.write("records.add_rejected_events", {"batch_id": batch.batch_id}, rejected_event=events)

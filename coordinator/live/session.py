@@ -352,7 +352,7 @@ class LiveSession:
             report = self._coordinator.register_for_live(
                 names, wanted, offered, calendar=calendar, closing_bar=self._closing_bar, on_missing=self._on_missing
             )
-            return [one.symbol for one in report.registered]
+            return [symbol.symbol for symbol in report.registered]
         registered = self._coordinator.register(
             names,
             wanted,
@@ -361,7 +361,7 @@ class LiveSession:
             added_by="live",
             on_missing=self._on_missing,
         )
-        return [one.symbol for one in registered]
+        return [symbol.symbol for symbol in registered]
 
     async def _do(self, call: Callable[..., _Result], *given: Any) -> _Result:
         """Do something in the thread that writes, after what it does already; it is done to the end."""
@@ -376,4 +376,6 @@ class LiveSession:
 
 def _texts(intervals: Names) -> list[str]:
     """Intervals in their one spelling; with none, symbols keep those they have."""
-    return [str(Interval.parse(one)) for one in as_list(intervals, "intervals", "an interval", may_be_empty=True)]
+    return [
+        str(Interval.parse(interval)) for interval in as_list(intervals, "intervals", "an interval", may_be_empty=True)
+    ]

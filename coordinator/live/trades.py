@@ -47,7 +47,7 @@ def take(transaction: Transaction, given: pa.Table, kept_from: datetime, now: da
     """
     given_trades = transaction.attach("given_trades", given)
     calendars = [row.calendar for row in transaction.run("live.calendars_of_trades", given_trades=given_trades)]
-    times = [one for one in given["traded_at"].to_pylist() if one is not None and one <= now + _AHEAD]
+    times = [at for at in given["traded_at"].to_pylist() if at is not None and at <= now + _AHEAD]
     if calendars and times:
         trading_calendar.reach(transaction, calendars, max(min(times), kept_from).date(), max(times).date())
     judged = transaction.make(

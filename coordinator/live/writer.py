@@ -71,9 +71,9 @@ class LiveWriter:
         with self._store.transaction() as transaction:
             run.recover(transaction)
             before = run.runs(transaction, mode="live")
-            kept = [one.position["trades_kept_from"] for one in before if one.position]
-            self._kept_from = max((datetime.fromisoformat(one) for one in kept if one), default=None)
-            last = next((one for one in before if one.name == name), None)
+            kept = [state.position["trades_kept_from"] for state in before if state.position]
+            self._kept_from = max((datetime.fromisoformat(text) for text in kept if text), default=None)
+            last = next((state for state in before if state.name == name), None)
             if last is not None and last.state != "done":
                 begun = run.take_up(transaction, last.run_id)
             else:
@@ -186,9 +186,9 @@ class LiveWriter:
             raise
 
     def _write(self, transaction: Transaction, taken: Taken) -> None:
-        known = [one for one in taken.events if one.symbol in self.symbols]
-        bars = [one for one in known if isinstance(one, BarEvent)]
-        traded = [one for one in known if not isinstance(one, BarEvent)]
+        known = [event for event in taken.events if event.symbol in self.symbols]
+        bars = [event for event in known if isinstance(event, BarEvent)]
+        traded = [event for event in known if not isinstance(event, BarEvent)]
         self.counts.row_count += len(taken.events)
         self.counts.ignored_count += len(taken.events) - len(known)
         refused = list(taken.refused)
@@ -206,7 +206,7 @@ class LiveWriter:
             changed |= self._count(report)
         if traded:
             refused += self._take_trades(transaction, traded)
-            newest = min(self._store.now(), max((one.at for one in traded if one.at), default=NO_CLOCK))
+            newest = min(self._store.now(), max((event.at for event in traded if event.at), default=NO_CLOCK))
         if refused:
             refuse(transaction, self._feed_name, refused)
             self.counts.refused_count += len(refused)
@@ -286,16 +286,18 @@ class LiveWriter:
 
     def _is_of_one_kind(self, taken: Taken) -> bool:
         """Whether all rows are bars of one interval, so that an error is about each of them."""
-        kinds = {one.interval if isinstance(one, BarEvent) else "" for one in taken.events} | set(taken.bars or {})
+        kinds = {event.interval if isinstance(event, BarEvent) else "" for event in taken.events} | set(
+            taken.bars or {}
+        )
         return len(kinds) == 1 and "" not in kinds and not taken.refused
 
     def _refuse_all(self, taken: Taken, error: InputError) -> None:
         reason = str(error)[:_SHOWN_CHARACTERS]
-        given = [one.model_dump_json() for one in taken.events if one.symbol in self.symbols]
+        given = [event.model_dump_json() for event in taken.events if event.symbol in self.symbols]
         given += [] if taken.file is None else [str(taken.file.path)]
         for tables in (taken.bars or {}).values():
             given += [json.dumps(row, default=str) for table in tables for row in table.to_pylist()]
-        refused = [*taken.refused, *(Refused(one, reason) for one in given)]
+        refused = [*taken.refused, *(Refused(text, reason) for text in given)]
         what = f"{len(refused)} rows of {self._feed_name} are" if taken.file is None else f"{taken.file.path} is"
         log.warning("%s refused: %s", what, reason)
         with self._one_transaction() as transaction:

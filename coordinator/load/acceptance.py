@@ -166,9 +166,9 @@ def _stage(transaction: Transaction, judged: JudgedRows) -> AcceptedRows:
 def _refuse_unknown(transaction: Transaction, judged: JudgedRows, judged_rows: Relation) -> None:
     """Refuse rows that lie beyond what their calendar knows."""
     symbols = judged.rows.symbols.table
-    for found in transaction.run("load.unknown_range", judged_rows=judged_rows, symbol_map=symbols):
+    for unknown in transaction.run("load.unknown_range", judged_rows=judged_rows, symbol_map=symbols):
         raise CalendarError(
-            f"row {found.file_row} of {judged.rows.name} lies beyond what calendar {found.calendar} is known for, "
-            f"{found.known_from} to {found.known_through}; nothing was loaded: load the rest without it, or upgrade "
-            f"exchange_calendars"
+            f"row {unknown.file_row} of {judged.rows.name} lies beyond what calendar {unknown.calendar} is known for, "
+            f"{unknown.known_from} to {unknown.known_through}; nothing was loaded: load the rest without it, or "
+            f"upgrade exchange_calendars"
         )

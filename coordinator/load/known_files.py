@@ -87,7 +87,7 @@ def recall(transaction: Transaction, source: Source, request: str, options: Load
 
 
 def _attached(transaction: Transaction, source: Source) -> TemporaryTable:
-    return transaction.attach("source_files", pa.Table.from_pylist([asdict(one) for one in source.files]))
+    return transaction.attach("source_files", pa.Table.from_pylist([asdict(file) for file in source.files]))
 
 
 def _stands_alone(source: Source) -> bool:

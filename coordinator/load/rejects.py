@@ -37,7 +37,7 @@ class RejectedRows:
     @property
     def count(self) -> int:
         """How many rows that is."""
-        return sum(one.count for one in self.by_reason)
+        return sum(reject.count for reject in self.by_reason)
 
     def keep(self, transaction: Transaction, batch_id: int) -> None:
         """Make them part of the store."""
@@ -65,8 +65,8 @@ def quote(transaction: Transaction, judged: JudgedRows, accepted: AcceptedRows) 
     return RejectedRows(
         quoted,
         tuple(
-            Reject(reason=one.reason, count=one.row_count, first_row=one.first_row, first_given=one.first_given)
-            for one in found
+            Reject(reason=row.reason, count=row.row_count, first_row=row.first_row, first_given=row.first_given)
+            for row in found
         ),
     )
 
@@ -83,12 +83,12 @@ def check(judged: JudgedRows, rejected: RejectedRows, row_count: int, options: L
         return
     rejects = rejected.by_reason
     shown = "; ".join(
-        f"{one.reason} ({one.count} {'row' if one.count == 1 else 'rows'}, "
-        f"first {'row ' + str(one.first_row) + ': ' if one.first_row else ''}{one.first_given})"
-        for one in rejects[:_SHOWN_REJECTS]
+        f"{reject.reason} ({reject.count} {'row' if reject.count == 1 else 'rows'}, "
+        f"first {'row ' + str(reject.first_row) + ': ' if reject.first_row else ''}{reject.first_given})"
+        for reject in rejects[:_SHOWN_REJECTS]
     )
     more = f"; and {len(rejects) - _SHOWN_REJECTS} more reasons" if len(rejects) > _SHOWN_REJECTS else ""
-    unreadable = sum(one.count for one in rejects if one.reason == _UNREADABLE)
+    unreadable = sum(reject.count for reject in rejects if reject.reason == _UNREADABLE)
     kind = StampsError if unreadable == row_count else RejectedBarsError
     raise kind(
         f"{rejected.count} of {row_count} rows of {judged.rows.name} cannot be taken, nothing was loaded: "
@@ -99,7 +99,7 @@ def check(judged: JudgedRows, rejected: RejectedRows, row_count: int, options: L
 def _way_out(judged: JudgedRows, rejected: RejectedRows, row_count: int, options: LoadOptions) -> str:
     if options.strict and rejected.count < row_count:
         return f"mend them, or load without {Option('strict', True)} to leave them out"
-    reasons = [one.reason for one in rejected.by_reason]
+    reasons = [reject.reason for reject in rejected.by_reason]
     if _UNREADABLE in reasons:
         given = options.timestamp_format
         fits = "" if given is None else f", which {Option('timestamp_format', given)} does not fit"

@@ -94,7 +94,7 @@ def _refuse_equal_names(source: Source, given: Sequence[str]) -> None:
 def _described(transaction: Transaction, source: Source, relation: Relation) -> dict[str, Column]:
     with read_errors(source.name):
         described = transaction.run("load.describe", rows=relation)
-    return {one.column_name: Column(one.column_name, one.column_type) for one in described}
+    return {column.column_name: Column(column.column_name, column.column_type) for column in described}
 
 
 def forget_malformed(transaction: Transaction) -> None:
@@ -118,8 +118,8 @@ def _all_rows(source: Source, *, by_name: bool, noting_malformed: bool) -> Sql:
         return _text_rows(source, source.paths, compressions[0], noting_malformed=noting_malformed)
     rows: Sql | None = None
     for path, compression in zip(source.paths, compressions, strict=True):
-        one = _text_rows(source, (path,), compression, noting_malformed=noting_malformed)
-        rows = sql("load.rows_alone", rows=one) if rows is None else sql("load.rows_by_name", before=rows, rows=one)
+        alone = _text_rows(source, (path,), compression, noting_malformed=noting_malformed)
+        rows = sql("load.rows_alone", rows=alone) if rows is None else sql("load.rows_by_name", before=rows, rows=alone)
     return sql("load.rows_together", rows=rows)
 
 

@@ -34,11 +34,11 @@ def open_file(data: object, options: LoadOptions) -> Source | None:
     given: list[str | Path]
     if isinstance(data, str | Path):
         given = [data]
-    elif isinstance(data, Sequence) and data and all(isinstance(one, str | Path) for one in data):
+    elif isinstance(data, Sequence) and data and all(isinstance(path, str | Path) for path in data):
         given = list(data)
     else:
         return None
-    paths = [path for one in given for path in _expand(Path(one).expanduser())]
+    paths = [path for name in given for path in _expand(Path(name).expanduser())]
     kinds = {_format(path) for path in paths}
     if len(kinds) > 1:
         raise SourceError(f"the files are of different kinds ({', '.join(sorted(kinds))}); load each kind by itself")

@@ -83,13 +83,13 @@ def _choices(annotation: Any) -> Iterator[str]:
     if get_origin(annotation) is Literal:
         yield from get_args(annotation)
     elif get_origin(annotation) in (Annotated, Union, UnionType):
-        for one in get_args(annotation):
-            yield from _choices(one)
+        for argument in get_args(annotation):
+            yield from _choices(argument)
 
 
 def _type(annotation: Any) -> str:
     if get_origin(annotation) is Literal:
-        return " or ".join(json.dumps(one) for one in get_args(annotation))
+        return " or ".join(json.dumps(argument) for argument in get_args(annotation))
     if get_origin(annotation) is Annotated:
         return _type(get_args(annotation)[0])
     if get_origin(annotation) in (tuple, list):
@@ -99,21 +99,23 @@ def _type(annotation: Any) -> str:
     names = {str: "text", int: "whole number", bool: "true or false"}
     if annotation in names:
         return names[annotation]
-    return " or ".join(_type(one) for one in get_args(annotation) if one is not type(None))
+    return " or ".join(_type(argument) for argument in get_args(annotation) if argument is not type(None))
 
 
 def with_load_options(function: _Function) -> _Function:
     """Spell out ``**options`` of a function in its signature, and ``{options}`` in what is said of it."""
     signature = inspect.signature(function)
-    kept = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+    kept = [
+        parameter for parameter in signature.parameters.values() if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+    ]
     spelled_out = [
         inspect.Parameter(
-            one.name,
+            option.name,
             inspect.Parameter.KEYWORD_ONLY,
-            default=one.default if isinstance(one.default, bool | int | str) else None,
-            annotation=LoadKeywords.__annotations__[one.name].__forward_arg__,
+            default=option.default if isinstance(option.default, bool | int | str) else None,
+            annotation=LoadKeywords.__annotations__[option.name].__forward_arg__,
         )
-        for one in describe()
+        for option in describe()
     ]
     described = cast(Any, function)  # functions have a signature to show, of which their type knows nothing
     described.__signature__ = signature.replace(parameters=[*kept, *spelled_out])
@@ -127,5 +129,5 @@ def with_texts(text: str | None) -> str | None:
 
 
 def _texts() -> str:
-    said = [(one.name, f"{one.text[:1].upper()}{one.text[1:]}.") for one in describe()]
+    said = [(option.name, f"{option.text[:1].upper()}{option.text[1:]}.") for option in describe()]
     return "\n".join(f"{name}\n{textwrap.indent(textwrap.fill(text, 104), '    ')}" for name, text in said)

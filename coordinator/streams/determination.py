@@ -43,33 +43,35 @@ def determine_streams(
     wanted = parse_all(requested)
     offered = list(USUAL_BASES) if available is None else _offered(available)
     for base in reversed(offered):
-        if all(base.tiles(one) for one in wanted):
-            return StreamDetermination(str(base), tuple(str(one) for one in wanted if one != base))
+        if all(base.tiles(interval) for interval in wanted):
+            return StreamDetermination(str(base), tuple(str(interval) for interval in wanted if interval != base))
     raise StreamError(_explain(wanted, offered))
 
 
 def _offered(available: str | Iterable[str | Interval]) -> list[Interval]:
     """What is there, which may be nothing."""
     texts = as_list(available, "available", "an interval", may_be_empty=True)
-    return sorted({Interval.parse(one) for one in texts})
+    return sorted({Interval.parse(interval) for interval in texts})
 
 
 def _explain(wanted: list[Interval], offered: list[Interval]) -> str:
     def listed(intervals: Iterable[Interval]) -> str:
-        return ", ".join(str(one) for one in intervals)
+        return ", ".join(str(interval) for interval in intervals)
 
     if not offered:
         return (
             f"{listed(wanted)} cannot be had: no interval is available; a base that divides them is needed, such as 1m"
         )
-    alone = [one for one in wanted if not any(base.tiles(one) for base in offered)]
+    alone = [interval for interval in wanted if not any(base.tiles(interval) for base in offered)]
     if alone:
-        enough = next((base for base in reversed(USUAL_BASES) if all(base.tiles(one) for one in wanted)), None)
+        enough = next(
+            (base for base in reversed(USUAL_BASES) if all(base.tiles(interval) for interval in wanted)), None
+        )
         return (
             f"{listed(alone)} cannot be derived from what is available ({listed(offered)}); "
             f"a base of {enough or USUAL_BASES[0]} would do"
         )
-    finer = next(base for base in reversed(USUAL_BASES) if all(base.tiles(one) for one in wanted))
+    finer = next(base for base in reversed(USUAL_BASES) if all(base.tiles(interval) for interval in wanted))
     return (
         f"no single available interval ({listed(offered)}) tiles all of {listed(wanted)}; a symbol has one base "
         f"interval: ask for fewer, or offer a finer base such as {finer}"

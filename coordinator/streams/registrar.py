@@ -220,7 +220,7 @@ def _registered(
     for name, found in symbol_registration.standing(transaction, request.names).items():
         if name in refused:
             continue
-        if found.base not in {str(Interval.parse(one)) for one in offered[name]}:
+        if found.base not in {str(Interval.parse(interval)) for interval in offered[name]}:
             refused[name] = (
                 f"registered with base {found.base}, but there is only {', '.join(offered[name])}; "
                 f"{Action('remove_symbol', name)} first to give it another base"

@@ -95,7 +95,7 @@ def determine(
         except StreamError as error:
             failures[name] = f"{name}: {error}" + _way_out(name, registered)
         except ValidationError as error:
-            failures[name] = f"{name}: " + "; ".join(one["msg"] for one in error.errors())
+            failures[name] = f"{name}: " + "; ".join(mistake["msg"] for mistake in error.errors())
     failures |= registration.conflicts(transaction, list(symbols.values()), coming)
     return [data for name, data in symbols.items() if name not in failures], failures
 
@@ -131,7 +131,7 @@ def by_symbol(names: list[str], available: Available | None, parameter: str) -> 
 
 def _offered(given: Names, parameter: str) -> list[str]:
     """Intervals in their one spelling; none of a symbol, or of a source, that has none."""
-    return [str(Interval.parse(one)) for one in as_list(given, parameter, "an interval", may_be_empty=True)]
+    return [str(Interval.parse(interval)) for interval in as_list(given, parameter, "an interval", may_be_empty=True)]
 
 
 def _determined(

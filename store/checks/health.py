@@ -97,7 +97,8 @@ def metrics(transaction: Transaction, moment: datetime) -> Iterator[Metric]:
     cursor = GaugeMetricFamily(
         "barhouse_run_cursor_timestamp_seconds", "How far a run that is going on has come", labels=["mode", "name"]
     )
-    for one in run.runs(transaction):
-        if one.state == "running":
-            cursor.add_metric([one.mode, one.name], 0 if one.cursor is None else one.cursor.timestamp())
+    for started in run.runs(transaction):
+        if started.state == "running":
+            reached = 0 if started.cursor is None else started.cursor.timestamp()
+            cursor.add_metric([started.mode, started.name], reached)
     yield cursor

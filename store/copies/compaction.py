@@ -175,5 +175,5 @@ class _Copying:
 
 
 def _remove(file: Path) -> None:
-    for one in (file, log_of(file)):
-        one.unlink(missing_ok=True)
+    for path in (file, log_of(file)):
+        path.unlink(missing_ok=True)

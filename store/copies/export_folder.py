@@ -47,9 +47,9 @@ class ExportFolder:
         InputError
             The folder holds something else.
         """
-        others = [one.name for one in self.path.iterdir() if one.name not in (_INSIDE, _MANIFEST_BEFORE)]
+        others = [entry.name for entry in self.path.iterdir() if entry.name not in (_INSIDE, _MANIFEST_BEFORE)]
         before = self.path / _MANIFEST_BEFORE
-        found = next((one for one in (self.own / MANIFEST, before) if one.exists()), None)
+        found = next((manifest for manifest in (self.own / MANIFEST, before) if manifest.exists()), None)
         if found is None and others:
             raise InputError(
                 f"{self.path} holds {min(others)}, and there is no {self.own / MANIFEST}, so it is no export; name a "
@@ -169,8 +169,8 @@ def sync_all(files: Iterable[Path]) -> None:
     if len(listed) > _SYNCED_ONE_BY_ONE_MAX:
         os.sync()
         return
-    for one in listed:
-        descriptor = os.open(one, os.O_RDONLY)
+    for name in listed:
+        descriptor = os.open(name, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:

@@ -88,16 +88,22 @@ def export(
         (row.symbol, row.interval): row.retained_from.astimezone(UTC)
         for row in transaction.run("copies.retained_intervals")
     }
-    there = {one.place for one in held}
+    there = {partition.place for partition in held}
     given_up = {place for place in known.keys() - there if _is_given_up(place, kept_from)}
-    changed = [one for one in held if not _is_as_held(folder, one, known.get(one.place), suffix)]
+    changed = [
+        partition for partition in held if not _is_as_held(folder, partition, known.get(partition.place), suffix)
+    ]
     _refuse_long(changed)
     gone = (before.partitions.keys() | set(before.unfinished)) - there - given_up
     clean = {place: one for place, one in known.items() if place in given_up}
-    clean |= {one.place: known[one.place] for one in held if one.place in known and one not in changed}
+    clean |= {
+        partition.place: known[partition.place]
+        for partition in held
+        if partition.place in known and partition not in changed
+    }
     stale = before.batch_id != batch_id or before.selection != selection or folder.is_of_before
     if changed or gone or before.unfinished or stale:
-        unfinished = sorted({one.place for one in changed} | gone | set(before.unfinished) - clean.keys())
+        unfinished = sorted({partition.place for partition in changed} | gone | set(before.unfinished) - clean.keys())
         folder.note(Manifest(selection, before.batch_id, before.committed_at, dict(clean), unfinished))
         for place in gone:
             folder.remove(place)
@@ -108,7 +114,7 @@ def export(
         format=selection.format,
         batch_id=batch_id,
         written=len(changed),
-        rows=sum(clean[one.place].row_count for one in changed),
+        rows=sum(clean[partition.place].row_count for partition in changed),
         unchanged=len(held) - len(changed),
         removed=len(gone),
         given_up=len(given_up),
@@ -160,12 +166,12 @@ def _refuse_other(transaction: Transaction, folder: ExportFolder, before: Manife
 
 
 def _refuse_long(changed: list[_Partition]) -> None:
-    for one in changed:
-        name, _, _ = one.place.partition("/")
+    for partition in changed:
+        name, _, _ = partition.place.partition("/")
         if len(name) > _NAME_MAX:
             raise InputError(
-                f"the symbol {one.symbol!r} would be in a folder whose name has {len(name)} bytes, and {_NAME_MAX} are "
-                f"allowed; nothing was exported: say {Option('symbols')} without it"
+                f"the symbol {partition.symbol!r} would be in a folder whose name has {len(name)} bytes, and "
+                f"{_NAME_MAX} are allowed; nothing was exported: say {Option('symbols')} without it"
             )
 
 
@@ -199,14 +205,14 @@ def _write(
     if not changed:
         return {}
     form, sizes, parts = format_named(selection.format), {}, {}
-    for number, (one, pieces) in enumerate(_pieces(transaction, changed), start=1):
-        part = parts[one.place] = folder.part(number)
+    for number, (partition, pieces) in enumerate(_pieces(transaction, changed), start=1):
+        part = parts[partition.place] = folder.part(number)
         first = next(pieces)
-        old = _given_up_rows(folder.file(one.place, form.suffix), one, selection.format, kept_from)
+        old = _given_up_rows(folder.file(partition.place, form.suffix), partition, selection.format, kept_from)
         _write_file(
             part, form, selection.format, itertools.chain((rows.cast(first.schema) for rows in old), [first], pieces)
         )
-        sizes[one.place] = part.stat().st_size
+        sizes[partition.place] = part.stat().st_size
         if progress is not None:
             progress(number, len(changed))
     sync_all(parts.values())
@@ -215,21 +221,26 @@ def _write(
         part.replace(folder.file(place, form.suffix))
         folder.remove(place, but=form.suffix)
     sync_all(folder.path / place for place in parts)
-    return {one.place: Held(one.row_count, one.batch_id, sizes[one.place]) for one in changed}
+    return {
+        partition.place: Held(partition.row_count, partition.batch_id, sizes[partition.place]) for partition in changed
+    }
 
 
 def _pieces(transaction: Transaction, changed: list[_Partition]) -> Iterator[tuple[_Partition, Iterator[pa.Table]]]:
     """Read the bars of partitions, in their order; each one's pieces must be read before the next is asked for."""
     asked = {
         "part": pa.array(range(len(changed)), pa.int64()),
-        "symbol": [one.symbol for one in changed],
-        "interval": [one.interval for one in changed],
-        "month": pa.array([one.month_start.date() for one in changed], pa.date32()),
-        "first_at": pa.array([one.first_at for one in changed], INSTANT),
-        "end_at": pa.array([one.end_at for one in changed], INSTANT),
+        "symbol": [partition.symbol for partition in changed],
+        "interval": [partition.interval for partition in changed],
+        "month": pa.array([partition.month_start.date() for partition in changed], pa.date32()),
+        "first_at": pa.array([partition.first_at for partition in changed], INSTANT),
+        "end_at": pa.array([partition.end_at for partition in changed], INSTANT),
     }
     partitions = transaction.attach("asked_partitions", pa.table(asked))
-    bounds = {"first": min(one.first_at for one in changed), "last": max(one.end_at for one in changed)}
+    bounds = {
+        "first": min(partition.first_at for partition in changed),
+        "last": max(partition.end_at for partition in changed),
+    }
     with transaction.stream(
         "copies.partition_rows", bounds, batch_rows=_ROWS_AT_A_TIME, asked_partitions=partitions
     ) as reader:
@@ -250,11 +261,11 @@ def _runs(batch: pa.RecordBatch) -> Iterator[tuple[int, pa.Table]]:
 
 
 def _given_up_rows(
-    file: Path, one: _Partition, name: str, kept_from: dict[tuple[str, str], datetime]
+    file: Path, partition: _Partition, name: str, kept_from: dict[tuple[str, str], datetime]
 ) -> Iterator[pa.Table]:
     """Give the bars of a partition that retention took from the store, and that its file still has."""
-    instant = kept_from.get((one.symbol, one.interval))
-    if instant is not None and one.month_start < instant and file.exists():
+    instant = kept_from.get((partition.symbol, partition.interval))
+    if instant is not None and partition.month_start < instant and file.exists():
         with _named(name):
             old = format_named(name).read(file)
         yield old.filter(pc.less(old["bar_start"], pa.scalar(instant, old["bar_start"].type)))

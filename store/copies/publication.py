@@ -149,7 +149,7 @@ def _keep(place: Path, before: State) -> None:
 def _older(place: Path) -> list[Path]:
     """Return the older copies beside one, newest first."""
     pattern = re.compile(rf"{re.escape(place.stem)}\.(\d{{8}}T\d{{6}}\.\d{{6}}Z)-(\d+){re.escape(place.suffix)}")
-    found = [(match, one) for one in place.parent.iterdir() if (match := pattern.fullmatch(one.name))]
+    found = [(match, path) for path in place.parent.iterdir() if (match := pattern.fullmatch(path.name))]
     return [one for _, one in sorted(found, key=lambda each: (int(each[0][2]), each[0][1]), reverse=True)]
 
 
@@ -158,8 +158,8 @@ def _report(
 ) -> CopyReport:
     """Remove what is one too many, and say what is there now."""
     older = _older(place)
-    for one in older[keep - 1 :]:
-        one.unlink(missing_ok=True)
+    for path in older[keep - 1 :]:
+        path.unlink(missing_ok=True)
     return CopyReport(
         target=place,
         written=written,

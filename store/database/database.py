@@ -258,7 +258,7 @@ class Database:
         ``running`` are the only connections to be ended. Returns whether any was there still.
         """
         with self._readers_changed:
-            left = [one for one in self._cursors if running is None or any(one is other for other in running)]
+            left = [cursor for cursor in self._cursors if running is None or any(cursor is other for other in running)]
             for cursor in left:
                 cursor.interrupt()
         return bool(left)
@@ -330,9 +330,9 @@ def _roll_back(cursor: duckdb.DuckDBPyConnection, error: BaseException) -> None:
 
 
 def _check_reads(statements: list[duckdb.Statement]) -> None:
-    kinds = [one.type.name for one in statements]
+    kinds = [statement.type.name for statement in statements]
     # PIVOT is MULTI to DuckDB 2; 1.5 spells it out, in statements without a text.
-    pivots = kinds == ["CREATE", "SELECT"] and not any(one.query for one in statements)
+    pivots = kinds == ["CREATE", "SELECT"] and not any(statement.query for statement in statements)
     if pivots or (len(kinds) == 1 and kinds[0] in {"SELECT", "EXPLAIN", "COPY", "MULTI"}):
         return
     raise InputError(

@@ -18,14 +18,14 @@ def failure_of(error: BaseException, place: str) -> StoreError | None:
     """Tell an error as what failed under the store at ``place``; None when it is about something else."""
     if isinstance(error, StoreError):
         return None
-    for one in _causes(error):
-        if isinstance(one, OSError) and not isinstance(one, duckdb.Error):
-            if one.errno in _NO_ROOM_CODES:
+    for cause in _causes(error):
+        if isinstance(cause, OSError) and not isinstance(cause, duckdb.Error):
+            if cause.errno in _NO_ROOM_CODES:
                 return StoreFullError(
-                    f"there is no room left for {place} or a file of it: {one}; make room, then do it again"
+                    f"there is no room left for {place} or a file of it: {cause}; make room, then do it again"
                 )
-        elif isinstance(one, duckdb.Error):
-            return _failure(one, place)
+        elif isinstance(cause, duckdb.Error):
+            return _failure(cause, place)
     return None
 
 
@@ -42,14 +42,15 @@ def is_not_allowed(text: str) -> bool:
 def is_interrupt(error: BaseException) -> bool:
     """Whether a statement ended because somebody wanted the program to stop: Ctrl-C, or ``Database.interrupt``."""
     return any(
-        isinstance(one, duckdb.InterruptException) or (type(one) is RuntimeError and str(one) == "Query interrupted")
-        for one in _causes(error)
+        isinstance(cause, duckdb.InterruptException)
+        or (type(cause) is RuntimeError and str(cause) == "Query interrupted")
+        for cause in _causes(error)
     )
 
 
 def breaks(error: BaseException) -> bool:
     """Whether DuckDB refuses everything after this error until the file is opened again."""
-    return any(isinstance(one, duckdb.FatalException | duckdb.InternalException) for one in _causes(error))
+    return any(isinstance(cause, duckdb.FatalException | duckdb.InternalException) for cause in _causes(error))
 
 
 def broken(place: str, why: object) -> StoreBrokenError:

@@ -110,15 +110,15 @@ def _is(place: Path, file: Path) -> bool:
 def _texts(text: str, parameters: Mapping[str, Any] | Iterable[Any] | None) -> Iterator[str]:
     """Yield every text in a query that could be a file's name, also those inside texts."""
     values = parameters.values() if isinstance(parameters, Mapping) else parameters or ()
-    given = [one for value in values for one in (value if isinstance(value, list | tuple) else [value])]
-    waiting = [str(one) for one in given if isinstance(one, str | Path)]
-    for found in _TEXT.finditer(text):
-        inner = next(one for one in (found[1], found[2], found[4]) if one is not None)
+    given = [inner for value in values for inner in (value if isinstance(value, list | tuple) else [value])]
+    waiting = [str(piece) for piece in given if isinstance(piece, str | Path)]
+    for literal in _TEXT.finditer(text):
+        inner = next(group for group in (literal[1], literal[2], literal[4]) if group is not None)
         waiting.append(inner.replace("''", "'").replace('""', '"'))
-    for one in waiting:
-        yield one
-        if "'" in one:
-            yield from _texts(one, None)
+    for piece in waiting:
+        yield piece
+        if "'" in piece:
+            yield from _texts(piece, None)
 
 
 def _matches(pattern: Path, file: Path) -> bool:

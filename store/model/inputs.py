@@ -112,7 +112,7 @@ def as_symbols(given: Names, name: str = "symbols") -> list[str]:
     InputError
         When there is none, or one is no printable text.
     """
-    return list(dict.fromkeys(canonical_symbol(one) for one in as_list(given, name, "a symbol")))
+    return list(dict.fromkeys(canonical_symbol(symbol) for symbol in as_list(given, name, "a symbol")))
 
 
 def as_interval(given: str | Interval | None, name: str) -> str:
@@ -136,7 +136,7 @@ def as_intervals(given: str | Interval | Iterable[str | Interval], name: str = "
     InputError
         When there is none, or one is no interval.
     """
-    return list(dict.fromkeys(str(Interval.parse(one)) for one in as_list(given, name, "an interval")))
+    return list(dict.fromkeys(str(Interval.parse(interval)) for interval in as_list(given, name, "an interval")))
 
 
 def as_list(given: object, name: str, what: str, *, may_be_empty: bool = False) -> list[Any]:

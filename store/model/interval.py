@@ -151,7 +151,7 @@ def parse_all(given: str | Interval | Iterable[str | Interval]) -> list[Interval
         given = [given]
     if not isinstance(given, Iterable):
         raise IntervalError(f"intervals are texts in a list, such as ['1m', '5m', '1d'], not {given!r}")
-    intervals = sorted({Interval.parse(one) for one in given})
+    intervals = sorted({Interval.parse(interval) for interval in given})
     if not intervals:
         raise IntervalError("no interval given; name at least one, such as ['1m', '5m', '1d']")
     return intervals

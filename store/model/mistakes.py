@@ -52,7 +52,7 @@ class AsKeys:
 
 def sentences(error: ValidationError, model: type[BaseModel], naming: Naming) -> list[str]:
     """Say everything that is wrong."""
-    return [_sentence(one, model, naming) for one in error.errors()]
+    return [_sentence(mistake, model, naming) for mistake in error.errors()]
 
 
 def cause_of(error: ValidationError) -> BarhouseError | None:
@@ -130,5 +130,5 @@ def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     elif get_origin(annotation) in (list, Union, UnionType, Annotated):
-        for one in get_args(annotation):
-            yield from models_in(one)
+        for argument in get_args(annotation):
+            yield from models_in(argument)

@@ -81,17 +81,17 @@ class ProcessReport(Report):
     @property
     def inserted(self) -> int:
         """Derived bars that are new."""
-        return sum(one.inserted for one in self.intervals)
+        return sum(change.inserted for change in self.intervals)
 
     @property
     def revised(self) -> int:
         """Derived bars whose values changed."""
-        return sum(one.revised for one in self.intervals)
+        return sum(change.revised for change in self.intervals)
 
     @property
     def deleted(self) -> int:
         """Derived bars whose last base bar is gone."""
-        return sum(one.deleted for one in self.intervals)
+        return sum(change.deleted for change in self.intervals)
 
 
 class DeleteReport(Report):
@@ -126,7 +126,7 @@ class RetentionReport(Report):
     @property
     def deleted(self) -> int:
         """Bars that went."""
-        return sum(one.deleted for one in self.intervals)
+        return sum(change.deleted for change in self.intervals)
 
 
 DifferenceKind = Literal[
@@ -146,7 +146,7 @@ class Difference(Report):
     advice: str
 
     def __str__(self) -> str:
-        where = " ".join(str(one) for one in (self.symbol, self.interval, self.at) if one is not None)
+        where = " ".join(str(part) for part in (self.symbol, self.interval, self.at) if part is not None)
         return f"{self.kind}: {where}: is {self.stored}; should be {self.expected} ({self.advice})"
 
 
@@ -181,7 +181,7 @@ class VerifyReport(Report):
         if self.sound:
             return f"{checked}: all as recomputed"
         found = ", ".join(f"{count:,} {kind}" for kind, count in self.totals.items())
-        return "\n".join([f"{checked}: {found}", *(str(one) for one in self.differences)])
+        return "\n".join([f"{checked}: {found}", *(str(difference) for difference in self.differences)])
 
 
 class SessionChange(Report):

@@ -162,7 +162,7 @@ class SymbolSessionData(_Model):
             base_interval=base_interval,
             bars={
                 base_interval: BarIntervalData(derived=False),
-                **{one: BarIntervalData(derived=True, base=base_interval) for one in derived_intervals},
+                **{interval: BarIntervalData(derived=True, base=base_interval) for interval in derived_intervals},
             },
             calendar=calendar,
             closing_bar=closing_bar,

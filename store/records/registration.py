@@ -31,7 +31,7 @@ def write(transaction: Transaction, symbols: Sequence[SymbolSessionData]) -> lis
     """
     if not symbols:
         return []
-    canonical = trading_calendar.canonical(transaction, {one.calendar for one in symbols})
+    canonical = trading_calendar.canonical(transaction, {symbol.calendar for symbol in symbols})
     trading_calendar.keep(transaction, canonical.values())
     registering = transaction.attach("registering", _as_table(symbols, canonical))
     refused = _conflicts(transaction, symbols, registering)
@@ -44,7 +44,7 @@ def write(transaction: Transaction, symbols: Sequence[SymbolSessionData]) -> lis
     transaction.run("records.add_symbols", {"now": transaction.now}, registering=registering)
     transaction.run("records.add_intervals", registering=registering)
     _start_late(transaction)
-    names = list(dict.fromkeys(one.symbol for one in symbols))
+    names = list(dict.fromkeys(symbol.symbol for symbol in symbols))
     reports: dict[str, dict[str, Any]] = {name: {"derived": []} for name in names}
     for definition in transaction.run("records.intervals_of", {"symbols": names}):
         report = reports[definition.symbol]
@@ -115,7 +115,7 @@ def conflicts(
     """
     if not symbols:
         return {}
-    canonical = trading_calendar.canonical(transaction, {one.calendar for one in symbols} - {*coming})
+    canonical = trading_calendar.canonical(transaction, {symbol.calendar for symbol in symbols} - {*coming})
     canonical |= {name: canonical.get(name, name) for name in coming}
     return _conflicts(transaction, symbols, transaction.attach("registering", _as_table(symbols, canonical)))
 

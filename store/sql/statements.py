@@ -122,7 +122,7 @@ def _statement(name: str, text: str) -> Statement:
         kind=kind,
         shape=shape,
         columns=columns,
-        takes=dict(_hole(one) for one in _listed(declared.get("takes", ""))),
+        takes=dict(_hole(hole) for hole in _listed(declared.get("takes", ""))),
         reads=_listed(declared.get("reads", "")),
         writes=_listed(declared.get("writes", "")),
         text=Sql(body),
@@ -139,7 +139,7 @@ def _shaped(kind: Kind | None, said: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _listed(text: str) -> tuple[str, ...]:
-    return tuple(one.strip() for one in text.split(",") if one.strip())
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _hole(text: str) -> tuple[str, str]:
@@ -174,7 +174,7 @@ def statements(room: str) -> dict[str, Statement]:
 def _files(root: Traversable, room: str) -> list[Traversable]:
     folder = root / room
     if folder.is_dir():
-        return sorted((one for one in folder.iterdir() if one.name.endswith(".sql")), key=lambda one: one.name)
+        return sorted((path for path in folder.iterdir() if path.name.endswith(".sql")), key=lambda path: path.name)
     return [root / f"{room}.sql"]
 
 

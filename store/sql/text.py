@@ -102,7 +102,7 @@ def joined(separator: Sql, pieces: Iterable[Sql]) -> Sql:
         For a plain text among them.
     """
     pieces = list(pieces)
-    for one in (separator, *pieces):
-        if not isinstance(one, Sql):
-            raise TypeError(f"only SQL is joined to SQL, not the {type(one).__name__} {one!r}")
+    for piece in (separator, *pieces):
+        if not isinstance(piece, Sql):
+            raise TypeError(f"only SQL is joined to SQL, not the {type(piece).__name__} {piece!r}")
     return Sql(separator.join(pieces))

@@ -97,7 +97,7 @@ def backtest(
 @contextmanager
 def _stopping(stop: Callable[[], None]) -> Iterator[None]:
     """End the replay after the tick at hand when it is told to, rather than in the middle of it."""
-    before = {one: signal.signal(one, lambda *_: stop()) for one in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, lambda *_: stop()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
@@ -154,7 +154,7 @@ def _written(output: Path | None, position: Mapping[str, Any] | None) -> Iterato
 
 def _write_csv(bars: list[Bar], stream: IO[bytes]) -> None:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([_csv_value(one) for one in bar] for bar in bars)
+    csv.writer(text, lineterminator="\n").writerows([_csv_value(value) for value in bar] for bar in bars)
     stream.write(text.getvalue().encode())
 
 

@@ -99,14 +99,14 @@ def add(ctx: click.Context, /, name: str | None, source: Path | None, as_json: b
 
     with opened(ctx.obj) as store:
         coordinator = SessionCoordinator(store)
-        for one in definitions:
-            report = coordinator.define_calendar(one)
+        for definition in definitions:
+            report = coordinator.define_calendar(definition)
             reports.put(report, calendar_changed(report), as_json=as_json)
 
 
 def _from_options(name: str | None, hours: dict[str, Any]) -> list[CalendarDefinition]:
     missing = [] if name else ["NAME"]
-    missing += [f"--{one}" for one in ("timezone", "open", "close") if not hours[one]]
+    missing += [f"--{name}" for name in ("timezone", "open", "close") if not hours[name]]
     if name is None or missing:
         raise click.UsageError(f"say {', '.join(missing)} as well, or name a file with --file")
     from barhouse.store.calendars.definition import CalendarDefinition
@@ -117,13 +117,13 @@ def _from_options(name: str | None, hours: dict[str, Any]) -> list[CalendarDefin
 def _from_file(ctx: click.Context, source: Path) -> list[CalendarDefinition]:
     """Read every calendar of a file, so that a mistake in one is found before any is added."""
     given = [
-        one
-        for one in ctx.command.params
-        if one.name not in ("source", "as_json")
-        and ctx.get_parameter_source(one.name or "") is ParameterSource.COMMANDLINE
+        parameter
+        for parameter in ctx.command.params
+        if parameter.name not in ("source", "as_json")
+        and ctx.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
     ]
     if given:
-        names = ", ".join(one.opts[0] if isinstance(one, click.Option) else "NAME" for one in given)
+        names = ", ".join(parameter.opts[0] if isinstance(parameter, click.Option) else "NAME" for parameter in given)
         raise click.UsageError(f"--file takes names and hours from the file; leave out {names}")
     from barhouse.store.calendars.definition import CalendarDefinition
     from barhouse.store.errors import CalendarError
@@ -207,7 +207,7 @@ def _changes(report: CalendarReport) -> pa.Table:
     import pyarrow as pa
 
     columns = {"session_date": pa.date32(), "before": pa.string(), "after": pa.string()}
-    arrays = [pa.array([getattr(one, name) for one in report.changes], kind) for name, kind in columns.items()]
+    arrays = [pa.array([getattr(change, name) for change in report.changes], kind) for name, kind in columns.items()]
     return pa.Table.from_arrays(arrays, names=list(columns))
 
 

@@ -69,10 +69,10 @@ def retain(settings: Settings, policy: tuple[str, ...], symbols: list[str], yes:
     from barhouse.coordinator.session_coordinator import SessionCoordinator
 
     durations: dict[str, str] = {}
-    for one in policy:
-        name, equals, duration = one.partition("=")
+    for rule in policy:
+        name, equals, duration = rule.partition("=")
         if not equals or name in durations:
-            raise click.UsageError(f"{one!r} is not INTERVAL=DURATION such as 1m=90d, each interval once")
+            raise click.UsageError(f"{rule!r} is not INTERVAL=DURATION such as 1m=90d, each interval once")
         durations[name] = duration
     confirm(f"Purge for good what is older than {', '.join(policy)}?", yes=yes)
     with opened(settings) as store:

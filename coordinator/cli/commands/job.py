@@ -88,7 +88,7 @@ def _checked(ctx: click.Context, job: Path, report_file: Path | None, *, as_json
     if report_file is not None:
         _write(report, report_file, "")
     reports.put(report, checked(report), as_json=as_json)
-    sound = not report.not_registered and all(one.kind == "missing" for one in report.problems)
+    sound = not report.not_registered and all(problem.kind == "missing" for problem in report.problems)
     return ExitCode.OK if sound else ExitCode.FILES
 
 

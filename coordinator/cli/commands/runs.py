@@ -60,7 +60,7 @@ def _as_table(runs: list[Run], *, for_people: bool) -> pa.Table:
     columns |= {"started_at": instant, "ended_at": instant, "error": pa.string()}
     if not for_people:
         columns |= {"updated_at": instant, "pid": pa.int64(), "config": pa.string(), "position": pa.string()}
-    arrays = [pa.array([_plain(getattr(one, name)) for one in runs], kind) for name, kind in columns.items()]
+    arrays = [pa.array([_plain(getattr(run, name)) for run in runs], kind) for name, kind in columns.items()]
     return pa.Table.from_arrays(arrays, names=list(columns))
 
 

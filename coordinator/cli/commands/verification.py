@@ -87,7 +87,10 @@ def _differences(report: VerifyReport, *, for_people: bool) -> pa.Table:
     columns |= {"stored": text, "expected": text}
     if not for_people:
         columns["advice"] = text
-    arrays = [pa.array([getattr(one, name) for one in report.differences], kind) for name, kind in columns.items()]
+    arrays = [
+        pa.array([getattr(difference, name) for difference in report.differences], kind)
+        for name, kind in columns.items()
+    ]
     return pa.Table.from_arrays(arrays, names=list(columns))
 
 

@@ -52,10 +52,10 @@ def _draw(batch: pa.RecordBatch, stream: IO[bytes]) -> None:
     shown = spelled_out(batch, readable=True)
     for name, column in zip(shown.schema.names, shown.columns, strict=True):
         values = column.to_pylist()
-        numeric = any(isinstance(one, int | float | Decimal) for one in values)
+        numeric = any(isinstance(value, int | float | Decimal) for value in values)
         side: Literal["left", "right"] = "right" if numeric and not _is_flag(values) else "left"
         grid.add_column(name, justify=side, overflow="fold")
-        columns.append([readable(one) for one in values])
+        columns.append([readable(value) for value in values])
     console = Console(markup=False, highlight=False, emoji=False, soft_wrap=False)
     on_terminal = stream is getattr(sys.stdout, "buffer", None) and console.is_terminal
     if on_terminal or not shown.num_rows or not all(text.isprintable() for texts in columns for text in texts):
@@ -73,4 +73,4 @@ def _draw(batch: pa.RecordBatch, stream: IO[bytes]) -> None:
 
 
 def _is_flag(values: Sequence[Any]) -> bool:
-    return any(isinstance(one, bool) for one in values)
+    return any(isinstance(value, bool) for value in values)

@@ -23,7 +23,7 @@ def put(report: BaseModel | Sequence[BaseModel | str], text: str, *, as_json: bo
     if not as_json:
         say(text)
     elif isinstance(report, Sequence):
-        texts = (json.dumps(one) if isinstance(one, str) else one.model_dump_json() for one in report)
+        texts = (json.dumps(line) if isinstance(line, str) else line.model_dump_json() for line in report)
         click.echo("[" + ", ".join(texts) + "]")
     else:
         click.echo(report.model_dump_json())

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 def plain(value: Any) -> Any:
     """Give a value as JSON has it; what is no number there (NaN, infinity) becomes null."""
     if isinstance(value, dict):
-        return {str(name): plain(one) for name, one in value.items()}
+        return {str(name): plain(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [plain(one) for one in value]
+        return [plain(item) for item in value]
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, float):
@@ -62,7 +62,8 @@ def spelled_out(batch: pa.RecordBatch, *, readable: bool = False) -> pa.RecordBa
     import pyarrow as pa
 
     columns = [
-        _spelled_column(one, readable=readable) if pa.types.is_timestamp(one.type) else one for one in batch.columns
+        _spelled_column(column, readable=readable) if pa.types.is_timestamp(column.type) else column
+        for column in batch.columns
     ]
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 

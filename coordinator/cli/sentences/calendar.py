@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def calendar_changed(report: CalendarReport, *, added: bool = True, dry_run: bool = False) -> str:
     """Say what became of a calendar that was ``added``, or else refreshed."""
-    hours = [one.session_date for one in report.changes if one.before != one.after]
+    hours = [change.session_date for change in report.changes if change.before != change.after]
     what = f"{counted(len(hours), 'session')} of {report.calendar}"
     if hours:
         what += f", {min(hours)} to {max(hours)}" if len(hours) > 1 else f", {hours[0]}"
@@ -34,7 +34,7 @@ def described(kept: dict[str, Any]) -> str:
         return f"{kept['calendar']}: {known}"
     own = json.loads(kept["definition"])
     parts = [f"{own['open']} to {own['close']} {own['timezone']}"]
-    parts += [f"break {one}" for one in own["break"]]
+    parts += [f"break {pause}" for pause in own["break"]]
     parts += [own["weekdays"], counted(len(own["holidays"]), "holiday")]
     parts += [counted(len(own["early_closes"]), "early close")]
     return f"{kept['calendar']}: {', '.join(parts)}; {known}"

@@ -32,9 +32,9 @@ def purged(report: RetentionReport) -> str:
         parts = [f"{counted(report.deleted, 'bar')}: {by_interval(report.intervals, 'deleted')}"] * bool(report.deleted)
         parts += [counted(report.revisions, "revision")] * bool(report.revisions)
         lines = [f"purged {' and '.join(parts)}"]
-    for one in report.intervals:
-        whose = f"; the first of {one.symbol_count:,} symbols" if one.symbol_count > 1 else ""
-        lines.append(f"  {one.interval} is kept from {one.retained_from:%Y-%m-%d %H:%MZ} on{whose}")
+    for change in report.intervals:
+        whose = f"; the first of {change.symbol_count:,} symbols" if change.symbol_count > 1 else ""
+        lines.append(f"  {change.interval} is kept from {change.retained_from:%Y-%m-%d %H:%MZ} on{whose}")
     if report.history_from is not None:
         lines.append(f"  past states can be asked for from {report.history_from:%Y-%m-%d %H:%MZ} on")
     if report.held_back:

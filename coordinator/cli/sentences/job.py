@@ -41,13 +41,13 @@ def ran(report: JobReport) -> str:
     if report.exported is not None:
         lines.append(exported(report.exported))
     lines += _problems(report.problems)
-    lines += [f"  not registered: {one}" for one in report.not_registered]
-    for one in report.rejects[:_SHOWN]:
-        lines.append(f"  {one.source}: {one.count:,} rejected: {one.reason}; first: {one.first_given}")
+    lines += [f"  not registered: {reason}" for reason in report.not_registered]
+    for reject in report.rejects[:_SHOWN]:
+        lines.append(f"  {reject.source}: {reject.count:,} rejected: {reject.reason}; first: {reject.first_given}")
     if report.behind:
         listed = [f"{symbol} ({last or 'no bars'})" for symbol, last in report.behind.items()]
         lines.append(f"  behind the others: {_listed(listed)}")
-    lines += [f"  {one}" for one in report.breaches]
+    lines += [f"  {breach}" for breach in report.breaches]
     lines.append(_ending(report))
     return "\n".join(lines)
 
@@ -81,7 +81,7 @@ def _touched(report: JobReport) -> str:
 
 
 def _problems(problems: Sequence[FileProblem]) -> list[str]:
-    lines = [f"  {one.path}: {one.kind}: {one.what}" for one in problems[:_SHOWN]]
+    lines = [f"  {problem.path}: {problem.kind}: {problem.what}" for problem in problems[:_SHOWN]]
     if len(problems) > _SHOWN:
         lines.append(f"  and {len(problems) - _SHOWN:,} more problems; the JSON report has all")
     return lines
@@ -100,16 +100,19 @@ def checked(report: JobCheck) -> str:
         f"job {report.job} is valid; its store is {place}",
         f"{counted(report.files_found, 'file')}, {report.files_known:,} known",
     ]
-    for one in report.registrations:
-        derived = f", {' '.join(one.derived_intervals)} derived" if one.derived_intervals else ""
-        lines.append(f"would have {_listed(one.symbols)}: {one.calendar}, {one.base_interval} loaded{derived}")
+    for registration in report.registrations:
+        derived = f", {' '.join(registration.derived_intervals)} derived" if registration.derived_intervals else ""
+        lines.append(
+            f"would have {_listed(registration.symbols)}: {registration.calendar}, "
+            f"{registration.base_interval} loaded{derived}"
+        )
     for load in report.loads:
         files = counted(load.file_count, "file")
         lines.append(f"would load {files} of {load.source}: {load.interval} bars of {_listed(load.symbols)}")
     if not report.loads:
         lines.append("would load nothing: nothing is new")
     lines += _problems(report.problems)
-    lines += [f"  cannot be registered: {one}" for one in report.not_registered]
+    lines += [f"  cannot be registered: {reason}" for reason in report.not_registered]
     return "\n".join(lines)
 
 

@@ -29,12 +29,12 @@ def _refused_files(status: LiveStatus) -> list[str]:
 
     if not status.refused_files:
         return []
-    said = [_refused_file(Path(one.path), one.reason) for one in status.refused_files]
+    said = [_refused_file(Path(refused.path), refused.reason) for refused in status.refused_files]
     place = Path(status.refused_files[0].path).parent / FAILED
     if status.refused_file_count == 1:
         return [f"1 file refused: {said[0]}; it lies in {place}"]
     lines = [f"{status.refused_file_count:,} files refused; they lie in {place}"]
-    lines += [f"  {one}" for one in said]
+    lines += [f"  {line}" for line in said]
     more = status.refused_file_count - len(said)
     return [*lines, f"  and {more:,} more"] if more else lines
 

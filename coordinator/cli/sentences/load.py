@@ -24,9 +24,9 @@ def loaded(report: LoadReport) -> str:
     if report.outside:
         head += f"; {report.outside:,} outside sessions"
     lines = [head]
-    for one in report.rejects:
-        first = f"row {one.first_row}" if one.first_row is not None else "line"
-        lines.append(f"  {one.count:,} rejected: {one.reason}; first {first}: {one.first_given}")
+    for reject in report.rejects:
+        first = f"row {reject.first_row}" if reject.first_row is not None else "line"
+        lines.append(f"  {reject.count:,} rejected: {reject.reason}; first {first}: {reject.first_given}")
     if report.rejected:
         lines.append(f'  all of them: barhouse sql "FROM rejected WHERE batch_id = {report.batch_id}"')
     return "\n".join(lines)

@@ -14,22 +14,27 @@ if TYPE_CHECKING:
 def registered(registrations: Sequence[Registration]) -> str:
     """Say what became of symbols at registration; those with the same outcome share a line."""
     alike: dict[tuple[object, ...], list[Registration]] = {}
-    for one in registrations:
-        outcome = (one.calendar, one.base_interval, one.derived_intervals, one.added)
-        alike.setdefault(outcome, []).append(one)
+    for registration in registrations:
+        outcome = (
+            registration.calendar,
+            registration.base_interval,
+            registration.derived_intervals,
+            registration.added,
+        )
+        alike.setdefault(outcome, []).append(registration)
     return "\n".join(_registered_alike(group) for group in alike.values()) or "nothing was registered"
 
 
 def _registered_alike(group: Sequence[Registration]) -> str:
-    one = group[0]
+    first = group[0]
     names = listed([each.symbol for each in group], "symbols")
-    derived = f", {' '.join(one.derived_intervals)} derived" if one.derived_intervals else ""
-    has = f"{one.calendar}, {one.base_interval} loaded{derived}"
-    if not one.added:
+    derived = f", {' '.join(first.derived_intervals)} derived" if first.derived_intervals else ""
+    has = f"{first.calendar}, {first.base_interval} loaded{derived}"
+    if not first.added:
         return f"nothing was new for {names}: {has}"
-    if len(one.added) == 1 + len(one.derived_intervals):
+    if len(first.added) == 1 + len(first.derived_intervals):
         return f"registered {names}: {has}"
-    return f"added {' '.join(one.added)} to {names}: {has}"
+    return f"added {' '.join(first.added)} to {names}: {has}"
 
 
 def removed(symbol: str, report: DeleteReport, *, purged: bool = False) -> str:

@@ -21,13 +21,13 @@ def verified(report: VerifyReport, *, repaired: bool = False) -> str:
         (report.derived_bar_count, "derived bar"),
         (report.session_count, "session"),
     )
-    head = f"checked {', '.join(counted(*one) for one in counts)}: "
+    head = f"checked {', '.join(counted(*count) for count in counts)}: "
     left_out = "" if report.batches_checked else "; history is only checked with the whole store"
     if report.sound:
         return f"{head}all as recomputed{left_out}"
     total = sum(report.totals.values())
     lines = [f"{head}{counted(total, 'difference')}{left_out}"]
-    advice: dict[str, str] = {one.kind: one.advice for one in reversed(report.differences)}
+    advice: dict[str, str] = {difference.kind: difference.advice for difference in reversed(report.differences)}
     lines += [f"  {count:,} {kind}: {advice.get(kind, '')}" for kind, count in report.totals.items()]
     if total > len(report.differences):
         lines.append(f"  the first {len(report.differences):,} of them are listed")

@@ -28,7 +28,7 @@ def megabytes(size_bytes: int) -> str:
 
 def by_interval(changes: Sequence[IntervalChange | RetainedInterval], field: str) -> str:
     """Say how many bars of each interval."""
-    counts = [(one.interval, getattr(one, field)) for one in changes]
+    counts = [(change.interval, getattr(change, field)) for change in changes]
     return ", ".join(f"{interval} {count:,}" for interval, count in counts if count)
 
 
