@@ -19,6 +19,8 @@ from barhouse.coordinator.load.symbol_map import SymbolMap, symbols_of_bars, sym
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
+from barhouse.store.errors import OptionsError
+from barhouse.store.hints import Option
 from barhouse.store.model.bar import COLUMNS, INSTANT
 from barhouse.store.model.interval import Interval
 from barhouse.store.sql import Sql, sql
@@ -90,6 +92,8 @@ def rows_of_source(
     rows = source_rows.open_rows(transaction, source)
     found = parts.parts_of(rows, options)
     rows = parts.narrowed(rows, found, options)
+    if options.label == "end" and not interval.intraday:
+        _refuse_dates(transaction, rows, found, options)
     symbols = symbols_of_source(transaction, rows, found["symbol"], symbol, interval)
     relation = _parsed(transaction, rows, found, options, wants_dates=not interval.intraday, by_symbol=symbol is None)
     with source_rows.read_errors(source.name):
@@ -103,6 +107,21 @@ def rows_of_source(
         malformed=MALFORMED_LINES if rows.is_text else None,
         is_frame=source.table is not None,
     )
+
+
+def _refuse_dates(transaction: Transaction, rows: SourceRows, found: Parts, options: LoadOptions) -> None:
+    """Refuse dates where stamps are the ends of bars: one may mean its own session, or that of the day before."""
+    stamps = found["bar_start"]
+    assert stamps is not None
+    with source_rows.read_errors(rows.name):
+        is_date = columns.is_date(stamps, options)
+        date_count = transaction.one("load.count_dates", rows=rows.relation, is_date=is_date).date_count
+    if date_count:
+        raise OptionsError(
+            f"{rows.name} has {date_count} stamps that are dates: a date names a session, not the end of a bar; say "
+            f"{Option('label', 'start')} where bars are named by the date of their first session, or give stamps with "
+            f"the time of day at which bars end"
+        )
 
 
 def rows_of_bars(transaction: Transaction, bars: pa.Table, interval: Interval, name: str) -> CanonicalRows:

@@ -5,6 +5,7 @@ This is the one place where SQL is put together from texts: each is a constant, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,9 @@ _FLOATS = {"FLOAT", "DOUBLE"}
 _NAIVE = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}
 #: A date, or a date and time, with nothing after it that would change its meaning (AM, the name of a zone).
 _PLAIN = r"^[0-9]+[-/][0-9]+[-/][0-9]+([ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?)?$"
+_DATE = r"^[0-9]+[-/][0-9]+[-/][0-9]+$"
+#: The directives of a format that say the time of day.
+_TIMES_OF_DAY = re.compile(r"%-?[HIMSfgnpcXs]")
 _OFFSET = r"[0-9]{1,2}:[0-9]{2}.*?( ?(?:[zZ]|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?))$"
 _OFFSET_AFTER_MINUTES = r"([ T][0-9]{1,2}:[0-9]{2})( ?(?:Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?))$"
 
@@ -108,6 +112,16 @@ def stamp(column: Column, source: Source, options: LoadOptions, *, wants_dates: 
     raise OptionsError(
         f"{column.name} is {column.type}, which is no time; name another column with {Option('columns')}"
     )
+
+
+def is_date(column: Column, options: LoadOptions) -> Sql:
+    """A condition: that a stamp is a date without a time of day."""
+    form = options.timestamp_format
+    if column.type == "DATE" or (form is not None and form not in _EPOCHS and not _TIMES_OF_DAY.search(form)):
+        return Sql(f"{column.sql} IS NOT NULL")
+    if column.is_text and form is None:
+        return Sql(f"regexp_matches(trim({column.sql}::VARCHAR), {literal(_DATE)})")
+    return Sql("false")
 
 
 def _in_utc(instant: str) -> Sql:

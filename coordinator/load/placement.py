@@ -185,10 +185,18 @@ def _placed_sessions(
 ) -> tuple[str, Sql]:
     """How bars of sessions and longer find theirs: what is said of those that have none, and the statement's part."""
     unit = {"unit": interval.unit, "length": interval.length}
-    names = transaction.make("load.session_names", unit, symbol_map=symbols.table)
-    edge = sql("load.edge_at_end" if options.label == "end" else "load.edge_at_start")
+    at = options.label
+    edge, dates = sql(f"load.edge_at_{at}"), sql(f"load.dates_at_{at}")
+    names = transaction.make("load.session_names", unit, symbol_map=symbols.table, edge=edge, dates=dates)
+    by_date, by_edge = Sql("by_date"), Sql("by_edge")
+    if at == "end":
+        reason = (
+            f"no session ends at this stamp; a {interval} bar labelled by its end is stamped with the close of its "
+            f"last session, or with the midnight after it"
+        )
+        return reason, sql("load.placed_sessions", session_names=names, first=by_edge, second=by_date)
     reason = f"no session is named by this stamp; a {interval} bar is named by the date of its first session"
-    return reason, sql("load.placed_sessions", session_names=names, edge=edge)
+    return reason, sql("load.placed_sessions", session_names=names, first=by_date, second=by_edge)
 
 
 def _placed_intraday(interval: Interval, options: LoadOptions, join_pieces: Sql) -> tuple[str, Sql]:

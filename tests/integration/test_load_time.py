@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from load_kit import NEW_YORK, Bench, line, lines, unchanged
 
-from barhouse.store.errors import CalendarError, SourceError
+from barhouse.store.errors import CalendarError, OptionsError, SourceError
 
 
 def load(bench: Bench, *stamps: str, **options: Any) -> dict[int | None, str]:
@@ -291,8 +291,13 @@ DAYS: dict[str, tuple[dict[str, Any], list[str], list[str]]] = {
     ),
     "closes": (
         {"timezone": NEW_YORK, "label": "end"},
-        ["2024-11-26 16:00", "2024-11-29 13:00", "2024-11-27"],
+        ["2024-11-26 16:00", "2024-11-29 13:00", "2024-11-27T21:00:00Z"],
         ["11-26", "11-29", "11-27"],
+    ),
+    "midnights after them": (
+        {"label": "end"},
+        ["2024-11-27 00:00:00", "2024-11-28T00:00:00-05:00", "2024-11-30T00:00:00Z"],
+        ["11-26", "11-27", "11-29"],
     ),
     "a format": ({"timestamp_format": "%d.%m.%Y"}, ["26.11.2024", "29.11.2024"], ["11-26", "11-29"]),
     "digits": ({"timestamp_format": "%Y%m%d"}, ["20241126"], ["11-26"]),
@@ -311,6 +316,63 @@ def test_bars_of_days_are_named_by_their_date(kinds: Bench, make: str) -> None:
     assert load(kinds, *stamps, interval="1d", symbol="DAY", **options) == {}
     taken = {f"{bar['session_date']:%m-%d}": bar["volume"] for bar in kinds.bars("DAY", "1d")}
     assert taken == {day: number for number, day in enumerate(days, 1)}
+
+
+@pytest.mark.parametrize(
+    ("interval", "stamps", "starts"),
+    [
+        ("1d", ["2024-01-02T00:00Z", "2024-01-03T00:00Z"], ["2024-01-01", "2024-01-02"]),
+        ("3d", ["2024-01-04T00:00Z"], ["2024-01-01"]),
+        ("1w", ["2024-01-08T00:00Z", "2024-01-15T00:00Z"], ["2024-01-01", "2024-01-08"]),
+        ("1mo", ["2024-02-01T00:00Z", "2024-03-01T00:00Z"], ["2024-01-01", "2024-02-01"]),
+    ],
+)
+def test_end_labels_of_days_and_longer_around_the_clock(
+    kinds: Bench, interval: str, stamps: list[str], starts: list[str]
+) -> None:
+    kinds.coordinator.register("COIN", intervals=[interval], calendar="24/7", base=interval)
+    assert load(kinds, *stamps, interval=interval, symbol="COIN", label="end") == {}
+    assert [f"{bar['bar_start']:%Y-%m-%d}" for bar in kinds.bars("COIN", interval)] == starts
+
+
+@pytest.mark.parametrize(
+    ("interval", "stamps", "days"),
+    [
+        # Friday's close; the Saturday after a Friday; the Monday after a week that ends with a half Friday.
+        ("1w", ["2024-11-15T21:00:00Z", "2024-11-23 00:00:00", "2024-12-02 00:00:00"], ["11-11", "11-18", "11-25"]),
+        ("1mo", ["2024-08-30T20:00:00Z", "2024-10-01 00:00:00", "2024-11-01 00:00:00"], ["08-01", "09-03", "10-01"]),
+    ],
+)
+def test_end_labels_of_weeks_and_months(kinds: Bench, interval: str, stamps: list[str], days: list[str]) -> None:
+    kinds.coordinator.register("LONG", intervals=[interval], calendar="XNYS", base=interval)
+    assert load(kinds, *stamps, interval=interval, symbol="LONG", label="end") == {}
+    assert [f"{bar['session_date']:%m-%d}" for bar in kinds.bars("LONG", interval)] == days
+
+
+def test_a_midnight_that_is_a_close_elsewhere_is_that_close(kinds: Bench) -> None:
+    # 16:00 in Sydney is midnight in New York, of the same date.
+    kinds.coordinator.register("CBA", intervals=["1d"], calendar="XASX", base="1d")
+    assert load(kinds, "2024-11-26T00:00:00-05:00", interval="1d", symbol="CBA", label="end") == {}
+    assert [f"{bar['session_date']}" for bar in kinds.bars("CBA", "1d")] == ["2024-11-26"]
+
+
+@pytest.mark.parametrize("stamp", ["2024-11-27 09:30:00", "2024-11-24 00:00:00", "2024-11-29 00:00:00"])
+def test_a_stamp_at_which_no_session_ends_is_rejected(kinds: Bench, stamp: str) -> None:
+    zone = {"timezone": NEW_YORK, "label": "end"}
+    reasons = load(kinds, "2024-11-26 16:00:00", stamp, interval="1d", symbol="DAY", **zone)
+    assert "no session ends at this stamp; a 1d bar labelled by its end is stamped with the close" in reasons.pop(2)
+    assert reasons == {}
+
+
+@pytest.mark.parametrize("options", [{}, {"timezone": NEW_YORK}, {"timestamp_format": "%Y-%m-%d"}], ids=str)
+def test_a_date_is_no_end_of_a_bar(kinds: Bench, options: dict[str, Any]) -> None:
+    with pytest.raises(OptionsError, match=r"has 2 stamps that are dates: .*; say label=.start. where"):
+        load(kinds, "2024-11-26", "2024-11-27", interval="1d", symbol="DAY", label="end", **options)
+    rest = {part: [10.0] for part in ("open", "high", "low", "close", "volume")}
+    frame = pa.table({"date": pa.array([date(2024, 11, 26)]), **rest})
+    with pytest.raises(OptionsError, match="has 1 stamps that are dates"):
+        kinds.load(frame, "1d", "DAY", label="end")
+    assert kinds.bars("DAY", "1d") == []
 
 
 def test_dates_in_frames(kinds: Bench) -> None:

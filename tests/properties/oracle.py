@@ -8,10 +8,10 @@ Instants are whole microseconds since 1970, UTC. Where the design leaves a choic
 - A closing bar (``closing_bar="include"``) is a base bar with a session date, base_count 0 and expected_count 0. A
   bucket with only a closing bar gives a bar with base_count 0.
 - ``complete`` is None where expected_count is 0.
-- The range of an interval starts with the first session that holds an in-session base bar (for intervals of 1d and
-  longer: with the first block that begins no earlier), as the last write that touched the interval saw it, and ends
-  at complete_through or derived_through. expected_count counts the slots that end by then; sessions without such a
-  slot have no row.
+- The range of an interval starts with the first session that holds a base bar, a closing bar among them (for intervals
+  of 1d and longer: with the first block that begins no earlier), as the last write that touched the interval saw it,
+  and ends at complete_through or derived_through. expected_count counts the slots that end by then; sessions without
+  such a slot have no row.
 - Where nothing is derived yet, derived_through starts at the open of that first session, not at its first bar: the
   empty buckets before the bar count as handled, and as missing.
 - A gap of an interval of 1d and longer is one block. A gap is a ``whole session`` where no bar of the session is there,
@@ -216,6 +216,28 @@ class Calendar:
             months = length.count * self.block_key(slot.sessions[0], length)
             begins = date(1970 + months // 12, months % 12 + 1, 1)
         return slot if day in (begins, slot.date) else None
+
+    def end_stamps(self, start: int | date, length: Length) -> tuple[int, int, int]:
+        """What may stand for the end of the bar that starts there: its end; of sessions the midnights after it, too."""
+        if isinstance(start, date):
+            slot = self.named(start, length)
+            assert slot is not None
+            key = self.block_key(slot.sessions[0], length)
+            after = slot.sessions[-1].date + timedelta(days=1)
+            ends = [after, after]
+            if length.unit == "w":
+                ends[1] = FIRST_MONDAY + timedelta(days=7 * length.count * (key + 1))
+            elif length.unit == "mo":
+                months = length.count * (key + 1)
+                ends[1] = date(1970 + months // 12, months % 12 + 1, 1)
+            midnights = [(end - EPOCH.date()).days * 86_400 * SECOND for end in ends]
+            return slot.end, midnights[0], midnights[1]
+        place = self.place(start)
+        end = start + length.width
+        if place is not None:
+            session, number = place
+            end = min(end, session.segments[number][1])
+        return end, end, end
 
     def slots(self, length: Length, first: Session) -> Iterator[Slot]:
         """Every slot of an interval in order, from a session, or the block it is in."""
@@ -743,10 +765,10 @@ class Symbol:
                     self.changed_from = first if self.changed_from is None else min(first, self.changed_from)
 
     def _first(self) -> Session | None:
-        """The first session that is retained, or else has a base bar; a closing bar alone does not count."""
+        """The first session that is retained, or else has a base bar, and be it a closing bar alone."""
         if self.retained is not None:
             return self.retained
-        start = min((start for start, bar in self.bars.items() if bar.within), default=None)
+        start = min((start for start, bar in self.bars.items() if bar.session is not None), default=None)
         return None if start is None else self.bars[start].session
 
     def _closed_through(self, derived: Derived, clock: int | None) -> int | None:

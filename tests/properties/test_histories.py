@@ -80,7 +80,7 @@ class Histories(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.windows: dict[str, Window] = {}
-        self.loads: list[tuple[str, list[Row], bool, str | None]] = []
+        self.loads: list[tuple[str, list[Row], bool, str | None, str]] = []
 
     @initialize(data=st.data())
     def begin(self, data: st.DataObject) -> None:
@@ -138,6 +138,7 @@ class Histories(RuleBasedStateMachine):
         style=st.sampled_from(STYLES),
         seed=seeds,
         resend=st.sampled_from([False, False, True]),
+        label=st.sampled_from(["start", "start", "end"]),
         then=afterwards,
     )
     def load(
@@ -151,6 +152,7 @@ class Histories(RuleBasedStateMachine):
         style: str,
         seed: int,
         resend: bool,
+        label: str,
         then: str,
     ) -> None:
         self.world.hasty = then != ""
@@ -161,7 +163,7 @@ class Histories(RuleBasedStateMachine):
         starts = window.starts(base)
         first = place % len(starts)
         rows = [priced(start, chance, style) for start in starts[first : first + count : step]]
-        if "strange" in extras:
+        if "strange" in extras and label == "start":
             strange = window.strange(base)
             rows += [priced(start, chance, style) for start in chance.sample(strange, min(4, len(strange)))]
         if "broken" in extras:
@@ -178,9 +180,9 @@ class Histories(RuleBasedStateMachine):
         if "unknown symbol" in extras:
             pairs = [(name, row) for row in rows]
             pairs.insert(chance.randint(0, len(pairs)), ("NOBODY", rows[0]))
-            self._load(None, pairs, resend)
+            self._load(None, pairs, resend, label)
         else:
-            self._load(name, [(name, row) for row in rows], resend)
+            self._load(name, [(name, row) for row in rows], resend, label)
         self._then(then, seed)
 
     @precondition(lambda self: self.windows)
@@ -196,7 +198,7 @@ class Histories(RuleBasedStateMachine):
                 first = place % len(starts)
                 pairs += [(name, priced(start, chance, style)) for start in starts[first : first + count]]
         chance.shuffle(pairs)
-        self._load(None, pairs, False)
+        self._load(None, pairs)
         self._then(then, seed)
 
     @precondition(lambda self: self._held())
@@ -208,7 +210,7 @@ class Histories(RuleBasedStateMachine):
         first = place % len(starts)
         symbol = self.world.model.symbols[name]
         rows = [priced(symbol.stamp(at), chance, style) for at in starts[first : first + count]]
-        self._load(name, [(name, row) for row in rows], False)
+        self._load(name, [(name, row) for row in rows])
         self._then(then, seed)
 
     @precondition(lambda self: self._held())
@@ -236,26 +238,27 @@ class Histories(RuleBasedStateMachine):
         if what:
             self.world.process(self._instant(place) if what == "process within" else None)
 
-    def _load(self, name: str | None, pairs: list[tuple[str, Row]], resend: bool) -> None:
+    def _load(self, name: str | None, pairs: list[tuple[str, Row]], resend: bool = False, label: str = "start") -> None:
         if name is None:
             known = next(one for one, _ in pairs if one in self.windows)
-            self.world.load(None, pairs, base=self.world.model.symbols[known].base_text, resend=resend)
+            base = self.world.model.symbols[known].base_text
+            self.world.load(None, pairs, base=base, resend=resend, label=label)
         else:
             rows = [row for _, row in pairs]
             file = f"{len(self.loads)}.parquet" if (len(self.loads) + 1) % 3 else None
-            self.world.load(name, rows, resend=resend, file=file)
-            self.loads.append((name, rows, resend, file))
+            self.world.load(name, rows, resend=resend, file=file, label=label)
+            self.loads.append((name, rows, resend, file, label))
 
     @precondition(lambda self: any(name in self.windows for name, *_ in self.loads))
     @rule(pick=places, then=afterwards)
     def load_again(self, pick: int, then: str) -> None:
         """An earlier load once more, and once more: the same file, if it was one."""
         loads = [one for one in self.loads if one[0] in self.windows]
-        name, rows, resend, file = loads[-1 - pick % len(loads)]
+        name, rows, resend, file, label = loads[-1 - pick % len(loads)]
         self.world.hasty = True
-        self.world.load(name, rows, resend=resend, file=file)
+        self.world.load(name, rows, resend=resend, file=file, label=label)
         self.world.hasty = then != ""
-        self.world.load(name, rows, resend=resend, file=file)
+        self.world.load(name, rows, resend=resend, file=file, label=label)
         self._then(then, pick)
 
     # -- time

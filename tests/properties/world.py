@@ -166,16 +166,19 @@ class World:
         base: str | None = None,
         resend: bool = False,
         file: str | None = None,
+        label: str = "start",
     ) -> oracle.Counts | None:
         """Load rows of one symbol, or with ``name`` None of several; None when all are rejected.
 
-        ``file`` names the one they are in; equal names are the same file. Without it they are a frame.
+        ``file`` names the one they are in; equal names are the same file. Without it they are a frame. With ``label``
+        end their stamps say where the bars end; then all of them are bars of a grid.
         """
         self.sound = False
         pairs = [(name, row) for row in rows] if name is not None else list(rows)
         base = base or self.model.symbols[pairs[0][0]].base_text
-        data = as_table(pairs) if file is None else self._file(file, pairs)
-        options = {"symbol": name, "replace": "sessions" if resend else None}
+        table = as_table(pairs, self._ends(pairs, base) if label == "end" else None)
+        data = table if file is None else self._file(file, table)
+        options = {"symbol": name, "replace": "sessions" if resend else None, "label": label}
         batches = self._batches()
         try:
             expected = self.model.load(pairs, base, self.now, replace_sessions=resend)
@@ -208,11 +211,20 @@ class World:
         self.check()
         return expected
 
-    def _file(self, name: str, pairs: list[tuple[str, Row]]) -> Path:
+    def _ends(self, pairs: list[tuple[str, Row]], base: str) -> list[int]:
+        """The stamps of bars that are labelled by their end, in every way that bars of sessions can be."""
+        known = next(self.model.symbols[name].calendar for name, _ in pairs if name in self.model.symbols)
+        ends = []
+        for number, (name, row) in enumerate(pairs):
+            one = self.model.symbols[name].calendar if name in self.model.symbols else known
+            ends.append(one.end_stamps(row.start, Length.of(base))[number % 3])
+        return ends
+
+    def _file(self, name: str, table: pa.Table) -> Path:
         self.folder.mkdir(exist_ok=True)
         path = self.folder / name
         if not path.exists():
-            pq.write_table(as_table(pairs), path)
+            pq.write_table(table, path)
         return path
 
     def delete(self, name: str, start: int | None, end: int | None, *, rewind: bool = False) -> int:
@@ -434,12 +446,14 @@ def _readable(value: object) -> object:
 # -------------------------------------------------------------------------------------------------- rows
 
 
-def as_table(pairs: Sequence[tuple[str, Row]]) -> pa.Table:
-    """Rows as the Arrow table a user would load."""
-    by_date = isinstance(pairs[0][1].start, date)
+def as_table(pairs: Sequence[tuple[str, Row]], stamps: Sequence[int] | None = None) -> pa.Table:
+    """Rows as the Arrow table a user would load, with stamps of its own where some are given."""
+    by_date = stamps is None and isinstance(pairs[0][1].start, date)
     columns = {
         "symbol": pa.array([name for name, _ in pairs], pa.string()),
-        "bar_start": pa.array([row.start for _, row in pairs], pa.date32() if by_date else pa.timestamp("us", "UTC")),
+        "bar_start": pa.array(
+            stamps or [row.start for _, row in pairs], pa.date32() if by_date else pa.timestamp("us", "UTC")
+        ),
     }
     kinds = {"trade_count": pa.int64()}
     for part in ("open", "high", "low", "close", "volume", "trade_count", "vwap"):

@@ -152,19 +152,36 @@ coalesce(cuts[{part}], 9223372036854775807) AS end_{part}
 (t.stamp_us - {end_shift} >= d.end_{part})::INTEGER
 
 -- name: session_names
--- What may stand for a session or a block of them in a source of bars of 1d and longer: the date of its first
--- session, and the calendar date it starts on (a week's Monday, a month's first).
--- makes: session_names(calendar, first_date, block_open, block_close, named_date)
+-- What may stand for a session or a block of them in a source of bars of 1d and longer: an instant, its edge, and dates.
+-- makes: session_names(calendar, first_date, block_open, block_close, edge, named_date)
 -- takes: symbol_map
 -- reads: calendar_block
 CREATE OR REPLACE TEMP TABLE {session_names} AS
-SELECT DISTINCT calendar, first_date, block_open, block_close,
-       unnest([first_date, CASE unit WHEN 'week' THEN DATE '1970-01-05' + block * length * 7
-                                     WHEN 'month' THEN (DATE '1970-01-01' + to_months(block * length))::DATE
-                                     ELSE first_date END]) AS named_date
+SELECT DISTINCT calendar, first_date, block_open, block_close, {edge} AS edge, unnest({dates}) AS named_date
 FROM calendar_block
 WHERE unit = $unit AND length = $length AND base_unit = $unit AND base_length = $length
   AND calendar IN (SELECT calendar FROM {symbol_map});
+
+-- name: edge_at_start
+-- A block of sessions that is labelled by its start.
+-- part: expression
+block_open
+
+-- name: edge_at_end
+-- A block of sessions that is labelled by its end.
+-- part: expression
+block_close
+
+-- name: dates_at_start
+-- The date of the first session, and the one that the block starts on (a week's Monday, a month's first).
+-- part: expression
+[first_date, CASE unit WHEN 'week' THEN DATE '1970-01-05' + block * length * 7
+                       WHEN 'month' THEN (DATE '1970-01-01' + to_months(block * length))::DATE END]
+
+-- name: dates_at_end
+-- The dates at whose midnight the last session is over, and the whole block (a week's next Monday, a month's next first).
+-- part: expression
+[last_date + 1, block_last_date(unit, length, block) + 1]
 
 -- name: judged_rows
 -- Every row as a bar: where it lies, and why it cannot be taken, if it cannot. The first reason that holds counts.
@@ -274,36 +291,26 @@ CASE WHEN in_segment IS NULL THEN stamp_us - {width_us}
 stamp_us <> least(start_us + {width_us}, to_us)
 
 -- name: placed_sessions
--- Which session, or block of them, a bar of 1d or longer is: the one its date names, or the one that begins (with
--- end labels: ends) at its stamp.
+-- Which session, or block of them, a bar of 1d or longer is: the one that its date names, or its instant. Where these
+-- differ the first of them counts.
 -- part: placed
 -- takes: session_names
 -- reads: trading_calendar
 found AS (
-    SELECT t.*, coalesce(n.first_date, o.first_date) AS session_date,
-           coalesce(n.block_open, o.block_open) AS bar_start,
-           (epoch_us(coalesce(n.block_close, o.block_close)) - epoch_us(coalesce(n.block_open, o.block_open))) // 1000000
-               AS span_seconds,
+    SELECT t.*, coalesce({first}.first_date, {second}.first_date) AS session_date,
+           coalesce({first}.block_open, {second}.block_open) AS bar_start,
+           coalesce({first}.block_close, {second}.block_close) AS block_close,
            coalesce(t.named_date, t.stamp::DATE) BETWEEN c.known_from AND c.known_through AS known
     FROM timed AS t
     LEFT JOIN trading_calendar AS c ON c.calendar = t.calendar
-    LEFT JOIN {session_names} AS n ON n.calendar = t.calendar AND n.named_date = t.named_date
-    LEFT JOIN {session_names} AS o ON o.calendar = t.calendar AND o.{edge} = t.stamp AND o.named_date = o.first_date
+    LEFT JOIN {session_names} AS by_date ON by_date.calendar = t.calendar AND by_date.named_date = t.named_date
+    LEFT JOIN (SELECT DISTINCT * EXCLUDE (named_date) FROM {session_names}) AS by_edge
+           ON by_edge.calendar = t.calendar AND by_edge.edge = t.stamp
 ),
 placed AS (
-    SELECT * REPLACE (coalesce(bar_start, stamp, named_date::TIMESTAMPTZ) AS bar_start,
-                      coalesce(span_seconds, 0) AS span_seconds),
+    SELECT * REPLACE (coalesce(bar_start, stamp, named_date::TIMESTAMPTZ) AS bar_start),
+           coalesce((epoch_us(block_close) - epoch_us(bar_start)) // 1000000, 0) AS span_seconds,
            0 AS segment, 1 AS base_count, 1 AS expected_count, bar_start IS NULL AND known AS misplaced,
            stamp IS NULL AND named_date IS NULL AS unplaceable
     FROM found
 )
-
--- name: edge_at_start
--- A block of sessions that is labelled by its start.
--- part: expression
-block_open
-
--- name: edge_at_end
--- A block of sessions that is labelled by its end.
--- part: expression
-block_close

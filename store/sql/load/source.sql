@@ -88,6 +88,12 @@ DROP TABLE IF EXISTS {noted};
 -- takes: rows: any
 SELECT DISTINCT {symbol}::VARCHAR AS symbol_given FROM {rows} WHERE {symbol} IS NOT NULL;
 
+-- name: count_dates
+-- How many stamps of a source are dates without a time of day.
+-- gives: date_count
+-- takes: rows: any
+SELECT count(*) FILTER (WHERE {is_date}) AS date_count FROM {rows};
+
 -- name: canonical_rows
 -- The rows as given, parsed but not judged, with their place in the source, from 1.
 -- Stamps outside the years 1 to 9999 are none: nothing but a database could hold them.
