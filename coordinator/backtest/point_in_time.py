@@ -100,7 +100,7 @@ class Past:
         if last is None:
             return None
         session_date, segment, start, base_count = last
-        if stream.unit == "second":
+        if stream.intraday:
             bounds = self._sessions.segments[stream.calendar, session_date, segment]
             # A closing bar starts where its segment ends, and counts before.
             at = start if base_count else start - timedelta(microseconds=1)

@@ -190,8 +190,8 @@ class Plan:
         ends = own[last].close
         if self.request.end is None:
             # A week that nothing more came of closes after its last session with bars.
-            blocks = (sessions.block(stream, own[last].session_date) for stream in streams if stream.unit != "second")
-            ends = max(ends, *(block.close for block in blocks), ends)
+            blocks = (sessions.block(stream, own[last].session_date) for stream in streams if not stream.intraday)
+            ends = max([ends, *(block.close for block in blocks)])
         wait = timedelta(seconds=max(stream.wait_seconds for stream in streams))
         return Span(own[first].session_date, own[last].session_date, own[first].open, ends + wait)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
 from operator import attrgetter, itemgetter
+from typing import Any
 
 import pyarrow as pa
 
@@ -50,9 +51,14 @@ class Stream:
     delivered: bool
 
     @property
+    def intraday(self) -> bool:
+        """Whether its bars are parts of a segment."""
+        return self.unit == "second"
+
+    @property
     def reach(self) -> timedelta:
         """How much earlier than its tick a bar can start; a block of sessions may hold long holidays."""
-        if self.unit == "second":
+        if self.intraday:
             return timedelta(seconds=self.length + self.wait_seconds)
         return timedelta(seconds=2 * Interval(self.unit, self.length).nominal_seconds, days=40)
 
@@ -105,7 +111,7 @@ class Sessions:
         }
         self.blocks: dict[tuple[str, str], list[Block]] = {}
         for stream in streams:
-            if stream.unit != "second" and (stream.calendar, stream.kind) not in self.blocks:
+            if not stream.intraday and (stream.calendar, stream.kind) not in self.blocks:
                 parameters = {
                     "calendar": stream.calendar,
                     "unit": stream.unit,
@@ -194,22 +200,19 @@ class Timeline:
             yield Tick(now, opened, closed, chunk, *rows.get(now, (0, 0)))
 
     def _closing(self, after: datetime, through: datetime) -> pa.Table:
-        long = any(stream.unit != "second" for stream in self._streams if stream.delivered)
-        parameters = {
-            "pinned": self._pinned,
-            "after": after,
-            "through": through,
-            "since_short": after - max(stream.reach for stream in self._streams if stream.unit == "second"),
-        }
-        if long:
-            parameters["since_long"] = after - max(stream.reach for stream in self._streams if stream.unit != "second")
+        parameters: dict[str, Any] = {"pinned": self._pinned, "after": after, "through": through}
         with self._store.reading() as transaction:
             streams = transaction.attach("streams", self._stream_table)
             ends = transaction.attach("session_ends", self._end_table)
-            bars = sql("backtest.pinned_bars", which=sql("backtest.of_short_streams", streams=streams))
-            if long:
-                more = sql("backtest.pinned_bars", which=sql("backtest.of_long_streams", streams=streams))
-                bars = joined(Sql(" UNION ALL BY NAME "), [bars, more])
+            conditions: list[Sql] = []
+            if short := [stream.reach for stream in self._streams if stream.delivered and stream.intraday]:
+                parameters |= {"since_short": after - max(short)}
+                conditions.append(sql("backtest.of_short_streams", streams=streams))
+            if long := [stream.reach for stream in self._streams if stream.delivered and not stream.intraday]:
+                parameters |= {"since_long": after - max(long)}
+                conditions.append(sql("backtest.of_long_streams", streams=streams))
+            reads = [sql("backtest.pinned_bars", which=condition) for condition in conditions]
+            bars = joined(Sql(" UNION ALL BY NAME "), reads)
             return transaction.table("backtest.closing_bars", parameters, bars=bars, streams=streams, session_ends=ends)
 
     def _all_turns(self) -> Iterator[tuple[datetime, bool, Session]]:
@@ -230,7 +233,7 @@ def _as_table(streams: Sequence[Stream], spans: Mapping[str, Span]) -> pa.Table:
             stream.symbol,
             stream.interval,
             stream.calendar,
-            stream.unit == "second",
+            stream.intraday,
             stream.wait_seconds,
             stream.place,
             _micros(spans[stream.calendar].begins),

@@ -126,6 +126,30 @@ def test_forming_bars_grow(store: SessionStore) -> None:
     assert (week.bar_start, week.base_count, week.batch_id) == (at("2024-11-25T14:30"), 13, None)
 
 
+def test_bars_of_a_day_are_replayed_though_no_shorter_ones_are_there(tmp_path: Path) -> None:
+    starts = [datetime(day.year, day.month, day.day, 14, 30, tzinfo=UTC) for day in WEEK]
+    bars = pa.table({"bar_start": starts, **{name: [1.0, 2.0, 3.0] for name in PARTS}})
+    with open_store(tmp_path / "daily.duckdb") as store:
+        coordinator = SessionCoordinator(store)
+        coordinator.register("SPY", ["1d", "1w"], "XNYS")
+        coordinator.load(bars, "SPY", "1d")
+        handed, forming = [], []
+        with Backtest(store, "SPY", start=WEEK[0]) as backtest:
+            for tick in backtest:
+                handed += [(f"{tick.now:%d %H:%M}", bar.interval, bar.close) for bar in tick.bars]
+                week = backtest.forming("SPY", "1w")
+                forming.append(week and (week.base_count, week.close))
+        with Backtest(store, "SPY", intervals=["1w"]) as backtest:
+            assert [bar.base_count for tick in backtest for bar in tick.bars] == [3]
+    assert handed == [
+        ("26 21:00", "1d", 1.0),
+        ("27 21:00", "1d", 2.0),
+        ("29 18:00", "1d", 3.0),
+        ("29 18:00", "1w", 3.0),
+    ]
+    assert forming == [None, (1, 1.0), (1, 1.0), (2, 2.0), (2, 2.0), None]
+
+
 def test_a_run_goes_on_where_it_stopped_and_hides_what_came_later(path: Path) -> None:
     with open_store(path) as store, Backtest(store, "SPY", name="trial") as backtest:
         for tick in backtest:
