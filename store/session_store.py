@@ -271,7 +271,8 @@ class SessionStore(StoreFile):
         start, end
             Dates, which name sessions of each symbol's own calendar, or instants; as in :meth:`bars`.
         full
-            Write everything, whatever the folder has: needed for another selection or format.
+            Write everything, whatever the folder has: needed for another selection or format. Then the folder holds
+            what the store does, and what retention gave up no longer.
         progress
             Called with (files written, files to be written).
         anew

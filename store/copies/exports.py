@@ -84,10 +84,7 @@ def export(
     known = {} if full else before.partitions
     spans = _spans(transaction, selection)
     held = _partitions(transaction, selection, spans)
-    kept_from = {
-        (row.symbol, row.interval): row.retained_from.astimezone(UTC)
-        for row in transaction.run("copies.retained_intervals")
-    }
+    kept_from = {} if full else _retained_from(transaction)
     there = {partition.place for partition in held}
     given_up = {place for place in known.keys() - there if _is_given_up(place, kept_from)}
     changed = [
@@ -147,6 +144,12 @@ def _partitions(
         start, end = (None, None) if spans is None else spans[row.calendar]
         held.append(_Partition(row.symbol, row.interval, row.month, row.row_count, row.batch_id, start, end))
     return held
+
+
+def _retained_from(transaction: Transaction) -> dict[tuple[str, str], datetime]:
+    """Where bars start of which retention took some, by symbol and interval."""
+    rows = transaction.run("copies.retained_intervals")
+    return {(row.symbol, row.interval): row.retained_from.astimezone(UTC) for row in rows}
 
 
 def _refuse_other(transaction: Transaction, folder: ExportFolder, before: Manifest, selection: Selection) -> None:

@@ -309,6 +309,22 @@ def test_what_retention_gave_up_stays_exported(filled: Bench, folder: Path) -> N
     assert exported(folder / "parquet") == held(filled)
 
 
+def test_what_retention_gave_up_of_a_month_stays_until_all_is_written(filled: Bench, folder: Path) -> None:
+    for day in ("03", "04"):
+        filled.load_lines(*lines(minutes(f"2024-12-{day} 09:30", f"2024-12-{day} 10:15")), **NEW_YORK)
+    filled.process()
+    filled.store.export(folder)
+    everything = held(filled)
+    assert filled.coordinator.purge_bars(["SPY"], "1m", "2024-12-03T14:30Z").deleted
+    filled.load_lines(line("2024-12-04 10:15:00"), **NEW_YORK)
+    filled.store.export(folder)
+    assert set(exported(folder)) == {*everything, *held(filled)} != set(held(filled))
+    filled.store.export(folder, symbols=["SPY"], start="2024-12-04", full=True)
+    assert exported(folder) == held(filled, "symbol = 'SPY' AND bar_start >= '2024-12-04'") != []
+    filled.store.export(folder, full=True)
+    assert exported(folder) == held(filled)
+
+
 def test_a_part_of_the_store(filled: Bench, folder: Path) -> None:
     filled.store.export(
         folder, symbols=["spy"], intervals=["1h", "60m", "5m"], start="2024-11-26T15:00Z", end="2024-12-02"
