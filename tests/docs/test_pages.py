@@ -52,6 +52,16 @@ def test_every_page_is_linked() -> None:
     assert [place(page) for page in pages() if page not in linked | {DOCS / "index.md"}] == []
 
 
+def test_decisions_are_listed_by_their_numbers() -> None:
+    """Each number is one decision's: in the list, in the name of its file and in its heading."""
+    folder = DOCS / "decisions"
+    listed = re.findall(r"^(\d+)\. \[(.+)\]\((.+)\)$", (folder / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert [int(number) for number, _, _ in listed] == list(range(1, len(list(folder.glob("0*.md"))) + 1))
+    for number, title, name in listed:
+        assert name.startswith(f"{int(number):04}-")
+        assert (folder / name).read_text(encoding="utf-8").startswith(f"# {number}. {title}\n")
+
+
 @pytest.mark.parametrize("page", pages(), ids=place)
 def test_paths_that_are_named_are_there(page: Path) -> None:
     named = [
