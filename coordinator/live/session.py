@@ -11,7 +11,7 @@ from contextvars import copy_context
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import pyarrow as pa
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
@@ -23,6 +23,7 @@ from barhouse.coordinator.live.options import LiveOptions
 from barhouse.coordinator.live.status import LiveStatus, RefusedFile
 from barhouse.coordinator.live.writer import LiveWriter
 from barhouse.coordinator.session_coordinator import SessionCoordinator
+from barhouse.coordinator.streams.symbol_registration import OnMissing
 from barhouse.store.errors import BarhouseError, FeedError, StoreError
 from barhouse.store.model.former_calls import interval_came_first
 from barhouse.store.model.inputs import Moment, Names, as_bound, as_interval, as_list, as_symbols, optional
@@ -49,8 +50,8 @@ class LiveSession:
     feed
         Where bars or trades come from; see ``barhouse.coordinator.feeds.feed``.
     symbols, intervals, calendar, closing_bar, on_missing
-        As in ``SessionCoordinator.register``: they are registered with what the feed offers. With no intervals the
-        symbols must be registered already.
+        As in ``SessionCoordinator.register_for_live``: they are registered with what the feed offers. With no intervals
+        the symbols must be registered already.
     history
         Whatever can be asked for what is missing (has ``ask`` of ``feeds.feed.History``); the feed by
         default.
@@ -76,7 +77,7 @@ class LiveSession:
         history: History | None = None,
         history_from: Moment | None = None,
         closing_bar: ClosingBar | None = None,
-        on_missing: Literal["raise", "skip"] = "raise",
+        on_missing: OnMissing = "raise",
         name: str = "live",
         options: LiveOptions | None = None,
         publish: str | Path | None = None,
@@ -87,7 +88,7 @@ class LiveSession:
         self._intervals = _texts(intervals)
         self._calendar = calendar
         self._closing_bar = closing_bar
-        self._on_missing: Literal["raise", "skip"] = on_missing
+        self._on_missing: OnMissing = on_missing
         self._name = name
         self._options = options or LiveOptions()
         self._publish_to = publish
@@ -122,7 +123,8 @@ class LiveSession:
                 self._status.state = "stopped"
                 return self.status()
             self._offer = offer
-            await self._do(self._register, self._wanted)
+            registered = await self._do(self._register, self._wanted, self._intervals, self._calendar, self._on_missing)
+            self._writer.symbols.update(registered)
             config = {"feed": self._feed.name, "symbols": len(self._wanted), "intervals": self._intervals}
             begun = await self._do(self._writer.begin, self._name, config)
             self._status.run_id, self._status.state = begun.run_id, "running"
@@ -134,7 +136,7 @@ class LiveSession:
             finally:
                 await self._end(error)
         except BaseExceptionGroup as several:
-            raise several.exceptions[0] from None
+            raise _first(several) from None
         finally:
             await self._feed.close()
             self._executor.shutdown()
@@ -159,7 +161,8 @@ class LiveSession:
     async def add_symbol(self, symbol: str, intervals: Names = (), calendar: str | None = None) -> None:
         """Take in a symbol: its history is loaded and derived before it goes live."""
         name = canonical_symbol(symbol)
-        await self._do(self._register, [name], _texts(intervals), calendar, False)
+        wanted, calendar = _texts(intervals) or self._intervals, calendar or self._calendar
+        await self._do(self._register, [name], wanted, calendar, "raise")
         await self._healer.heal([name], to_now=True)
         self._writer.symbols.add(name)
         await self._feed.subscribe([name])
@@ -172,13 +175,8 @@ class LiveSession:
         text = as_interval(interval, "interval")
 
         def register() -> None:
-            calendars: dict[str, list[str]] = {}
-            for row in self._store.interval_rows(names):
-                if not row["derived"]:
-                    calendars.setdefault(row["calendar"], []).append(row["symbol"])
-            with self._store.transaction():
-                for calendar, some in calendars.items():
-                    self._coordinator.register(some, [text], calendar)
+            self._store.intervals(names)  # says which symbol is unknown
+            self._coordinator.register_for_live(names, [text], None)
             self._writer.derive()
 
         await self._do(register)
@@ -227,7 +225,7 @@ class LiveSession:
             await self._do(self._writer.end, self._status.state)
             return
         self._status.state = "failed"
-        self._status.last_error = str(error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error)
+        self._status.last_error = str(_first(error))
         with suppress(BarhouseError):  # the error that is on its way says more
             await self._do(self._writer.end, "failed", self._status.last_error)
 
@@ -334,34 +332,21 @@ class LiveSession:
         self._status.lag_seconds = None if cursor is None else (self._store.now() - cursor).total_seconds()
 
     def _register(
-        self, names: list[str], intervals: list[str] | None = None, calendar: str | None = None, live: bool = True
-    ) -> None:
-        """Register symbols with what the feed offers; ``live`` ones are taken from the feed at once."""
-        wanted = intervals or self._intervals
-        if wanted:
-            names = self._registered(names, wanted, calendar or self._calendar)
-        else:
+        self, names: list[str], intervals: list[str], calendar: str | None, on_missing: OnMissing
+    ) -> list[str]:
+        """Register symbols with what the feed offers, and name those that are; without intervals they must be."""
+        if not intervals:
             self._store.intervals(names)  # says which symbol is unknown
-        if live:
-            self._writer.symbols.update(names)
-
-    def _registered(self, names: list[str], wanted: list[str], calendar: str | None) -> list[str]:
-        """Register symbols by what the feed declares, or where it says nothing, as if it had whatever is needed."""
-        offered = self._offer.intervals
-        if offered is not None:
-            report = self._coordinator.register_for_live(
-                names, wanted, offered, calendar=calendar, closing_bar=self._closing_bar, on_missing=self._on_missing
-            )
-            return [symbol.symbol for symbol in report.registered]
-        registered = self._coordinator.register(
+            return names
+        report = self._coordinator.register_for_live(
             names,
-            wanted,
-            calendar or "24/7",
-            closing_bar=self._closing_bar or "outside",
-            added_by="live",
-            on_missing=self._on_missing,
+            intervals,
+            self._offer.intervals,
+            calendar=calendar,
+            closing_bar=self._closing_bar,
+            on_missing=on_missing,
         )
-        return [symbol.symbol for symbol in registered]
+        return [registration.symbol for registration in report.registered]
 
     async def _do(self, call: Callable[..., _Result], *given: Any) -> _Result:
         """Do something in the thread that writes, after what it does already; it is done to the end."""
@@ -379,3 +364,10 @@ def _texts(intervals: Names) -> list[str]:
     return [
         str(Interval.parse(interval)) for interval in as_list(intervals, "intervals", "an interval", may_be_empty=True)
     ]
+
+
+def _first(error: BaseException) -> BaseException:
+    """An error itself, or of those of several tasks, and of tasks of theirs, the first."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

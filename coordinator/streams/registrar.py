@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from barhouse.coordinator.load import canonical_rows, parts, source_rows
@@ -183,7 +183,7 @@ class StreamRegistrar:
         self,
         symbols: Names,
         intervals: Names,
-        feed_intervals: Available,
+        feed_intervals: Available | None,
         *,
         calendar: str | None = None,
         closing_bar: ClosingBar | None = None,
@@ -194,7 +194,8 @@ class StreamRegistrar:
         Parameters
         ----------
         feed_intervals
-            The intervals the feed declares: for all symbols, or a mapping from symbol to intervals.
+            The intervals the feed declares: for all symbols, or a mapping from symbol to intervals. None for a feed
+            that declares nothing: it is taken to have the base that a symbol has, or the best of 1s, 1m and 1d.
         calendar, closing_bar, on_missing
             As in ``register_for_backtest``.
 
@@ -204,32 +205,29 @@ class StreamRegistrar:
             Naming each symbol that the feed does not declare a base for, or whose registered base it lacks.
         """
         names = as_symbols(symbols, "symbols")
-        declared = {name: one or [] for name, one in by_symbol(names, feed_intervals, "feed_intervals").items()}
+        declared = by_symbol(names, feed_intervals, "feed_intervals")
         with self._store.transaction() as transaction:
-            refused = {name: "the feed declares no interval for it" for name in names if not declared[name]}
+            refused = {name: "the feed declares no interval for it" for name in names if declared[name] == []}
             request = Request(names, as_intervals(intervals, "intervals"), calendar, closing_bar, "live", refused)
             return _registered(transaction, request, declared, on_missing)
 
 
 def _registered(
-    transaction: Transaction, request: Request, there: Mapping[str, list[str]], on_missing: OnMissing
+    transaction: Transaction, request: Request, offered: Mapping[str, list[str] | None], on_missing: OnMissing
 ) -> StreamReport:
-    """Register for what is there of each symbol; one that is registered has its base, if that is there."""
+    """Register for what is offered of each symbol (None: nothing is said); one that has a base keeps it."""
     refused = dict(request.refused)
-    offered: dict[str, list[str]] = {name: list(found) for name, found in there.items()}
-    for name, found in symbol_registration.standing(transaction, request.names).items():
-        if name in refused:
-            continue
-        if found.base not in {str(Interval.parse(interval)) for interval in offered[name]}:
+    bases: dict[str, list[str]] = {}
+    for name, standing in symbol_registration.standing(transaction, request.names).items():
+        intervals = offered.get(name)
+        if name not in refused and intervals is not None and standing.base not in intervals:
             refused[name] = (
-                f"registered with base {found.base}, but there is only {', '.join(offered[name])}; "
+                f"registered with base {standing.base}, but there is only {', '.join(intervals)}; "
                 f"{Action('remove_symbol', name)} first to give it another base"
             )
-        offered[name] = [found.base]
-    request = Request(
-        request.names, request.intervals, request.calendar, request.closing_bar, request.added_by, refused
-    )
-    registered, failures = symbol_registration.register(transaction, request, offered, on_missing)
+        bases[name] = [standing.base]
+    request = replace(request, refused=refused)
+    registered, failures = symbol_registration.register(transaction, request, {**offered, **bases}, on_missing)
     _say(failures)
     return StreamReport(
         registered=tuple(registered), skipped={name: spelled(failure) for name, failure in failures.items()}

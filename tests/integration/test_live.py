@@ -13,12 +13,12 @@ import pyarrow as pa
 import pytest
 from live_kit import MINUTE, OPEN, Clock, Scripted, bar, cancel, trade
 
-from barhouse import SessionStore, open_store
+from barhouse import SessionCoordinator, SessionStore, open_store
 from barhouse.coordinator.feeds.events import Refused, bar_tables
 from barhouse.coordinator.feeds.feed import Delivery, Offer
 from barhouse.coordinator.live.options import LiveOptions
 from barhouse.coordinator.live.session import LiveSession
-from barhouse.store.errors import FeedError, RegistrationError, StoreError
+from barhouse.store.errors import FeedError, RegistrationError, StoreError, UnknownSymbolError
 
 FAST = {"flush_seconds": 0.0, "heartbeat_seconds": 0.02, "reconnect_seconds": 0.01, "reconnect_seconds_max": 0.02}
 
@@ -147,6 +147,20 @@ def test_a_failure_of_the_store_ends_the_run_and_acknowledges_nothing(world: Wor
     assert feed.acknowledged == []
     (row,) = world.ask("FROM runs")
     assert (row["state"], row["error"]) == ("failed", "disk full")
+
+
+def test_a_failure_beside_the_feed_is_raised_itself(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    feed = Scripted([bar(0)])
+    feed.keeps_open = True
+
+    def fail(*_: object) -> None:
+        raise ValueError("a mistake of the history")
+
+    monkeypatch.setattr(feed, "ask", fail)
+    with pytest.raises(ValueError, match="a mistake of the history"):
+        run(world.session(feed, history_from=OPEN - timedelta(days=3)))
+    (row,) = world.ask("FROM runs")
+    assert (row["state"], row["error"]) == ("failed", "a mistake of the history")
 
 
 def test_what_cannot_be_taken_is_kept_with_the_reason_and_comes_no_more(world: World) -> None:
@@ -315,6 +329,45 @@ def test_a_feed_that_lacks_a_base_registers_nothing(world: World) -> None:
     with pytest.raises(RegistrationError):
         run(world.session(Scripted(offer=Offer(intervals=("1d",)))))
     assert world.store.get_active_symbols() == set()
+
+
+def test_a_feed_that_declares_nothing_leaves_what_is_registered_as_it_is(world: World) -> None:
+    SessionCoordinator(world.store).register("SPY", ["1m", "5m"], "CMES", closing_bar="include")
+    feed = Scripted([bar(0)], offer=Offer())
+    feed.keeps_open = True
+    session = LiveSession(world.store, feed, "SPY", ["5m", "10m"])
+
+    async def beside() -> None:
+        await until(lambda: feed.acknowledged)
+        await session.add_interval("SPY", "15m")
+
+    run(session, beside)
+    kept = world.store.get_symbol_data("SPY")
+    assert kept is not None
+    assert (kept.calendar, kept.closing_bar, kept.base_interval) == ("CMES", "include", "1m")
+    assert kept.derived_intervals == ["5m", "10m", "15m"]
+
+
+def test_a_feed_that_declares_nothing_needs_a_calendar_for_what_is_new(world: World) -> None:
+    with pytest.raises(RegistrationError, match=r"SPY: it is not registered yet, .* give calendar="):
+        run(LiveSession(world.store, Scripted(offer=Offer()), "SPY", ["5m"]))
+    assert world.store.get_active_symbols() == set()
+
+
+def test_a_symbol_that_is_added_and_cannot_be_had_is_refused(world: World) -> None:
+    feed = Scripted([bar(0)], offer=Offer(intervals={"SPY": ("1m",)}))
+    feed.keeps_open = True
+    session = world.session(feed, on_missing="skip")
+
+    async def beside() -> None:
+        await until(lambda: feed.acknowledged)
+        with pytest.raises(RegistrationError, match="QQQ: the feed declares no interval for it"):
+            await session.add_symbol("QQQ")
+        with pytest.raises(UnknownSymbolError):
+            await session.add_interval("QQQ", "10m")
+
+    run(session, beside)
+    assert feed.subscribed == []
 
 
 def test_a_snapshot_is_published(world: World, tmp_path: Path) -> None:
