@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from barhouse.coordinator.feeds.address import FeedAddress
 from barhouse.coordinator.feeds.opening import open_feed
 from barhouse.coordinator.jobs.config_errors import explained
 from barhouse.coordinator.live.options import LiveOptions
@@ -42,14 +43,30 @@ def store_of(path: Path) -> Path | None:
         For a file that cannot be read.
     """
     store = _tables(path).get("store")
-    return path.expanduser().resolve().parent / Path(store).expanduser() if isinstance(store, str) else None
+    return Path(_path_in(path.expanduser().resolve().parent, store)) if isinstance(store, str) else None
 
 
 def _tables(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.expanduser().read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
+
+
+def _path_in(folder: Path, given: str) -> str:
+    return str(folder / Path(given).expanduser())
+
+
+def _feed_in(folder: Path, given: str) -> str:
+    """The address of a feed, that of a folder from another folder on."""
+    address = FeedAddress(given)
+    if address.scheme not in ("", "folder", "file"):
+        return given
+    return f"{address.scheme}:" * bool(address.scheme) + _path_in(folder, address.location)
+
+
+#: What stands for a path in ``[live]``.
+_PATHS = {"feed": _feed_in, "publish": _path_in}
 
 
 class LiveConfig(Reading):
@@ -103,7 +120,7 @@ class LiveConfig(Reading):
 
     @classmethod
     def read(cls, path: Path, **given: Any) -> LiveConfig:
-        """The ``[live]`` table of a TOML file; what is ``given`` goes before it.
+        """The ``[live]`` table of a TOML file, whose paths start from its folder; what is ``given`` goes before it.
 
         Raises
         ------
@@ -113,7 +130,9 @@ class LiveConfig(Reading):
         table = _tables(path).get("live")
         if not isinstance(table, dict):
             raise ConfigError(f"{path} has no table [live]; add one with at least feed and symbols")
-        return cls.of(f"[live] of {path}", {**table, **given})
+        folder = path.expanduser().resolve().parent
+        paths = {name: read(folder, table[name]) for name, read in _PATHS.items() if isinstance(table.get(name), str)}
+        return cls.of(f"[live] of {path}", {**table, **paths, **given})
 
     @classmethod
     def of(cls, place: str | None, given: dict[str, Any]) -> LiveConfig:

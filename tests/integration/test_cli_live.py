@@ -22,6 +22,7 @@ from click.testing import CliRunner
 from barhouse import SessionCoordinator, open_store
 from barhouse.coordinator.cli.errors import ExitCode
 from barhouse.coordinator.cli.main import cli
+from barhouse.coordinator.live.config import LiveConfig
 
 SAMPLE = Path(__file__).parents[2] / "sample" / "spy_1m_2020-12-15_18.csv"
 FOLDER = ["--symbols", "SPY", "--intervals", "1m,1d", "--interval", "1m", "--timezone", "America/New_York"]
@@ -127,15 +128,31 @@ def test_a_job_file_and_options_that_go_before_it(inbox: Path, tmp_path: Path) -
         assert (run["name"], run["state"]) == ("desk", "done")
 
 
-def test_a_job_file_may_name_the_store(inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_in_a_job_file_start_from_its_folder(
+    inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = tmp_path / "job.toml"
-    table = f'[live]\nfeed = "{inbox}"\nsymbols = "SPY"\nintervals = ["1m"]\ncalendar = "XNYS"\ninterval = "1m"\n'
+    table = f'[live]\nfeed = "{inbox.name}"\npublish = "snapshot.duckdb"\nsymbols = "SPY"\n'
+    table += 'intervals = ["1m"]\ncalendar = "XNYS"\ninterval = "1m"\n'
     job.write_text(f'store = "bars.duckdb"\n{table}timezone = "America/New_York"\nonce = true\n', encoding="utf-8")
     monkeypatch.setenv("BARHOUSE_STORE", str(tmp_path / "nowhere.duckdb"))
     done = RUNNER.invoke(cli, ["live", str(job)])
     assert done.exit_code == ExitCode.REJECTS, done.output
     with open_store(tmp_path / "bars.duckdb", read_only=True) as opened:
         assert opened.sql("SELECT count(*) AS n FROM bars").to_pylist() == [{"n": 1564}]
+    read = LiveConfig.read(job)
+    assert (read.feed, read.publish) == (str(inbox), tmp_path / "snapshot.duckdb")
+    given = LiveConfig.read(job, feed="here", publish="here.duckdb")
+    assert (given.feed, given.publish) == ("here", Path("here.duckdb"))
+    for feed, read_as in (("folder:inbox", f"folder:{inbox}"), ("ws://host/x", "ws://host/x")):
+        job.write_text(f'[live]\nfeed = "{feed}"\nsymbols = "SPY"\n', encoding="utf-8")
+        assert LiveConfig.read(job).feed == read_as
+
+
+def test_a_store_that_is_named_goes_before_that_of_the_job_file(tmp_path: Path) -> None:
+    job = tmp_path / "job.toml"
+    job.write_text('store = "bars.duckdb"\n[live]\nfeed = "inbox"\nsymbols = "SPY"\n', encoding="utf-8")
+    open_store(tmp_path / "bars.duckdb").close()
     done = RUNNER.invoke(cli, ["--store", str(tmp_path / "other.duckdb"), "live", str(job)])
     assert done.exit_code == ExitCode.STORE and "there is no store at" in done.stderr
 

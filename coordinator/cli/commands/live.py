@@ -53,7 +53,11 @@ if TYPE_CHECKING:
 @calendar_option("Whose sessions, for symbols that are not registered yet.")
 @interval_option("The length of the bars in a folder's files.", short=False)
 @list_option("--feed-intervals", said="The intervals of a feed that does not say which it has.", was="--offers")
-@click.option("--history-from", metavar="INSTANT", help="Ask for bars back to here of a symbol that has none.")
+@click.option(
+    "--history-from",
+    metavar="DATE|INSTANT",
+    help="Ask for bars back to here of a symbol that has none: a session by its date, or an instant.",
+)
 @click.option("--publish", type=click.Path(path_type=Path), help="Publish a snapshot there every minute.")
 @click.option(
     "--metrics-port",

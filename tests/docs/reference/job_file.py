@@ -15,7 +15,7 @@ from tests.docs.reference.markdown import HEADER, code, from_rest, table
 
 _INTRODUCTION = """# Job files
 
-What `barhouse run JOB.toml` and `run_job` read, and the table `[live]` that `barhouse live --job` reads. A file is
+What `barhouse run JOB.toml` and `run_job` read, and the table `[live]` that `barhouse live JOB.toml` reads. A file is
 TOML; paths in it start from its own folder. `barhouse init --job` writes one with every key explained. A key that is
 not listed here is refused. How to go about it: [jobs](../guides/jobs.md), [live sessions](../guides/live.md).
 """
