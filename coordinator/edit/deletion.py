@@ -8,9 +8,14 @@ from datetime import date
 from barhouse.coordinator.edit import retention
 from barhouse.coordinator.edit.rebuild import rebuild, symbols_named
 from barhouse.coordinator.write import merge
-from barhouse.coordinator.write.coverage import extend_coverage, gather_intervals, recompute_coverage
+from barhouse.coordinator.write.coverage import (
+    extend_coverage,
+    gather_intervals,
+    moves_of_derived,
+    recompute_coverage,
+)
 from barhouse.coordinator.write.merge import TimeRange
-from barhouse.store.database.transaction import Transaction
+from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import InputError
 from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.reports import DeleteReport
@@ -49,8 +54,21 @@ def delete_bars(transaction: Transaction, name: str, text: str, bounds: Bounds, 
     if rewind:
         transaction.write("edit.rewind_base", {"interval_id": deleted.interval_id})
         rebuild(transaction, symbols, batch, clock=None)
+    else:
+        _follow_first_session(transaction, symbols)
     batch.write(transaction)
     return DeleteReport(batch_id=batch.batch_id, deleted=changes.deleted)
+
+
+def _follow_first_session(transaction: Transaction, symbols: TemporaryTable) -> None:
+    """Have the ranges of derived intervals start where their base's does now.
+
+    Bars that are deleted beyond what is derived leave nothing to derive again, so that no processing would see to it.
+    """
+    scope = gather_intervals(transaction, sql("write.in_scope", scope_symbols=symbols))
+    derived = transaction.make("edit.derived_intervals", scope_intervals=scope.intervals)
+    moves = moves_of_derived(transaction, derived, scope)
+    recompute_coverage(transaction, moves, sql("empty.sessions"), scope.units)
 
 
 def end_session(transaction: Transaction, session_date: date, names: Sequence[str] | None) -> list[str]:

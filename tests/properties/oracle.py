@@ -596,6 +596,8 @@ class Symbol:
         for at in gone:
             del self.bars[at]
         self._touched(before, gone)
+        for derived in self.derived.values() if gone else ():
+            self._account_for(derived)
         return len(gone)
 
     def rewind(self) -> tuple[int, int, int]:

@@ -94,3 +94,25 @@ def test_a_bar_derived_again_beside_others_going_forward_counts_once(world: Worl
     for symbol, hours in (("A", 6), ("B", 2)):
         world.load(symbol, [bar(at(2024, 3, 1, hour)) for hour in range(hours, 8)])
     world.process(at(2024, 3, 1, 8))
+
+
+def test_a_deletion_beyond_what_is_derived_takes_the_range_of_derived_intervals_along(world: World) -> None:
+    """The bucket of the only bar is open still; the empty ones before it were handled, and are missing no more."""
+    world.register("A", "XNYS", "1m", ["5m", "1d"])
+    world.load("A", [bar(at(2024, 3, 4, 20, 58))])
+    world.process(at(2024, 3, 4, 20, 59))
+    assert world.store.gaps("A", "5m")["missing_count"].to_pylist() == [77]
+    world.delete("A", at(2024, 3, 4, 20, 58), None)
+    world.process(at(2024, 3, 4, 20, 59))
+    world.verify()
+
+
+def test_a_deletion_beyond_what_is_derived_has_the_range_start_with_a_later_session(world: World) -> None:
+    world.register("A", "XNYS", "1m", ["5m", "1w"])
+    world.load("A", [bar(at(2024, 3, 4, 20, 58)), bar(at(2024, 3, 4, 20, 59))])
+    world.process(at(2024, 3, 4, 14, 31))
+    world.load("A", [bar(at(2024, 3, 5, 14, 30))])
+    world.delete("A", at(2024, 3, 4), at(2024, 3, 5))
+    world.verify()
+    world.process()
+    world.verify()

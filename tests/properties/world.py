@@ -369,6 +369,11 @@ class World:
 
     # -- comparisons
 
+    def verify(self) -> None:
+        """Whatever waits and whatever happened, what is kept is as recomputed."""
+        report = self.store.verify()
+        assert report.sound, str(report)
+
     def check(self) -> None:
         """Compare the views with the model, and note what ``bars`` shows now.
 

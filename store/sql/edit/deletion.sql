@@ -15,6 +15,14 @@ LEFT JOIN (SELECT interval_id, min(session_date) AS first_date FROM bar
            WHERE interval_id IN (SELECT interval_id FROM {bar_changes}) GROUP BY interval_id) AS f USING (interval_id)
 WHERE d.interval_id IN (SELECT interval_id FROM {bar_changes});
 
+-- name: derived_intervals
+-- The derived intervals, no further derived than before.
+-- makes: derived_moves(interval_id, base_id, old_through, new_through)
+-- takes: scope_intervals
+CREATE OR REPLACE TEMP TABLE {derived_moves} AS
+SELECT interval_id, base_id, derived_through AS old_through, derived_through AS new_through
+FROM {scope_intervals} WHERE derived;
+
 -- name: deleted_range
 -- The range of a symbol's base bars that is to go.
 -- makes: replaced_ranges(interval_id, from_, to_)
