@@ -85,8 +85,8 @@ class Plan:
             with store.reading() as transaction:
                 if _work_waits(transaction, store.now()):
                     raise InputError(
-                        f"derived bars wait to be processed; run {Action('process')} first, or record the run "
-                        f"with {Option('name')}"
+                        f"derived bars wait to be processed, and the store is only open to be read; "
+                        f"run {Action('process')} first, on a store that is open to be written"
                     )
                 return cls._fresh(transaction, request), None
         while True:

@@ -1,7 +1,7 @@
 """The command line: each command wraps one public call; data goes to stdout, everything else to stderr.
 
-The modules of ``cli.commands`` import only click and the standard library; the store, pyarrow, DuckDB and rich are
-imported inside the commands that need them, so that help answers at once.
+The modules of ``cli.commands`` import click, the standard library and what needs no more than these; pyarrow, pydantic,
+DuckDB, rich and whatever needs them are imported inside the commands, so that help answers at once.
 """
 
 from __future__ import annotations

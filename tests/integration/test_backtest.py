@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -339,7 +340,7 @@ def barhouse(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_command_writes_bars_as_they_close(path: Path) -> None:
     waits = barhouse(path, "SPY")
-    assert waits.returncode == 3 and "run `barhouse process` first, or record the run with --name" in waits.stderr
+    assert waits.returncode == 3 and "run `barhouse process` first" in waits.stderr
     shown = barhouse(path, "SPY", "--intervals", "1d", "--name", "days", "--format", "json")
     assert [json.loads(line)["session_date"] for line in shown.stdout.splitlines()] == [str(day) for day in WEEK]
     assert "replayed 3 bars at 3 instants" in shown.stderr
@@ -363,3 +364,14 @@ def test_the_command_goes_on_with_its_file(path: Path, tmp_path: Path) -> None:
     rest = barhouse(path, "SPY", "COIN", "--name", "part", "--output", str(out))
     assert rest.returncode == 0, rest.stderr
     assert out.read_text(encoding="utf-8") == whole
+
+
+def test_the_command_writes_into_what_cannot_be_cut_back(path: Path, tmp_path: Path) -> None:
+    whole = barhouse(path, "SPY", "--name", "whole").stdout
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE, text=True) as reader:
+        done = barhouse(path, "SPY", "--name", "piped", "--output", str(pipe))
+        assert reader.stdout is not None
+        assert (done.returncode, reader.stdout.read()) == (0, whole)
+    assert barhouse(path, "SPY", "--output", os.devnull).returncode == 0

@@ -598,7 +598,7 @@ def test_no_format_minds_a_reader_that_left(filled: Line, form: str, monkeypatch
     def opened(output: Path | None) -> Iterator[Left]:
         yield Left()
 
-    monkeypatch.setattr("barhouse.coordinator.cli.output.tables._opened", opened)
+    monkeypatch.setattr("barhouse.coordinator.cli.output.tables.opened", opened)
     assert filled("sql", DAILY, "--format", form).stderr == ""
 
 

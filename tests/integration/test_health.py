@@ -179,6 +179,17 @@ def test_the_command_writes_metrics(store: SessionStore, path: Path, tmp_path: P
         assert subprocess.run(command(path, *wrong), capture_output=True, check=False).returncode == 2
 
 
+def test_metrics_go_into_a_pipe_that_stays(store: SessionStore, path: Path, tmp_path: Path) -> None:
+    store.close()
+    pipe = tmp_path / "metrics"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE, text=True) as reader:
+        subprocess.run(command(path, "--format", "openmetrics", "--output", str(pipe)), check=True)
+        assert reader.stdout is not None
+        assert parsed(reader.stdout.read())["barhouse_symbols", ()] == 3
+    assert pipe.is_fifo()
+
+
 def test_watching_shows_what_changes_until_interrupted(store: SessionStore, path: Path) -> None:
     """On a terminal; the store is opened only for a moment each time, so that others can write between."""
     store.close()

@@ -110,14 +110,15 @@ def _replayed(replay: Backtest, form: str, output: Path | None) -> str:
     ticks = bars = 0
     with _written(output, replay.position) as stream:
         write = _FORMATS[form]
-        if form == "csv" and not (output and stream.tell()):
+        goes_on = output is not None and stream.seekable()  # a pipe cannot be cut back
+        if form == "csv" and not (goes_on and stream.tell()):
             stream.write(_HEADER)
         first = None
         for tick in replay:
             if found := tick.bars:
                 write(found, stream)
                 ticks, bars, first = ticks + 1, bars + len(found), first or tick.now
-            if output:
+            if goes_on:
                 stream.flush()
                 replay.acknowledge({"bytes": stream.tell()})
         stream.flush()
@@ -147,8 +148,9 @@ def _written(output: Path | None, position: Mapping[str, Any] | None) -> Iterato
     except OSError as error:
         raise click.UsageError(f"--output {output} cannot be written: {error.strerror}") from error
     with stream:
-        stream.truncate(kept)
-        stream.seek(0, os.SEEK_END)
+        if path.is_file():  # rather than a device or a pipe
+            stream.truncate(kept)
+            stream.seek(0, os.SEEK_END)
         yield stream
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,6 @@ from barhouse.coordinator.cli.output import reports, tables
 from barhouse.coordinator.cli.sentences.status import summary, without_bars
 from barhouse.coordinator.cli.store_access import check_registered, opened
 from barhouse.coordinator.cli.watch import watch_health
-from barhouse.store.database.replacement import put_in_place, written_beside
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -103,15 +101,9 @@ def _write_worst(table: pa.Table, output: Path | None) -> None:
 def _write_metrics(settings: Settings, output: Path | None) -> None:
     with opened(settings, read_only=True) as store:
         text = store.metrics()
-    if output is None:
-        sys.stdout.write(text)
-        return
-    try:
-        with written_beside(output) as part:  # whoever collects it must never see half of it
-            part.write_text(text, encoding="utf-8")
-            put_in_place(part, output)
-    except OSError as error:
-        raise click.UsageError(f"--output {output} cannot be written: {error.strerror}") from error
+    with tables.opened(output) as stream:  # whoever collects it must never see half of it
+        stream.write(text.encode())
+        stream.flush()
 
 
 def _without_bars(table: pa.Table) -> list[str]:

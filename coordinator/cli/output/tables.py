@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ import click
 
 from barhouse.coordinator.cli.output import grid
 from barhouse.coordinator.cli.output.values import csv_text, plain, spelled_out
+from barhouse.store.database.replacement import put_in_place, written_beside
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,7 +45,7 @@ def write(
         [field.with_name(name) for field, name in zip(reader.schema, _distinct(reader.schema.names), strict=True)]
     )
     batches = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in reader)
-    with _opened(output) as stream:
+    with opened(output) as stream:
         if form == "table":
             grid.write(schema, batches, stream, rows_max=None if every_row else grid.SHOWN_ROWS_MAX)
         else:
@@ -74,28 +75,34 @@ def check(form: str, output: Path | None) -> None:
 
 
 @contextmanager
-def _opened(output: Path | None) -> Iterator[IO[bytes]]:
+def opened(output: Path | None) -> Iterator[IO[bytes]]:
+    """Give stdout, or a file that takes its place when it is whole; a device or a pipe is written as it comes.
+
+    Raises
+    ------
+    click.UsageError
+        For a file that cannot be written.
+    """
     if output is None:
         sys.stdout.flush()
         yield sys.stdout.buffer
         return
     path = output.expanduser()
-    special = path.exists() and not path.is_file()  # a device or a pipe, which nothing can be put in the place of
-    part = path if special else path.with_name(f".{path.name}.part")
+    if path.exists() and not path.is_file():  # nothing can be put in its place
+        with _written(path, output) as stream:
+            yield stream
+        return
+    with written_beside(path) as part:
+        with _written(part, output) as stream:
+            yield stream
+        put_in_place(part, path)
+
+
+def _written(path: Path, output: Path) -> IO[bytes]:
     try:
-        stream = part.open("wb")
+        return path.open("wb")
     except OSError as error:
         raise click.UsageError(f"--output {output} cannot be written: {error.strerror}") from error
-    try:
-        with stream:
-            yield stream
-        if not special:
-            part.replace(path)
-    except BaseException:
-        if not special:
-            with suppress(OSError):
-                part.unlink()
-        raise
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
