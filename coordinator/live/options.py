@@ -14,8 +14,10 @@ class LiveOptions(BaseModel):
 
     Attributes
     ----------
-    flush_seconds, flush_rows
-        Deliveries are put together for so long, or up to so many rows, and written in one transaction.
+    flush_seconds
+        Deliveries are put together for so long, and written in one transaction.
+    flush_rows
+        So many rows are written at once, however short a time they took to come.
     backlog_rows
         So many rows may wait to be written; then the feed waits.
     heartbeat_seconds
@@ -32,11 +34,16 @@ class LiveOptions(BaseModel):
         How far back they are looked for.
     asks_at_once
         How many questions to a history may be open.
-    reconnect_seconds, reconnect_seconds_max
-        The first pause before connecting again, and the longest; they grow in between.
-    publish_seconds, publish_keep, publish_mode
-        How often a snapshot is published, where one is wanted, how many are kept, and who may read them; see
-        ``SessionStore.publish``.
+    reconnect_seconds
+        The first pause before connecting again; each next one is longer.
+    reconnect_seconds_max
+        The longest pause before connecting again.
+    publish_seconds
+        How often a snapshot is published, where one is wanted.
+    publish_keep
+        How many snapshots are kept; see ``SessionStore.publish``.
+    publish_mode
+        Who may read them; see ``SessionStore.publish``.
     chunk_symbols
         How many symbols are derived in one step; more are quicker and take more memory.
     """

@@ -6,7 +6,7 @@ from barhouse.store.sql import Statement
 from tests.docs.pages import ROOT
 from tests.docs.reference.markdown import HEADER, code, table
 
-_INTRODUCTION = """# SQL
+_INTRODUCTION = """# Statements
 
 Every statement lies in `store/sql/`, in the folder of its room, and is called `room.name`. Its head says what it is for
 and what it does: it *gives* rows, *makes* a temporary table, *writes* tables of the store, or is a *part* of other
