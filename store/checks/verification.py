@@ -61,8 +61,8 @@ def verify(
         _check_length(checks, length)
         if progress is not None:
             progress(done, len(lengths))
-    checks.run("revision", "checks.overlapping")
     whole = symbols is None and intervals is None and start is None and end is None
+    checks.run("revision", "checks.overlapping", {"whole": whole})
     if whole:
         checks.run("revision", "checks.unrevised")
     return VerifyReport(

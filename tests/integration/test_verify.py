@@ -224,6 +224,17 @@ def test_a_part_of_a_store(planted: Path) -> None:
             store.verify(intervals=["7m"])
 
 
+def test_the_history_of_a_part_is_checked_by_itself(planted: Path) -> None:
+    """The two bars with a history are of 1m, 5m, 1h, 1d and 1w, in the sessions of the 16th and the 17th."""
+    plant(planted, f"UPDATE bar_revision SET replaced_by = 1 WHERE {OF.format('1m')} AND session_date = '2020-12-16'")
+    with open_store(planted) as store:
+        SessionCoordinator(store).register("QQQ", ["1m"], "XNYS")
+        assert store.verify(["SPY"], ["1m"], "2020-12-16", "2020-12-17").totals == {"revision": 1}
+        assert store.verify(["QQQ"]).sound
+        assert store.verify(intervals=["5m", "1h", "1d", "1w"]).sound
+        assert store.verify(start="2020-12-17").sound and store.verify(end="2020-12-16").sound
+
+
 def test_work_that_waits_is_no_difference(planted: Path) -> None:
     with open_store(planted) as store:
         SessionCoordinator(store).delete_bars("SPY", "1m", "2020-12-15T14:30Z", "2020-12-15T15:00Z")

@@ -33,14 +33,18 @@ WHERE NOT EXISTS (SELECT 1 FROM batch AS b WHERE b.batch_id = x.batch_id)
 GROUP BY x.batch_id;
 
 -- name: overlapping
--- At every moment a bar had one set of values: each ends where, or before, the next begins.
+-- At every moment a bar had one set of values: each ends where, or before, the next begins. Of the whole store those of
+-- removed symbols are among them.
 -- gives: interval_id, at, stored, expected
+-- takes: checked_intervals
 -- reads: bar, bar_revision
 WITH version AS (
-    SELECT interval_id, bar_start, batch_id, replaced_by FROM bar_revision
+    SELECT interval_id, bar_start, session_date, batch_id, replaced_by FROM bar_revision
+    WHERE $whole OR interval_id IN (SELECT interval_id FROM {checked_intervals})
     UNION ALL
-    SELECT b.interval_id, b.bar_start, b.batch_id, NULL
+    SELECT b.interval_id, b.bar_start, b.session_date, b.batch_id, NULL
     FROM bar AS b SEMI JOIN bar_revision AS r USING (interval_id, bar_start)
+    WHERE $whole OR b.interval_id IN (SELECT interval_id FROM {checked_intervals})
 ),
 followed AS (
     SELECT *, lead(batch_id) OVER (PARTITION BY interval_id, bar_start ORDER BY batch_id, replaced_by NULLS LAST)
@@ -50,5 +54,5 @@ followed AS (
 SELECT interval_id, bar_start AS at,
        'values of batch ' || batch_id || ', replaced by ' || coalesce(replaced_by::VARCHAR, 'none') AS stored,
        'replaced by a later batch, at most ' || coalesce(next_batch_id::VARCHAR, 'none') AS expected
-FROM followed
-WHERE replaced_by <= batch_id OR coalesce(replaced_by, 9223372036854775807) > next_batch_id;
+FROM followed AS b
+WHERE (replaced_by <= batch_id OR coalesce(replaced_by, 9223372036854775807) > next_batch_id) AND {within_bars};
