@@ -144,9 +144,9 @@ class Transaction:
         Raises
         ------
         TypeError
-            In a transaction that reads, for more than one statement, or one that ends it.
+            For a statement that ends the transaction; in one that reads, also for more than one statement.
         """
-        if self.reads_only:
+        if self.reads_only or not isinstance(text, Sql):
             self._refuse_to_end(text)
         # Read to the end always: DuckDB 2.0 streams, and an unfinished result blocks the connection.
         try:
@@ -162,10 +162,12 @@ class Transaction:
         return [make(row) for row in rows]
 
     def _refuse_to_end(self, text: str) -> None:
-        """Refuse a text that ends the transaction, after which DuckDB would let it write."""
-        statements = self.cursor.extract_statements(text)
-        if len(statements) != 1 or statements[0].type.name == "TRANSACTION":
-            raise TypeError(f"a transaction that reads runs one statement at a time and ends by itself: {text[:80]!r}")
+        """Refuse a text that ends the transaction: what came before would stay, and one that reads could write then."""
+        kinds = [statement.type.name for statement in self.cursor.extract_statements(text)]
+        if "TRANSACTION" in kinds:
+            raise TypeError(f"a transaction begins and ends by itself; leave out BEGIN, COMMIT and such: {text[:80]!r}")
+        if self.reads_only and len(kinds) != 1:
+            raise TypeError(f"a transaction that reads runs one statement at a time; run each by itself: {text[:80]!r}")
 
     def table(self, name: str, parameters: dict[str, Any] | None = None, /, **places: object) -> pa.Table:
         """Run a statement that reads; returns its rows as Arrow."""

@@ -150,6 +150,27 @@ def test_a_transaction_that_reads_does_not_end(text: str) -> None:
         transaction.execute(Sql(text))
 
 
+@pytest.mark.parametrize("text", ["", "SELECT 1; SELECT 2"])
+def test_a_transaction_that_reads_runs_one_statement_at_a_time(text: str) -> None:
+    with (
+        open_store(":memory:") as store,
+        store.reading() as transaction,
+        pytest.raises(TypeError, match="one statement at a time"),
+    ):
+        transaction.execute(text)
+
+
+@pytest.mark.parametrize("end", ["COMMIT", "END", "SELECT 1; COMMIT; BEGIN", "ROLLBACK", "ABORT; BEGIN"])
+def test_sql_of_ones_own_does_not_end_a_transaction(end: str) -> None:
+    """What came before would be kept though the rest fails, or be gone though it goes on."""
+    with open_store(":memory:") as store:
+        with pytest.raises(TypeError, match="ends by itself"), store.transaction() as transaction:
+            transaction.execute("CREATE TABLE mine (x INTEGER); INSERT INTO mine VALUES (1)")
+            transaction.execute(end)
+        with store.transaction() as transaction:
+            transaction.execute("CREATE TABLE mine (x INTEGER)")
+
+
 @pytest.mark.parametrize("text", ["DELETE FROM symbol", "CREATE TABLE other (x INTEGER)", "DROP VIEW bars"])
 def test_a_transaction_that_reads_does_not_write(text: str) -> None:
     with open_store(":memory:") as store:
