@@ -66,7 +66,7 @@ class Database:
         self.closed = False
         self._write_lock = threading.RLock()
         self._current: Transaction | None = None
-        self._reader_count = 0
+        self._readers: list[int] = []  # the threads that read, once for each connection they read with
         self._cursors: list[duckdb.DuckDBPyConnection] = []  # those in use
         self._readers_changed = threading.Condition()
 
@@ -99,11 +99,11 @@ class Database:
 
     def _have_lock(self) -> None:
         """Take the lock on the file again if something in this process has ended it."""
-        if self._lock is None:
+        if self._lock is None or self.path is None:
             return
         try:
             self._lock.renew()
-            if not self.read_only and identity_of(self.path) != self.identity:  # type: ignore[arg-type]
+            if not self.read_only and identity_of(self.path) != self.identity:
                 raise StoreHeldError(
                     f"{self.path} is another file than the one that was opened: replaced or removed; nothing more "
                     f"is written here: close the store and open it again"
@@ -268,14 +268,14 @@ class Database:
         """Give a connection; the store stays open until it is given back."""
         with self._readers_changed:
             cursor = self.root.cursor()
-            self._reader_count += 1
+            self._readers.append(thread := threading.get_ident())
         try:
             with self._interruptible(cursor):
                 yield cursor
         finally:
             cursor.close()
             with self._readers_changed:
-                self._reader_count -= 1
+                self._readers.remove(thread)
                 self._readers_changed.notify_all()
 
     @contextmanager
@@ -296,8 +296,10 @@ class Database:
             if self._current is not None:
                 raise StoreError("this thread is inside a transaction; end it before closing the store")
             with self._readers_changed:
+                if threading.get_ident() in self._readers:
+                    raise StoreError("this thread is reading, or streams an answer; end that before closing the store")
                 self.closed = True
-                self._readers_changed.wait_for(lambda: self._reader_count == 0)
+                self._readers_changed.wait_for(lambda: not self._readers)
             if self._lock is not None:
                 self._leave_alone_what_is_lost()
             self._root.close()

@@ -391,6 +391,16 @@ def test_a_store_is_not_closed_inside_its_transaction(database: Database) -> Non
     assert runs(database) == [1]
 
 
+def test_a_store_is_not_closed_by_the_thread_that_reads(database: Database, path: Path) -> None:
+    """It would wait for itself."""
+    for reading in (database.reading, lambda: database.stream("SELECT 1")):
+        with reading(), pytest.raises(StoreError, match="this thread is reading"):
+            database.close()
+    assert runs(database) == []
+    database.close()
+    assert elsewhere(path) == "opened"
+
+
 def test_a_kept_error_does_not_keep_the_file(path: Path) -> None:
     store = open_store(path)
     with pytest.raises(duckdb.Error) as kept:
