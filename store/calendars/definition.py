@@ -70,8 +70,8 @@ class CalendarDefinition:
     early_closes: tuple[tuple[date, time], ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.name.strip():
-            raise CalendarError("a calendar needs a name; its name is empty")
+        if not self.name or self.name != self.name.strip() or not self.name.isprintable():
+            raise CalendarError(f"name {self.name!r} is no name for a calendar; give printable text such as 'FX'")
         zone_named(self.timezone)
         edges = self._edges()
         hours = f"open {_clock_text(self.open)} and close {_clock_text(self.close)}"
@@ -117,11 +117,11 @@ class CalendarDefinition:
         """
         texts = [] if break_ is None else _several("break", break_)
         if not isinstance(name, str):
-            raise CalendarError(f"name {name!r} is no name for a calendar; give a text such as 'FX'")
+            raise CalendarError(f"name {name!r} is no name for a calendar; give printable text such as 'FX'")
         if not isinstance(early_closes, Mapping | None):
             raise CalendarError(f"early_closes {early_closes!r} is no mapping from dates to times")
         return cls(
-            name=name,
+            name=name.strip(),
             timezone=timezone,
             open=_clock("open", open),
             close=_clock("close", close),

@@ -211,9 +211,17 @@ def test_a_definition_without_sense_is_refused(changes: dict[str, Any], message:
         define(**changes)
 
 
-def test_a_calendar_needs_a_name() -> None:
-    with pytest.raises(CalendarError, match="needs a name"):
-        CalendarDefinition.parse(" ", timezone="UTC", open="08:00", close="16:00")
+@pytest.mark.parametrize("name", ["", " ", "two\nlines", None])
+def test_a_calendar_needs_a_name(name: Any) -> None:
+    with pytest.raises(CalendarError, match="no name for a calendar; give printable text"):
+        CalendarDefinition.parse(name, timezone="UTC", open="08:00", close="16:00")
+
+
+def test_a_name_has_no_blanks_around_it() -> None:
+    """Whoever asks for a calendar is answered without them."""
+    assert CalendarDefinition.parse(" FX ", timezone="UTC", open="08:00", close="16:00").name == "FX"
+    with pytest.raises(CalendarError, match="' FX ' is no name"):
+        CalendarDefinition(" FX ", "UTC", time(8), time(16))
 
 
 @pytest.mark.parametrize(
