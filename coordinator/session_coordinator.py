@@ -34,7 +34,7 @@ from barhouse.store.model.inputs import (
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import CalendarReport, DeleteReport, LoadReport, RepairReport, RetentionReport
 from barhouse.store.model.symbol import canonical_symbol
-from barhouse.store.records import run
+from barhouse.store.records import registration, run
 from barhouse.store.records.run import Run
 from barhouse.store.session_store import SessionStore
 
@@ -223,8 +223,8 @@ class SessionCoordinator(StreamRegistrar):
         names = optional(as_symbols, symbols, "symbols")
         if accept_lost_history and names is not None:
             raise InputError(f"{Option('accept_lost_history')} is for the whole store; leave out symbols")
-        self._store.intervals(names)  # says which symbol is unknown
         with self._store.transaction() as transaction:
+            registration.refuse_unknown(transaction, names)
             return rebuild.repair(transaction, names, self._grace, accept_lost_history=accept_lost_history)
 
     def remove_symbol(self, symbol: str, *, purge: bool = False) -> DeleteReport:

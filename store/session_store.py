@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,6 @@ from barhouse.store.model.inputs import (
     as_symbols,
     optional,
     renamed,
-    unknown_symbol,
 )
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import ExportReport, Registration, VerifyReport
@@ -156,8 +154,9 @@ class SessionStore(StoreFile):
 
     def health(self, symbols: Names | None = None) -> pa.Table:
         """The view ``health`` by the store's clock, of all symbols or some, those furthest behind first."""
-        names = self._registered(symbols)
+        names = optional(as_symbols, symbols, "symbols")
         with self.reading() as transaction:
+            registration.refuse_unknown(transaction, names)
             return health.health(transaction, self.now(), names)
 
     def metrics(self) -> str:
@@ -167,8 +166,10 @@ class SessionStore(StoreFile):
 
     def intervals(self, symbols: Names | None = None) -> pa.Table:
         """The view ``intervals``, of all symbols or of some, finest interval first."""
-        names = self._registered(symbols)
-        return self.sql(sql("records.intervals_in_order"), {"symbols": names})
+        names = optional(as_symbols, symbols, "symbols")
+        with self.reading() as transaction:
+            registration.refuse_unknown(transaction, names)
+            return transaction.table("records.intervals_in_order", {"symbols": names})
 
     def gaps(
         self,
@@ -190,15 +191,13 @@ class SessionStore(StoreFile):
         bounds = as_range(start, end)
         name = None if symbol is None else canonical_symbol(symbol)
         text = None if interval is None else str(Interval.parse(interval))
-        if name is not None:
-            self._registered([name])
-        if text is not None:
-            self._had([text], None if name is None else [name])
         parameters: dict[str, Any] = {"symbol": name, "interval": text}
         for bound, of_date, of_instant in zip(bounds, ("first_date", "end_date"), ("start", "end"), strict=True):
             is_instant = isinstance(bound, datetime)
             parameters |= {of_date: None if is_instant else bound, of_instant: bound if is_instant else None}
-        return self.sql(sql("records.gaps_in_order"), parameters)
+        with self.reading() as transaction:
+            registration.refuse_unknown(transaction, None if name is None else [name], None if text is None else [text])
+            return transaction.table("records.gaps_in_order", parameters)
 
     def verify(
         self,
@@ -231,10 +230,9 @@ class SessionStore(StoreFile):
             With no differences, a proof.
         """
         first, last = as_session_range(start, end)
-        texts = optional(as_intervals, intervals, "intervals")
-        names = self._registered(symbols)
-        self._had(texts or (), names)
-        with self._database.reading() as transaction:
+        names, texts = optional(as_symbols, symbols, "symbols"), optional(as_intervals, intervals, "intervals")
+        with self.reading() as transaction:
+            registration.refuse_unknown(transaction, names, texts)
             return verification.verify(transaction, names, texts, first, last, progress)
 
     def export(
@@ -290,18 +288,12 @@ class SessionStore(StoreFile):
         from barhouse.store.copies.export_manifest import Selection
 
         full = renamed("anew", anew, "full", full)
-        asked = Selection.of(
-            format,
-            self._registered(symbols),
-            optional(as_intervals, intervals, "intervals"),
-            *as_range(start, end),
-        )
-        with (
-            self._database.explaining(),
-            prepared(Path(folder).expanduser().resolve()) as place,
-            self._database.reading() as transaction,
-        ):
-            return exports.export(transaction, place, asked, full=full, progress=progress)
+        names, texts = optional(as_symbols, symbols, "symbols"), optional(as_intervals, intervals, "intervals")
+        asked = Selection.of(format, names, texts, *as_range(start, end))
+        with self.reading() as transaction:
+            registration.refuse_unknown(transaction, names, texts)
+            with prepared(Path(folder).expanduser().resolve()) as place:
+                return exports.export(transaction, place, asked, full=full, progress=progress)
 
     def calendars(self) -> pa.Table:
         """The calendars kept: calendar, kind, timezone, known_from, known_through, symbol_count, definition."""
@@ -321,20 +313,3 @@ class SessionStore(StoreFile):
         with self.reading() as transaction:
             name = trading_calendar.kept_name(transaction, calendar)
             return transaction.table("records.sessions", {"calendar": name, "start": first, "end": last})
-
-    def _registered(self, symbols: Names | None) -> list[str] | None:
-        """The symbols' one spelling; raises for one that is not registered."""
-        names = optional(as_symbols, symbols, "symbols")
-        if names is not None:
-            known = self.get_active_symbols()
-            for name in names:
-                if name not in known:
-                    raise unknown_symbol(name, known)
-        return names
-
-    def _had(self, intervals: Sequence[str], symbols: Names | None) -> None:
-        known = {row["interval"] for row in self.interval_rows(symbols)}
-        for text in intervals:
-            if text not in known:
-                listed = ", ".join(sorted(known, key=Interval.parse)) or "none"
-                raise InputError(f"no symbol asked for has interval {text!r}; there are {listed}")

@@ -19,7 +19,7 @@ from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import InputError
 from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.reports import DeleteReport
-from barhouse.store.records import session_days
+from barhouse.store.records import registration, session_days
 from barhouse.store.records.batch import Batch
 from barhouse.store.records.session_days import Bounds
 from barhouse.store.sql import identifier, sql
@@ -73,10 +73,7 @@ def _follow_first_session(transaction: Transaction, symbols: TemporaryTable) -> 
 
 def end_session(transaction: Transaction, session_date: date, names: Sequence[str] | None) -> list[str]:
     """Declare a session over; see ``SessionCoordinator.end_session``."""
-    known = {row.symbol for row in transaction.run("records.active_symbols")}
-    for name in names or ():
-        if name not in known:
-            raise unknown_symbol(name, known)
+    registration.refuse_unknown(transaction, names)
     moves = transaction.make("edit.moves_of_session_end", {"session_date": session_date, "symbols": names})
     moved = [row.symbol for row in transaction.run("edit.symbols_of_moves", watermark_moves=moves)]
     if moved:
