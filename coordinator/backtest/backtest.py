@@ -33,6 +33,7 @@ from barhouse.store.model.inputs import (
     as_bound,
     as_instant,
     as_intervals,
+    as_name,
     as_session_range,
     as_symbols,
     optional,
@@ -120,7 +121,8 @@ class Backtest:
         self._pace = Pace(speed)
         self._record_every = record_every
         request = Request(names, wanted, first, last, warm_up)
-        plan, self._run = Plan.begin(store, request, name, restart=restart)
+        run_name = optional(as_name, name, "name")
+        plan, self._run = Plan.begin(store, request, run_name, restart=restart)
         self._timeline, sessions = plan.timeline(store)
         self._sessions = sessions
         self._streams = {(stream.symbol, stream.interval): stream for stream in plan.streams}

@@ -9,8 +9,11 @@ from barhouse.coordinator.jobs.job_plan import Plan, group_of
 from barhouse.coordinator.load.columns import is_pattern
 from barhouse.coordinator.streams import symbol_registration
 from barhouse.store.database.transaction import Transaction
+from barhouse.store.errors import ConfigError, InputError
 from barhouse.store.hints import spelled
+from barhouse.store.model.interval import Interval
 from barhouse.store.model.symbol import SymbolSessionData
+from barhouse.store.records import registration
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,25 @@ def determine(transaction: Transaction, config: JobConfig, plan: Plan) -> list[E
     return [
         _determined(transaction, group, members.get(id(group), []), plan, added_by, coming) for group in config.symbols
     ]
+
+
+def refuse_unknown(transaction: Transaction, config: JobConfig) -> None:
+    """Refuse a job that is to export or retain what is not registered, before anything is loaded for it.
+
+    Raises
+    ------
+    ConfigError
+        Naming the key.
+    """
+    wanted: list[tuple[str, list[str] | None, list[str] | None]] = []
+    if config.export is not None:
+        wanted.append(("export", config.export.symbols, config.export.intervals))
+    wanted += [("retention", None, [str(Interval.parse(name))]) for name in config.retention if name != "revisions"]
+    for key, symbols, intervals in wanted:
+        try:
+            registration.refuse_unknown(transaction, symbols, intervals)
+        except InputError as error:
+            raise ConfigError(f"{key}: {error}") from None
 
 
 def _determined(

@@ -161,6 +161,7 @@ def _register(store: SessionStore, config: JobConfig, planned: Plan) -> tuple[li
         if missing and config.on_missing == "raise":
             raise RegistrationError("nothing was registered: " + "; ".join(missing))
         done = [registered for group in enrolled for registered in registration.write(transaction, group.symbols)]
+        job_registration.refuse_unknown(transaction, config)
     new = [registered for registered in done if registered.added]
     for registered in new:
         log.info("registered %s: %s", registered.symbol, " ".join(registered.added))

@@ -26,7 +26,7 @@ from barhouse.coordinator.session_coordinator import SessionCoordinator
 from barhouse.coordinator.streams.symbol_registration import OnMissing
 from barhouse.store.errors import BarhouseError, FeedError, StoreError
 from barhouse.store.model.former_calls import interval_came_first
-from barhouse.store.model.inputs import Moment, Names, as_bound, as_interval, as_list, as_symbols, optional
+from barhouse.store.model.inputs import Moment, Names, as_bound, as_interval, as_list, as_name, as_symbols, optional
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import CopyReport
 from barhouse.store.model.symbol import ClosingBar, canonical_symbol
@@ -89,7 +89,7 @@ class LiveSession:
         self._calendar = calendar
         self._closing_bar = closing_bar
         self._on_missing: OnMissing = on_missing
-        self._name = name
+        self._name = as_name(name, "name")
         self._options = options or LiveOptions()
         self._publish_to = publish
         self._coordinator = SessionCoordinator(store, grace=self._options.grace)
@@ -102,7 +102,7 @@ class LiveSession:
         self._handed: Position | None = None
         self._offer = Offer()
         self._last_arrival = monotonic()
-        self._status = LiveStatus(name=name, feed=feed.name)
+        self._status = LiveStatus(name=self._name, feed=feed.name)
 
     async def run(self) -> LiveStatus:
         """Run until the feed ends or :meth:`stop` is called; what was delivered by then is written.

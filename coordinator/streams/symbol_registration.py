@@ -6,8 +6,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pydantic import ValidationError
-
 from barhouse.coordinator.streams.determination import determine_streams
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, RegistrationError, StreamError
@@ -94,8 +92,8 @@ def determine(
             symbols[name] = _determined(name, request, offered[name], registered.get(name))
         except StreamError as error:
             failures[name] = f"{name}: {error}" + _way_out(name, registered)
-        except ValidationError as error:
-            failures[name] = f"{name}: " + "; ".join(mistake["msg"] for mistake in error.errors())
+        except InputError as error:
+            failures[name] = f"{name}: {error}"
     failures |= registration.conflicts(transaction, list(symbols.values()), coming)
     return [data for name, data in symbols.items() if name not in failures], failures
 

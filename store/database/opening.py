@@ -6,7 +6,7 @@ import os
 import re
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -179,6 +179,10 @@ def connect(
     StoreError
         The file cannot be opened; see ``open_database``.
     """
+    if not isinstance(settings, Mapping | None):
+        raise InputError(
+            f"{Option('settings', settings)} is no mapping; give settings of DuckDB, such as {{'threads': 2}}"
+        )
     # A query's names are the store's, never Python's variables.
     config: dict[str, Any] = {"python_enable_replacements": False, **(settings or {})}
     if not read_only:

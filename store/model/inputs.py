@@ -115,6 +115,19 @@ def as_symbols(given: Names, name: str = "symbols") -> list[str]:
     return list(dict.fromkeys(canonical_symbol(symbol) for symbol in as_list(given, name, "a symbol")))
 
 
+def as_name(given: str, name: str) -> str:
+    """A name that somebody may choose, such as that of a run.
+
+    Raises
+    ------
+    InputError
+        For what is no text, and for one that is empty or unprintable.
+    """
+    if not isinstance(given, str) or not given.strip() or not given.isprintable():
+        raise InputError(f"{Option(name, given)} is no name; give a printable text, such as {Option(name, 'nightly')}")
+    return given
+
+
 def as_interval(given: str | Interval | None, name: str) -> str:
     """An interval, in its one spelling.
 

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from barhouse.store.errors import InputError
 from barhouse.store.hints import Option
 from barhouse.store.model.interval import Interval
+from barhouse.store.model.mistakes import AsOptions, cause_of, sentences
 
 ClosingBar = Literal["outside", "include"]
 
@@ -154,17 +155,29 @@ class SymbolSessionData(_Model):
         closing_bar: ClosingBar = "outside",
         added_by: str = "user",
     ) -> SymbolSessionData:
-        """A registration from interval names alone."""
+        """A registration from interval names alone.
+
+        Raises
+        ------
+        InputError
+            For what does not fit together, or cannot be used.
+        """
         if isinstance(derived_intervals, str):
             derived_intervals = [derived_intervals]
-        return cls(
-            symbol=symbol,
-            base_interval=base_interval,
-            bars={
-                base_interval: BarIntervalData(derived=False),
-                **{interval: BarIntervalData(derived=True, base=base_interval) for interval in derived_intervals},
-            },
-            calendar=calendar,
-            closing_bar=closing_bar,
-            added_by=added_by,
-        )
+        if not isinstance(derived_intervals, Iterable):
+            raise InputError(f"{Option('derived_intervals', derived_intervals)} is no list of intervals")
+        base, derived = _canonical_interval(base_interval), map(_canonical_interval, derived_intervals)
+        try:
+            return cls(
+                symbol=canonical_symbol(symbol),
+                base_interval=base,
+                bars={
+                    base: BarIntervalData(derived=False),
+                    **{interval: BarIntervalData(derived=True, base=base) for interval in derived},
+                },
+                calendar=calendar,
+                closing_bar=closing_bar,
+                added_by=added_by,
+            )
+        except ValidationError as error:
+            raise cause_of(error) or InputError("; ".join(sentences(error, cls, AsOptions()))) from None

@@ -612,3 +612,23 @@ def test_publishing_not_too_often(tmp_path: Path) -> None:
     os.utime(tmp_path / "out.duckdb", (1_700_000_000, 1_700_000_000))
     published = run_job(job).published
     assert published is not None and published.written
+
+
+# What is not registered
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ('[export]\npath = "out"\nsymbols = ["AAA", "NOPE"]', "export: symbol 'NOPE' is not registered"),
+        ('[export]\npath = "out"\nintervals = ["2h"]', "export: no symbol asked for has interval '2h'; there are 5m,"),
+        ('[retention]\n2h = "90d"', "retention: no symbol asked for has interval '2h'; there are 5m, 15m, 1h, 1d"),
+    ],
+)
+def test_a_job_that_hands_on_what_is_not_registered_does_nothing(tmp_path: Path, table: str, said: str) -> None:
+    fill(tmp_path / "bars", ["AAA"], [MONDAY])
+    with pytest.raises(ConfigError) as refused:
+        run_job(job_file(tmp_path, source=table))
+    assert str(refused.value).startswith(said)
+    assert ask(tmp_path, "SELECT count(*) AS n FROM bars UNION ALL SELECT count(*) FROM intervals") == [{"n": 0}] * 2
+    assert not (tmp_path / "out").exists()

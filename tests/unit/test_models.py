@@ -116,7 +116,7 @@ def test_a_closing_bar_needs_a_minute_or_finer(base: str, allowed: bool) -> None
     if allowed:
         assert SymbolSessionData.build("X", base, closing_bar="include").closing_bar == "include"
         return
-    with pytest.raises(pydantic.ValidationError, match="1m or finer"):
+    with pytest.raises(InputError, match="1m or finer"):
         SymbolSessionData.build("X", base, closing_bar="include")
 
 
