@@ -95,6 +95,10 @@ def mistakes(folder: Path, text: str) -> str:
             ("[[sources]]", '[[symbols]]\nnames = ["QQQ", "spy"]\nintervals = ["5m"]\ncalendar = "XNYS"\n[[sources]]'),
             "/job.toml: symbols[1] names SPY, which symbols[0] names already; name it in one, with everything that is",
         ),
+        (
+            ("[[symbols]]", "[symbols]"),
+            "/job.toml: [symbols] is one table, and there can be several; write [[symbols]]",
+        ),
         (("[[sources]]", "[[source]]"), "/job.toml has 2 mistakes:\n  sources is missing: where bars come from\n"),
     ],
 )
