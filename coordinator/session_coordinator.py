@@ -117,7 +117,7 @@ class SessionCoordinator(StreamRegistrar):
             of them.
         rewind
             Also take the watermarks back to the last bar that is left, so that what follows counts as not there
-            yet rather than as missing.
+            yet rather than as missing; also where the range has no bar any more.
         """
         name, text = canonical_symbol(symbol), as_interval(interval, "interval")
         bounds = as_range(start, end)

@@ -21,7 +21,7 @@ from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.reports import DeleteReport
 from barhouse.store.records import registration, session_days
 from barhouse.store.records.batch import Batch
-from barhouse.store.records.session_days import Bounds
+from barhouse.store.records.session_days import BEGINNING, Bounds
 from barhouse.store.sql import identifier, sql
 
 
@@ -39,25 +39,52 @@ def delete_bars(transaction: Transaction, name: str, text: str, bounds: Bounds, 
     retention.refuse_purged(transaction, name, first_open, end)
     deleted_range = transaction.make("edit.deleted_range", {"symbol": name, "start": start, "end": end})
     deleted = transaction.one("edit.bounds_of_deleted", replaced_ranges=deleted_range)
-    if deleted.interval_id is None:
+    if deleted.interval_id is None and not (rewind and _is_ahead(transaction, name)):
         return DeleteReport(batch_id=None, deleted=0)
     batch = Batch.begin(transaction, "delete")
-    time_range = TimeRange(deleted.first_start, deleted.last_end)
-    changes = merge.replace(transaction, sql("empty.bars"), time_range, batch.batch_id, ranges=deleted_range)
-    batch.deleted = changes.deleted
-    if changes.bars is not None:
-        merge.invalidate(transaction, changes.bars, batch.batch_id)
     symbols = symbols_named(transaction, [name])
-    scope = gather_intervals(transaction, sql("write.in_scope", scope_symbols=symbols))
-    moves = transaction.make("edit.moves_after_deletion", scope_intervals=scope.intervals, bar_changes=changes.bars)
-    recompute_coverage(transaction, moves, changes.recounted_bars, scope.units)
+    if deleted.interval_id is not None:
+        time_range = TimeRange(deleted.first_start, deleted.last_end)
+        batch.deleted = _delete(transaction, symbols, deleted_range, time_range, batch)
+    count = batch.deleted
+    left = transaction.one("edit.base_end", {"symbol": name})
     if rewind:
-        transaction.write("edit.rewind_base", {"interval_id": deleted.interval_id})
+        transaction.write("edit.rewind_base", {"interval_id": left.interval_id})
         rebuild(transaction, symbols, batch, clock=None)
     else:
         _follow_first_session(transaction, symbols)
     batch.write(transaction)
-    return DeleteReport(batch_id=batch.batch_id, deleted=changes.deleted)
+    took_last = left.last_bar_end is None or deleted.last_end is None or deleted.last_end > left.last_bar_end
+    return DeleteReport(
+        batch_id=batch.batch_id,
+        deleted=count,
+        last_bar_end=left.last_bar_end,
+        missing_through=left.complete_through if took_last and not rewind else None,
+    )
+
+
+def _is_ahead(transaction: Transaction, name: str) -> bool:
+    """Whether the base of a symbol counts as complete beyond its last bar, and beyond what was purged."""
+    base = transaction.one("edit.base_end", {"symbol": name})
+    ends = [end for end in (base.last_bar_end, base.retained_from) if end is not None]
+    return base.complete_through is not None and base.complete_through > max(ends, default=BEGINNING)
+
+
+def _delete(
+    transaction: Transaction,
+    symbols: TemporaryTable,
+    deleted_range: TemporaryTable,
+    time_range: TimeRange,
+    batch: Batch,
+) -> int:
+    """Delete the bars of ``replaced_ranges``, and account for it; returns how many they are."""
+    changes = merge.replace(transaction, sql("empty.bars"), time_range, batch.batch_id, ranges=deleted_range)
+    if changes.bars is not None:
+        merge.invalidate(transaction, changes.bars, batch.batch_id)
+    scope = gather_intervals(transaction, sql("write.in_scope", scope_symbols=symbols))
+    moves = transaction.make("edit.moves_after_deletion", scope_intervals=scope.intervals, bar_changes=changes.bars)
+    recompute_coverage(transaction, moves, changes.recounted_bars, scope.units)
+    return changes.deleted
 
 
 def _follow_first_session(transaction: Transaction, symbols: TemporaryTable) -> None:

@@ -99,6 +99,14 @@ class DeleteReport(Report):
 
     batch_id: int | None = Field(description="None when nothing matched, and then nothing was written")
     deleted: int
+    last_bar_end: datetime | None = Field(
+        default=None, description="where the last base bar that is left ends; None without any, and of a symbol removed"
+    )
+    missing_through: datetime | None = Field(
+        default=None,
+        description="where the last bars went: up to here what is not there counts as missing; ``rewind=True`` takes "
+        "that back",
+    )
 
 
 class RetainedInterval(Report):

@@ -307,6 +307,24 @@ def test_deleting_can_take_the_watermark_back(spy: Line) -> None:
     assert "all as recomputed" in spy("verify").stderr
 
 
+def test_the_watermark_can_be_taken_back_after_a_deletion(spy: Line) -> None:
+    bounds = ("SPY", "-i", "1m", "--start", "2020-12-18")
+    deleted = spy("delete", *bounds, "--yes").stderr
+    assert re.fullmatch(
+        r"deleted \d+ bars of SPY 1m; run `barhouse process` to derive again\n"
+        r"  the last bar left ends 2020-12-17 21:01Z, and what is not there up to 2020-12-18 21:01Z counts as missing; "
+        r"the same with --rewind takes that back\n",
+        deleted,
+    )
+    spy("process")
+    assert spy("gaps").stderr != "no gaps\n"
+    assert spy("delete", *bounds, "--rewind", "--yes").stderr == (
+        "SPY 1m has no bar there, nothing was deleted; the watermark went back to the last bar left, which ends "
+        "2020-12-17 21:01Z; derived again\n"
+    )
+    assert spy("gaps").stderr == "no gaps\n" and "all as recomputed" in spy("verify").stderr
+
+
 def test_status_says_what_there_is_to_do(line: Line) -> None:
     assert line("status").stderr == "no symbol is registered yet; `barhouse register` does it\n"
     register_spy(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +16,11 @@ HALF_DAY = minutes("2024-11-29 09:30", "2024-11-29 13:00")
 
 def take(bench: Bench, stamps: list[str], symbol: str = "SPY", **options: Any) -> Any:
     return bench.load_lines(*lines(stamps), symbol=symbol, **({"timezone": NEW_YORK} | options))
+
+
+def after_open(count: int) -> datetime:
+    """So many minutes after the open of that day."""
+    return datetime(2024, 11, 26, 14, 30, tzinfo=UTC) + timedelta(minutes=count)
 
 
 def quality(bench: Bench, interval: str, day: str = "2024-11-26", symbol: str = "SPY") -> tuple[int, int, float]:
@@ -290,6 +296,36 @@ def test_deleting_what_is_not_there_writes_nothing(bench: Bench) -> None:
         for bounds in (("2020-01-01", "2020-02-01"), ("2024-11-27", None)):
             report = bench.coordinator.delete_bars("SPY", "1m", *bounds)
             assert (report.batch_id, report.deleted) == (None, 0)
+
+
+def test_a_deletion_of_the_last_bars_says_what_counts_as_missing_and_can_be_rewound_afterwards(bench: Bench) -> None:
+    take(bench, DAY)
+    bench.process()
+    first = bench.coordinator.delete_bars("SPY", "1m", after_open(5), after_open(10))
+    assert (first.deleted, first.missing_through) == (5, None), "what lies inside ends nothing"
+    last = bench.coordinator.delete_bars("SPY", "1m", start=after_open(100))
+    assert (last.deleted, last.last_bar_end) == (290, after_open(100))
+    assert last.missing_through == after_open(390)
+    bench.process()
+    assert [row["missing_count"] for row in bench.ask("FROM gaps WHERE interval = '1m' ORDER BY gap_start")] == [5, 290]
+
+    rewound = bench.coordinator.delete_bars("SPY", "1m", start=after_open(100), rewind=True)
+    assert rewound.batch_id is not None
+    assert (rewound.deleted, rewound.last_bar_end, rewound.missing_through) == (0, after_open(100), None)
+    assert [row["missing_count"] for row in bench.ask("FROM gaps WHERE interval = '1m'")] == [5]
+    assert bench.store.verify().sound
+    with unchanged(bench):
+        again = bench.coordinator.delete_bars("SPY", "1m", start=after_open(100), rewind=True)
+        assert again.batch_id is None
+
+
+def test_a_rewind_of_what_is_all_deleted_leaves_a_symbol_as_if_new(bench: Bench) -> None:
+    take(bench, DAY[:20])
+    gone = bench.coordinator.delete_bars("SPY", "1m", start="2024-11-26")
+    assert (gone.last_bar_end, gone.missing_through) == (None, after_open(20))
+    assert bench.coordinator.delete_bars("SPY", "1m", start="2024-11-26", rewind=True).last_bar_end is None
+    assert take(bench, DAY[:5]).inserted == 5
+    assert bench.ask("FROM gaps") == [] and bench.store.verify().sound
 
 
 def test_deleting_everything_leaves_no_account(bench: Bench) -> None:

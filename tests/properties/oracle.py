@@ -600,10 +600,19 @@ class Symbol:
             self._account_for(derived)
         return len(gone)
 
+    def is_ahead(self) -> bool:
+        """Whether it counts as complete beyond the last bar that is left."""
+        return self.complete_through != self._last_end()
+
     def rewind(self) -> tuple[int, int, int]:
         """Go back to the last bar that is left; what is derived follows by event time alone."""
-        self.complete_through = max((bar.end for bar in self.bars.values()), default=None)
+        self.complete_through = self._last_end()
         return self.rebuild(None)
+
+    def _last_end(self) -> int | None:
+        """Where the last bar that is left ends, or what was purged does."""
+        ends = [bar.end for bar in self.bars.values()] + [self.retained.open] * (self.retained is not None)
+        return max(ends, default=None)
 
     def end_session(self, session: Session) -> bool:
         """Whether this moves the symbol on."""

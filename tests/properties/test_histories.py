@@ -220,7 +220,7 @@ class Histories(RuleBasedStateMachine):
         pick=places,
         place=places,
         count=counts,
-        sides=st.sampled_from(["both", "start", "end"]),
+        sides=st.sampled_from(["both", "start", "end", "beyond"]),
         shift=st.sampled_from([0, -1, 1]),
         rewind=st.sampled_from([False, False, True]),
         then=afterwards,
@@ -232,6 +232,8 @@ class Histories(RuleBasedStateMachine):
         last = min(first + count, len(starts)) - 1
         begin, end = starts[first] + shift * SECOND, starts[last] + SECOND
         bounds = (begin if sides != "end" else None, end if sides != "start" else None)
+        if sides == "beyond":  # where no bar is, which may rewind all the same
+            bounds = (starts[-1] + SECOND, None)
         self.world.delete(name, *bounds, rewind=rewind)
         self._then(then, place)
 

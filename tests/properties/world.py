@@ -241,7 +241,7 @@ class World:
         report = self.coordinator.delete_bars(name, symbol.base_text, *bounds, rewind=rewind)
         deleted = symbol.delete(start, end)
         assert report.deleted == deleted
-        if deleted:
+        if deleted or (rewind and symbol.is_ahead()):
             inserted, revised, gone = symbol.rewind() if rewind else (0, 0, 0)
             self._check_batch(report.batch_id, inserted, revised, 0, 0, deleted + gone)
         else:

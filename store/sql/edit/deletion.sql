@@ -42,6 +42,15 @@ SELECT any_value(b.interval_id) AS interval_id, min(b.bar_start) AS first_start,
 FROM bar AS b
 JOIN {replaced_ranges} AS d ON d.interval_id = b.interval_id AND b.bar_start >= d.from_ AND b.bar_start < d.to_;
 
+-- name: base_end
+-- How far the base interval of a symbol is complete, and where its last bar ends; null without any.
+-- gives: interval_id, complete_through, retained_from, last_bar_end
+-- reads: bar, definition
+SELECT d.interval_id, d.complete_through, d.retained_from,
+       (SELECT max(later(b.bar_start, b.span_seconds)) FROM bar AS b WHERE b.interval_id = d.interval_id) AS last_bar_end
+FROM definition AS d
+WHERE d.symbol = $symbol AND NOT d.derived;
+
 -- name: rewind_base
 -- A base interval is complete through the last bar it has left, and no further; but not back into what was purged.
 -- writes: interval_definition
