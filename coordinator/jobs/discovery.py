@@ -110,11 +110,9 @@ class PathPattern:
             matched = self.expression.fullmatch(name)
             if matched is None or not path.is_file():
                 continue
-            parts = {part: unquote(value) for part, value in matched.groupdict().items()}
-            days = _days(parts)
-            interval = _interval(parts)
-            if days is not None and interval is not _NO_INTERVAL:
-                yield FoundFile(path, _symbol(parts), interval, *days)
+            found = _found_file(path, {part: unquote(value) for part, value in matched.groupdict().items()})
+            if found is not None:
+                yield found
 
 
 def _root(pattern: str) -> Path:
@@ -123,34 +121,26 @@ def _root(pattern: str) -> Path:
     return Path(*folders[:fixed])
 
 
-_NO_INTERVAL = "?"
-
-
-def _symbol(parts: dict[str, str]) -> str | None:
-    return canonical_symbol(parts["symbol"]) if "symbol" in parts else None
-
-
-def _interval(parts: dict[str, str]) -> str | None:
-    if "interval" not in parts:
-        return None
+def _found_file(path: Path, parts: dict[str, str]) -> FoundFile | None:
+    """A file with what its path says; None where a part of it is no symbol, interval or date, and so does not match."""
     try:
-        return str(Interval.parse(parts["interval"]))
-    except InputError:
-        return _NO_INTERVAL  # then the text is something else, and the pattern does not match
-
-
-def _days(parts: dict[str, str]) -> tuple[date | None, date | None] | None:
-    """The first and the last day named; None when what looks like a date is none."""
-    try:
-        if "date" in parts:
-            day = date.fromisoformat(parts["date"])
-            return day, day
-        if "month" in parts:
-            digits = parts["month"].replace("-", "")
-            first = date(int(digits[:4]), int(digits[4:]), 1)
-            return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
-    except ValueError:
+        symbol = canonical_symbol(parts["symbol"]) if "symbol" in parts else None
+        interval = str(Interval.parse(parts["interval"])) if "interval" in parts else None
+        first, last = _days(parts)
+    except (InputError, ValueError):
         return None
+    return FoundFile(path, symbol, interval, first, last)
+
+
+def _days(parts: dict[str, str]) -> tuple[date | None, date | None]:
+    """The first and the last day named."""
+    if "date" in parts:
+        day = date.fromisoformat(parts["date"])
+        return day, day
+    if "month" in parts:
+        digits = parts["month"].replace("-", "")
+        first = date(int(digits[:4]), int(digits[4:]), 1)
+        return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
     return None, None
 
 

@@ -188,6 +188,8 @@ def test_how_often_to_publish() -> None:
         ("{symbol}/{symbol}-{interval}-{month}.csv", "BTC/ETH-1h-2024-02.csv", None),
         ("{symbol}/{symbol}-{interval}-{month}.csv", "BTC/BTC-7y-2024-02.csv", None),
         ("s={symbol}/**/*.csv", "s=A%2FB/a/b/x.csv", ("A/B", None, None)),
+        ("{symbol}.csv", " .csv", None),
+        ("{symbol}.csv", "%00.csv", None),
         ("a [1]/{symbol}.csv", "a [1]/x.csv", ("X", None, None)),
         ("deep/**/{symbol}.csv", "deep/x.csv", ("X", None, None)),
     ],
