@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.store.errors import InputError
+
+#: What stands after the question mark and is not for everybody.
+_SECRET = re.compile(r"([?&][^=&#]*(?:auth|credential|key|pass|pwd|secret|sign|token)[^=&#]*=)[^&#]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +64,19 @@ class FeedAddress:
 
     @property
     def shown(self) -> str:
-        """The address without a password, for messages."""
-        parts = urlsplit(self.text)
-        if parts.password is None:
-            return self.text
-        return self.text.replace(f":{parts.password}@", ":***@", 1)
+        """The address with ``***`` in the place of what is secret in it, for messages and records."""
+        return without_secrets(self.text)
+
+
+def without_secrets(address: str) -> str:
+    """An address with ``***`` in the place of a password, and of values after the question mark that go by such names.
+
+    A user without a password is hidden, too: servers take tokens there.
+    """
+    scheme, slashes, rest = address.partition("://")
+    authority = re.split("[/?#]", rest, maxsplit=1)[0] if slashes else ""
+    user, at, host = authority.rpartition("@")
+    if at:
+        name, colon, _ = user.partition(":")
+        rest = f"{f'{name}:***' if colon else '***'}@{host}{rest[len(authority) :]}"
+    return _SECRET.sub(r"\1***", f"{scheme}{slashes}{rest}")

@@ -80,7 +80,7 @@ class FolderFeed:
         """
         if address.interval is None:
             raise InputError(
-                f"{address.text} is a folder; say the interval of the bars in its files, such as "
+                f"{address.shown} is a folder; say the interval of the bars in its files, such as "
                 f"{Option('interval', '1m')}"
             )
         return cls(

@@ -16,7 +16,7 @@ from datetime import datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from barhouse.coordinator.feeds.address import FeedAddress
+from barhouse.coordinator.feeds.address import FeedAddress, without_secrets
 from barhouse.coordinator.feeds.events import Event, Refused, parse_events
 from barhouse.coordinator.feeds.feed import Delivery, Offer, Position
 from barhouse.store.errors import FeedError, InputError
@@ -220,7 +220,7 @@ class RedisFeed:
             try:
                 self._client = Redis.from_url(self._url, socket_connect_timeout=5, socket_timeout=15)
             except ValueError as error:
-                raise InputError(f"{self._url} is no address of a Redis server: {error}") from error
+                raise InputError(f"{without_secrets(self._url)} is no address of a Redis server: {error}") from error
         return self._client
 
 
@@ -228,7 +228,7 @@ class RedisFeed:
 def _explained(url: str) -> Iterator[None]:
     from redis.exceptions import AuthenticationError, RedisError
 
-    place = url.rpartition("@")[2]  # without a password
+    place = url.rpartition("@")[2]  # without the user and the password
     try:
         yield
     except AuthenticationError as error:

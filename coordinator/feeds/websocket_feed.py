@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import pyarrow as pa
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from barhouse.coordinator.feeds.address import FeedAddress
+from barhouse.coordinator.feeds.address import FeedAddress, without_secrets
 from barhouse.coordinator.feeds.events import BarEvent, Refused, bar_tables, parse_events
 from barhouse.coordinator.feeds.feed import Delivery, Offer, Position
 from barhouse.store.errors import FeedError, InputError
@@ -108,8 +108,8 @@ class WebSocketFeed:
 
     @property
     def name(self) -> str:
-        """The address."""
-        return self._url
+        """The address, without a password or a token that it holds."""
+        return without_secrets(self._url)
 
     async def offer(self) -> Offer:
         """What the server says on connecting."""
@@ -136,7 +136,7 @@ class WebSocketFeed:
                 except ConnectionClosedOK as error:
                     if error.rcvd is not None and error.rcvd.code == 1000:
                         return
-                    raise FeedError(f"{self._url} closed the connection") from error
+                    raise FeedError(f"{self.name} closed the connection") from error
                 delivery = self._understand(message, seen)
                 if delivery is not None:
                     seen = seen if delivery.position is None else delivery.position["seq"]
@@ -158,7 +158,7 @@ class WebSocketFeed:
         except (ValueError, ValidationError) as error:
             return Delivery(None, refused=[Refused(text[:2000], f"no message of this protocol: {error}"[:300])])
         if isinstance(control, _Refusal):
-            raise InputError(f"{self._url} refuses: {control.text}")
+            raise InputError(f"{self.name} refuses: {control.text}")
         if isinstance(control, _History):
             question = self._questions.pop(control.id, None)
             if question is not None and not question.done():
@@ -190,7 +190,7 @@ class WebSocketFeed:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 answer = await question  # which may have been answered before the sending returned
         except TimeoutError as error:
-            raise FeedError(f"{self._url} did not answer for {_ANSWER_SECONDS:g} seconds") from error
+            raise FeedError(f"{self.name} did not answer for {_ANSWER_SECONDS:g} seconds") from error
         finally:
             self._questions.pop(number, None)
         if answer is None:
@@ -219,7 +219,7 @@ class WebSocketFeed:
             return _Hello.model_validate_json(message)
         except ValidationError as error:
             raise InputError(
-                f'{self._url} does not begin with {{"type": "hello"}} but with {message[:80]!r}'
+                f'{self.name} does not begin with {{"type": "hello"}} but with {message[:80]!r}'
             ) from error
 
     async def _say_if_connected(self, **message: Any) -> None:
@@ -228,7 +228,7 @@ class WebSocketFeed:
 
     async def _say(self, **message: Any) -> None:
         if self._connection is None:
-            raise FeedError(f"{self._url} is not connected")
+            raise FeedError(f"{self.name} is not connected")
         with self._explained():
             await self._connection.send(json.dumps(message))
 
@@ -243,10 +243,10 @@ class WebSocketFeed:
         except passed:
             raise
         except InvalidURI as error:
-            raise InputError(f"{self._url} is no address of a WebSocket, such as wss://example.com/bars") from error
+            raise InputError(f"{self.name} is no address of a WebSocket, such as wss://example.com/bars") from error
         except InvalidStatus as error:
             if 400 <= error.response.status_code < 500:
-                raise InputError(f"{self._url} refuses the connection: {error}") from error
-            raise FeedError(f"{self._url} cannot serve: {error}") from error
+                raise InputError(f"{self.name} refuses the connection: {error}") from error
+            raise FeedError(f"{self.name} cannot serve: {error}") from error
         except (WebSocketException, OSError, EOFError) as error:  # EOFError: websockets 14, mid-handshake
-            raise FeedError(f"{self._url} cannot be reached: {error or type(error).__name__}") from error
+            raise FeedError(f"{self.name} cannot be reached: {error or type(error).__name__}") from error

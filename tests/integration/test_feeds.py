@@ -18,6 +18,7 @@ import pytest
 from live_kit import OPEN, bar
 from websocket_kit import Exchange
 
+from barhouse.coordinator.feeds.address import FeedAddress
 from barhouse.coordinator.feeds.events import BarEvent
 from barhouse.coordinator.feeds.feed import Delivery
 from barhouse.coordinator.feeds.folder_feed import FolderFeed
@@ -262,6 +263,31 @@ def test_a_redis_that_is_not_there() -> None:
         asyncio.run(RedisFeed("redis://user:secret@127.0.0.1:1", "bars").offer())
     with pytest.raises(InputError, match="no address"):
         asyncio.run(RedisFeed("127.0.0.1", "bars").offer())
+    with pytest.raises(InputError, match=r"^ws://user:\*\*\*@x is no address"):
+        asyncio.run(RedisFeed("ws://user:secret@x", "bars").offer())
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("wss://host/bars?symbols=all", "wss://host/bars?symbols=all"),
+        ("wss://me:geheim@host:9/bars", "wss://me:***@host:9/bars"),
+        ("wss://geheim@host/bars?a=b@c", "wss://***@host/bars?a=b@c"),
+        ("wss://me:ge@heim@host", "wss://me:***@host"),
+        ("wss://host/?token=geheim&v=2&apiKey=geheim#x", "wss://host/?token=***&v=2&apiKey=***#x"),
+        ("inbox/a:b@c?key=1", "inbox/a:b@c?key=***"),
+    ],
+)
+def test_what_is_secret_in_an_address_is_not_shown(given: str, shown: str) -> None:
+    assert FeedAddress(given).shown == shown
+
+
+def test_a_websocket_tells_and_records_no_secret() -> None:
+    feed = WebSocketFeed("ws://me:geheim@127.0.0.1:1/bars?token=geheim")
+    assert feed.name == "ws://me:***@127.0.0.1:1/bars?token=***"
+    with pytest.raises(FeedError, match="cannot be reached") as refused:
+        asyncio.run(feed.offer())
+    assert "geheim" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
