@@ -75,7 +75,7 @@ def accept(
         accepted = None if unseen is None else _append_as_read(transaction, judged, unseen, batch_id)
         if accepted is not None:
             return accepted
-    return _stage(transaction, judged)
+    return _stage(transaction, judged, interval)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +134,13 @@ def _append_as_read(
     return AcceptedRows(written, judged.relation, judged.rows.symbols, counts, count, outside)
 
 
-def _stage(transaction: Transaction, judged: JudgedRows) -> AcceptedRows:
+def _stage(transaction: Transaction, judged: JudgedRows, interval: Interval) -> AcceptedRows:
     """Judge every row into a temporary table, in the order of the bar table and each bar once."""
     staged = transaction.make("load.stage", judged_rows=judged.relation)
     summary = transaction.one("load.summary", staged_rows=staged)
+    if judged.may_overlap and summary.outside_count:
+        transaction.write("load.reject_overlapping", staged_rows=staged, width_seconds=interval.length)
+        summary = transaction.one("load.summary", staged_rows=staged)
     if summary.unknown_count:
         _refuse_unknown(transaction, judged, staged)
     repeats = None

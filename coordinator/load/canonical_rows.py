@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from barhouse.coordinator.load import columns, parts, source_rows
+from barhouse.coordinator.load import columns, parts, source_rows, stamps
+from barhouse.coordinator.load.columns import Column
 from barhouse.coordinator.load.parts import Parts
 from barhouse.coordinator.load.source_rows import MALFORMED_LINES, SourceRows
 from barhouse.coordinator.load.symbol_map import SymbolMap, symbols_of_bars, symbols_of_source
@@ -66,6 +67,8 @@ class CanonicalRows:
         ``malformed_lines``: the lines that are no rows, of a text; None for other sources.
     is_frame
         Whether they came in memory rather than in files.
+    stamps
+        The column that their stamps were given in; None for bars in our own columns.
     """
 
     name: str
@@ -75,6 +78,7 @@ class CanonicalRows:
     given: Relation
     malformed: TemporaryTable | None
     is_frame: bool
+    stamps: Column | None = None
 
 
 def rows_of_source(
@@ -106,15 +110,16 @@ def rows_of_source(
         given=rows.relation,
         malformed=MALFORMED_LINES if rows.is_text else None,
         is_frame=source.table is not None,
+        stamps=found["bar_start"],
     )
 
 
 def _refuse_dates(transaction: Transaction, rows: SourceRows, found: Parts, options: LoadOptions) -> None:
     """Refuse dates where stamps are the ends of bars: one may mean its own session, or that of the day before."""
-    stamps = found["bar_start"]
-    assert stamps is not None
+    column = found["bar_start"]
+    assert column is not None
     with source_rows.read_errors(rows.name):
-        is_date = columns.is_date(stamps, options)
+        is_date = stamps.is_date(column, options)
         date_count = transaction.one("load.count_dates", rows=rows.relation, is_date=is_date).date_count
     if date_count:
         raise OptionsError(
@@ -199,9 +204,9 @@ def _expressions(
     wants_dates: bool,
     by_symbol: bool,
 ) -> Sql:
-    stamps = found["bar_start"]
-    assert stamps is not None
-    local, instant = columns.stamp(stamps, rows.source, options, wants_dates=wants_dates)
+    column = found["bar_start"]
+    assert column is not None
+    local, instant = stamps.stamp(column, rows.source, options, wants_dates=wants_dates)
     numbers = {part: columns.number(found[part], part) for part in ("open", "high", "low", "close", "vwap")}
     return sql(
         "load.canonical_rows",
@@ -211,7 +216,7 @@ def _expressions(
         instant=instant,
         volume=columns.volume(found["volume"]),
         trade_count=columns.count(found["trade_count"]),
-        misread=columns.misread(found),
+        misread=columns.misread(found, None if wants_dates else stamps.is_date(column, options)),
         rows=relation,
         **numbers,
     )

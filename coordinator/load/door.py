@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from barhouse.coordinator.load import acceptance, known_files, placement, rejects, strategies
+from barhouse.coordinator.load import acceptance, known_files, placement, plausibility, rejects, strategies
 from barhouse.coordinator.load.canonical_rows import CanonicalRows, rows_of_bars, rows_of_source
 from barhouse.coordinator.load.outcome import report_of
 from barhouse.coordinator.load.source_rows import read_errors
@@ -53,6 +53,7 @@ def load_source(
         return Loaded(known, None)
     check_whole(source)
     rows = rows_of_source(transaction, source, symbol, interval, options)
+    plausibility.check_span(transaction, rows, interval, options)
     loaded = _load(transaction, rows, interval, options)
     known_files.note(transaction, source, request, options, loaded.report)
     return loaded
@@ -82,8 +83,9 @@ def _load(transaction: Transaction, rows: CanonicalRows, interval: Interval, opt
         judged = placement.judge(transaction, rows, interval, options)
         batch = Batch.begin(transaction, "load", rows.name)  # judging may have extended a calendar, as its own batch
         accepted = acceptance.accept(transaction, judged, interval, options, batch.batch_id)
+        plausibility.check_grid(transaction, judged, accepted, interval, options)
     rejected = rejects.quote(transaction, judged, accepted)
-    rejects.check(judged, rejected, accepted.count + rejected.count, options)
+    rejects.check(transaction, judged, rejected, accepted.count + rejected.count, options)
 
     reach = strategies.reach_of(transaction, accepted)
     write = strategies.strategy_for(reach, options)

@@ -47,12 +47,18 @@ class JudgedRows:
         How many rows there are.
     may_be_appended
         Whether it is worth asking if they can be written as they are read.
+    may_overlap
+        Whether bars outside of sessions lie on two grids, of the close before and of the open after them.
+    misplaced_reason
+        Why one is rejected that lies where no bar starts.
     """
 
     rows: CanonicalRows
     relation: Sql
     row_count: int
     may_be_appended: bool
+    may_overlap: bool
+    misplaced_reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +94,10 @@ def judge(transaction: Transaction, rows: CanonicalRows, interval: Interval, opt
     first, last = _dates(bounds, transaction.now.date())
     trading_calendar.reach(transaction, rows.symbols.calendars, min(first, last), last)
     stamps = _stamps(transaction, rows, options, first, last)
+    may_overlap = False
     if interval.intraday:
         pieces = calendar_pieces(transaction, rows.symbols.table, first, last)
+        may_overlap = _has_two_grids(transaction, pieces, interval)
         join = _finding(transaction, pieces, bounds.row_count, end_shift=int(options.label == "end"))
         misplaced_reason, placed = _placed_intraday(interval, options, join)
     else:
@@ -113,8 +121,8 @@ def judge(transaction: Transaction, rows: CanonicalRows, interval: Interval, opt
         misplaced_reason=literal(misplaced_reason),
         **limits,
     )
-    may_be_appended = interval.intraday and not bounds.naive_count and bounds.row_count >= MANY_ROWS
-    return JudgedRows(rows, relation, bounds.row_count, may_be_appended)
+    is_large = interval.intraday and not bounds.naive_count and bounds.row_count >= MANY_ROWS
+    return JudgedRows(rows, relation, bounds.row_count, is_large and not may_overlap, may_overlap, misplaced_reason)
 
 
 def symbol_match(symbols: SymbolMap) -> Sql:
@@ -129,6 +137,14 @@ def _check_zone(rows: CanonicalRows, interval: Interval, options: LoadOptions) -
             f"{rows.name} has {needs_zone} stamps without a time zone; say which one they are in with "
             f"{Option('timezone')}, such as {Option('timezone', 'UTC')} or {Option('timezone', 'America/New_York')}"
         )
+
+
+def _has_two_grids(transaction: Transaction, pieces: TemporaryTable, interval: Interval) -> bool:
+    """Whether bars outside of sessions may overlap; opens and closes are whole minutes."""
+    if interval.length <= _MINUTE:
+        return False
+    width_us = interval.length * 1_000_000
+    return bool(transaction.one("load.count_two_grids", calendar_pieces=pieces, width_us=width_us).piece_count)
 
 
 def _dates(bounds: Bounds, today: date) -> tuple[date, date]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from barhouse.coordinator.load import plausibility
 from barhouse.coordinator.load.acceptance import AcceptedRows
+from barhouse.coordinator.load.columns import A_DATE
 from barhouse.coordinator.load.placement import JudgedRows
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.store.database.transaction import TemporaryTable, Transaction
@@ -71,7 +73,9 @@ def quote(transaction: Transaction, judged: JudgedRows, accepted: AcceptedRows) 
     )
 
 
-def check(judged: JudgedRows, rejected: RejectedRows, row_count: int, options: LoadOptions) -> None:
+def check(
+    transaction: Transaction, judged: JudgedRows, rejected: RejectedRows, row_count: int, options: LoadOptions
+) -> None:
     """Refuse a load of which no row is accepted; with ``options.strict``, one of which any row is not.
 
     Raises
@@ -88,19 +92,26 @@ def check(judged: JudgedRows, rejected: RejectedRows, row_count: int, options: L
         for reject in rejects[:_SHOWN_REJECTS]
     )
     more = f"; and {len(rejects) - _SHOWN_REJECTS} more reasons" if len(rejects) > _SHOWN_REJECTS else ""
-    unreadable = sum(reject.count for reject in rejects if reject.reason == _UNREADABLE)
+    unreadable = sum(reject.count for reject in rejects if reject.reason in (_UNREADABLE, A_DATE))
     kind = StampsError if unreadable == row_count else RejectedBarsError
     raise kind(
         f"{rejected.count} of {row_count} rows of {judged.rows.name} cannot be taken, nothing was loaded: "
-        f"{shown}{more}; {_way_out(judged, rejected, row_count, options)}"
+        f"{shown}{more}; {_way_out(transaction, judged, rejected, row_count, options)}"
     )
 
 
-def _way_out(judged: JudgedRows, rejected: RejectedRows, row_count: int, options: LoadOptions) -> str:
+def _way_out(
+    transaction: Transaction, judged: JudgedRows, rejected: RejectedRows, row_count: int, options: LoadOptions
+) -> str:
     if options.strict and rejected.count < row_count:
         return f"mend them, or load without {Option('strict', True)} to leave them out"
     reasons = [reject.reason for reject in rejected.by_reason]
+    if A_DATE in reasons:
+        return plausibility.WITHOUT_TIME
     if _UNREADABLE in reasons:
+        way_out = plausibility.way_out(transaction, judged.rows, options)
+        if way_out is not None:
+            return way_out
         given = options.timestamp_format
         fits = "" if given is None else f", which {Option('timestamp_format', given)} does not fit"
         return (

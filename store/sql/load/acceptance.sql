@@ -95,6 +95,37 @@ FROM (SELECT interval_id, bar_start, session_date, known,
              lag(interval_id) OVER () AS last_id, lag(bar_start) OVER () AS last_start
       FROM {staged_rows} WHERE reason IS NULL);
 
+-- name: reject_overlapping
+-- Of bars outside of sessions none is taken that overlaps another, of the source or stored: either may be the right one.
+-- writes: staged_rows
+-- takes: staged_rows
+-- reads: bar
+UPDATE {staged_rows} AS s SET reason = 'overlaps another bar outside of sessions'
+FROM (WITH outside AS (
+          SELECT interval_id, bar_start FROM {staged_rows} WHERE reason IS NULL AND session_date IS NULL
+      ),
+      others AS (
+          FROM outside
+          UNION
+          SELECT interval_id, bar_start FROM bar
+          WHERE session_date IS NULL AND interval_id IN (SELECT interval_id FROM outside)
+      )
+      SELECT DISTINCT a.interval_id, a.bar_start
+      FROM outside AS a JOIN others AS b ON b.interval_id = a.interval_id
+       AND b.bar_start > later(a.bar_start, -{width_seconds}) AND b.bar_start < later(a.bar_start, {width_seconds})
+       AND b.bar_start <> a.bar_start) AS o
+WHERE s.interval_id = o.interval_id AND s.bar_start = o.bar_start AND s.reason IS NULL;
+
+-- name: count_off_grid
+-- How many rows lie where no bar starts and how many where one does; and how many of each before an instant.
+-- gives: off_count, on_count, early_off_count, early_on_count, first_off
+-- takes: judged_rows: any
+SELECT count(*) FILTER (WHERE reason = {reason}) AS off_count, count(*) FILTER (WHERE reason IS NULL) AS on_count,
+       count(*) FILTER (WHERE reason = {reason} AND bar_start < {through}) AS early_off_count,
+       count(*) FILTER (WHERE reason IS NULL AND bar_start < {through}) AS early_on_count,
+       min(bar_start) FILTER (WHERE reason = {reason}) AS first_off
+FROM {judged_rows};
+
 -- name: unknown_range
 -- The first row beyond what its calendar knows; none when each is known.
 -- gives: calendar, known_from, known_through, file_row

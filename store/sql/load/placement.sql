@@ -125,6 +125,12 @@ FROM {numbered_pieces} GROUP BY calendar, day;
 -- takes: calendar_days
 SELECT coalesce(max(len(cuts)), 1) AS part_count FROM {calendar_days};
 
+-- name: count_two_grids
+-- How many pieces between segments have another grid counted from the close before than back from the open after.
+-- gives: piece_count
+-- takes: calendar_pieces
+SELECT count(*) AS piece_count FROM {calendar_pieces} WHERE segment IS NULL AND (to_us - from_us) % {width_us} <> 0;
+
 -- name: join_pieces
 -- The piece an instant lies in, for few rows.
 -- part: join
@@ -205,7 +211,7 @@ SELECT file_row, interval_id, bar_start, span_seconds, session_date, segment,
             WHEN local IS NULL AND instant_given IS NULL THEN 'the stamp cannot be read'
             WHEN unplaceable THEN 'no such local time: the clock skips it'
             WHEN ambiguous THEN 'ambiguous local time: the clock shows it twice; the option ambiguous says which is meant'
-            WHEN misread IS NOT NULL THEN misread || ' is not a number'
+            WHEN misread IS NOT NULL THEN misread
             WHEN open IS NULL THEN 'open is missing'
             WHEN high IS NULL THEN 'high is missing'
             WHEN low IS NULL THEN 'low is missing'
@@ -240,8 +246,8 @@ refusal IS NULL AND interval_id IS NOT NULL AND NOT unplaceable AND NOT ambiguou
             AND (retained_from IS NULL OR bar_start >= retained_from)
 
 -- name: placed_intraday
--- Where bars that are parts of a segment lie: on the grid of the segment, or outside every session. A stamp that
--- labels the end is looked up just before it.
+-- Where bars that are parts of a segment lie: on the grid of the segment; or outside every session, on a grid counted
+-- from the close before or back from the open after. A stamp that labels the end is looked up just before it.
 -- part: placed
 found AS (
     SELECT t.*, p.day IS NOT NULL AS known, p.session_date AS in_date, p.segment AS in_segment,
@@ -263,7 +269,9 @@ placed AS (
            CASE WHEN closing THEN closed_segment ELSE in_segment END AS segment,
            CASE WHEN closing THEN 0 ELSE 1 END AS base_count,
            CASE WHEN in_segment IS NULL THEN 0 ELSE 1 END AS expected_count,
-           CASE WHEN in_segment IS NULL THEN start_us < from_us OR start_us + {width_us} > to_us
+           CASE WHEN in_segment IS NULL
+                THEN start_us < from_us OR start_us + {width_us} > to_us
+                     OR ((start_us - from_us) % {width_us} <> 0 AND (to_us - start_us) % {width_us} <> 0)
                 ELSE {off_grid} END AS misplaced,
            stamp IS NULL AS unplaceable
     FROM closing

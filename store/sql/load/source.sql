@@ -94,6 +94,12 @@ SELECT DISTINCT {symbol}::VARCHAR AS symbol_given FROM {rows} WHERE {symbol} IS 
 -- takes: rows: any
 SELECT count(*) FILTER (WHERE {is_date}) AS date_count FROM {rows};
 
+-- name: number_range
+-- The least and the greatest of the stamps that are whole numbers, their sign and zeros aside.
+-- gives: least, greatest
+-- takes: rows: any
+SELECT min(n) AS least, max(n) AS greatest FROM (SELECT abs({number}) AS n FROM {rows}) WHERE n > 0;
+
 -- name: canonical_rows
 -- The rows as given, parsed but not judged, with their place in the source, from 1.
 -- Stamps outside the years 1 to 9999 are none: nothing but a database could hold them.

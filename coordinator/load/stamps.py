@@ -1,0 +1,149 @@
+"""How the column of stamps becomes instants: SQL expressions for the local time and the instant of each row.
+
+What numbers count and which zone a local time is in are said or refused, never guessed.
+"""
+
+from __future__ import annotations
+
+import re
+
+from barhouse.coordinator.load.columns import FLOATS, INTEGERS, Column
+from barhouse.coordinator.sources.options import LoadOptions
+from barhouse.coordinator.sources.source import Source
+from barhouse.store.errors import OptionsError
+from barhouse.store.hints import Option
+from barhouse.store.sql import Sql, literal
+
+#: How a number of each format comes to count microseconds, coarsest first.
+EPOCHS = {"epoch_s": "* 1000000", "epoch_ms": "* 1000", "epoch_us": "", "epoch_ns": "// 1000"}
+#: The numbers of each format that lie in the years up to 9999.
+_LIMITS = {"epoch_s": 253402300799, "epoch_ms": 253402300799999, "epoch_us": 253402300799999999, "epoch_ns": 2**63 - 1}
+
+_NAIVE = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}
+_WHOLE = r"[+-]?[0-9]+([.]0*)?"
+_DATE = r"[0-9]+[-/][0-9]+[-/][0-9]+"
+_TIME = r"[ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?"
+_ZONE = r" ?(?:Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)"
+#: A date, or a date and time, with nothing after it that would change its meaning (AM, the name of a zone).
+_PLAIN = f"^{_DATE}({_TIME})?$"
+_OFFSET = f"{_TIME}({_ZONE})$"
+_OFFSET_AFTER_MINUTES = rf"([ T][0-9]{{1,2}}:[0-9]{{2}})({_ZONE})$"
+#: The directives of a format that say the time of day.
+_TIMES_OF_DAY = re.compile(r"%-?[HIMSfgnpcXs]")
+
+
+def stamp(column: Column, source: Source, options: LoadOptions, *, wants_dates: bool) -> tuple[Sql, Sql]:
+    """Expressions for a stamp's local time (TIMESTAMP) and its instant (TIMESTAMPTZ); either may be NULL.
+
+    Parameters
+    ----------
+    wants_dates
+        Whether bars are of 1d or longer, so that a stamp's own local date matters.
+
+    Raises
+    ------
+    OptionsError
+        For a column, or a format, that holds no such stamps.
+    """
+    form = options.timestamp_format
+    if form in EPOCHS:
+        return _of_epoch(column, form, wants_dates=wants_dates)
+    if column.is_text:
+        return _of_text(column, options, wants_dates=wants_dates)
+    if form is not None:
+        raise OptionsError(
+            f"{Option('timestamp_format', form)} is for text or numbers, but {column.name} is {column.type}; "
+            f"leave it out"
+        )
+    if column.type in _NAIVE:
+        return Sql(f"{column.sql}::TIMESTAMP"), _NO_INSTANT
+    if column.type in ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"):
+        instant = f"{column.sql}::TIMESTAMPTZ"
+        own = options.timezone or source.zones.get(column.name, "UTC")
+        return Sql(f"timezone({literal(own)}, {instant})") if wants_dates else _NO_LOCAL, Sql(instant)
+    if column.type in INTEGERS | FLOATS:
+        raise OptionsError(
+            f"{column.name} holds numbers; say what they count with {Option('timestamp_format')}, one of "
+            f"{', '.join(EPOCHS)}"
+        )
+    raise OptionsError(
+        f"{column.name} is {column.type}, which is no time; name another column with {Option('columns')}"
+    )
+
+
+def are_dates(column: Column, options: LoadOptions) -> bool:
+    """Whether every stamp is a date without a time of day, by its type or its format."""
+    form = options.timestamp_format
+    if column.is_text:
+        return form is not None and form not in EPOCHS and not _TIMES_OF_DAY.search(form)
+    return column.type == "DATE"
+
+
+def is_date(column: Column, options: LoadOptions) -> Sql:
+    """A condition: that a stamp is a date without a time of day."""
+    if are_dates(column, options):
+        return Sql(f"{column.sql} IS NOT NULL")
+    if column.is_text and options.timestamp_format is None:
+        text = f"trim({column.sql}::VARCHAR)"
+        return Sql(f"NOT contains({text}, ':') AND regexp_full_match({text}, {literal(_DATE)})")
+    return Sql("false")
+
+
+def epoch(column: Column) -> Sql | None:
+    """An expression for a stamp that is a whole number (BIGINT); None for a column that can hold none."""
+    if column.type in INTEGERS:
+        return Sql(f"TRY_CAST({column.sql} AS BIGINT)")
+    if column.type in FLOATS:
+        return Sql(f"(CASE WHEN {column.sql} = floor({column.sql}) THEN TRY_CAST({column.sql} AS BIGINT) END)")
+    if not column.is_text:
+        return None
+    # Through trim, or DuckDB casts while it reads and calls the line malformed. A cast alone would take 1.73263E+12,
+    # which has lost its digits, and round fractions; nearly all are plain digits, which a look at the length tells.
+    digits = f"trim({column.sql}::VARCHAR)"
+    number = f"TRY_CAST({digits} AS BIGINT)"
+    whole = f"regexp_full_match({digits}, {literal(_WHOLE)})"
+    return Sql(f"(CASE WHEN {number}::VARCHAR = {digits} OR {whole} THEN {number} END)")
+
+
+def _of_epoch(column: Column, form: str, *, wants_dates: bool) -> tuple[Sql, Sql]:
+    number = epoch(column)
+    if number is None:
+        raise OptionsError(
+            f"{Option('timestamp_format', form)} is for numbers, but {column.name} is {column.type}; leave it out"
+        )
+    # A zero stands for a stamp that was not known; no market's bar started with 1970.
+    within = f"{number} BETWEEN -{_LIMITS[form]} AND {_LIMITS[form]} AND {number} <> 0"
+    instant = f"CASE WHEN {within} THEN make_timestamptz({number} {EPOCHS[form]}) END"
+    return _in_utc(instant) if wants_dates else _NO_LOCAL, Sql(instant)
+
+
+def _of_text(column: Column, options: LoadOptions, *, wants_dates: bool) -> tuple[Sql, Sql]:
+    text, form = f"trim({column.sql}::VARCHAR)", options.timestamp_format
+    if form is None:
+        return _of_iso_text(f"upper({text})", wants_dates=wants_dates)
+    if "%z" not in form and "%Z" not in form:
+        return Sql(f"try_strptime({text}, {literal(form)})::TIMESTAMP"), _NO_INSTANT
+    instant = f"try_strptime({text}, {literal(form)})::TIMESTAMPTZ"
+    if not wants_dates or not form.endswith("%z"):
+        return _in_utc(instant) if wants_dates else _NO_LOCAL, Sql(instant)
+    bare = f"regexp_replace({text}, '(Z|[+-][0-9]{{2}}:?[0-9]{{2}})$', '')"
+    return Sql(f"try_strptime({bare}, {literal(form.removesuffix('%z'))})::TIMESTAMP"), Sql(instant)
+
+
+def _of_iso_text(text: str, *, wants_dates: bool) -> tuple[Sql, Sql]:
+    plain = f"regexp_matches({text}, {literal(_PLAIN)})"
+    offset = f"regexp_matches({text}, {literal(_OFFSET)})"
+    bare = f"regexp_replace({text}, {literal(_ZONE + '$')}, '')"
+    # DuckDB 1.5 wants seconds before an offset.
+    spelled_out = f"regexp_replace({text}, {literal(_OFFSET_AFTER_MINUTES)}, '\\1:00\\2')"
+    cast = f"coalesce(TRY_CAST({text} AS TIMESTAMPTZ), TRY_CAST({spelled_out} AS TIMESTAMPTZ))"
+    instant = f"CASE WHEN {offset} THEN {cast} END"
+    own = f"WHEN ({instant}) IS NOT NULL THEN TRY_CAST({bare} AS TIMESTAMP)" if wants_dates else ""
+    return Sql(f"CASE WHEN {plain} THEN TRY_CAST({text} AS TIMESTAMP) {own} END"), Sql(instant)
+
+
+_NO_LOCAL, _NO_INSTANT = Sql("NULL::TIMESTAMP"), Sql("NULL::TIMESTAMPTZ")
+
+
+def _in_utc(instant: str) -> Sql:
+    return Sql(f"timezone('UTC', {instant})")
