@@ -1,6 +1,7 @@
 """How the column of stamps becomes instants: SQL expressions for the local time and the instant of each row.
 
-What numbers count and which zone a local time is in are said or refused, never guessed.
+What numbers count and which zone a local time is in are said or refused, never guessed: an abbreviation such as BST
+stands for several zones, so that one is understood only as a time that the clock of the zone said shows.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 from barhouse.coordinator.load.columns import FLOATS, INTEGERS, Column
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.sources.source import Source
+from barhouse.store.calendars.time_zone import abbreviations
 from barhouse.store.errors import OptionsError
 from barhouse.store.hints import Option
 from barhouse.store.sql import Sql, literal
@@ -30,6 +32,7 @@ _OFFSET = f"{_TIME}({_ZONE})$"
 _OFFSET_AFTER_MINUTES = rf"([ T][0-9]{{1,2}}:[0-9]{{2}})({_ZONE})$"
 #: The directives of a format that say the time of day.
 _TIMES_OF_DAY = re.compile(r"%-?[HIMSfgnpcXs]")
+_DIRECTIVE = re.compile(r"%-?.|.", re.DOTALL)
 
 
 def stamp(column: Column, source: Source, options: LoadOptions, *, wants_dates: bool) -> tuple[Sql, Sql]:
@@ -121,7 +124,9 @@ def _of_text(column: Column, options: LoadOptions, *, wants_dates: bool) -> tupl
     text, form = f"trim({column.sql}::VARCHAR)", options.timestamp_format
     if form is None:
         return _of_iso_text(f"upper({text})", wants_dates=wants_dates)
-    if "%z" not in form and "%Z" not in form:
+    if "%Z" in form:
+        return _of_named_zone(text, form, options.timezone, wants_dates=wants_dates)
+    if "%z" not in form:
         return Sql(f"try_strptime({text}, {literal(form)})::TIMESTAMP"), _NO_INSTANT
     instant = f"try_strptime({text}, {literal(form)})::TIMESTAMPTZ"
     if not wants_dates or not form.endswith("%z"):
@@ -142,7 +147,50 @@ def _of_iso_text(text: str, *, wants_dates: bool) -> tuple[Sql, Sql]:
     return Sql(f"CASE WHEN {plain} THEN TRY_CAST({text} AS TIMESTAMP) {own} END"), Sql(instant)
 
 
+def _of_named_zone(text: str, form: str, timezone: str | None, *, wants_dates: bool) -> tuple[Sql, Sql]:
+    """Stamps that name their zone: UTC, GMT, Z, an IANA name, or as the zone said is called at that time."""
+    before, after = _pattern(form)
+    zone = f"regexp_extract({text}, {literal(f'^{before}({_ZONE_NAME}){after}$')}, 1)"
+    in_utc = f"regexp_replace({text}, {literal(f'^({before}){_ZONE_NAME}({after})$')}, '\\1UTC\\2')"
+    local = f"timezone('UTC', try_strptime({in_utc}, {literal(form)})::TIMESTAMPTZ)"
+    named = f"timezone({zone}, {local})"
+    # Where a clock goes back, a name tells no more than the local time does: which hour is meant is not said.
+    moved = " ".join(f"AND timezone({zone}, instant(epoch_us({named}) + {by})) <> {local}" for by in _CLOCK_CHANGES)
+    cases = [
+        f"WHEN upper({zone}) IN ('UTC', 'GMT', 'Z') THEN {local}::TIMESTAMPTZ",
+        f"WHEN contains({zone}, '/') AND try_strptime({text}, {literal(form)}) IS NOT NULL "
+        f"THEN CASE WHEN timezone({zone}, {named}) = {local} {moved} THEN {named} END",
+    ]
+    for name, offset in ({} if timezone is None else abbreviations(timezone)).items():
+        at = f"instant(epoch_us({local}) - {offset * 1_000_000})"
+        shown = f"timezone({literal(timezone or '')}, {at}) = {local}"
+        cases.append(f"WHEN upper({zone}) = {literal(name.upper())} AND {shown} THEN {at}")
+    instant = f"CASE {' '.join(cases)} END"
+    return Sql(f"CASE WHEN {instant} IS NOT NULL THEN {local} END") if wants_dates else _NO_LOCAL, Sql(instant)
+
+
 _NO_LOCAL, _NO_INSTANT = Sql("NULL::TIMESTAMP"), Sql("NULL::TIMESTAMPTZ")
+_ZONE_NAME = "[A-Za-z][A-Za-z0-9_+/-]*"
+#: How far a clock may be changed, in microseconds.
+_CLOCK_CHANGES = tuple(sign * minutes * 60_000_000 for minutes in (30, 60) for sign in (-1, 1))
+
+
+def _pattern(form: str) -> tuple[str, str]:
+    """What stands before and after the zone in a text of a format, as regular expressions."""
+    before, _, after = form.partition("%Z")
+    return _spelled(before), _spelled(after)
+
+
+def _spelled(form: str) -> str:
+    found = []
+    for piece in _DIRECTIVE.findall(form):
+        if piece == "%p":
+            found.append("[AaPp][Mm]")
+        elif piece.startswith("%") and piece != "%%":
+            found.append(".+?")
+        else:
+            found.append(f"\\x{{{ord(piece[-1]):02x}}}")
+    return "".join(found)
 
 
 def _in_utc(instant: str) -> Sql:

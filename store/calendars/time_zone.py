@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
 from functools import cache
@@ -21,6 +21,7 @@ LATEST: Final = date(2200, 12, 31)
 """Days outside are never evaluated, so that one absurd stamp cannot cost minutes or overflow a date."""
 
 DAY_SECONDS: Final = 86_400
+_SAMPLED_DAYS: Final = 10
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 ZONE_PIECES: Final = pa.schema(
@@ -104,6 +105,25 @@ def zone_named(name: str) -> ZoneInfo:
     if name not in _zones():
         raise CalendarError(f"timezone {name!r} is not an IANA name{did_you_mean(name, _zones())}")
     return ZoneInfo(name)
+
+
+@cache
+def abbreviations(timezone: str) -> Mapping[str, int]:
+    """What a zone's own clock has been called since 1970, such as EST and EDT, with the seconds it was ahead of UTC.
+
+    Names that stood for several offsets are left out.
+
+    Raises
+    ------
+    CalendarError
+        There is no such time zone.
+    """
+    zone = zone_named(timezone)
+    found: defaultdict[str, set[int]] = defaultdict(set)
+    for day in range(0, wall_seconds(LATEST) // DAY_SECONDS, _SAMPLED_DAYS):
+        shown = (_EPOCH + timedelta(days=day)).astimezone(zone)
+        found[shown.tzname() or ""].add(_offset_shown(shown))
+    return {name: min(offsets) for name, offsets in found.items() if name.isalpha() and len(offsets) == 1}
 
 
 def _offset(zone: ZoneInfo, instant: int) -> int:
