@@ -2,8 +2,8 @@
 
 Work is found by query, never told: a derived interval has work when its next bucket is closed, or when an
 invalidation lies below the instant it is derived through. Each chunk of symbols is one transaction with three steps:
-what changed below is derived again and compared with what is there; what has closed since is derived and added; what
-both touched is accounted for.
+what changed below is derived again and compared with what is there; what has closed since is derived and added;
+coverage and gaps of what both touched follow.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from barhouse.store.sql import sql
 
 log = logging.getLogger("barhouse.processor")
 
-#: Symbols and base bars per transaction: they bound the memory a backfill takes.
+#: Symbols and base bars per transaction: they bound the memory that a long backlog takes.
 CHUNK_SYMBOLS = 10_000
 CHUNK_BARS = 10_000_000
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from barhouse.coordinator.backtest.clock import Pace
+from barhouse.coordinator.backtest.pace import Pace
 from barhouse.coordinator.backtest.point_in_time import Past
 from barhouse.coordinator.backtest.replay_plan import Plan, Request
 from barhouse.coordinator.backtest.tick import Bar, Tick

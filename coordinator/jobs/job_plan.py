@@ -22,7 +22,7 @@ from barhouse.store.errors import InputError, SourceError
 from barhouse.store.model.interval import Interval
 from barhouse.store.session_store import SessionStore
 
-#: Files that are looked into, and loaded, together: so many, or so many bytes.
+#: So many files are looked into, or loaded, together; of those loaded no more than so many bytes, unless one has more.
 GROUP_FILES = 200
 GROUP_BYTES = 200_000_000
 

@@ -1,4 +1,4 @@
-"""Healing: what a live session misses is asked of a history, and loaded."""
+"""Filling gaps: what a live session misses is asked of a history, and loaded."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logging.getLogger("barhouse.live")
 _PAUSES = 10
 
 
-class Healer:
+class GapFiller:
     """Asks a history for gaps, every now and then and when it is woken.
 
     Parameters
@@ -64,17 +64,17 @@ class Healer:
         self._woken.set()
 
     async def run(self) -> None:
-        """Heal for as long as the session runs."""
+        """Fill gaps for as long as the session runs."""
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._options.heal_seconds):  # wait_for may lose a cancellation
                     await self._woken.wait()
             to_now, self._to_now = self._to_now, False
-            await self.heal(sorted(self._writer.symbols), to_now=to_now)
+            await self.fill(sorted(self._writer.symbols), to_now=to_now)
             if not self._to_now:
                 self._woken.clear()
 
-    async def heal(self, symbols: list[str], *, to_now: bool) -> None:
+    async def fill(self, symbols: list[str], *, to_now: bool) -> None:
         """Ask for what is missing of some symbols, and load what comes."""
         now = self._clock()
         first_date = (now - timedelta(days=self._options.heal_days)).date()
@@ -85,9 +85,9 @@ class Healer:
         at_once = asyncio.Semaphore(self._options.asks_at_once)
         async with asyncio.TaskGroup() as group:
             for gap in ranges:
-                group.create_task(self._heal_one(at_once, *gap))
+                group.create_task(self._fill_one(at_once, *gap))
 
-    async def _heal_one(
+    async def _fill_one(
         self, at_once: asyncio.Semaphore, symbol: str, interval: str, start: datetime, end: datetime
     ) -> None:
         async with at_once:

@@ -18,7 +18,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 
 from barhouse.coordinator.feeds.feed import Feed, History, Offer, Position
 from barhouse.coordinator.live.delivery_queue import Backlog
-from barhouse.coordinator.live.gap_filling import Healer
+from barhouse.coordinator.live.gap_filling import GapFiller
 from barhouse.coordinator.live.options import LiveOptions
 from barhouse.coordinator.live.status import LiveStatus, RefusedFile
 from barhouse.coordinator.live.writer import LiveWriter
@@ -98,7 +98,7 @@ class LiveSession:
         self._executor = ThreadPoolExecutor(1, "barhouse-live")
         self._stopping = asyncio.Event()
         since = optional(as_bound, history_from, "history_from")
-        self._healer = Healer(self._writer, history or feed, since, self._options, store.now, self._do)
+        self._gaps = GapFiller(self._writer, history or feed, since, self._options, store.now, self._do)
         self._handed: Position | None = None
         self._offer = Offer()
         self._last_arrival = monotonic()
@@ -163,10 +163,10 @@ class LiveSession:
         name = canonical_symbol(symbol)
         wanted, calendar = _texts(intervals) or self._intervals, calendar or self._calendar
         await self._do(self._register, [name], wanted, calendar, "raise")
-        await self._healer.heal([name], to_now=True)
+        await self._gaps.fill([name], to_now=True)
         self._writer.symbols.add(name)
         await self._feed.subscribe([name])
-        await self._healer.heal([name], to_now=True)  # what was sent in between
+        await self._gaps.fill([name], to_now=True)  # what was sent in between
 
     @interval_came_first("interval", "symbols", said="add_interval takes symbols, the interval")
     async def add_interval(self, symbols: Names | None = None, interval: str | None = None) -> None:
@@ -211,7 +211,7 @@ class LiveSession:
 
     async def _work(self) -> None:
         async with asyncio.TaskGroup() as group:
-            beside = [group.create_task(self._read()), group.create_task(self._healer.run())]
+            beside = [group.create_task(self._read()), group.create_task(self._gaps.run())]
             beside.append(group.create_task(self._publish_always()))
             stopper = group.create_task(self._stop_when_asked(beside[0]))
             await self._write_always()
@@ -249,7 +249,7 @@ class LiveSession:
             async with aclosing(deliveries) as stream:  # type: ignore[type-var]
                 async for delivery in stream:
                     if delivery.missed or not self._status.connected:
-                        self._healer.wake(to_now=delivery.missed or self._handed is None)
+                        self._gaps.wake(to_now=delivery.missed or self._handed is None)
                     self._status.connected = True
                     if delivery.row_count or delivery.position is not None:
                         self._last_arrival = monotonic()
@@ -307,7 +307,7 @@ class LiveSession:
         """What counts as now for closing by the clock: only when the feed has nothing more to say about the past."""
         quiet = monotonic() - self._last_arrival >= self._options.heartbeat_seconds
         now = self._store.now()
-        if self._status.connected and quiet and not self._healer.is_awake:
+        if self._status.connected and quiet and not self._gaps.is_awake:
             return now
         return min(now, (self._writer.cursor or now) + self._options.grace)
 

@@ -1,7 +1,7 @@
-"""Modes: which streams a backtest or a live run has, and registering its symbols for them.
+"""Registering symbols: by what is wanted and available, for a backtest, or for a live session.
 
-A backtest streams what the store, or a source, holds for each symbol over the range. A live run streams what its feed
-declares. Everything else, and every check, is the same for both, and goes through one door in one transaction.
+A backtest has what the store, or a source, holds of each symbol over the range; a live session what its feed declares.
+Everything else, and every check, is the same for both, and happens in one transaction.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class SourceBars:
 
 
 class StreamRegistrar:
-    """Registers symbols: by what is wanted and available, for a backtest, or for a live run."""
+    """Registers symbols: by what is wanted and available, for a backtest, or for a live session."""
 
     def __init__(self, store: SessionStore) -> None:
         self._store = store

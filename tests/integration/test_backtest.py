@@ -18,7 +18,7 @@ import pyarrow as pa
 import pytest
 
 from barhouse import Backtest, DataProcessor, SessionCoordinator, SessionStore, open_store
-from barhouse.coordinator.backtest.clock import Pace
+from barhouse.coordinator.backtest.pace import Pace
 from barhouse.coordinator.streams.registrar import SourceBars
 from barhouse.store.errors import InputError, RegistrationError, RunActiveError, StoreError, UnknownSymbolError
 
@@ -310,7 +310,7 @@ def test_time_is_held_stepped_and_stopped_from_another_thread(store: SessionStor
 
 def test_the_speed_is_that_of_open_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
-    monkeypatch.setattr("barhouse.coordinator.backtest.clock.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("barhouse.coordinator.backtest.pace.time.monotonic", lambda: clock[0])
     pace, opened = Pace(60.0), at("2024-11-26T14:30")
     assert pace.delay(None, opened) == 0  # nothing was open before: not waited for
     assert pace.delay(opened, opened + timedelta(minutes=3)) == 3.0

@@ -68,9 +68,9 @@ def run(ctx: click.Context, job: Path, *, dry_run: bool, report_file: Path | Non
         _watched(ctx.obj) as progress,
     ):
         report = run_job(config, store=store, progress=progress)
+    reports.put(report, ran(report), as_json=as_json)
     if report_file is not None:
         _write(report, report_file, "; the job itself is done")
-    reports.put(report, ran(report), as_json=as_json)
     ctx.exit(_CODES[report.outcome])
 
 
@@ -85,9 +85,9 @@ def _checked(ctx: click.Context, job: Path, report_file: Path | None, *, as_json
             store=_store(ctx.obj, config),
             progress=progress and (lambda _, done, total: progress(done, total)),
         )
+    reports.put(report, checked(report), as_json=as_json)
     if report_file is not None:
         _write(report, report_file, "")
-    reports.put(report, checked(report), as_json=as_json)
     sound = not report.not_registered and all(problem.kind == "missing" for problem in report.problems)
     return ExitCode.OK if sound else ExitCode.FILES
 
