@@ -134,7 +134,8 @@ class SessionCoordinator(StreamRegistrar):
         Parameters
         ----------
         session_date
-            The session, by its date; symbols whose calendar has none that day are passed over.
+            The session, by its date; symbols whose calendar has none that day, or for which it has not begun by the
+            store's clock, are passed over.
         symbols
             Only these; all active ones by default.
 
@@ -142,6 +143,11 @@ class SessionCoordinator(StreamRegistrar):
         -------
         list of str
             The symbols that moved on; those already complete through the session are not among them.
+
+        Raises
+        ------
+        InputError
+            When there is such a session and it has begun for none of the symbols.
         """
         day, names = as_session_date(session_date, "session_date"), optional(as_symbols, symbols, "symbols")
         with self._store.transaction() as transaction:

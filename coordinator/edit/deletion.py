@@ -17,6 +17,7 @@ from barhouse.coordinator.write.coverage import (
 from barhouse.coordinator.write.merge import TimeRange
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import InputError
+from barhouse.store.model.bar import CLOCK_TOLERANCE
 from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.reports import DeleteReport
 from barhouse.store.records import registration, session_days
@@ -101,7 +102,14 @@ def _follow_first_session(transaction: Transaction, symbols: TemporaryTable) -> 
 def end_session(transaction: Transaction, session_date: date, names: Sequence[str] | None) -> list[str]:
     """Declare a session over; see ``SessionCoordinator.end_session``."""
     registration.refuse_unknown(transaction, names)
-    moves = transaction.make("edit.moves_of_session_end", {"session_date": session_date, "symbols": names})
+    which = {"session_date": session_date, "symbols": names, "through": transaction.now + CLOCK_TOLERANCE}
+    opens = transaction.one("edit.opens_of_session", which)
+    if opens.next_open is not None and not opens.begun_count:
+        raise InputError(
+            f"the session of {session_date} begins at {opens.next_open}, and it is {transaction.now} by the store's "
+            f"clock; give one that has begun"
+        )
+    moves = transaction.make("edit.moves_of_session_end", which)
     moved = [row.symbol for row in transaction.run("edit.symbols_of_moves", watermark_moves=moves)]
     if moved:
         extend_coverage(transaction, moves, sql("empty.bar_counts"))

@@ -13,13 +13,17 @@ from barhouse.store.calendars.time_zone import zone_pieces
 from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
 from barhouse.store.errors import OptionsError
 from barhouse.store.hints import Option
-from barhouse.store.model.bar import TRADE_COUNT_LIMIT, TURNOVER_LIMIT, TURNOVER_LIMIT_SESSIONS, VOLUME_LIMIT
+from barhouse.store.model.bar import (
+    CLOCK_TOLERANCE,
+    TRADE_COUNT_LIMIT,
+    TURNOVER_LIMIT,
+    TURNOVER_LIMIT_SESSIONS,
+    VOLUME_LIMIT,
+)
 from barhouse.store.model.interval import Interval
 from barhouse.store.records import trading_calendar
 from barhouse.store.sql import Sql, joined, literal, sql
 
-#: A bar may end this much after the machine's now: clocks differ.
-_CLOCK_TOLERANCE = timedelta(seconds=5)
 #: No bar is older; an older stamp is a mistake that would have calendars computed for nothing.
 _EARLIEST = date(1900, 1, 1)
 #: From so many rows on it pays to look whether they come in order.
@@ -106,7 +110,7 @@ def judge(transaction: Transaction, rows: CanonicalRows, interval: Interval, opt
         "turnover_limit": int(TURNOVER_LIMIT if interval.intraday else TURNOVER_LIMIT_SESSIONS),
         "volume_limit": int(VOLUME_LIMIT),
         "trade_count_limit": int(TRADE_COUNT_LIMIT),
-        "latest_end_us": _micros(transaction.now + _CLOCK_TOLERANCE),
+        "latest_end_us": _micros(transaction.now + CLOCK_TOLERANCE),
     }
     relation = sql(
         "load.judged_rows",

@@ -7,9 +7,14 @@ floats, ``trade_count`` and ``vwap`` may be null. What a row must satisfy to be 
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pyarrow as pa
 
 INSTANT = pa.timestamp("us", tz="UTC")
+
+#: What has been may lie this much after the store's clock: clocks differ.
+CLOCK_TOLERANCE = timedelta(seconds=5)
 
 #: |price| x volume must stay below, so that sums in DECIMAL(38, 15) cannot overflow (10**8 such bars fit).
 TURNOVER_LIMIT = 1e15

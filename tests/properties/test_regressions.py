@@ -116,3 +116,21 @@ def test_a_deletion_beyond_what_is_derived_has_the_range_start_with_a_later_sess
     world.verify()
     world.process()
     world.verify()
+
+
+def test_a_session_that_has_not_begun_is_not_declared_over(world: World) -> None:
+    """Where it has begun for some symbols, these alone move on; so does one whose session ends earlier than planned."""
+    world.register("A", "XNYS", "1m", ["5m"], "include")
+    world.register("B", "XHKG", "1m", ["5m"])
+    world.now = at(2024, 3, 4, 14, 31)
+    world.load("A", [bar(at(2024, 3, 4, 14, 30))])
+    world.load("B", [bar(at(2024, 3, 4, 2, 0))])
+    world.end_session(date(2024, 3, 6))
+    world.now = at(2024, 3, 5, 1, 29, 54)
+    world.end_session(date(2024, 3, 5))
+    assert world.model.symbols["B"].complete_through == at(2024, 3, 4, 2, 1)
+    world.now = at(2024, 3, 5, 1, 29, 55)
+    world.end_session(date(2024, 3, 5))
+    world.end_session(date(2024, 3, 5), ["A"])
+    assert world.model.symbols["B"].complete_through == at(2024, 3, 5, 8)
+    assert world.model.symbols["A"].complete_through == at(2024, 3, 4, 14, 31)

@@ -253,13 +253,16 @@ class World:
     def end_session(self, day: date, names: Sequence[str] | None = None) -> None:
         self.sound = False
         batches = self._batches()
-        chosen = sorted(self.model.symbols) if names is None else names
-        moved = [
-            name
-            for name in chosen
-            if (session := self.model.symbols[name].calendar.by_date.get(day)) is not None
-            and self.model.symbols[name].end_session(session)
-        ]
+        chosen = {name: self.model.symbols[name] for name in (sorted(self.model.symbols) if names is None else names)}
+        sessions = {name: one.calendar.by_date[day] for name, one in chosen.items() if day in one.calendar.by_date}
+        begun = [name for name, session in sessions.items() if session.open <= self.now + oracle.LATE_CLOCK]
+        if sessions and not begun:
+            with pytest.raises(InputError, match="give one that has begun"):
+                self.coordinator.end_session(day, names)
+            assert self._batches() == batches
+            self.check()
+            return
+        moved = [name for name in begun if chosen[name].end_session(sessions[name])]
         assert self.coordinator.end_session(day, names) == moved
         assert self._batches() == batches
         self.check()
