@@ -128,7 +128,7 @@ class _Copying:
 
     def check_schema(self, file: Path) -> None:
         """Make sure, now that the file is locked, that a copy of the tables known here is a copy of all of it."""
-        if self.run("copies.schema_version", old=self.old) != [(SCHEMA_VERSION,)]:
+        if self.run("copies.schema_version", database=self.old) != [(SCHEMA_VERSION,)]:
             raise StoreError(f"the schema of {file} was changed just now; compact again")
         unknown = self.run("copies.unknown_objects", {"old": _OLD, "new": self._new_name})
         if unknown:

@@ -16,7 +16,7 @@ import duckdb
 
 from barhouse.store.checks.verification import Progress
 from barhouse.store.copies.proof import verified_file
-from barhouse.store.copies.store_state import State, has_come_by, state_in, state_of
+from barhouse.store.copies.store_state import State, has_been_in, state_in, state_of
 from barhouse.store.database.database import Database
 from barhouse.store.database.file_copy import copy_synced, copy_whole
 from barhouse.store.database.file_lock import identity_of
@@ -26,6 +26,7 @@ from barhouse.store.errors import InputError, StoreError
 from barhouse.store.hints import Option
 from barhouse.store.model.file_mode import FileMode, as_file_mode
 from barhouse.store.model.reports import CopyReport, VerifyReport
+from barhouse.store.sql import sql
 
 
 def publish(database: Database, target: str | Path, *, keep: int = 1, mode: FileMode | int | None = None) -> CopyReport:
@@ -92,7 +93,7 @@ def _state_before(database: Database, place: Path) -> State | None:
         raise InputError(f"the copy {place} would be the store itself; name another file")
     check_not_written(place)
     before = state_in(place)
-    if not has_come_by(database, before):
+    if not has_been_in(database, before):
         raise InputError(
             f"{place} is no copy of {database.path}: its batch {before.batch_id}, committed {before.committed_at}, is "
             f"not in there; name another file, or move this one away"
@@ -101,11 +102,9 @@ def _state_before(database: Database, place: Path) -> State | None:
 
 
 def _proven(database: Database, part: Path, place: Path, progress: Progress | None) -> VerifyReport:
-    alike = database.query(
-        "SELECT current_setting('threads') AS threads, current_setting('memory_limit') AS memory_limit"
-    )
+    (limits,) = database.query(sql("copies.limits")).to_pylist()
     try:
-        report = verified_file(part, read_only=True, settings=alike.to_pylist()[0], progress=progress)
+        report = verified_file(part, read_only=True, settings=limits, progress=progress)
     except duckdb.Error as error:
         raise StoreError(f"the copy for {place} cannot be verified, so {place} was left alone: {error}") from error
     if not report.sound:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from barhouse.store.copies.proof import verified_file
-from barhouse.store.copies.store_state import State, has_batch_of, state_in
+from barhouse.store.copies.store_state import State, file_has_been_in, state_in
 from barhouse.store.database.file_copy import copy_synced
 from barhouse.store.database.file_lock import Lock, identity_of
 from barhouse.store.database.opening import check_not_written, kept_closed
@@ -56,15 +56,15 @@ def restore(backup: str | Path, path: str | Path, *, force: bool = False) -> Res
     check_not_written(source)
     with kept_closed(file):
         _refuse_newer(source, file, force=force)  # early: copying takes time
-    wanted = state_in(source)
     with written_beside(file) as part:
         copy_synced(source, part, file)
         part.chmod(_mode(file if file.exists() else source))
         proof = verified_file(part, read_only=False)
         if not proof.sound:
             raise StoreError(f"the backup {source} does not verify, so nothing was replaced: {proof.differences[0]}")
+        wanted = state_in(part)  # a backup may take the place of the one copied at any time
         with kept_closed(file):
-            present = _refuse_newer(source, file, force=force)
+            present = _refuse_newer(part, file, force=force)
             if present == wanted:
                 return _report(file, wanted, proof, replaced=None, written=False)
             replaced = _replace(part, file)
@@ -75,11 +75,17 @@ def _mode(file: Path) -> int:
     return stat.S_IMODE(file.stat().st_mode) | stat.S_IWUSR
 
 
-def _refuse_newer(source: Path, file: Path, *, force: bool) -> State | None:
-    """Return the state of the store that is to be replaced; None without one, or for one that cannot be read."""
+def _refuse_newer(backup: Path, file: Path, *, force: bool) -> State | None:
+    """Return the state of the store that is to be replaced; None without one, or for one that cannot be read.
+
+    Raises
+    ------
+    InputError
+        It has what the backup lacks, or cannot be read, and ``force`` was not said.
+    """
     if not file.exists():
         return None
-    wanted = state_in(source)
+    wanted = state_in(backup)
     try:
         present = state_in(file)
     except StoreHeldError:
@@ -88,8 +94,8 @@ def _refuse_newer(source: Path, file: Path, *, force: bool) -> State | None:
         if force:
             return None
         raise InputError(f"{error}; it is replaced only with {Option('force', True)} (and kept aside)") from error
-    behind = has_batch_of(source, present) and (present.batch_id != wanted.batch_id or present.same_bars(wanted))
-    if not behind and not force:
+    is_older = file_has_been_in(backup, present) and (present.batch_id != wanted.batch_id or present.same_bars(wanted))
+    if not is_older and not force:
         raise InputError(
             f"{file} has what the backup lacks: its newest batch is {_spelled(present)}, the backup's is "
             f"{_spelled(wanted)}; go back to the backup with {Option('force', True)} (the store of now is kept aside)"

@@ -13,7 +13,9 @@ import duckdb
 from barhouse.store.database.database import Database
 from barhouse.store.database.opening import SCHEMA_VERSION, explained
 from barhouse.store.errors import StoreError, StoreVersionError
-from barhouse.store.sql import literal, sql
+from barhouse.store.sql import identifier, literal, sql
+
+_COPIED = identifier("copied")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +59,28 @@ def state_in(file: Path) -> State:
         It is no store, or cannot be read.
     """
     with _attached(file) as connection:
-        version = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+        version = connection.execute(sql("copies.schema_version", database=_COPIED)).fetchall()
         if version == [(SCHEMA_VERSION,)]:
             return State(*connection.execute(sql("copies.state")).fetchall()[0])
         (batch,) = connection.execute(sql("copies.newest_batch")).fetchall() or [(None, None)]
         return State(batch_id=batch[0], committed_at=batch[1], bars=None, runs=None)
 
 
-def has_batch_of(file: Path, other: State) -> bool:
-    """Whether a store that is not open in this process was once in another's state, as far as their batches tell."""
-    if other.batch_id is None:
+def has_been_in(database: Database, state: State) -> bool:
+    """Whether an open store was once in a state that another one is in, as far as their batches tell."""
+    if state.batch_id is None:
         return True
-    asked = {"batch_id": other.batch_id, "committed_at": other.committed_at}
+    found = database.query(sql("copies.batch_count"), {"batch_id": state.batch_id, "committed_at": state.committed_at})
+    return bool(found.column(0)[0].as_py())
+
+
+def file_has_been_in(file: Path, state: State) -> bool:
+    """Whether a store that is not open in this process was once in a state that another one is in."""
+    if state.batch_id is None:
+        return True
+    batch = {"batch_id": state.batch_id, "committed_at": state.committed_at}
     with _attached(file) as connection:
-        return bool(connection.execute(sql("copies.batch_count"), asked).fetchall()[0][0])
+        return bool(connection.execute(sql("copies.batch_count"), batch).fetchall()[0][0])
 
 
 @contextmanager
@@ -79,21 +89,13 @@ def _attached(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(":memory:", config={"threads": 1}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         try:
-            connection.execute(sql("copies.attach_for_reading", file=literal(str(file))))
+            connection.execute(sql("copies.attach_for_reading", file=literal(str(file)), name=_COPIED))
         except duckdb.Error as error:
             raise explained(str(file), str(error)) from error
-        connection.execute("USE copied")
+        connection.execute(sql("copies.use", name=_COPIED))
         try:
             yield connection
         except duckdb.CatalogException as error:
             raise StoreVersionError(f"{file} is a DuckDB file but not a Barhouse store; name another file") from error
         except duckdb.Error as error:
             raise StoreError(f"{file} cannot be read as a store: {error}") from error
-
-
-def has_come_by(database: Database, other: State) -> bool:
-    """Whether an open store was once in the state that another one is in, as far as their batches tell."""
-    if other.batch_id is None:
-        return True
-    found = database.query(sql("copies.batch_count"), {"batch_id": other.batch_id, "committed_at": other.committed_at})
-    return bool(found.column(0)[0].as_py())

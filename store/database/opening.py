@@ -7,7 +7,7 @@ import re
 import threading
 import weakref
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,7 @@ def attached(database: Database, file: Path, name: str) -> Iterator[None]:
         _check_not_open(file, read_only=False)
         root = database.root.cursor()
         try:
-            root.execute(sql("copies.attach", file=literal(str(file)), name=identifier(name)))
+            root.execute(sql("database.attach", file=literal(str(file)), name=identifier(name)))
         except duckdb.Error as error:
             raise explained(str(file), str(error)) from error
         other = Database(file, root, read_only=False, clock=database.clock)
@@ -91,9 +91,8 @@ def attached(database: Database, file: Path, name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        with _opening:
-            root.execute(sql("copies.detach", name=identifier(name)))
-            other.close()
+        with _opening, closing(other):
+            root.execute(sql("database.detach", name=identifier(name)))
 
 
 def _connect_in_place(
@@ -139,9 +138,10 @@ def kept_closed(file: Path) -> Iterator[None]:
 def check_not_written(file: Path) -> None:
     """Refuse a file that this process has open as a store it may write to."""
     identity = identity_of(file)
-    for other in _open:
-        if not other.closed and not other.read_only and other.identity == identity:
-            raise StoreHeldError(f"{file} is a store that is open in this process; name another file")
+    with _opening:  # the set must not change while it is gone through
+        written = any(not other.closed and not other.read_only and other.identity == identity for other in _open)
+    if written:
+        raise StoreHeldError(f"{file} is a store that is open in this process; name another file, or close it first")
 
 
 def _check_place(file: Path, *, read_only: bool) -> None:
@@ -197,9 +197,7 @@ def connect(
     except duckdb.Error as error:
         raise failure_of(error, place) or explained(place, str(error)) from error
     # DuckDB opens a file of rows (.csv, .json, .parquet) as a database in memory, and what is written there is lost.
-    (kept_in,) = root.execute(
-        "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
-    ).fetchall()[0]
+    (kept_in,) = root.execute(sql("database.path")).fetchall()[0]
     if kept_in is None and place != ":memory:":
         root.close()
         raise _no_store(place)
@@ -247,15 +245,9 @@ def _no_store(place: str) -> StoreVersionError:
 def schema_version(database: Database) -> str | None:
     """Return the version written in the file; None for an empty one."""
     with database.root.cursor() as cursor:
-        tables = {
-            name
-            for (name,) in cursor.execute(
-                "SELECT table_name FROM duckdb_tables() WHERE NOT temporary AND schema_name = 'main'"
-                " AND database_name = current_database()"
-            ).fetchall()
-        }
+        tables = {name for (name,) in cursor.execute(sql("database.table_names")).fetchall()}
         if "alembic_version" in tables:
-            rows = cursor.execute("SELECT version_num FROM alembic_version").fetchall()
+            rows = cursor.execute(sql("database.schema_version")).fetchall()
             if rows:
                 return str(rows[0][0])
             tables.discard("alembic_version")

@@ -15,6 +15,8 @@ from load_kit import Bench, copy_template, line
 from test_engine import holder
 
 from barhouse import open_store, restore
+from barhouse.store.copies import restoration
+from barhouse.store.database.file_copy import copy_synced
 from barhouse.store.errors import InputError, StoreError, StoreHeldError
 
 DAY = "2024-11-26"
@@ -115,6 +117,29 @@ def test_an_older_store_is_replaced_without_being_told(bench: Bench, path: Path,
     assert older.stat().st_mode & 0o777 == 0o600
     with open_store(older) as store:
         assert store.sql(ALL) == bars
+
+
+def test_a_backup_and_a_store_that_go_on_during_a_restore_lose_nothing(
+    bench: Bench, path: Path, backup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process writes to the store, and backs it up, once the backup that was there has been copied."""
+    load(bench, 0)
+    bench.store.backup(backup)
+    load(bench, 1)
+    later = backup.with_name("later.duckdb")
+    bench.store.backup(later)
+    bench.store.close()
+    shutil.copy(backup, store := path.with_name("store.duckdb"))
+
+    def copy_and_go_on(source: Path, part: Path, target: Path) -> None:
+        copy_synced(source, part, target)
+        shutil.copy(later, store)
+        later.replace(backup)
+
+    monkeypatch.setattr(restoration, "copy_synced", copy_and_go_on)
+    with pytest.raises(InputError, match="has what the backup lacks"):
+        restore(backup, store)
+    assert store.read_bytes() == backup.read_bytes()
 
 
 def test_a_damaged_store_is_replaced_with_its_log_kept(bench: Bench, path: Path, backup: Path) -> None:

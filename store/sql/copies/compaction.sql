@@ -1,15 +1,5 @@
 -- Compaction: from an old file, attached as {old}, to a new one, {new}, table by table.
 
--- name: attach
--- Have another file at hand; locks it like opening it does.
--- part: statement
-ATTACH {file} AS {name} (READ_WRITE)
-
--- name: detach
--- Give it back.
--- part: statement
-DETACH {name}
-
 -- name: write_out
 -- Have everything committed in the file itself, synced.
 -- part: statement
@@ -18,7 +8,7 @@ CHECKPOINT {name}
 -- name: schema_version
 -- The schema a file has.
 -- gives: version_num
-SELECT version_num FROM {old}.main.alembic_version;
+SELECT version_num FROM {database}.main.alembic_version;
 
 -- name: unknown_objects
 -- What the old file holds and the new schema does not: made by others, and lost if the file were copied without it.

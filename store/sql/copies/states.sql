@@ -31,4 +31,14 @@ SELECT count(*) AS batch_count FROM batch WHERE batch_id = $batch_id AND committ
 -- name: attach_for_reading
 -- Have another store's file at hand, as it is.
 -- part: statement
-ATTACH {file} AS copied (READ_ONLY)
+ATTACH {file} AS {name} (READ_ONLY)
+
+-- name: use
+-- Have names mean what is in that file.
+-- part: statement
+USE {name}
+
+-- name: limits
+-- What a store may use of the machine.
+-- gives: threads, memory_limit
+SELECT current_setting('threads') AS threads, current_setting('memory_limit') AS memory_limit;
