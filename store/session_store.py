@@ -1,4 +1,4 @@
-"""SessionStore: the persistent successor of the in-memory session data, answering from the database alone."""
+"""SessionStore: what a store can be asked; every question has its method, and is answered from the database alone."""
 
 from __future__ import annotations
 
@@ -94,11 +94,11 @@ class SessionStore(StoreFile):
 
     def get_symbols_with_derived(self) -> dict[str, list[str]]:
         """Each symbol that has derived intervals, with them, finest first."""
-        found: dict[str, list[str]] = {}
+        derived: dict[str, list[str]] = {}
         for row in self.interval_rows():
             if row["derived"]:
-                found.setdefault(row["symbol"], []).append(row["interval"])
-        return found
+                derived.setdefault(row["symbol"], []).append(row["interval"])
+        return derived
 
     def get_symbol_data(self, symbol: str) -> SymbolSessionData | None:
         """What the store knows of a symbol, or None when it is not registered. A copy: changing it changes nothing."""

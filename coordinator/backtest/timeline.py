@@ -104,7 +104,7 @@ class Sessions:
                 self.segments[calendar, session_date, segment.segment] = segment.segment_open, segment.segment_close
             first, last = segments[0], segments[-1]
             self.by_calendar[calendar].append(Session(calendar, session_date, first.segment_open, last.segment_close))
-        zones = transaction.run("records.timezones", {"calendars": calendars})
+        zones = transaction.run("backtest.timezones", {"calendars": calendars})
         self._zones = {zone.calendar: zone.timezone or "UTC" for zone in zones}
         self._closes = {
             (session.calendar, session.close) for sessions in self.by_calendar.values() for session in sessions

@@ -19,4 +19,4 @@ def refuse(transaction: Transaction, source: str, refused: Sequence[Refused]) ->
     columns = {"given": [refusal.given for refusal in refused], "reason": [refusal.reason for refusal in refused]}
     schema = pa.schema(dict.fromkeys(columns, pa.string()))
     events = transaction.attach("rejected_event", pa.table(columns, schema=schema))
-    transaction.write("records.add_rejected_events", {"batch_id": batch.batch_id}, rejected_event=events)
+    transaction.write("live.add_rejected_events", {"batch_id": batch.batch_id}, rejected_event=events)

@@ -163,7 +163,7 @@ class StreamRegistrar:
             known = symbol_registration.standing(transaction, names)
             held: dict[str, list[str]]
             if source is None:
-                rows = transaction.run("records.symbols_with_bars_in", {"symbols": names, "start": first, "end": last})
+                rows = transaction.run("streams.symbols_with_bars_in", {"symbols": names, "start": first, "end": last})
                 held = {name: [known[name].base] for (name,) in rows}
                 where = "the store holds"
             elif isinstance(source, SourceBars):
@@ -273,12 +273,12 @@ def _held_by_source(
     for calendar in sorted(set(canonical.values())):
         if start is not None and end is not None:
             trading_calendar.reach(transaction, [calendar], start, end)
-        bounds = transaction.one("records.session_bounds", {"calendar": calendar, "start": start, "end": end})
+        bounds = transaction.one("streams.session_bounds", {"calendar": calendar, "start": start, "end": end})
         first, last = bounds.first_open, bounds.last_close
         if (start is not None and first is None) or (end is not None and last is None):
             continue  # no session in the range
         named = transaction.run(
-            "records.symbols_in_source",
+            "streams.symbols_in_source",
             {
                 "timezone": source.options.timezone or "UTC",
                 "shift_seconds": interval.length if ends else 0,

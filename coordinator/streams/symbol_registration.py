@@ -102,7 +102,7 @@ def standing(transaction: Transaction, names: list[str]) -> dict[str, Standing]:
     """How those of the symbols are registered that are."""
     return {
         row.symbol: Standing(row.interval, row.calendar, row.closing_bar)
-        for row in transaction.run("records.registered_bases", {"symbols": names})
+        for row in transaction.run("streams.registered_bases", {"symbols": names})
     }
 
 

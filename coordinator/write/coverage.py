@@ -135,7 +135,7 @@ def append_coverage(
     if counts.lacking_count:
         sessions = transaction.make("write.lacking_sessions", coverage_growth=growth)
         slots = _expected_slots(transaction, sessions, watermark_moves, units)
-        transaction.write("write.clear_gaps", dirty_sessions=sessions)
+        transaction.write("write.clear_gaps", recounted_sessions=sessions)
         _add_gaps(transaction, _segment_coverage(transaction, sessions, slots), slots)
     transaction.write("write.add_to_quality", watermark_moves=watermark_moves, coverage_growth=growth)
     return True
@@ -154,14 +154,14 @@ def recompute_coverage(
         ``coverage_units`` of the intervals.
     """
     sessions = transaction.make(
-        "write.dirty_sessions",
+        "write.recounted_sessions",
         watermark_moves=watermark_moves,
         changed_sessions=changed_sessions,
         coverage_units=units,
     )
     slots = _expected_slots(transaction, sessions, watermark_moves, units)
-    transaction.write("write.clear_coverage", dirty_sessions=sessions)
-    transaction.write("write.clear_gaps", dirty_sessions=sessions)
+    transaction.write("write.clear_coverage", recounted_sessions=sessions)
+    transaction.write("write.clear_gaps", recounted_sessions=sessions)
     if slots.bounds["first_start"] is not None:
         segments = _segment_coverage(transaction, sessions, slots)
         transaction.write("write.add_coverage", segment_coverage=segments)
@@ -171,7 +171,7 @@ def recompute_coverage(
 
 @dataclass(frozen=True, slots=True)
 class _Slots:
-    """The slots that dirty sessions have, and the part of the bar table that is."""
+    """The slots that sessions to be counted again have, and the part of the bar table that is."""
 
     table: TemporaryTable
     bounds: dict[str, Any]
@@ -180,20 +180,22 @@ class _Slots:
 def _expected_slots(
     transaction: Transaction, sessions: TemporaryTable, watermark_moves: Relation, units: TemporaryTable | None
 ) -> _Slots:
-    """Make the slots for bars that the dirty sessions have; without ``units`` none of them is part of a block."""
+    """Make the slots for bars that sessions to be counted again have; without ``units`` none is part of a block."""
     blocks = sql("write.expected_block_slots", coverage_units=units) if units is not None else Sql("")
     table = transaction.make(
-        "write.expected_slots", dirty_sessions=sessions, watermark_moves=watermark_moves, blocks=blocks
+        "write.expected_slots", recounted_sessions=sessions, watermark_moves=watermark_moves, blocks=blocks
     )
     return _Slots(table, transaction.one("write.bounds_of_slots", expected_slots=table)._asdict())
 
 
 def _segment_coverage(transaction: Transaction, sessions: TemporaryTable, slots: _Slots) -> TemporaryTable:
-    return transaction.make("write.segment_coverage", slots.bounds, expected_slots=slots.table, dirty_sessions=sessions)
+    return transaction.make(
+        "write.segment_coverage", slots.bounds, expected_slots=slots.table, recounted_sessions=sessions
+    )
 
 
 def _add_gaps(transaction: Transaction, segments: TemporaryTable, slots: _Slots) -> None:
-    """Write the gaps of the dirty segments that lack bars."""
+    """Write the gaps of the segments that lack bars."""
     lacking = transaction.one("write.count_lacking", segment_coverage=segments)
     if lacking.lacking_count:
         ids = {"first_id": lacking.first_id, "last_id": lacking.last_id}

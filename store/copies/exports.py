@@ -134,7 +134,7 @@ def _partitions(
     bars = Sql("bar")
     if spans is not None:
         table = transaction.attach("calendar_spans", session_days.as_table(spans))
-        bars = sql("records.bars_within", calendar_spans=table)
+        bars = sql("copies.bars_within", calendar_spans=table)
     asked = {
         "symbols": None if selection.symbols is None else list(selection.symbols),
         "intervals": None if selection.intervals is None else list(selection.intervals),

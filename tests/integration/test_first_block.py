@@ -136,3 +136,12 @@ def test_a_purge_begins_with_a_whole_week_as_before(bench: Bench) -> None:
     assert account(bench, "1w") == [(date(2024, 12, 2), 1, 1), (date(2024, 12, 9), 0, 1)]
     assert min(bar["session_date"] for bar in bench.bars("SPX", "1d")) == date(2024, 12, 2)
     assert bench.store.verify().differences == ()
+
+
+def test_gaps_of_two_lengths_of_seven_days_come_one_length_after_the_other(bench: Bench) -> None:
+    bench.coordinator.register("COIN", ["1d", "7d", "1w"], "24/7", base="1d")
+    bench.load_lines(*lines([f"2024-01-{day:02}" for day in range(1, 32, 2)]), interval="1d", symbol="COIN")
+    bench.process()
+    gaps = bench.store.gaps("COIN").select(["interval", "gap_start"]).to_pylist()
+    of_a_week = [gap["interval"] for gap in gaps if gap["interval"] != "1d"]
+    assert {"7d", "1w"} == {*of_a_week} and of_a_week == sorted(of_a_week, key=["7d", "1w"].index)

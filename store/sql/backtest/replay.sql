@@ -165,3 +165,12 @@ SELECT arg_min(open, bar_start) AS open, max(high) AS high, min(low) AS low, arg
        sum(base_count)::INTEGER AS base_count
 FROM {visible_bars}
 WHERE session_date BETWEEN $first_date::DATE AND $last_date::DATE AND ($segment IS NULL OR segment = $segment);
+
+-- name: timezones
+-- The zone of each calendar; null where it is not known.
+-- gives: calendar, timezone
+-- reads: trading_calendar, calendar_timezone
+SELECT c.calendar, z.timezone
+FROM trading_calendar AS c
+LEFT JOIN calendar_timezone AS z USING (calendar)
+WHERE list_contains($calendars::VARCHAR[], c.calendar);

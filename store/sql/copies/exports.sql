@@ -37,3 +37,13 @@ JOIN {asked_partitions} AS a ON a.symbol = v.symbol AND a.interval = v.interval
                AND v.bar_start >= a.first_at AND v.bar_start < a.end_at
 WHERE v.bar_start >= $first::TIMESTAMPTZ AND v.bar_start < $last::TIMESTAMPTZ
 ORDER BY a.part, v.bar_start;
+
+-- name: bars_within
+-- The bars of every interval in the range of its symbol's calendar.
+-- part: bars(interval_id, bar_start, batch_id)
+-- takes: calendar_spans
+-- reads: bar, definition
+(SELECT b.interval_id, b.bar_start, b.batch_id
+ FROM bar AS b
+ JOIN definition AS d USING (interval_id)
+ JOIN {calendar_spans} AS s ON s.calendar = d.calendar AND b.bar_start >= s.start_at AND b.bar_start < s.end_at)

@@ -15,10 +15,3 @@ SELECT $batch_id, $kind, $source, $started_at,
        greatest($clock::TIMESTAMPTZ, coalesce(instant(epoch_us(max(committed_at)) + 1), beginning())),
        $inserted, $revised, $unchanged, $rejected, $deleted
 FROM batch;
-
--- name: add_rejected_events
--- What a feed sent and is not taken.
--- writes: rejected_bar
--- takes: rejected_event
-INSERT INTO rejected_bar (batch_id, file_row, given, reason)
-SELECT $batch_id, NULL, given, reason FROM {rejected_event};

@@ -16,15 +16,6 @@ WHERE list_contains($calendars::VARCHAR[], c.calendar)
 GROUP BY c.calendar, z.timezone
 ORDER BY c.calendar;
 
--- name: timezones
--- The zone of each calendar; null where it is not known.
--- gives: calendar, timezone
--- reads: trading_calendar, calendar_timezone
-SELECT c.calendar, z.timezone
-FROM trading_calendar AS c
-LEFT JOIN calendar_timezone AS z USING (calendar)
-WHERE list_contains($calendars::VARCHAR[], c.calendar);
-
 -- name: calendars_of_symbols
 -- The calendars of the symbols named, or of every active symbol when none is.
 -- gives: calendar
@@ -52,13 +43,3 @@ WHERE symbol = $symbol AND interval = $interval
   AND bar_start >= coalesce($start::TIMESTAMPTZ, '-infinity'::TIMESTAMPTZ)
   AND bar_start < coalesce($end::TIMESTAMPTZ, 'infinity'::TIMESTAMPTZ)
 ORDER BY bar_start;
-
--- name: bars_within
--- The bars of every interval in the range of its symbol's calendar.
--- part: bars(interval_id, bar_start, batch_id)
--- takes: calendar_spans
--- reads: bar, definition
-(SELECT b.interval_id, b.bar_start, b.batch_id
- FROM bar AS b
- JOIN definition AS d USING (interval_id)
- JOIN {calendar_spans} AS s ON s.calendar = d.calendar AND b.bar_start >= s.start_at AND b.bar_start < s.end_at)

@@ -99,13 +99,13 @@ SELECT coalesce(bool_or(kind <> 'session'), false) AS has_blocks,
        min(CASE WHEN old_first IS NULL THEN beginning() ELSE coalesce(old_through, beginning()) END) AS covered_until
 FROM {watermark_moves};
 
--- name: dirty_sessions
+-- name: recounted_sessions
 -- The sessions to cover anew: where bars changed, what newly entered a range, and what left it. Thousands of
 -- intervals have few ranges, so the units that enter are looked for once per range.
--- makes: dirty_sessions(interval_id, session_date)
+-- makes: recounted_sessions(interval_id, session_date)
 -- takes: watermark_moves, coverage_units
 -- reads: session_coverage
-CREATE OR REPLACE TEMP TABLE {dirty_sessions} AS
+CREATE OR REPLACE TEMP TABLE {recounted_sessions} AS
 WITH moved AS MATERIALIZED (
     SELECT interval_id, calendar, kind, new_first, new_through, coalesce(old_first, DATE 'infinity') AS old_first,
            coalesce(old_through, beginning()) AS old_through
@@ -131,12 +131,12 @@ WHERE p.new_first IS NULL OR c.session_date < p.new_first;
 -- name: expected_slots
 -- The slots for bars that each session to be counted again has, segment by segment, as far as its interval has come.
 -- makes: expected_slots(interval_id, session_date, segment, open_, end_, width_seconds)
--- takes: dirty_sessions, watermark_moves
+-- takes: recounted_sessions, watermark_moves
 -- reads: trading_session
 CREATE OR REPLACE TEMP TABLE {expected_slots} AS
 WITH placed AS (
     SELECT t.interval_id, t.session_date, p.calendar, p.kind, p.length, p.new_through
-    FROM {dirty_sessions} AS t
+    FROM {recounted_sessions} AS t
     JOIN {watermark_moves} AS p ON p.interval_id = t.interval_id AND t.session_date >= p.new_first
 )
 SELECT t.interval_id, t.session_date, g.segment, g.segment_open AS open_,
@@ -170,7 +170,7 @@ FROM {expected_slots};
 -- How many complete bars each segment of those sessions should have, and has.
 -- makes: segment_coverage(interval_id, session_date, segment, open_, end_, width_seconds, expected_count,
 -- present_count)
--- takes: expected_slots, dirty_sessions
+-- takes: expected_slots, recounted_sessions
 -- reads: bar
 CREATE OR REPLACE TEMP TABLE {segment_coverage} AS
 SELECT r.*, slots(r.open_, r.end_, r.width_seconds)::INTEGER AS expected_count,
@@ -179,7 +179,7 @@ FROM {expected_slots} AS r
 LEFT JOIN (
     SELECT b.interval_id, b.session_date, b.segment, count(*) AS present_count
     FROM bar AS b
-    SEMI JOIN {dirty_sessions} AS t USING (interval_id, session_date)
+    SEMI JOIN {recounted_sessions} AS t USING (interval_id, session_date)
     WHERE b.bar_start >= $first_start::TIMESTAMPTZ AND b.bar_start < $last_end::TIMESTAMPTZ
       AND b.interval_id BETWEEN $first_id AND $last_id
       AND b.base_count = b.expected_count AND b.base_count > 0
@@ -197,9 +197,9 @@ FROM {segment_coverage} WHERE present_count < expected_count;
 -- name: clear_coverage
 -- What was said of the sessions to be counted again before.
 -- writes: session_coverage
--- takes: dirty_sessions
+-- takes: recounted_sessions
 DELETE FROM session_coverage
-WHERE (interval_id, session_date) IN (SELECT (interval_id, session_date) FROM {dirty_sessions});
+WHERE (interval_id, session_date) IN (SELECT (interval_id, session_date) FROM {recounted_sessions});
 
 -- name: add_coverage
 -- What is true of them now.
@@ -212,8 +212,8 @@ FROM {segment_coverage} GROUP BY interval_id, session_date ORDER BY interval_id,
 -- name: clear_gaps
 -- The gaps the sessions to be counted again had before.
 -- writes: gap
--- takes: dirty_sessions
-DELETE FROM gap WHERE (interval_id, session_date) IN (SELECT (interval_id, session_date) FROM {dirty_sessions});
+-- takes: recounted_sessions
+DELETE FROM gap WHERE (interval_id, session_date) IN (SELECT (interval_id, session_date) FROM {recounted_sessions});
 
 -- name: add_gaps
 -- The gaps they have now: what lies between one complete bar and the next, before the first and after the last; and how
@@ -355,9 +355,9 @@ ORDER BY interval_id, session_date;
 
 -- name: lacking_sessions
 -- The sessions that lack bars of what they have grown by: their gaps are looked for anew.
--- makes: dirty_sessions(interval_id, session_date)
+-- makes: recounted_sessions(interval_id, session_date)
 -- takes: coverage_growth
-CREATE OR REPLACE TEMP TABLE {dirty_sessions} AS
+CREATE OR REPLACE TEMP TABLE {recounted_sessions} AS
 SELECT interval_id, session_date FROM {coverage_growth} WHERE present_count < expected_count;
 
 -- name: add_to_quality
