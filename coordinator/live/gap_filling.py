@@ -97,6 +97,8 @@ class GapFiller:
                     await self._do(self._writer.load_history, symbol, interval, bars)
             except (FeedError, InputError) as error:
                 log.warning("%s %s from %s to %s stays missing: %s", symbol, interval, start, end, error)
+                if isinstance(error, FeedError):  # no answer, which the next question may have
+                    self._due.pop((symbol, start, end), None)
 
     def _is_due(self, gap: tuple[str, datetime, datetime]) -> bool:
         """Whether a gap was not asked for lately."""

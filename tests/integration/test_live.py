@@ -251,6 +251,23 @@ def test_gaps_are_asked_for_and_healed(world: World) -> None:
     assert world.store.verify().sound
 
 
+def test_a_gap_is_asked_for_again_soon_when_nobody_answered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    feed = Scripted([bar(0), bar(2)])
+    feed.keeps_open = True
+    asked: list[datetime] = []
+
+    def break_off(_symbol: str, _interval: str, start: datetime, _end: datetime) -> None:
+        asked.append(start)
+        raise FeedError("the line is cut")
+
+    monkeypatch.setattr(feed, "ask", break_off)
+
+    async def beside() -> None:
+        await until(lambda: asked.count(OPEN + MINUTE) >= 3)
+
+    run(world.session(feed, options={"heal_seconds": 1.0}), beside)
+
+
 def test_what_a_feed_says_is_missed_is_asked_for_up_to_now(world: World) -> None:
     history = bar_tables([bar(minute) for minute in range(1, 25)])["1m"]
     feed = Scripted([bar(0)], FeedError("gone"), Delivery({"n": 7}, missed=True), history={"SPY": history})
