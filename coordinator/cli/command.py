@@ -18,6 +18,7 @@ from barhouse.coordinator.cli.errors import (
     is_broken_pipe,
     is_interrupt,
 )
+from barhouse.coordinator.cli.interrupts import STOPPED
 from barhouse.coordinator.cli.renames import Command, renamed_command
 from barhouse.store.errors import speaking
 
@@ -69,7 +70,7 @@ class Commands(click.Group):
             raise
         except (Exception, KeyboardInterrupt) as error:
             if any(is_interrupt(cause) for cause in chain(error)):
-                click.echo("barhouse: stopped; what was written until then stays", err=True)
+                click.echo(STOPPED, err=True)
                 ctx.exit(ExitCode.INTERRUPTED)
             if any(is_broken_pipe(cause) for cause in chain(error)):
                 discard_stdout()

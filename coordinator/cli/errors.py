@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 
 import click
 
+from barhouse.coordinator.cli.interrupts import STOPPED_CODE
 from barhouse.store.hints import UNSAID, Action, Door, Option, as_command
 
 
@@ -27,7 +28,7 @@ class ExitCode(enum.IntEnum):
     DIFFERENCES = 6
     THRESHOLDS = 7
     FILES = 8
-    INTERRUPTED = 130
+    INTERRUPTED = STOPPED_CODE
 
 
 #: What each code means, for ``--help``.
@@ -110,8 +111,14 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def is_interrupt(error: BaseException) -> bool:
-    """Whether somebody pressed Ctrl-C; DuckDB says so in a way of its own."""
-    return isinstance(error, KeyboardInterrupt) or (type(error) is RuntimeError and str(error) == "Query interrupted")
+    """Whether somebody pressed Ctrl-C; only a process that has DuckDB can have it say so in a way of its own."""
+    if isinstance(error, KeyboardInterrupt):
+        return True
+    if "duckdb" not in sys.modules:
+        return False
+    from barhouse.store.database import failures
+
+    return failures.is_interrupt(error)
 
 
 def is_broken_pipe(error: BaseException) -> bool:

@@ -99,9 +99,21 @@ for _name in _ORDER:
 
 
 def main() -> None:
-    """Run the command line and exit with an :class:`ExitCode`."""
-    cli(prog_name="barhouse")
+    """Run the command line and exit with an :class:`ExitCode`.
 
-
-if __name__ == "__main__":
-    main()
+    Raises
+    ------
+    KeyboardInterrupt
+        When it was stopped before or after a command ran, which tells of it itself.
+    """
+    try:
+        code = cli.main(prog_name="barhouse", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except click.Abort as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            raise error.__cause__ from None
+        click.echo("Aborted!", err=True)
+        code = ExitCode.FAILED
+    sys.exit(code)

@@ -23,6 +23,7 @@ from barhouse.coordinator.jobs.outcome import judged, touched, verified
 from barhouse.coordinator.jobs.report import FileProblem, JobReport
 from barhouse.coordinator.load.door import Loaded, load_source
 from barhouse.coordinator.session_coordinator import SessionCoordinator
+from barhouse.store.database.failures import is_interrupt
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import InputError, RegistrationError, SourceError
 from barhouse.store.model.interval import Interval
@@ -74,7 +75,7 @@ def run_nightly(store: SessionStore, config: JobConfig, progress: Progress | Non
     try:
         report = _carry_out(job, coordinator, progress or _silent, started_at)
     except BaseException as error:
-        stopped = isinstance(error, KeyboardInterrupt)
+        stopped = isinstance(error, KeyboardInterrupt) or is_interrupt(error)
         with suppress(Exception), store.transaction() as transaction:
             run.end(transaction, job.run_id, "stopped" if stopped else "failed", str(error) or type(error).__name__)
         raise

@@ -155,7 +155,8 @@ class Database:
                 try:
                     cursor.begin()
                     transaction = self._current = self._transaction_of(cursor, reads_only=False)
-                    yield transaction
+                    with _given_up(cursor):
+                        yield transaction
                     if transaction.failure is not None:
                         raise StoreError(
                             "a part of this transaction failed, so nothing of it was written"
@@ -188,7 +189,8 @@ class Database:
         with self._reader() as cursor, self.explaining():
             cursor.execute("BEGIN TRANSACTION READ ONLY")
             try:
-                yield self._transaction_of(cursor, reads_only=True)
+                with _given_up(cursor):
+                    yield self._transaction_of(cursor, reads_only=True)
             finally:
                 with suppress(duckdb.Error):  # closing the connection ends it in any case
                     cursor.rollback()
@@ -270,7 +272,7 @@ class Database:
             cursor = self.root.cursor()
             self._readers.append(thread := threading.get_ident())
         try:
-            with self._interruptible(cursor):
+            with self._interruptible(cursor), _given_up(cursor):
                 yield cursor
         finally:
             cursor.close()
@@ -313,6 +315,19 @@ class Database:
         except StoreHeldError:
             with suppress(duckdb.Error):
                 self._root.execute("PRAGMA disable_checkpoint_on_shutdown")
+
+
+@contextmanager
+def _given_up(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Let an error end what still runs: DuckDB's own threads go on with a statement that Ctrl-C broke off.
+
+    Closing the connection waits for them, and keeps all of Python waiting, so that nobody else could end them.
+    """
+    try:
+        yield
+    except BaseException:
+        cursor.interrupt()
+        raise
 
 
 def _roll_back(cursor: duckdb.DuckDBPyConnection, error: BaseException) -> None:

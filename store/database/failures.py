@@ -41,11 +41,16 @@ def is_not_allowed(text: str) -> bool:
 
 def is_interrupt(error: BaseException) -> bool:
     """Whether a statement ended because somebody wanted the program to stop: Ctrl-C, or ``Database.interrupt``."""
-    return any(
-        isinstance(cause, duckdb.InterruptException)
-        or (type(cause) is RuntimeError and str(cause) == "Query interrupted")
-        for cause in _causes(error)
-    )
+    return any(_is_interrupt(cause) for cause in _causes(error))
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    """Whether DuckDB says so, which has a way of its own for each place where it hears of it."""
+    if isinstance(error, duckdb.InterruptException):
+        return True
+    if type(error) is RuntimeError:
+        return str(error) == "Query interrupted"
+    return type(error) is duckdb.Error and str(error).startswith("KeyboardInterrupt")
 
 
 def breaks(error: BaseException) -> bool:

@@ -591,7 +591,7 @@ def test_a_reader_that_leaves_early_is_no_error(filled: Line) -> None:
     command = [
         sys.executable,
         "-m",
-        "barhouse.coordinator.cli.main",
+        "barhouse",
         "--store",
         str(filled.store),
         "sql",

@@ -264,7 +264,7 @@ def test_a_signal_stops_it_with_everything_written(inbox: Path, sent: signal.Sig
     command = [
         sys.executable,
         "-m",
-        "barhouse.coordinator.cli.main",
+        "barhouse",
         "--store",
         str(store),
         "live",
