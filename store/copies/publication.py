@@ -62,8 +62,13 @@ def backup(
                 return _report(database, place, state, keep, written=False)
             copy_whole(database, place, part)
         proof = _proven(database, part, place, progress) if check else None
-        _put_in_place(part, place, before, keep, allowed)
-    return _report(database, place, state, keep, written=True, proof=proof)
+        with database.writers_held():
+            before = _state_before(database, place)
+            # One that was begun later may have been quicker.
+            if before is not None and (before.batch_id or 0) > (state.batch_id or 0):
+                return _report(database, place, before, keep, written=False)
+            _put_in_place(part, place, before, keep, allowed)
+            return _report(database, place, state, keep, written=True, proof=proof)
 
 
 def _place(target: str | Path, keep: int) -> Path:

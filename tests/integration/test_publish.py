@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import threading
 from datetime import date
 from pathlib import Path
 
@@ -259,6 +260,26 @@ def test_what_a_killed_copy_left_is_cleared_away(bench: Bench, target: Path) -> 
         file.write_text("half a copy")
     bench.store.publish(target)
     assert names(target) == [other.name, "bars.duckdb"], "one that may still be at work is let be"
+
+
+def test_a_backup_does_not_replace_one_that_was_begun_later(bench: Bench, target: Path) -> None:
+    load(bench, 0)
+    later: list[int | None] = []
+
+    def go_on() -> None:
+        load(bench, 1)
+        later.append(bench.store.backup(target).batch_id)
+
+    def while_it_is_verified(done: int, lengths: int) -> None:
+        if not later:
+            other = threading.Thread(target=go_on)
+            other.start()
+            other.join()
+
+    report = bench.store.backup(target, progress=while_it_is_verified)
+    assert (report.written, report.batch_id) == (False, later[0])
+    with open_store(target, read_only=True) as copy:
+        assert copy.sql(ALL) == bench.store.sql(ALL)
 
 
 def test_a_backup_is_proven(bench: Bench, target: Path) -> None:
