@@ -17,7 +17,7 @@ from barhouse.coordinator.sources.opening import open_source
 from barhouse.coordinator.sources.options import LoadKeywords, LoadOptions, with_load_options
 from barhouse.coordinator.streams.registrar import StreamRegistrar
 from barhouse.store.calendars.definition import CalendarDefinition
-from barhouse.store.errors import InputError
+from barhouse.store.errors import InputError, IntervalError
 from barhouse.store.hints import Action, Option
 from barhouse.store.model.former_calls import interval_came_first
 from barhouse.store.model.inputs import (
@@ -82,7 +82,9 @@ class SessionCoordinator(StreamRegistrar):
             When ``symbol`` is not registered.
         """
         how = LoadOptions(**options)
-        length = Interval.parse(as_interval(interval, "interval"))
+        if interval is None:
+            raise self._without_interval(symbol)
+        length = Interval.parse(interval)
         source = open_source(data, how, whole=False)
         with self._store.transaction() as transaction:
             report = load_source(transaction, source, symbol, length, how).report
@@ -334,6 +336,25 @@ class SessionCoordinator(StreamRegistrar):
     def get_generated_data(self) -> dict[str, list[str]]:
         """Each symbol that has derived intervals, with them, finest first."""
         return self._intervals(derived=True)
+
+    def _without_interval(self, symbol: str | None) -> IntervalError:
+        """The error for a load that does not say its interval, with the one that was registered.
+
+        It is not taken: bars of another length would be loaded as what they are not.
+        """
+        bases = {row["symbol"]: row["interval"] for row in self._store.interval_rows() if not row["derived"]}
+        base = bases.get(canonical_symbol(symbol)) if symbol is not None else None
+        if symbol is None and len(set(bases.values())) == 1:
+            (base,) = set(bases.values())
+        if base is None:
+            return IntervalError(
+                f"{Option('interval')} is missing; say how long the bars are, {Option('interval', '1m')}"
+            )
+        whose = "every symbol" if symbol is None else canonical_symbol(symbol)
+        return IntervalError(
+            f"{Option('interval')} is missing; {whose} is loaded with {base} bars: if these are such, say "
+            f"{Option('interval', base)}"
+        )
 
     def _intervals(self, *, derived: bool) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}

@@ -21,7 +21,7 @@ UNSAID = object()
 #: How a hint stands in a text until it is spelled: as Python between these two.
 _HINT = re.compile("⟦(.*?)⟧", re.DOTALL)
 
-#: What can be done: in Python, and as a command. ``{0}`` is the first thing given.
+#: What can be done: in Python, and as a command. ``{0}`` is the first thing given; of a list, a command names each.
 ACTIONS: Mapping[str, tuple[str, str]] = {
     "add_calendar": ("add_calendar()", "`barhouse calendar add`"),
     "backup": ("backup()", "`barhouse backup`"),
@@ -32,6 +32,10 @@ ACTIONS: Mapping[str, tuple[str, str]] = {
     "open_to_write": ("open it without read_only=True to write", "use a command that writes"),
     "process": ("DataProcessor(store).process()", "`barhouse process`"),
     "publish": ("publish()", "`barhouse publish`"),
+    "register": (
+        "register({0!r}, intervals=..., calendar=...)",
+        "`barhouse register {0} --intervals ... --calendar ...`",
+    ),
     "remove_symbol": ("remove_symbol({0!r})", "`barhouse remove {0}`"),
     "remove_symbols": ("remove_symbol()", "`barhouse remove`"),
     "restore": ("restore()", "`barhouse restore`"),
@@ -96,7 +100,8 @@ _DOOR: ContextVar[Door] = ContextVar("door", default=PYTHON)
 
 def as_command(action: Action) -> str:
     """Spell an action as a command of ``barhouse``, for doors to which that is the way."""
-    return ACTIONS[action.name][1].format(*action.given)
+    given = (" ".join(map(str, each)) if isinstance(each, list | tuple) else each for each in action.given)
+    return ACTIONS[action.name][1].format(*given)
 
 
 @contextmanager

@@ -267,7 +267,8 @@ def _check(transaction: Transaction, job: _Job, group: list[Waiting], loaded: Lo
     if taken and most < 100 and 100 * report.outside / taken > most / len(group):
         raise SourceError(
             f"{report.outside} of {taken} bars lie outside the sessions of their calendar, as when "
-            f"the time zone is wrong; check timezone and label, or say max_outside_pct = 100 if they are meant to"
+            f"the time zone is wrong; check timezone, timestamp_format and label, or say max_outside_pct = 100 "
+            f"if they are meant to"
         )
     if loaded.bar_counts is not None:  # of a file that was known they were looked at before
         _check_dates(transaction, group, loaded.bar_counts)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import textwrap
 from dataclasses import dataclass
 
 from barhouse.coordinator.load import plausibility
 from barhouse.coordinator.load.acceptance import AcceptedRows
 from barhouse.coordinator.load.columns import A_DATE
 from barhouse.coordinator.load.placement import JudgedRows
+from barhouse.coordinator.load.stamp_formats import formats_of, is_iso
+from barhouse.coordinator.load.symbol_map import reason_unregistered
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import RejectedBarsError, StampsError
-from barhouse.store.hints import Option
+from barhouse.store.hints import Action, Option
 from barhouse.store.model.reports import Reject
 from barhouse.store.sql import Sql, sql
 
@@ -105,23 +109,45 @@ def _way_out(
 ) -> str:
     if options.strict and rejected.count < row_count:
         return f"mend them, or load without {Option('strict', True)} to leave them out"
-    reasons = [reject.reason for reject in rejected.by_reason]
-    if A_DATE in reasons:
-        return plausibility.WITHOUT_TIME
+    reasons = {reject.reason: reject for reject in rejected.by_reason}
+    ways = []
+    unregistered = [name for name in judged.rows.symbols.unregistered if reason_unregistered(name) in reasons]
+    if unregistered:
+        ways.append(f"register {'it' if len(unregistered) == 1 else 'them'} first, {Action('register', unregistered)}")
     if _UNREADABLE in reasons:
-        way_out = plausibility.way_out(transaction, judged.rows, options)
-        if way_out is not None:
-            return way_out
-        given = options.timestamp_format
-        fits = "" if given is None else f", which {Option('timestamp_format', given)} does not fit"
-        return (
-            f"say how stamps are written{fits}, with {Option('timestamp_format')}, such as "
-            f"{Option('timestamp_format', '%d.%m.%Y %H:%M')}, or which column they are in with "
-            f"{Option('columns', {'bar_start': 'NAME'})}"
-        )
-    if any(reason.startswith(_AMBIGUOUS) for reason in reasons):
-        ways = ", ".join(str(Option("ambiguous", way)) for way in ("first", "second", "infer"))
-        return f"say which of the two times is meant: {ways}"
-    what = "frame" if judged.rows.is_frame else "file"
-    checked = ", ".join(str(Option(name)) for name in ("columns", "timezone", "timestamp_format", "label"))
-    return f"check the options ({checked}) against the {what}"
+        unit = plausibility.way_out(transaction, judged.rows, options)
+        ways.append(unit or _way_to_read(judged, reasons[_UNREADABLE], options))
+    if A_DATE in reasons:
+        ways.append(plausibility.WITHOUT_TIME)
+    ambiguous = [reason for reason in reasons if reason.startswith(_AMBIGUOUS)]
+    if ambiguous:
+        said = ", ".join(str(Option("ambiguous", way)) for way in ("first", "second", "infer"))
+        ways.append(f"say which of the two times is meant: {said}")
+    if len(reasons) > len(unregistered) + len(ambiguous) + (_UNREADABLE in reasons) + (A_DATE in reasons):
+        what = "frame" if judged.rows.is_frame else "file"
+        checked = ", ".join(str(Option(name)) for name in ("columns", "timezone", "timestamp_format", "label"))
+        ways.append(f"check the options ({checked}) against the {what}")
+    return "; ".join(ways)
+
+
+def _way_to_read(judged: JudgedRows, unreadable: Reject, options: LoadOptions) -> str:
+    """Say how stamps can be read, by the first that could not."""
+    text = _stamp_of(judged, unreadable)
+    such = "stamps" if text is None else f"stamps such as {text!r}"
+    given = options.timestamp_format
+    if given is not None and is_iso(text or ""):
+        return f"{Option('timestamp_format', given)} does not fit {such}, which are ISO 8601; leave it out"
+    before = f"say how {such} are written"
+    if given is not None:
+        before = f"{Option('timestamp_format', given)} does not fit {such}; say how they are written"
+    likely = [form for form in formats_of(text or "") if form != given]
+    forms = " or ".join(str(Option("timestamp_format", form)) for form in likely or ["%d.%m.%Y %H:%M"])
+    by = "with" if likely else f"with {Option('timestamp_format')}, such as"
+    return f"{before}, {by} {forms}, or which column they are in with {Option('columns', {'bar_start': 'NAME'})}"
+
+
+def _stamp_of(judged: JudgedRows, reject: Reject) -> str | None:
+    """The stamp of a row as it was given; None where it has none."""
+    column, given = judged.rows.stamps, json.loads(reject.first_given)
+    text = given.get(column.name) if column is not None else None
+    return None if text is None or not str(text).strip() else textwrap.shorten(str(text), 40)

@@ -51,6 +51,8 @@ class SymbolMap:
         Those base intervals as they are before the rows come.
     calendars
         The calendars they follow.
+    unregistered
+        The symbols named that are not registered, in their one spelling.
     by_symbol
         Whether rows say which symbol they are of; otherwise all are of the only one.
     """
@@ -58,6 +60,7 @@ class SymbolMap:
     table: TemporaryTable
     base_definitions: TemporaryTable
     calendars: frozenset[str]
+    unregistered: tuple[str, ...]
     by_symbol: bool
 
 
@@ -116,19 +119,25 @@ def _mapped(transaction: Transaction, given: Sequence[str], interval: Interval, 
         table=transaction.attach("symbol_map", table),
         base_definitions=transaction.attach("base_definitions", definitions),
         calendars=frozenset(target.calendar for target in targets if target.calendar is not None),
+        unregistered=tuple(sorted({name for name in spelled.values() if name not in known})),
         by_symbol=one is None,
     )
 
 
 def _target(text: str, name: str, known: dict[str, Any] | None, interval: Interval) -> _Target:
     if known is None:
-        return _Target(text, refusal=f"symbol {name!r} is not registered")
+        return _Target(text, refusal=reason_unregistered(name))
     refusal = None
     if known["interval"] != str(interval):
         refusal = f"{name} is loaded with {known['interval']} bars, not {interval}"
     return _Target(
         text, known["interval_id"], known["calendar"], known["includes_closing_bar"], known["retained_from"], refusal
     )
+
+
+def reason_unregistered(name: str) -> str:
+    """The reason why rows of a symbol go nowhere that is not registered."""
+    return f"symbol {name!r} is not registered"
 
 
 def _refuse(transaction: Transaction, name: str, refusal: str) -> None:

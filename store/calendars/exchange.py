@@ -80,7 +80,10 @@ def canonical_name(name: str, others: Iterable[str] = ()) -> str:
     if len(resolved) == 1:
         return resolved.pop()
     meant = did_you_mean(given, [*others, *names])
-    raise CalendarError(f"calendar {name!r} is unknown{meant}; define one of your own with {Action('add_calendar')}")
+    raise CalendarError(
+        f"calendar {name!r} is unknown{meant}; take {ALWAYS_OPEN} for what trades all the time, an "
+        f"exchange by its code such as XNYS, or define one of your own with {Action('add_calendar')}"
+    )
 
 
 def timezone_of(name: str) -> str:

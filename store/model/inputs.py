@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 from barhouse.store.errors import InputError, IntervalError, UnknownSymbolError
-from barhouse.store.hints import Option
+from barhouse.store.hints import Action, Option
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.symbol import canonical_symbol
 
@@ -197,7 +197,8 @@ def unknown_symbol(symbol: str, known: set[str]) -> UnknownSymbolError:
 
     close = difflib.get_close_matches(symbol, sorted(known), n=3)
     hint = f"; close to it: {', '.join(close)}" if close else ""
-    return UnknownSymbolError(f"symbol {symbol!r} is not registered{hint}; register it first")
+    first = f"register it first, {Action('register', [symbol])}"
+    return UnknownSymbolError(f"symbol {symbol!r} is not registered{hint}; {first}")
 
 
 def _moment(given: object, name: str, wanted: str) -> date | datetime:

@@ -482,7 +482,10 @@ def test_input_that_cannot_be_used(line: Line) -> None:
         (("gaps", "--interval", "7x"), "interval '7x' is not known"),
         (("remove", "SPX", "--yes"), "'SPX' is not registered"),
         (("register", "QQQ", "-i", "7x", "--calendar", "XNYS"), "interval '7x' is not known"),
-        (("register", "QQQ", "-i", "1m", "--calendar", "NOPE"), "calendar 'NOPE' is unknown"),
+        (
+            ("register", "QQQ", "-i", "1m", "--calendar", "NOPE"),
+            "calendar 'NOPE' is unknown; take 24/7 for what trades all the time, an exchange by",
+        ),
         (("register", "QQQ", "-i", "1m", "--available", "1d", "--calendar", "XNYS"), "QQQ: 1m cannot"),
         (load, "say which one they are in with --timezone, such as --timezone UTC"),
         ((*load, *NEW_YORK, "--column", "bar_start=When"), "no column 'When' for bar_start"),
@@ -508,7 +511,6 @@ def test_input_that_cannot_be_used(line: Line) -> None:
 def test_a_command_line_that_is_wrong(line: Line) -> None:
     for arguments, said in [
         (("nothing",), "No such command 'nothing'"),
-        (("load", "x.csv"), "Missing option '-i' / '--interval'"),
         (("load", "x.csv", "-i", "1m", "--column", "Date"), "'Date' is not PART=NAME"),
         (("sql", "SELECT 1", "--format", "xml"), "'xml' is not one of"),
         (("sql", "SELECT 1", "--output", line.store.parent / "no" / "x"), "cannot be written"),

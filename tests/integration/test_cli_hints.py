@@ -52,7 +52,7 @@ def test_a_load_that_lies_outside_sessions_for_the_most_part_hints_at_the_option
     done = load(store, SAMPLE, "UTC")
     hint = done.stderr.splitlines()[-1]
     assert hint.startswith("hint: 1,200 of 1,564 rows (77%) lie outside sessions")
-    for option in ("--timezone", "--label", "calendar"):
+    for option in ("--timezone", "--timestamp-format", "--label", "calendar"):
         assert option in hint
     done = load(store, SAMPLE, "UTC", "--json")
     assert json.loads(done.stdout)["outside"] == 1200 and "hint: " in done.stderr

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from load_kit import HEADER, NEW_YORK, Bench, line, lines, minutes, unchanged
 
-from barhouse.store.errors import RejectedBarsError
+from barhouse.store.errors import IntervalError, RejectedBarsError
+from barhouse.store.hints import Action
 
 GOOD = line("2024-11-26 10:00:00")
 #: What is wrong with the row at 10:01, and the words of the reason.
@@ -220,8 +221,12 @@ def test_when_every_row_is_rejected_nothing_is_written(bench: Bench, rows: list[
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({}, "say how stamps are written, with timestamp_format=, such as timestamp_format='%d.%m.%Y %H:%M'"),
-        ({"timestamp_format": "%Y"}, "how stamps are written, which timestamp_format='%Y' does not fit, with"),
+        ({}, "say how stamps such as '26.11.2024 10:00' are written, with timestamp_format='%d.%m.%Y %H:%M', or which"),
+        (
+            {"timestamp_format": "%Y"},
+            "timestamp_format='%Y' does not fit stamps such as '26.11.2024 10:00'; say how they are written, with "
+            "timestamp_format='%d.%m.%Y %H:%M', or which column they are in",
+        ),
     ],
 )
 def test_stamps_that_cannot_be_read_show_how_a_format_is_said(bench: Bench, options: dict[str, Any], said: str) -> None:
@@ -230,6 +235,59 @@ def test_stamps_that_cannot_be_read_show_how_a_format_is_said(bench: Bench, opti
     assert said in str(refused.value)
     report = bench.load_lines(line("26.11.2024 10:00"), timezone=NEW_YORK, timestamp_format="%d.%m.%Y %H:%M")
     assert report.inserted == 1
+
+
+@pytest.mark.parametrize(
+    ("stamp", "options", "said"),
+    [
+        ("1732633200", {}, " with timestamp_format='epoch_s'"),
+        ("1732633200000", {"timestamp_format": "%Y-%m-%d"}, " with timestamp_format='epoch_ms'"),
+        ("1732633200000000", {}, " with timestamp_format='epoch_us'"),
+        ("1732633200000000000", {}, " with timestamp_format='epoch_ns'"),
+        (
+            "03/07/2024",
+            {"timestamp_format": "epoch_s"},
+            "timestamp_format='epoch_s' does not fit stamps such as '03/07/2024'; say how they are written, with "
+            "timestamp_format='%m/%d/%Y' or timestamp_format='%d/%m/%Y', or",
+        ),
+        (
+            "soon",
+            {},
+            "say how stamps such as 'soon' are written, with timestamp_format=, such as timestamp_format='%d.%m.",
+        ),
+        ("", {}, "say how stamps are written, with timestamp_format=, such as"),
+    ],
+)
+def test_a_stamp_that_cannot_be_read_is_answered_with_the_formats_it_may_be_in(
+    bench: Bench, stamp: str, options: dict[str, Any], said: str
+) -> None:
+    with unchanged(bench), pytest.raises(RejectedBarsError) as refused:
+        bench.load_lines(line(stamp), timezone=NEW_YORK, **options)
+    assert said in str(refused.value)
+
+
+def test_symbols_that_are_not_registered_are_answered_with_their_registration(bench: Bench) -> None:
+    rows = [f"{line('2024-11-26 10:00')},{symbol}" for symbol in ("SOLUSDT", "ethusdt", "ETHUSDT")]
+    path = bench.write(*rows, header=f"{HEADER},symbol")
+    with unchanged(bench), pytest.raises(RejectedBarsError) as refused:
+        bench.load(path, symbol=None, timezone=NEW_YORK)
+    said = "; register them first, register(['ETHUSDT', 'SOLUSDT'], intervals=..., calendar=...)"
+    assert str(refused.value).endswith(said), "the options are not to blame"
+    assert refused.value.hints == (Action("register", ["ETHUSDT", "SOLUSDT"]),)
+    path = bench.write(rows[0], f"{line('2024-11-26 10:00', high=8)},SPY", header=f"{HEADER},symbol")
+    with pytest.raises(RejectedBarsError, match=r"register it first, .*; check the options") as refused:
+        bench.load(path, symbol=None, timezone=NEW_YORK)
+
+
+def test_a_load_that_does_not_say_its_interval_is_told_the_one_that_is_registered(bench: Bench) -> None:
+    path = bench.write(GOOD)
+    for symbol, whose in (("spy", "SPY"), (None, "every symbol")):
+        with unchanged(bench), pytest.raises(IntervalError, match=f"{whose} is loaded with 1m bars: .*interval='1m'"):
+            bench.coordinator.load(path, symbol, timezone=NEW_YORK)
+    bench.coordinator.register("DAYS", ["1d"], "XNYS", base="1d")
+    for symbol in (None, "NOBODY"):
+        with pytest.raises(IntervalError, match="interval= is missing; say how long the bars are"):
+            bench.coordinator.load(path, symbol, timezone=NEW_YORK)
 
 
 def test_what_is_to_be_checked_is_called_what_it_is(bench: Bench) -> None:

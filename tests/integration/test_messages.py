@@ -48,18 +48,17 @@ MISTAKES = {
     ),
     "stamps of a format of their own": Mistake(
         [line("26.11.2024 09:30")],
-        "with timestamp_format=, such as timestamp_format='%d.%m.%Y %H:%M', or which column they are in with "
+        "written, with timestamp_format='%d.%m.%Y %H:%M', or which column they are in with "
         "columns={'bar_start': 'NAME'}",
-        "with --timestamp-format, such as --timestamp-format '%d.%m.%Y %H:%M', or which column they are in with "
-        "--column bar_start=NAME",
-        'with timestamp_format, such as timestamp_format = "%d.%m.%Y %H:%M", or which column they are in with '
+        "written, with --timestamp-format '%d.%m.%Y %H:%M', or which column they are in with --column bar_start=NAME",
+        'written, with timestamp_format = "%d.%m.%Y %H:%M", or which column they are in with '
         'columns = { bar_start = "NAME" }',
     ),
     "stamps that are not of the format said": Mistake(
         ROWS,
-        "which timestamp_format='%d.%m.%Y' does not fit",
-        "which --timestamp-format %d.%m.%Y does not fit",
-        'which timestamp_format = "%d.%m.%Y" does not fit',
+        "timestamp_format='%d.%m.%Y' does not fit stamps such as '2024-11-26 09:30:00', which are ISO 8601",
+        "--timestamp-format %d.%m.%Y does not fit stamps such as '2024-11-26 09:30:00', which are ISO 8601",
+        "timestamp_format = \"%d.%m.%Y\" does not fit stamps such as '2024-11-26 09:30:00', which are ISO 8601",
         options={"timezone": NEW_YORK, "timestamp_format": "%d.%m.%Y"},
     ),
     "two columns that could be the volume": Mistake(

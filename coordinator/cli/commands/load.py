@@ -24,7 +24,7 @@ from barhouse.coordinator.cli.store_access import opened
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--symbol", metavar="SYMBOL", help="Whose bars they are, where no column says so.")
-@interval_option("The base interval: the length of the file's bars.", required=True)
+@interval_option("The base interval: the length of the file's bars; must be said.")
 @file_options("load")
 @click.option("--process", "then_process", is_flag=True, help="Derive what is waiting right after.")
 @json_option
@@ -33,7 +33,7 @@ def load(
     ctx: click.Context,
     /,
     paths: tuple[str, ...],
-    interval: str,
+    interval: str | None,
     *,
     symbol: str | None,
     load_options: dict[str, Any],

@@ -39,5 +39,6 @@ def outside(report: LoadReport) -> str:
         return ""
     return (
         f"hint: {report.outside:,} of {counted(taken, 'row')} ({report.outside / taken:.0%}) lie outside sessions and "
-        f"stay out of derived bars; unless they are meant to, check --timezone, --label and the symbol's calendar"
+        f"stay out of derived bars; unless they are meant to, check --timezone, "
+        f"--timestamp-format (day and month may be swapped), --label and the symbol's calendar"
     )

@@ -1,0 +1,47 @@
+"""Which formats a stamp that cannot be read may be written in: what to suggest, never what to take."""
+
+from __future__ import annotations
+
+import re
+
+#: Unix time, by how many digits it has in this century.
+_EPOCHS = {10: "epoch_s", 13: "epoch_ms", 16: "epoch_us", 19: "epoch_ns"}
+_DAY = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?P<time>\D.*)?", re.ASCII | re.DOTALL)
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}|$)", re.ASCII)
+_COMPACT = re.compile(r"\d{8}(?P<time>\D.*)?", re.ASCII | re.DOTALL)
+_TIME = re.compile(r"([ T])(\d{1,2})(:?)\d{2}(\3\d{2}([.]\d{1,6})?)?( ?[AaPp][Mm])?", re.ASCII)
+
+
+def is_iso(text: str) -> bool:
+    """Whether it is a date and time as they are read without a format."""
+    return _ISO.match(text.strip()) is not None
+
+
+def formats_of(text: str) -> tuple[str, ...]:
+    """The formats that may be meant, the likelier first; both orders of day and month where either could be."""
+    text = text.strip()
+    if text.isascii() and text.isdigit() and len(text) in _EPOCHS:
+        return (_EPOCHS[len(text)],)
+    if compact := _COMPACT.fullmatch(text):
+        return _with_time(("%Y%m%d",), compact["time"])
+    if found := _DAY.fullmatch(text):
+        first, mark, second, year = found[1], found[2], found[3], "%Y" if len(found[4]) == 4 else "%y"
+        orders = ["%m{0}%d{0}", "%d{0}%m{0}"] if mark == "/" else ["%d{0}%m{0}", "%m{0}%d{0}"]
+        if int(first) > 12 or int(second) > 12:
+            orders = ["%d{0}%m{0}" if int(first) > 12 else "%m{0}%d{0}"]
+        return _with_time(tuple(order.format(mark) + year for order in orders), found["time"])
+    return ()
+
+
+def _with_time(dates: tuple[str, ...], time: str | None) -> tuple[str, ...]:
+    """The same, each with the time of day that follows."""
+    if not time:
+        return dates
+    found = _TIME.fullmatch(time)
+    if found is None:
+        return ()
+    before, colon, seconds, fraction, half = found[1], found[3], found[4], found[5], found[6]
+    clock = f"{'%I' if half else '%H'}{colon}%M"
+    clock += (f"{colon}%S" + (".%f" if fraction else "")) if seconds else ""
+    clock += (" %p" if half.startswith(" ") else "%p") if half else ""
+    return tuple(f"{day}{before}{clock}" for day in dates)

@@ -1,0 +1,37 @@
+"""Formats that are suggested for stamps: each reads the stamp it was suggested for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from barhouse.coordinator.load.stamp_formats import formats_of
+
+
+@pytest.mark.parametrize(
+    ("text", "formats"),
+    [
+        ("03/07/2024", ["%m/%d/%Y", "%d/%m/%Y"]),
+        ("03.07.2024 09:30", ["%d.%m.%Y %H:%M", "%m.%d.%Y %H:%M"]),
+        ("3-7-24 9:30:15", ["%d-%m-%y %H:%M:%S", "%m-%d-%y %H:%M:%S"]),
+        ("13/07/2024 9:30", ["%d/%m/%Y %H:%M"]),
+        ("03/27/2024 09:30:00.250", ["%m/%d/%Y %H:%M:%S.%f"]),
+        ("3/27/2024 9:30 PM", ["%m/%d/%Y %I:%M %p"]),
+        ("3/27/2024 9:30pm", ["%m/%d/%Y %I:%M%p"]),
+        ("20240327", ["%Y%m%d"]),
+        (" 20240327 093000 ", ["%Y%m%d %H%M%S"]),
+        ("20240327T09:30", ["%Y%m%dT%H:%M"]),
+    ],
+)
+def test_each_format_reads_what_it_is_suggested_for(text: str, formats: list[str]) -> None:
+    assert list(formats_of(text)) == formats
+    for form in formats:
+        assert datetime.strptime(text.strip(), form)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "soon", "173", "١٧٣٢٦٣٣٢٠٠", "03/07-2024", "03/07/2024 half past nine", "17326332.5"]
+)
+def test_nothing_is_suggested_for_what_is_like_nothing(text: str) -> None:
+    assert formats_of(text) == ()
