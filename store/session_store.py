@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from barhouse.store.checks import health, verification
 from barhouse.store.database.database import Clock, wall_clock
-from barhouse.store.database.opening import open_database
+from barhouse.store.database.opening import is_read_only, open_database
 from barhouse.store.errors import InputError
 from barhouse.store.model.inputs import (
     Moment,
@@ -71,9 +71,15 @@ class SessionStore(StoreFile):
     """
 
     def runs(self) -> list[run.Run]:
-        """The runs of coordinators on record, newest first."""
+        """The runs of coordinators on record, newest first.
+
+        A run whose process is gone is ``crashed``, also while its record says ``running`` still. In a read-only copy,
+        whose store may be open elsewhere, it is what it was when the copy was made.
+        """
+        a_copy = self.path is not None and is_read_only(self.path)
         with self.reading() as transaction:
-            return run.runs(transaction)
+            recorded = run.runs(transaction)
+            return recorded if a_copy else run.as_recovered(transaction, recorded)
 
     def register_symbol_data(self, symbol_data: SymbolSessionData) -> Registration:
         """Register one symbol with its intervals; idempotent and additive.

@@ -8,8 +8,8 @@ to the opening of a store that began it. One file is open for writing once at a 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -19,6 +19,9 @@ from barhouse.store.hints import Action
 
 Mode = Literal["backtest", "live", "nightly"]
 End = Literal["stopped", "done", "failed", "crashed", "closed"]
+
+#: Why a run crashed.
+_GONE = "its process ended without ending the run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +180,17 @@ def close(transaction: Transaction, run_id: int) -> Run:
 
 def recover(transaction: Transaction) -> None:
     """Mark the runs as ``crashed`` whose process is gone."""
-    transaction.run("records.mark_crashed_runs", {"owner": transaction.owner})
+    transaction.run("records.mark_crashed_runs", {"owner": transaction.owner, "error": _GONE})
+
+
+def as_recovered(transaction: Transaction, recorded: Iterable[Run]) -> list[Run]:
+    """Tell runs of a store's own file as ``recover`` would leave them; for whoever only reads."""
+    return [
+        replace(run, state="crashed", ended_at=run.updated_at, error=_GONE)
+        if run.state == "running" and run.owner != transaction.owner
+        else run
+        for run in recorded
+    ]
 
 
 def find(transaction: Transaction, run_id: int) -> Run:

@@ -166,7 +166,12 @@ from barhouse import run_job
 run_job({str(job)!r}, progress=lambda stage, done, total: stage == "loading" and os._exit(9))
 """
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 9
-    store = ("--store", tmp_path / "bars.duckdb")
+    file = tmp_path / "bars.duckdb"
+    store, before = ("--store", file), file.read_bytes()
+    (run,) = json.loads(barhouse(*store, "runs", "--format", "json").stdout)
+    assert (run["state"], run["ended_at"]) == ("crashed", run["updated_at"])
+    assert run["error"] == "its process ended without ending the run"
+    assert file.read_bytes() == before  # only read
     assert barhouse(*store, "runs", "--close-run", 1).stderr == "closed run 1 (nightly test)\n"
     (run,) = json.loads(barhouse(*store, "runs", "--format", "json").stdout)
     assert run["state"] == "closed" and run["error"] == "its process ended without ending the run"

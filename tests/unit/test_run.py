@@ -92,6 +92,17 @@ def test_a_run_left_behind_is_known_by_its_opening_not_by_its_process(path: Path
             run.advance(transaction, 1, START)
 
 
+def test_a_copy_tells_runs_as_they_were_when_it_was_made(path: Path) -> None:
+    with open_store(path, clock=Ticking()) as store:
+        with store.transaction() as transaction:
+            run.begin(transaction, "live", "desk", {})
+        store.publish(path.with_name("snapshot.duckdb"))
+        assert [one.state for one in store.runs()] == ["running"]
+    for name, state in ((path, "crashed"), (path.with_name("snapshot.duckdb"), "running")):
+        with open_store(name, read_only=True) as store:
+            assert [one.state for one in store.runs()] == [state]
+
+
 def test_an_unknown_run(path: Path) -> None:
     with open_store(path) as store, store.transaction() as transaction, pytest.raises(InputError, match="no run 5"):
         run.take_up(transaction, 5)

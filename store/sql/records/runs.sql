@@ -9,7 +9,7 @@ SELECT coalesce(max(run_id), 0) + 1 AS run_id FROM session_run;
 -- name: mark_crashed_runs
 -- Runs that another opening of the store left: whoever carried them out no longer holds the file.
 -- writes: session_run
-UPDATE session_run SET state = 'crashed', ended_at = updated_at, error = 'its process ended without ending the run'
+UPDATE session_run SET state = 'crashed', ended_at = updated_at, error = $error
 WHERE state = 'running' AND owner <> $owner;
 
 -- name: add_run
