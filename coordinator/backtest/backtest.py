@@ -266,11 +266,16 @@ class Backtest:
             if not in_transaction:
                 subscriber(tick)  # type: ignore[call-arg]
                 continue
-            with self._store.transaction() as transaction:
-                subscriber(tick, transaction)  # type: ignore[call-arg]
-                self._acknowledged, self._current = tick.now, None
-                self._unrecorded += 1
-                self._record()
+            before = self._acknowledged, self._position, self._unrecorded
+            try:
+                with self._store.transaction() as transaction:
+                    subscriber(tick, transaction)  # type: ignore[call-arg]
+                    self._acknowledged, self._current = tick.now, None
+                    self._unrecorded += 1
+                    self._record()
+            except BaseException:  # nothing of the tick is in the store, so it comes again
+                self._acknowledged, self._position, self._unrecorded = before
+                raise
 
     def __iter__(self) -> Iterator[Tick]:
         for through, ticks in self._timeline.chunks(self._acknowledged or self._timeline.begins):

@@ -25,6 +25,9 @@ from barhouse.store.records.batch import Batch
 from barhouse.store.records.session_days import BEGINNING, Bounds
 from barhouse.store.sql import identifier, sql
 
+#: What is kept by interval, and goes with a symbol.
+_BY_INTERVAL = ("bar", "invalidation", "session_coverage", "gap", "trade", "trade_bucket")
+
 
 def delete_bars(transaction: Transaction, name: str, text: str, bounds: Bounds, *, rewind: bool) -> DeleteReport:
     """Delete base bars; see ``SessionCoordinator.delete_bars``."""
@@ -130,12 +133,7 @@ def remove_symbol(transaction: Transaction, name: str, *, purge: bool) -> Delete
     batch.deleted = transaction.one("records.removed_bar_count", removed_intervals=removed_intervals).bar_count
     identity = {"batch_id": batch.batch_id}
     transaction.write("records.move_bars_to_history", identity, removed_intervals=removed_intervals)
-    for table in ("bar", "invalidation", "session_coverage", "gap", "trade", "trade_bucket"):
-        transaction.write(
-            "records.remove_rows_of_intervals", table=identifier(table), removed_intervals=removed_intervals
-        )
-    transaction.write("records.remove_coverage_totals", removed_intervals=removed_intervals)
-    transaction.run("records.remove_symbol", {"symbol_id": symbol_id, "now": transaction.now})
+    _strike(transaction, symbol_id, removed_intervals)
     batch.write(transaction)
     return DeleteReport(batch_id=batch.batch_id, deleted=batch.deleted)
 
@@ -155,11 +153,16 @@ def _purge_symbol(transaction: Transaction, name: str, symbol_ids: list[int], *,
         transaction.write("edit.retain_nothing", bounds, bars_to_purge=everything)
     if active:
         removed_intervals = transaction.make("records.removed_intervals", {"symbol_id": symbol_ids[-1]})
-        for table in ("invalidation", "session_coverage", "gap"):
-            transaction.write(
-                "records.remove_rows_of_intervals", table=identifier(table), removed_intervals=removed_intervals
-            )
-        transaction.write("records.remove_coverage_totals", removed_intervals=removed_intervals)
-        transaction.run("records.remove_symbol", {"symbol_id": symbol_ids[-1], "now": transaction.now})
+        _strike(transaction, symbol_ids[-1], removed_intervals)
     batch.write(transaction)
     return DeleteReport(batch_id=batch.batch_id, deleted=batch.deleted)
+
+
+def _strike(transaction: Transaction, symbol_id: int, removed_intervals: TemporaryTable) -> None:
+    """Take a symbol off the active ones, and with it whatever is kept by its intervals, but for revisions."""
+    for table in _BY_INTERVAL:
+        transaction.write(
+            "records.remove_rows_of_intervals", table=identifier(table), removed_intervals=removed_intervals
+        )
+    transaction.write("records.remove_coverage_totals", removed_intervals=removed_intervals)
+    transaction.run("records.remove_symbol", {"symbol_id": symbol_id, "now": transaction.now})

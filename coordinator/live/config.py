@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import tomllib
+from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 from barhouse.coordinator.feeds.address import FeedAddress
 from barhouse.coordinator.feeds.opening import open_feed
 from barhouse.coordinator.jobs.config_errors import explained
-from barhouse.coordinator.live.options import LiveOptions
+from barhouse.coordinator.live.options import FORMER_NAMES, LiveOptions
 from barhouse.coordinator.live.session import LiveSession
 from barhouse.coordinator.sources.options import LoadOptions, Reading
 from barhouse.store.errors import ConfigError
@@ -32,6 +33,13 @@ def _split(given: object) -> object:
 
 def _bound(given: Any) -> date | datetime | None:
     return optional(as_bound, given, "history_from")
+
+
+def _renamed(given: Mapping[str, Any], former: Mapping[str, str], place: str) -> dict[str, Any]:
+    names = {was: now for was, now in former.items() if was in given and now not in given}
+    for was, now in names.items():
+        log.warning("%s in %s is called %s now; the old name ends with the next release", was, place, now)
+    return {names.get(name, name): value for name, value in given.items()}
 
 
 def store_of(path: Path) -> Path | None:
@@ -111,12 +119,14 @@ class LiveConfig(Reading):
 
     @model_validator(mode="before")
     @classmethod
-    def _offers(cls, given: Any) -> Any:
-        """``feed_intervals`` were called ``offers`` before; taken until the next release."""
-        if not isinstance(given, dict) or "offers" not in given or "feed_intervals" in given:
+    def _former_names(cls, given: Any) -> Any:
+        """Names of before, taken until the next release."""
+        if not isinstance(given, dict):
             return given
-        log.warning("offers in [live] is called feed_intervals now; the old name ends with the next release")
-        return {"feed_intervals" if name == "offers" else name: value for name, value in given.items()}
+        given = _renamed(given, {"offers": "feed_intervals"}, "[live]")
+        if isinstance(given.get("options"), dict):
+            given["options"] = _renamed(given["options"], FORMER_NAMES, "[live.options]")
+        return given
 
     @classmethod
     def read(cls, path: Path, **given: Any) -> LiveConfig:

@@ -67,7 +67,7 @@ class GapFiller:
         """Fill gaps for as long as the session runs."""
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._options.heal_seconds):  # wait_for may lose a cancellation
+                async with asyncio.timeout(self._options.gap_fill_seconds):  # wait_for may lose a cancellation
                     await self._woken.wait()
             to_now, self._to_now = self._to_now, False
             await self.fill(sorted(self._writer.symbols), to_now=to_now)
@@ -77,7 +77,7 @@ class GapFiller:
     async def fill(self, symbols: list[str], *, to_now: bool) -> None:
         """Ask for what is missing of some symbols, and load what comes."""
         now = self._clock()
-        first_date = (now - timedelta(days=self._options.heal_days)).date()
+        first_date = (now - timedelta(days=self._options.gap_fill_days)).date()
         gaps = await self._do(self._writer.ranges_missing, symbols, first_date)
         ranges = [gap for gap in gaps if self._is_due((gap[0], *gap[2:]))]
         if to_now:
@@ -107,5 +107,5 @@ class GapFiller:
             return False
         if len(self._due) > 100_000:
             self._due = {one: due for one, due in self._due.items() if due > now}
-        self._due[gap] = now + self._options.heal_seconds * _PAUSES
+        self._due[gap] = now + self._options.gap_fill_seconds * _PAUSES
         return True

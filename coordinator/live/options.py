@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from datetime import timedelta
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from barhouse.store.model.file_mode import FileMode
+
+#: What numbers were called before, and are now.
+FORMER_NAMES = {"heal_seconds": "gap_fill_seconds", "heal_days": "gap_fill_days"}
 
 
 class LiveOptions(BaseModel):
@@ -28,9 +33,9 @@ class LiveOptions(BaseModel):
         How long after its end a base bar is built from trades.
     trades_kept_seconds
         How long trades are kept: later ones, and later cancellations, are refused.
-    heal_seconds
+    gap_fill_seconds
         How often gaps are looked for that a history could fill.
-    heal_days
+    gap_fill_days
         How far back they are looked for.
     asks_at_once
         How many questions to a history may be open.
@@ -57,8 +62,8 @@ class LiveOptions(BaseModel):
     grace_seconds: float = Field(default=60.0, ge=0)
     settle_seconds: float = Field(default=1.0, ge=0)
     trades_kept_seconds: float = Field(default=900.0, gt=0)
-    heal_seconds: float = Field(default=30.0, gt=0)
-    heal_days: int = Field(default=5, ge=0)
+    gap_fill_seconds: float = Field(default=30.0, gt=0)
+    gap_fill_days: int = Field(default=5, ge=0)
     asks_at_once: int = Field(default=8, ge=1)
     reconnect_seconds: float = Field(default=0.5, gt=0)
     reconnect_seconds_max: float = Field(default=30.0, gt=0)
@@ -66,6 +71,19 @@ class LiveOptions(BaseModel):
     publish_keep: int = Field(default=1, ge=1)
     publish_mode: FileMode | None = None
     chunk_symbols: int = Field(default=5_000, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _former_names(cls, given: Any) -> Any:
+        """Names of before, taken until the next release."""
+        if not isinstance(given, dict):
+            return given
+        names = {was: now for was, now in FORMER_NAMES.items() if was in given and now not in given}
+        for was, now in names.items():
+            warnings.warn(
+                f"{was}= is called {now}= now; the old name ends with the next release", DeprecationWarning, 3
+            )
+        return {names.get(name, name): value for name, value in given.items()}
 
     @property
     def grace(self) -> timedelta:

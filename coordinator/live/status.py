@@ -25,7 +25,7 @@ class Counts(BaseModel):
         Rows delivered; of them those of symbols that are not the session's, and those that could not be taken.
     refused_file_count
         Files of which nothing could be taken.
-    inserted_count, revised_count, deleted_count, closed_count, healed_count
+    inserted_count, revised_count, deleted_count, closed_count, filled_count
         Base bars new, changed and gone; derived bars new; base bars that a history gave.
     """
 
@@ -37,7 +37,7 @@ class Counts(BaseModel):
     revised_count: int = 0
     deleted_count: int = 0
     closed_count: int = 0
-    healed_count: int = 0
+    filled_count: int = 0
 
 
 class LiveStatus(Counts):

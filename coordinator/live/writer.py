@@ -144,7 +144,7 @@ class LiveWriter:
             source = open_source(data, _AS_IT_IS, whole=False)
             report = door.load_source(transaction, source, symbol, Interval.parse(interval), _AS_IT_IS).report
             self._count(report)
-            self.counts.healed_count += report.inserted + report.revised
+            self.counts.filled_count += report.inserted + report.revised
         self._processor.process(NO_CLOCK)
 
     def derive(self) -> None:

@@ -191,16 +191,22 @@ def test_a_tick_that_is_left_is_not_acknowledged(store: SessionStore) -> None:
         assert next(iter(backtest)).now == at("2024-11-26T14:30")
 
 
-def test_what_is_written_with_a_tick_is_there_with_its_acknowledgement(store: SessionStore) -> None:
+@pytest.mark.parametrize("says_so_itself", [False, True])
+def test_what_is_written_with_a_tick_is_there_with_its_acknowledgement(
+    store: SessionStore, says_so_itself: bool
+) -> None:
     with store.transaction() as transaction:
         transaction.execute("CREATE TABLE mine (tick TIMESTAMPTZ)")
 
     def subscriber(tick: object, transaction: object) -> None:
         transaction.execute("INSERT INTO mine VALUES ($now)", {"now": tick.now})
+        if says_so_itself:
+            backtest.acknowledge({"tick": str(tick.now)})
         if tick.now == at("2024-11-26T16:00"):
             raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError), Backtest(store, "SPY", name="trial") as backtest:
+    every = 5 if says_so_itself else 1
+    with pytest.raises(ZeroDivisionError), Backtest(store, "SPY", name="trial", record_every=every) as backtest:
         backtest.run(subscriber, in_transaction=True)
     written = store.sql("SELECT max(tick) AS last, count(*) AS n FROM mine").to_pylist()
     assert written == [{"last": at("2024-11-26T15:30"), "n": 3}]

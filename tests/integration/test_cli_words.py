@@ -17,6 +17,7 @@ from barhouse.coordinator.cli.renames import COMMANDS as RENAMED_COMMANDS
 from barhouse.coordinator.cli.renames import Option
 from barhouse.coordinator.jobs.config import ExportConfig, PublishConfig, SourceConfig, SymbolGroup
 from barhouse.coordinator.live.config import LiveConfig
+from barhouse.coordinator.live.options import LiveOptions
 from barhouse.store.errors import InputError
 
 __all__ = ["empty", "filled", "line", "spy"]  # fixtures
@@ -187,3 +188,10 @@ def test_python_and_job_files_take_old_names_with_a_warning(filled: Line, tmp_pa
     assert LiveConfig.of("[live]", old).feed_intervals == ["1m", "5m"]
     with pytest.raises(InputError, match="offers is unknown"):
         LiveConfig.of("[live]", {**old, "feed_intervals": ["1m"]})
+    healing = {"heal_seconds": 5, "heal_days": 2}
+    with pytest.warns(DeprecationWarning, match=r"heal_seconds= is called gap_fill_seconds= now"):
+        options = LiveOptions(**healing)
+    assert (options.gap_fill_seconds, options.gap_fill_days) == (5, 2)
+    assert LiveConfig.of("[live]", {**old, "options": healing}).options == options
+    with pytest.raises(ValueError, match="heal_days"):
+        LiveOptions(heal_days=2, gap_fill_days=3)

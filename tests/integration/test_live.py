@@ -232,7 +232,7 @@ def test_the_next_session_goes_on_after_a_weekend(world: World) -> None:
     ]
 
 
-def test_gaps_are_asked_for_and_healed(world: World) -> None:
+def test_gaps_are_asked_for_and_filled(world: World) -> None:
     history = bar_tables([bar(minute) for minute in range(10)])["1m"]
     feed = Scripted([bar(0), bar(5)])
     feed.keeps_open = True
@@ -242,12 +242,12 @@ def test_gaps_are_asked_for_and_healed(world: World) -> None:
             feed.asked.append((symbol, start, end))
             return history if end < world.clock.now else None  # only for the gap
 
-    session = world.session(feed, options={"heal_seconds": 0.05}, history=History())
+    session = world.session(feed, options={"gap_fill_seconds": 0.05}, history=History())
     run(session, lambda: until(lambda: len(world.closes()) == 10 and len(world.closes("5m")) == 2))
     assert world.store.gaps("SPY", "1m").num_rows == 0
     assert world.closes("5m") == {0: 100.5, 5: 100.5}
     assert ("SPY", OPEN + MINUTE, OPEN + 5 * MINUTE) in feed.asked
-    assert session.status().healed_count == 8
+    assert session.status().filled_count == 8
     assert world.store.verify().sound
 
 
@@ -265,7 +265,7 @@ def test_a_gap_is_asked_for_again_soon_when_nobody_answered(world: World, monkey
     async def beside() -> None:
         await until(lambda: asked.count(OPEN + MINUTE) >= 3)
 
-    run(world.session(feed, options={"heal_seconds": 1.0}), beside)
+    run(world.session(feed, options={"gap_fill_seconds": 1.0}), beside)
 
 
 def test_what_a_feed_says_is_missed_is_asked_for_up_to_now(world: World) -> None:
@@ -323,6 +323,15 @@ def test_trades_make_bars_that_late_and_cancelled_ones_change(world: World) -> N
     run(world.session(gone, options={"settle_seconds": 0}))
     assert world.closes() == {}
     assert world.store.verify().sound
+
+
+@pytest.mark.parametrize("purge", [False, True])
+def test_trades_go_with_their_symbol(world: World, purge: bool) -> None:
+    world.clock.now = OPEN + timedelta(seconds=30)
+    run(world.session(Scripted([trade(1, 1, 100.0)])))
+    assert len(world.ask("FROM trade")) == len(world.ask("FROM trade_bucket")) == 1
+    SessionCoordinator(world.store).remove_symbol("SPY", purge=purge)
+    assert world.ask("FROM trade") == world.ask("FROM trade_bucket") == []
 
 
 def test_trades_are_kept_for_a_while_and_later_ones_refused(world: World) -> None:
