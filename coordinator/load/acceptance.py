@@ -33,8 +33,9 @@ class AcceptedRows:
         Where they belong.
     bar_counts
         How many there are, by interval, session and segment.
-    count, outside_count
-        How many there are, and how many of them lie in no session.
+    count, outside_count, widened_count
+        How many there are, how many of them lie in no session, and how many had their high or low widened to their open
+        or close, which lay beyond it by rounding.
     staged
         ``staged_rows``: all rows, sorted; None where they were written as they were read.
     repeats
@@ -49,6 +50,7 @@ class AcceptedRows:
     bar_counts: TemporaryTable
     count: int
     outside_count: int
+    widened_count: int = 0
     staged: TemporaryTable | None = None
     repeats: TemporaryTable | None = None
     same_repeat_count: int = 0
@@ -112,7 +114,7 @@ def _unseen_range(
 def _append_as_read(
     transaction: Transaction, judged: JudgedRows, unseen: _UnseenRange, batch_id: int
 ) -> AcceptedRows | None:
-    """Write bars where none are yet straight from the source; None, and nothing written, when some repeat."""
+    """Write bars where none are yet straight from the source; None, and nothing written, when more is to be done."""
     bars = sql("load.accepted_as_read", judged_rows=judged.relation)
     if not unseen.in_order:
         bars = sql("load.in_order", new_bars=bars)
@@ -129,6 +131,9 @@ def _append_as_read(
         return None
     if count < judged.row_count:
         _refuse_unknown(transaction, judged, judged.relation)
+        if transaction.one("load.count_widened", judged_rows=judged.relation).widened_count:
+            transaction.write("load.take_back", {"batch_id": batch_id})
+            return None
     counts = transaction.make("load.count_bars", new_bars=written)
     outside = transaction.one("load.count_outside", bar_counts=counts).outside_count
     return AcceptedRows(written, judged.relation, judged.rows.symbols, counts, count, outside)
@@ -159,6 +164,7 @@ def _stage(transaction: Transaction, judged: JudgedRows, interval: Interval) -> 
         bar_counts=transaction.make("load.count_bars", new_bars=bars),
         count=summary.accepted_count - contradicted,
         outside_count=summary.outside_count - contradicted_outside,
+        widened_count=summary.widened_count,
         staged=staged,
         repeats=repeats,
         same_repeat_count=same,

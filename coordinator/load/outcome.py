@@ -26,6 +26,7 @@ def report_of(
         unchanged=batch.unchanged,
         rejected=rejected.count,
         outside=accepted.outside_count,
+        widened=accepted.widened_count,
         deleted=batch.deleted,
         repeated=accepted.same_repeat_count,
         first_session=totals.first_session,

@@ -54,6 +54,9 @@ class LoadReport(Report):
     unchanged: int
     rejected: int
     outside: int = Field(description="rows in no session, kept and left out of derived bars and quality")
+    widened: int = Field(
+        default=0, description="rows whose open or close lay beyond high or low by rounding, which was widened to it"
+    )
     deleted: int = Field(description='bars that a re-sent session no longer has; only with replace="sessions"')
     repeated: int = Field(default=0, description="rows that say again what a later row says; a subset of the unchanged")
     first_session: date | None = Field(default=None, description="the first session the rows taken lie in")

@@ -23,6 +23,8 @@ def loaded(report: LoadReport) -> str:
         head += f", {report.deleted:,} deleted"
     if report.outside:
         head += f"; {report.outside:,} outside sessions"
+    if report.widened:
+        head += f"; {report.widened:,} with high or low widened by rounding"
     lines = [head]
     for reject in report.rejects:
         first = f"row {reject.first_row}" if reject.first_row is not None else "line"

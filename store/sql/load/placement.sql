@@ -192,7 +192,7 @@ block_close
 -- name: judged_rows
 -- Every row as a bar: where it lies, and why it cannot be taken, if it cannot. The first reason that holds counts.
 -- part: judged_rows(file_row, interval_id, bar_start, span_seconds, session_date, segment, open, high, low,
--- close, volume, trade_count, vwap, base_count, expected_count, known, reason)
+-- close, volume, trade_count, vwap, base_count, expected_count, known, widened, reason)
 -- takes: symbol_map
 (WITH timed AS (
     SELECT r.*, m.interval_id, m.calendar, m.includes_closing_bar, m.retained_from, m.refusal,
@@ -204,7 +204,9 @@ block_close
 ),
 {placed}
 SELECT file_row, interval_id, bar_start, span_seconds, session_date, segment,
-       open, high, low, close, volume, trade_count, vwap, base_count, expected_count, known,
+       open, CASE WHEN within THEN high ELSE greatest(open, high, low, close) END AS high,
+       CASE WHEN within THEN low ELSE least(open, high, low, close) END AS low, close, volume, trade_count, vwap, base_count,
+       expected_count, known, NOT within AS widened,
        CASE WHEN {is_valid} THEN NULL
             WHEN refusal IS NOT NULL THEN refusal
             WHEN interval_id IS NULL THEN 'the symbol is missing'
@@ -219,9 +221,11 @@ SELECT file_row, interval_id, bar_start, span_seconds, session_date, segment,
             WHEN volume IS NULL THEN 'volume is missing'
             WHEN NOT (isfinite(open) AND isfinite(high) AND isfinite(low) AND isfinite(close)
                       AND isfinite(volume) AND isfinite(coalesce(vwap, 0))) THEN 'a price or the volume is not finite'
-            WHEN high < low THEN 'high is below low'
-            WHEN open NOT BETWEEN low AND high THEN 'open is outside [low, high]'
-            WHEN close NOT BETWEEN low AND high THEN 'close is outside [low, high]'
+            WHEN low - high > 1e-15 * abs(high) THEN 'high is below low'
+            WHEN open - high > 1e-15 * abs(high) OR low - open > 1e-15 * abs(low)
+            THEN 'open is outside [low, high]'
+            WHEN close - high > 1e-15 * abs(high) OR low - close > 1e-15 * abs(low)
+            THEN 'close is outside [low, high]'
             WHEN volume < 0 THEN 'volume is negative'
             WHEN trade_count < 0 THEN 'trade_count is negative'
             WHEN greatest(abs(high), abs(low), abs(coalesce(vwap, 0))) * volume >= {turnover_limit}
@@ -232,14 +236,15 @@ SELECT file_row, interval_id, bar_start, span_seconds, session_date, segment,
             WHEN bar_start < retained_from
             THEN 'before retained_from: bars of that time were purged, and what was derived from them is final'
        END AS reason
-FROM placed)
+FROM (SELECT *, open BETWEEN low AND high AND close BETWEEN low AND high AS within FROM placed))
 
 -- name: is_valid
 -- Whether nothing is wrong with a row, asked first for nearly all are so; where it is not true the reasons are gone
--- through one by one. Turnover is below its limit only where prices and volume are finite.
+-- through one by one. Turnover is below its limit only where prices and volume are finite. Prices that were multiplied
+-- each by itself may pass each other in their last digits: high and low are widened to them.
 -- part: condition
 refusal IS NULL AND interval_id IS NOT NULL AND NOT unplaceable AND NOT ambiguous AND misread IS NULL
-            AND open BETWEEN low AND high AND close BETWEEN low AND high AND volume >= 0 AND volume < {volume_limit}
+            AND within AND volume >= 0 AND volume < {volume_limit}
             AND greatest(high, -low) * volume < {turnover_limit} AND (vwap IS NULL OR abs(vwap) * volume < {turnover_limit})
             AND coalesce(trade_count, 0) BETWEEN 0 AND {trade_count_limit} - 1
             AND NOT misplaced AND later(bar_start, span_seconds) <= instant({latest_end_us})
