@@ -15,12 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import Annotated, Literal
 
 import pyarrow as pa
 from pydantic import (
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     FiniteFloat,
@@ -29,7 +31,7 @@ from pydantic import (
     ValidationError,
 )
 
-from barhouse.store.model.bar import COLUMNS, INSTANT
+from barhouse.store.model.bar import COLUMNS, INSTANT, UNKNOWN
 from barhouse.store.model.symbol import IntervalText, Symbol
 
 _Price = FiniteFloat
@@ -37,6 +39,13 @@ _Amount = Annotated[FiniteFloat, Field(ge=0)]
 _Whole = Annotated[int, Field(ge=0, lt=2**63)]
 _TradeId = Annotated[str, Field(min_length=1, coerce_numbers_to_str=True)]
 _SHOWN_CHARACTERS = 2000
+
+
+def _known(given: object) -> object:
+    """What is known of a value that a bar may lack; None where it is said to be unknown."""
+    if isinstance(given, str):
+        return None if given.strip().lower() in UNKNOWN else given
+    return None if isinstance(given, float) and isnan(given) else given
 
 
 class _Event(BaseModel):
@@ -55,8 +64,12 @@ class BarEvent(_Event):
     low: _Price = Field(description="the lowest price, no more than the others")
     close: _Price = Field(description="the last price")
     volume: _Amount = Field(description="what was traded")
-    trade_count: NonNegativeInt | None = Field(default=None, description="in how many trades")
-    vwap: _Price | None = Field(default=None, description="the mean price, weighted by volume")
+    trade_count: Annotated[NonNegativeInt | None, BeforeValidator(_known)] = Field(
+        default=None, description="in how many trades"
+    )
+    vwap: Annotated[_Price | None, BeforeValidator(_known)] = Field(
+        default=None, description="the mean price, weighted by volume"
+    )
 
 
 class TradeEvent(_Event):

@@ -207,7 +207,7 @@ def _expressions(
     column = found["bar_start"]
     assert column is not None
     local, instant = stamps.stamp(column, rows.source, options, wants_dates=wants_dates)
-    numbers = {part: columns.number(found[part], part) for part in ("open", "high", "low", "close", "vwap")}
+    numbers = {part: columns.number(found[part], part) for part in ("open", "high", "low", "close")}
     return sql(
         "load.canonical_rows",
         file_row=sql(numbered),
@@ -216,6 +216,7 @@ def _expressions(
         instant=instant,
         volume=columns.volume(found["volume"]),
         trade_count=columns.count(found["trade_count"]),
+        vwap=columns.optional(found["vwap"], "vwap"),
         misread=columns.misread(found, None if wants_dates else stamps.is_date(column, options)),
         rows=relation,
         **numbers,

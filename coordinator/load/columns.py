@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from barhouse.store.errors import OptionsError
 from barhouse.store.hints import Option
+from barhouse.store.model.bar import REQUIRED, UNKNOWN
 from barhouse.store.sql import Sql, identifier, literal
 
 INTEGERS = {
@@ -65,11 +66,18 @@ def volume(column: Column | None) -> Sql:
     return Sql("0.0::DOUBLE") if column is None else number(column, "volume")
 
 
+def optional(column: Column | None, part: str) -> Sql:
+    """The same, for what a bar may lack (DOUBLE); NULL also where the source says that it is unknown."""
+    value = number(column, part)
+    # A comparison would not do: the statistics of a Parquet file leave NaN out, and DuckDB believes them.
+    return Sql(f"CASE WHEN NOT isnan({value}) THEN {value} END")
+
+
 def count(column: Column | None) -> Sql:
     """An expression for a number of trades (BIGINT); NULL where there is no column or no number."""
     if column is None:
         return Sql("NULL::BIGINT")
-    return Sql(f"TRY_CAST({number(column, 'trade_count')} AS BIGINT)")
+    return Sql(f"TRY_CAST({optional(column, 'trade_count')} AS BIGINT)")
 
 
 def misread(parts: Mapping[str, Column | None], is_date: Sql | None = None) -> Sql:
@@ -84,9 +92,9 @@ def misread(parts: Mapping[str, Column | None], is_date: Sql | None = None) -> S
     for part, column in parts.items():
         if column is not None and column.is_text and part not in ("bar_start", "symbol"):
             text = f"trim({column.sql}::VARCHAR)"
-            cases.append(
-                f"WHEN {text} <> '' AND TRY_CAST({text} AS DOUBLE) IS NULL THEN {literal(f'{part} is not a number')}"
-            )
+            unknown = "''" if part in REQUIRED else ", ".join(map(literal, UNKNOWN))
+            is_wrong = f"TRY_CAST({text} AS DOUBLE) IS NULL AND lower({text}) NOT IN ({unknown})"
+            cases.append(f"WHEN {is_wrong} THEN {literal(f'{part} is not a number')}")
     return Sql(f"CASE {' '.join(cases)} END") if cases else Sql("NULL::VARCHAR")
 
 

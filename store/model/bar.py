@@ -63,4 +63,7 @@ COLUMNS = pa.schema(
     }
 )
 
+#: How a source may write, in any case, that a value is unknown where a bar may lack it.
+UNKNOWN = ("", "-", "nan", "null", "none")
+
 REQUIRED = ("bar_start", "open", "high", "low", "close", "volume")

@@ -241,10 +241,11 @@ FROM (SELECT *, open BETWEEN low AND high AND close BETWEEN low AND high AS with
 -- name: is_valid
 -- Whether nothing is wrong with a row, asked first for nearly all are so; where it is not true the reasons are gone
 -- through one by one. Turnover is below its limit only where prices and volume are finite. Prices that were multiplied
--- each by itself may pass each other in their last digits: high and low are widened to them.
+-- each by itself may pass each other in their last digits: high and low are widened to them. Comparisons alone would not
+-- do: the statistics of a Parquet file leave NaN out, and DuckDB believes them.
 -- part: condition
 refusal IS NULL AND interval_id IS NOT NULL AND NOT unplaceable AND NOT ambiguous AND misread IS NULL
-            AND within AND volume >= 0 AND volume < {volume_limit}
+            AND isfinite(open + high + low + close + volume) AND within AND volume >= 0 AND volume < {volume_limit}
             AND greatest(high, -low) * volume < {turnover_limit} AND (vwap IS NULL OR abs(vwap) * volume < {turnover_limit})
             AND coalesce(trade_count, 0) BETWEEN 0 AND {trade_count_limit} - 1
             AND NOT misplaced AND later(bar_start, span_seconds) <= instant({latest_end_us})

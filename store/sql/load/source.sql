@@ -148,7 +148,7 @@ CREATE OR REPLACE TEMP TABLE {parsed_rows} AS SELECT * EXCLUDE (file_row) FROM {
         CASE WHEN bar_start BETWEEN beginning() AND make_timestamptz(253402214400000000) THEN bar_start END
             AS instant_given,
         open + 0.0 AS open, high + 0.0 AS high, low + 0.0 AS low, close + 0.0 AS close, volume + 0.0 AS volume,
-        trade_count, vwap + 0.0 AS vwap, NULL::VARCHAR AS misread
+        trade_count, CASE WHEN NOT isnan(vwap) THEN vwap + 0.0 END AS vwap, NULL::VARCHAR AS misread
  FROM {canonical_bars})
 
 -- name: no_local_time
