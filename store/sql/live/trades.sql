@@ -43,6 +43,8 @@ SELECT given_row, interval_id, trade_id, bar_start, traded_at, sequence, revisio
             WHEN bar_start < $kept_from THEN 'older than the trades that are kept'
             WHEN cancelled THEN NULL
             WHEN abs(price) * size >= $turnover_limit OR size >= $volume_limit THEN 'price times size is too large'
+            WHEN size < 1e-6 AND abs(TRY_CAST(size AS DECIMAL(38, 9))::DOUBLE - size) > size / 1000
+            THEN 'size is too small to be summed exactly'
             WHEN NOT is_inside AND later(bar_start, length) > next_open
                  THEN 'between sessions, too near the open for a whole bar'
             WHEN bar_start IS NULL OR traded_at::DATE > known_through

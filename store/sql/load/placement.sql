@@ -227,6 +227,8 @@ SELECT file_row, interval_id, bar_start, span_seconds, session_date, segment,
             WHEN close - high > 1e-15 * abs(high) OR low - close > 1e-15 * abs(low)
             THEN 'close is outside [low, high]'
             WHEN volume < 0 THEN 'volume is negative'
+            WHEN volume < 1e-6 AND abs(TRY_CAST(volume AS DECIMAL(38, 9))::DOUBLE - volume) > volume / 1000
+            THEN 'volume is too small to be summed exactly'
             WHEN trade_count < 0 THEN 'trade_count is negative'
             WHEN greatest(abs(high), abs(low), abs(coalesce(vwap, 0))) * volume >= {turnover_limit}
               OR volume >= {volume_limit} OR trade_count >= {trade_count_limit}
@@ -245,7 +247,8 @@ FROM (SELECT *, open BETWEEN low AND high AND close BETWEEN low AND high AS with
 -- do: the statistics of a Parquet file leave NaN out, and DuckDB believes them.
 -- part: condition
 refusal IS NULL AND interval_id IS NOT NULL AND NOT unplaceable AND NOT ambiguous AND misread IS NULL
-            AND isfinite(open + high + low + close + volume) AND within AND volume >= 0 AND volume < {volume_limit}
+            AND isfinite(open + high + low + close + volume) AND within AND volume < {volume_limit}
+            AND (volume >= 1e-6 OR abs(TRY_CAST(volume AS DECIMAL(38, 9))::DOUBLE - volume) <= volume / 1000)
             AND greatest(high, -low) * volume < {turnover_limit} AND (vwap IS NULL OR abs(vwap) * volume < {turnover_limit})
             AND coalesce(trade_count, 0) BETWEEN 0 AND {trade_count_limit} - 1
             AND NOT misplaced AND later(bar_start, span_seconds) <= instant({latest_end_us})
