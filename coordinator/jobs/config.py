@@ -29,6 +29,7 @@ from barhouse.coordinator.sources.options import Loading, LoadOptions
 from barhouse.coordinator.sources.presets import preset_named
 from barhouse.store.calendars.definition import CalendarDefinition
 from barhouse.store.copies.bar_format import FORMATS
+from barhouse.store.database.settings import ALLOWED, checked
 from barhouse.store.errors import ConfigError, speaking
 from barhouse.store.model.file_mode import FileMode
 from barhouse.store.model.interval import Interval
@@ -209,8 +210,9 @@ class JobConfig(_Table):
 
     name: str = Field(default="nightly", min_length=1, description="what runs of the job are called")
     store: Path | None = Field(default=None, description="the store's file; made when it is not there")
-    settings: dict[str, str | int] = Field(
-        default_factory=dict, description="DuckDB settings, such as threads = 2 and memory_limit = '4GB'"
+    settings: Annotated[dict[str, str | int], AfterValidator(checked)] = Field(
+        default_factory=dict,
+        description=f"DuckDB settings, such as threads = 2 and memory_limit = '4GB'; allowed are {', '.join(ALLOWED)}",
     )
     on_missing: Literal["skip", "raise"] = Field(
         default="skip", description="symbols named for which no file holds what is wanted: a problem, or the end of it"

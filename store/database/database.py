@@ -21,8 +21,9 @@ import pyarrow as pa
 
 from barhouse.store.database.failures import breaks, broken, failure_of, is_interrupt
 from barhouse.store.database.file_lock import Lock, identity_of, refuse_own
+from barhouse.store.database.query import check_reads
 from barhouse.store.database.transaction import Transaction
-from barhouse.store.errors import InputError, StoreClosedError, StoreError, StoreHeldError
+from barhouse.store.errors import StoreClosedError, StoreError, StoreHeldError
 from barhouse.store.hints import Action
 
 Clock = Callable[[], datetime]
@@ -243,7 +244,7 @@ class Database:
     def _asked(
         self, cursor: duckdb.DuckDBPyConnection, text: str, parameters: dict[str, Any] | list[Any] | None
     ) -> duckdb.DuckDBPyRelation | None:
-        _check_reads(cursor.extract_statements(text))
+        check_reads(cursor, text)
         if self.path is not None:
             refuse_own(text, parameters, self.path)
         cursor.execute("BEGIN TRANSACTION READ ONLY")
@@ -344,15 +345,3 @@ def _roll_back(cursor: duckdb.DuckDBPyConnection, error: BaseException) -> None:
         ended = "no transaction is active" in str(second) or type(second).__name__ == "ResourceInUseException"
         if not ended:
             error.add_note(f"and rolling back failed: {second}")
-
-
-def _check_reads(statements: list[duckdb.Statement]) -> None:
-    kinds = [statement.type.name for statement in statements]
-    # PIVOT is MULTI to DuckDB 2; 1.5 spells it out, in statements without a text.
-    pivots = kinds == ["CREATE", "SELECT"] and not any(statement.query for statement in statements)
-    if pivots or (len(kinds) == 1 and kinds[0] in {"SELECT", "EXPLAIN", "COPY", "MULTI"}):
-        return
-    raise InputError(
-        f"a query is one statement that reads (SELECT, WITH, FROM, PIVOT, DESCRIBE, SHOW, EXPLAIN, COPY ... TO), "
-        f"not {' and '.join(kinds) or 'an empty text'}; a store is changed through its coordinator"
-    )

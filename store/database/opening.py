@@ -6,7 +6,7 @@ import os
 import re
 import threading
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import duckdb
 from barhouse.store.database.database import Clock, Database, wall_clock
 from barhouse.store.database.failures import failure_of, is_not_allowed
 from barhouse.store.database.file_lock import identity_of
+from barhouse.store.database.settings import checked
 from barhouse.store.errors import InputError, MigrationError, StoreError, StoreHeldError, StoreVersionError
 from barhouse.store.hints import Action, Option
 from barhouse.store.sql import identifier, literal, sql
@@ -175,16 +176,12 @@ def connect(
     Raises
     ------
     InputError
-        DuckDB does not know a setting, or not its value.
+        A setting is not among those that may be chosen, or DuckDB does not know its value.
     StoreError
         The file cannot be opened; see ``open_database``.
     """
-    if not isinstance(settings, Mapping | None):
-        raise InputError(
-            f"{Option('settings', settings)} is no mapping; give settings of DuckDB, such as {{'threads': 2}}"
-        )
     # A query's names are the store's, never Python's variables.
-    config: dict[str, Any] = {"python_enable_replacements": False, **(settings or {})}
+    config: dict[str, Any] = {"python_enable_replacements": False, **checked(settings)}
     if not read_only:
         # Keeps a file made by DuckDB 2 readable to 1.5; it cannot be said later.
         config["storage_compatibility_version"] = "v1.5.0"

@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from barhouse.store.database.failures import failure_of
+from barhouse.store.database.query import check_own
 from barhouse.store.sql import Sql, identifier, sql, statement
 
 #: A row of an answer: a tuple whose fields have the names of the columns.
@@ -144,10 +145,12 @@ class Transaction:
         Raises
         ------
         TypeError
-            For a statement that ends the transaction; in one that reads, also for more than one statement.
+            For a statement that ends the transaction, and one that does more than to read or write tables, as one that
+            changes a setting; in one that reads, also for more than one statement.
         """
         if self.reads_only or not isinstance(text, Sql):
             self._refuse_to_end(text)
+            check_own(self.cursor, text)
         # Read to the end always: DuckDB 2.0 streams, and an unfinished result blocks the connection.
         try:
             rows = self.cursor.execute(text, parameters or {}).fetchall()

@@ -304,6 +304,26 @@ def test_settings_reach_duckdb_or_are_refused(path: Path) -> None:
     open_store(path).close()
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"default_order": "desc"},
+        {"threads": 1, "DEFAULT_NULL_ORDER": "nulls_first"},
+        {"preserve_insertion_order": "false"},
+        {"TimeZone": "Asia/Tokyo"},
+        {"enable_external_access": "false"},
+        {"integer_division": "true"},
+        {"access_mode": "read_only"},
+    ],
+)
+def test_settings_that_bars_may_depend_on_are_refused(tmp_path: Path, settings: dict[str, str | int]) -> None:
+    with pytest.raises(
+        InputError, match="cannot be chosen, for bars may depend on it; allowed are threads, memory_limit"
+    ):
+        open_store(tmp_path / "new.duckdb", settings=settings)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_two_stores_and_memory_are_apart(tmp_path: Path) -> None:
     with (
         open_store(tmp_path / "a.duckdb") as first,
@@ -584,6 +604,21 @@ def test_reading_only_refuses_to_write(path: Path) -> None:
         "EXPORT DATABASE 'somewhere'",
         "PREPARE mine AS SELECT 1",
         "CALL pragma_version()",
+        "EXPLAIN ANALYZE SET default_order = 'desc'",
+        "EXPLAIN (ANALYZE, FORMAT json) SET GLOBAL TimeZone = 'Asia/Tokyo'",
+        "/* ä */ explain analyze SET memory_limit = '100MB'; -- ü",
+        "EXPLAIN ANALYZE SET enable_external_access = false",
+        "EXPLAIN ANALYZE RESET threads",
+        "EXPLAIN ANALYZE PRAGMA disable_checkpoint_on_shutdown",
+        "EXPLAIN ANALYZE LOAD json",
+        "EXPLAIN ANALYZE CHECKPOINT",
+        "EXPLAIN ANALYZE COMMIT",
+        "EXPLAIN ANALYZE CREATE TABLE mine (a INT)",
+        "EXPLAIN ANALYZE PREPARE mine AS DELETE FROM session_run",
+        "EXPLAIN ANALYZE EXECUTE mine",
+        "EXPLAIN ANALYZE DEALLOCATE mine",
+        "EXPLAIN ANALYZE DELETE FROM session_run",
+        "EXPLAIN SET threads = 1",
     ],
 )
 def test_a_query_only_reads(database: Database, query: str) -> None:
@@ -594,7 +629,12 @@ def test_a_query_only_reads(database: Database, query: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["EXPLAIN ANALYZE DELETE FROM session_run", "COPY session_run FROM 'runs.csv'", "FROM force_checkpoint()"]
+    "query",
+    [
+        "COPY session_run FROM 'runs.csv'",
+        "EXPLAIN ANALYZE COPY session_run FROM 'runs.csv'",
+        "FROM force_checkpoint()",
+    ],
 )
 def test_a_query_that_looks_like_reading_does_not_write(database: Database, query: str) -> None:
     note(database, 1)
@@ -615,12 +655,58 @@ def test_a_query_that_looks_like_reading_does_not_write(database: Database, quer
         ("PIVOT session_run ON mode USING count(*)", 1),
         ("SELECT * FROM (PIVOT session_run ON mode USING count(*))", 1),
         ("EXPLAIN SELECT 1", 1),
+        ("EXPLAIN (SELECT 1)", 1),
+        ("EXPLAIN ANALYZE FROM session_run;", 1),
+        ("/* of 'ä' */ EXPLAIN (ANALYZE, FORMAT json) -- ü\n SELECT 'ö' AS \"(\"", 1),
         ("SELECT * FROM range(2000000)", 2_000_000),
     ],
 )
 def test_what_reads_is_answered(database: Database, query: str, rows: int) -> None:
     note(database, 1)
     assert database.query(query).num_rows == rows
+
+
+@pytest.mark.parametrize("query", ["FROM add_grammar_extension('x')", "FROM \"Remove_Grammar_Extension\"('x')"])
+def test_a_query_does_not_change_what_duckdb_is(database: Database, query: str) -> None:
+    with pytest.raises(InputError, match=r"a query does not call \w+_(E|e)xtension, which changes DuckDB"):
+        database.query(query)
+
+
+def settings_of(database: Database) -> dict[str, str]:
+    rows = database.query("SELECT name, value FROM duckdb_settings() WHERE value IS NOT NULL").to_pylist()
+    return {row["name"]: row["value"] for row in rows}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SET default_order = 'desc'",
+        "SET GLOBAL TimeZone = 'Asia/Tokyo'",
+        "RESET threads",
+        "PRAGMA memory_limit = '1GB'",
+        "SELECT 1; SET threads = 1",
+        "EXPLAIN ANALYZE SET default_order = 'desc'",
+        "LOAD json",
+        "ATTACH ':memory:' AS other",
+        "USE other",
+        "CHECKPOINT",
+    ],
+)
+def test_a_transaction_changes_tables_alone(database: Database, statement: str) -> None:
+    before = settings_of(database)
+    refused = pytest.raises(TypeError, match="a transaction runs statements that read or write tables, not ")
+    with refused, database.transaction() as transaction:
+        transaction.execute(statement)
+    assert settings_of(database) == before
+
+
+def test_a_transaction_may_have_tables_of_its_own(database: Database) -> None:
+    with database.transaction() as transaction:
+        transaction.execute("CREATE TABLE mine (a INT); INSERT INTO mine VALUES (1), (2)")
+        transaction.execute("DELETE FROM mine WHERE a = $a", {"a": 1})
+        assert transaction.execute("EXPLAIN ANALYZE SELECT * FROM mine")
+        assert [row.a for row in transaction.execute("FROM mine")] == [2]
+        transaction.execute("DROP TABLE mine")
 
 
 def test_a_query_may_write_a_file_and_take_parameters(database: Database, tmp_path: Path) -> None:

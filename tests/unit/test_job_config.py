@@ -99,6 +99,10 @@ def mistakes(folder: Path, text: str) -> str:
             ("[[symbols]]", "[symbols]"),
             "/job.toml: [symbols] is one table, and there can be several; write [[symbols]]",
         ),
+        (
+            ("[[symbols]]", '[settings]\nthreads = 2\ndefault_order = "desc"\n[[symbols]]'),
+            '/job.toml: settings: settings = { default_order = "desc" } cannot be chosen, for bars may depend on it;',
+        ),
         (("[[sources]]", "[[source]]"), "/job.toml has 2 mistakes:\n  sources is missing: where bars come from\n"),
     ],
 )

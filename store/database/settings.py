@@ -1,0 +1,37 @@
+"""The settings of DuckDB that a user may choose: those by which no bar can come out otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from barhouse.store.errors import InputError
+from barhouse.store.hints import Option
+
+#: How much of the machine is used, where room is made, and how finely a new file is cut.
+ALLOWED: Final = (
+    *("threads", "memory_limit", "max_memory", "temp_directory", "max_temp_directory_size", "default_block_size"),
+)
+
+
+def checked(settings: Mapping[str, str | int] | None) -> dict[str, str | int]:
+    """The settings given, once they are seen to be allowed.
+
+    Raises
+    ------
+    InputError
+        For any other: an order, a time zone or a limit of another kind would change what statements of the store
+        come to.
+    """
+    if not isinstance(settings, Mapping | None):
+        raise InputError(
+            f"{Option('settings', settings)} is no mapping; give settings of DuckDB, such as {{'threads': 2}}"
+        )
+    given = dict(settings or {})
+    for name, value in given.items():
+        if name not in ALLOWED:
+            raise InputError(
+                f"{Option('settings', {name: value})} cannot be chosen, for bars may depend on it; allowed are "
+                f"{', '.join(ALLOWED)}"
+            )
+    return given
