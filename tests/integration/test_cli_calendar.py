@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import duckdb
+import pytest
 from test_cli import Line, empty, filled, line, spy
 
 from barhouse.coordinator.cli.errors import ExitCode
@@ -37,9 +38,13 @@ def sessions(line: Line, name: str) -> list[tuple[str, str, str]]:
 
 def test_one_of_your_own_is_added_changed_and_shown(line: Line) -> None:
     assert line("calendar", "add", *FX).stderr == "added the calendar FX\n"
-    assert line("calendar", "add", *FX).stderr == "nothing was new for the calendar FX\n"
-    changed = line("calendar", "add", *FX, "--holiday", "2024-12-25", "--early-close", "2024-12-24=13:00")
-    assert changed.stderr == ("changed 2 sessions of FX, 2024-12-24 to 2024-12-25; bars: 0 new, 0 revised, 0 deleted\n")
+    assert line("calendar", "add", *FX).stderr == "nothing changes in the calendar FX\n"
+    days = ("--holiday", "2024-12-25", "--early-close", "2024-12-24=13:00")
+    changed = line("calendar", "add", *FX, *days, "--yes")
+    assert changed.stderr == (
+        "FX: holiday 2024-12-25 added; early close 2024-12-24 13:00 added\n"
+        "changed 2 sessions of FX, 2024-12-24 to 2024-12-25; bars: 0 new, 0 revised, 0 deleted\n"
+    )
     assert sessions(line, "fx") == [
         ("2024-12-24", "2024-12-23T22:00:00Z", "2024-12-24T18:00:00Z"),
         ("2024-12-26", "2024-12-25T22:00:00Z", "2024-12-26T22:00:00Z"),
@@ -49,6 +54,25 @@ def test_one_of_your_own_is_added_changed_and_shown(line: Line) -> None:
     assert shown.stderr.startswith(
         "FX: 17:00 to 17:00 America/New_York, mon,tue,wed,thu,fri, 1 holiday, 1 early close; known from 2000-01-01 "
     )
+
+
+def test_a_change_is_shown_and_asked_about_first(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    line("calendar", "add", *FX, "--holiday", "2024-12-25")
+    other = ("fx", *FX[1:4], "18:00", *FX[5:], "--holiday", "2025-01-01", "--early-close", "2024-12-24=13:00")
+    shown = (
+        "FX: open 18:00, was 17:00; holiday 2025-01-01 added; holiday 2024-12-25 removed; "
+        "early close 2024-12-24 13:00 added\n"
+    )
+    refused = line("calendar", "add", *other, expected=ExitCode.USAGE).stderr
+    assert refused.startswith(shown) and "nobody can be asked here; say --yes to go on" in refused
+    monkeypatch.setattr("barhouse.coordinator.cli.command._somebody_is_there", lambda: True)
+    said_no = line("calendar", "add", *other, expected=ExitCode.FAILED, stdin="n\n").stderr
+    assert said_no.startswith(f"{shown}Change FX?")
+    assert sessions(line, "FX")[0][1] == "2024-12-23T22:00:00Z"  # as it was
+    line("calendar", "add", *other, stdin="y\n")
+    assert sessions(line, "FX")[0] == ("2024-12-24", "2024-12-23T23:00:00Z", "2024-12-24T18:00:00Z")
+    again = line("calendar", "add", *other)
+    assert again.stderr == "nothing changes in the calendar FX\n"
 
 
 def test_several_come_from_a_file(line: Line, tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from barhouse.coordinator.cli.command import Commands, Settings, command, epilog
-from barhouse.coordinator.cli.options import data_options, dry_run_option, json_option, session_range, split
+from barhouse.coordinator.cli.command import Commands, Settings, command, confirm, epilog
+from barhouse.coordinator.cli.options import data_options, dry_run_option, json_option, session_range, split, yes_option
 from barhouse.coordinator.cli.output import reports, tables
 from barhouse.coordinator.cli.renames import Option
-from barhouse.coordinator.cli.sentences.calendar import calendar_changed, described
+from barhouse.coordinator.cli.sentences.calendar import calendar_changed, described, redefined
 from barhouse.coordinator.cli.store_access import opened
 
 if TYPE_CHECKING:
@@ -75,13 +75,14 @@ def _early_closes(ctx: click.Context, parameter: click.Parameter, given: list[st
     help="Take calendars from a TOML file, each a table: the name, then the same options.",
     formerly={"--from": "--file"},
 )
+@yes_option
 @json_option
 @click.pass_context
-def add(ctx: click.Context, /, name: str | None, source: Path | None, as_json: bool, **hours: Any) -> None:
+def add(ctx: click.Context, /, name: str | None, source: Path | None, yes: bool, as_json: bool, **hours: Any) -> None:
     """Add a calendar of your own, or change it.
 
-    Changing one derives again what it touches, and keeps the old bars as revisions. A session is named by the day
-    it closes on; weekdays, holidays and early closes name that day.
+    What would differ is shown and asked about first. Changing one derives again what it touches, and keeps the old
+    bars as revisions. A session is named by the day it closes on; weekdays, holidays and early closes name that day.
 
     \b
     A file that --file takes:
@@ -98,10 +99,27 @@ def add(ctx: click.Context, /, name: str | None, source: Path | None, as_json: b
     from barhouse.coordinator.session_coordinator import SessionCoordinator
 
     with opened(ctx.obj) as store:
+        differing = _differing(store, definitions)
+    for changed, differences in differing.items():
+        reports.say(f"{changed}: {'; '.join(differences)}")
+    if differing:
+        confirm(f"Change {' and '.join(differing)}?", yes=yes)  # others may have the store meanwhile
+    with opened(ctx.obj) as store:
         coordinator = SessionCoordinator(store)
         for definition in definitions:
             report = coordinator.define_calendar(definition)
             reports.put(report, calendar_changed(report), as_json=as_json)
+
+
+def _differing(store: SessionStore, definitions: list[CalendarDefinition]) -> dict[str, list[str]]:
+    """What each calendar that the store has would change in, by its name; without those that stay as they are."""
+    kept = {row["calendar"].casefold(): row for row in store.calendars().to_pylist() if row["definition"] is not None}
+    found: dict[str, list[str]] = {}
+    for definition in definitions:
+        before = kept.get(definition.name.casefold())
+        if before is not None and (differences := redefined(before["definition"], definition.to_json())):
+            found[before["calendar"]] = differences
+    return found
 
 
 def _from_options(name: str | None, hours: dict[str, Any]) -> list[CalendarDefinition]:
@@ -119,7 +137,7 @@ def _from_file(ctx: click.Context, source: Path) -> list[CalendarDefinition]:
     given = [
         parameter
         for parameter in ctx.command.params
-        if parameter.name not in ("source", "as_json")
+        if parameter.name not in ("source", "yes", "as_json")
         and ctx.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
     ]
     if given:

@@ -20,11 +20,32 @@ def calendar_changed(report: CalendarReport, *, added: bool = True, dry_run: boo
     if dry_run and report.changes:
         return f"would change {what}; nothing was written"
     if report.batch_id is None:
-        nothing = "nothing was new for" if added else "nothing differs in"
+        nothing = "nothing changes in" if added else "nothing differs in"
         return f"{nothing} the calendar {report.calendar}"
     if added and not report.changes:
         return f"added the calendar {report.calendar}"
     return f"changed {what}; bars: {bars_changed(report)}"
+
+
+def redefined(before: str, after: str) -> list[str]:
+    """Say in what a definition differs from the one before, both as JSON; the names do not count."""
+    old, new = json.loads(before), json.loads(after)
+    said = []
+    for key in new:
+        name = {"holidays": "holiday", "early_closes": "early close"}.get(key, key)
+        if key == "name" or old[key] == new[key]:
+            continue
+        if isinstance(new[key], str):
+            said.append(f"{name} {new[key]}, was {old[key]}")
+            continue
+        was, is_now = (_entries(value) for value in (old[key], new[key]))
+        said += [f"{name} {entry} added" for entry in is_now if entry not in was]
+        said += [f"{name} {entry} removed" for entry in was if entry not in is_now]
+    return said
+
+
+def _entries(value: list[str] | dict[str, str]) -> list[str]:
+    return [f"{day} {clock}" for day, clock in value.items()] if isinstance(value, dict) else value
 
 
 def described(kept: dict[str, Any]) -> str:
