@@ -113,7 +113,7 @@ class Plan:
             if not any(interval in intervals for intervals in there.values()):
                 listed = ", ".join(sorted(set().union(*there.values())))
                 raise InputError(f"no symbol of the backtest has interval {interval!r}; there are {listed}")
-        pinned = transaction.one("backtest.newest_batch").batch_id
+        pinned = transaction.one("records.newest_batch").batch_id
         reach = {
             row.calendar: (row.first_date, row.last_date)
             for row in transaction.run("backtest.session_range", {"symbols": list(request.symbols)})

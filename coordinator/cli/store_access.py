@@ -22,13 +22,14 @@ def opened(settings: Settings, *, read_only: bool = False, create: bool = False)
     from barhouse.store.errors import StoreError
     from barhouse.store.session_store import open_store
 
-    if not create and settings.store != ":memory:" and not Path(settings.store).expanduser().exists():
+    in_memory = settings.store == ":memory:"
+    if not create and not in_memory and not Path(settings.store).expanduser().exists():
         named = "" if settings.store == DEFAULT_STORE else f"--store {settings.store} "
         raise StoreError(
             f"there is no store at {settings.store}; create it with `barhouse {named}init`, "
             f"or name another with --store"
         )
-    with open_store(settings.store, read_only=read_only) as store, interruptible(store):
+    with open_store(settings.store, read_only=read_only and not in_memory) as store, interruptible(store):
         yield store
 
 

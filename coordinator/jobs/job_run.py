@@ -107,7 +107,7 @@ def _begin(store: SessionStore, config: JobConfig) -> _Job:
                 return _Job(
                     store, config, before.run_id, True, left["after"], before.cursor, left["files_loaded"], 0, problems
                 )
-        newest = transaction.one("jobs.newest_batch").batch_id
+        newest = transaction.one("records.newest_batch").batch_id
         begun = run.begin(
             transaction,
             "nightly",

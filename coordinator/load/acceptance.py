@@ -178,6 +178,6 @@ def _refuse_unknown(transaction: Transaction, judged: JudgedRows, judged_rows: R
     for unknown in transaction.run("load.unknown_range", judged_rows=judged_rows, symbol_map=symbols):
         raise CalendarError(
             f"row {unknown.file_row} of {judged.rows.name} lies beyond what calendar {unknown.calendar} is known for, "
-            f"{unknown.known_from} to {unknown.known_through}; nothing was loaded: load the rest without it, or "
-            f"upgrade exchange_calendars"
+            f"{unknown.known_from} to {unknown.known_through}; nothing was loaded: load the rest without it"
+            f"{', or upgrade exchange_calendars' if unknown.is_of_exchange else ''}"
         )

@@ -46,6 +46,8 @@ def open_database(
 
     Raises
     ------
+    InputError
+        For a store in memory that shall only be read: there is nothing in it.
     StoreHeldError
         The file is open for writing elsewhere; names the process.
     StoreVersionError
@@ -54,6 +56,11 @@ def open_database(
         An upgrade failed; the file is as it was.
     """
     if str(path) == ":memory:":
+        if read_only:
+            raise InputError(
+                f"a store in memory begins empty, so {Option('read_only', True)} leaves nothing to be done with it; "
+                f"open it without, or name a file"
+            )
         database = Database(None, connect(":memory:", settings=settings), read_only=False, clock=clock)
     else:
         file = Path(path).expanduser().resolve()

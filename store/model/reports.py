@@ -239,7 +239,7 @@ class CopyReport(Report):
     """What became of a published snapshot, or of a backup."""
 
     target: Path = Field(description="the file that names the newest copy")
-    written: bool = Field(description="False: nothing has changed since the copy that is there was made")
+    written: bool = Field(description="False: the copy that is there has all that the store has")
     batch_id: int | None = Field(description="the newest batch in it; None before the first")
     committed_at: datetime | None = Field(description="when that was committed, in UTC")
     size_bytes: int

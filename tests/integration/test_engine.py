@@ -324,6 +324,11 @@ def test_settings_that_bars_may_depend_on_are_refused(tmp_path: Path, settings: 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_store_in_memory_is_not_opened_to_be_read_only() -> None:
+    with pytest.raises(InputError, match=r"begins empty, so read_only=True leaves nothing"):
+        open_store(":memory:", read_only=True)
+
+
 def test_two_stores_and_memory_are_apart(tmp_path: Path) -> None:
     with (
         open_store(tmp_path / "a.duckdb") as first,

@@ -4,12 +4,6 @@
 -- delivery begins and ends, and wait_seconds, by which its last bar of a session closes later (closing_bar =
 -- 'include'). session_ends holds the last close of every session.
 
--- name: newest_batch
--- The newest batch there is: what a run that begins now may see.
--- gives: batch_id
--- reads: batch
-SELECT coalesce(max(batch_id), 0) AS batch_id FROM batch;
-
 -- name: streams
 -- The intervals with these ids, whether their symbols are still registered or not, in the order of delivery.
 -- gives: interval_id, symbol, interval, unit, length, derived, base_id, base_unit, base_length, calendar, kind,

@@ -32,12 +32,6 @@ FROM counted GROUP BY name;
 -- takes: parsed_rows
 SELECT DISTINCT symbol_given FROM {parsed_rows};
 
--- name: newest_batch
--- The newest batch.
--- gives: batch_id
--- reads: batch
-SELECT coalesce(max(batch_id), 0) AS batch_id FROM batch;
-
 -- name: symbols_loaded
 -- The registered symbols with the interval that is loaded for them, and who registered them.
 -- gives: symbol, interval, added_by

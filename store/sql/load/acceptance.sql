@@ -136,10 +136,11 @@ FROM {judged_rows};
 
 -- name: unknown_range
 -- The first row beyond what its calendar knows; none when each is known.
--- gives: calendar, known_from, known_through, file_row
+-- gives: calendar, known_from, known_through, is_of_exchange, file_row
 -- takes: symbol_map, judged_rows: any
 -- reads: trading_calendar
-SELECT m.calendar, c.known_from, c.known_through, s.file_row
+SELECT m.calendar, c.known_from, c.known_through, c.definition IS NULL AND c.calendar <> '24/7' AS is_of_exchange,
+       s.file_row
 FROM {judged_rows} AS s
 JOIN {symbol_map} AS m USING (interval_id)
 JOIN trading_calendar AS c USING (calendar)

@@ -6,6 +6,12 @@
 -- reads: batch
 SELECT coalesce(max(batch_id), 0) + 1 AS batch_id FROM batch;
 
+-- name: newest_batch
+-- The newest batch there is, 0 before the first: what a run that begins now may see.
+-- gives: batch_id
+-- reads: batch
+SELECT coalesce(max(batch_id), 0) AS batch_id FROM batch;
+
 -- name: add_batch
 -- The batch's own row, written last. committed_at never repeats and never runs backwards.
 -- writes: batch
