@@ -327,7 +327,8 @@ def _given_up(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        cursor.interrupt()
+        with suppress(duckdb.ConnectionException):  # closed already
+            cursor.interrupt()
         raise
 
 
