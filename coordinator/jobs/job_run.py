@@ -71,52 +71,55 @@ def run_nightly(store: SessionStore, config: JobConfig, progress: Progress | Non
     """Run a job on an open store; see ``run_job``."""
     started_at = store.now()
     coordinator = SessionCoordinator(store, grace=config.grace())
-    job = _begin(store, config)
+    job = None
     try:
+        with store.transaction() as transaction:
+            job = _begin(transaction, store, config)
         report = _carry_out(job, coordinator, progress or _silent, started_at)
     except BaseException as error:
         stopped = isinstance(error, KeyboardInterrupt) or is_interrupt(error)
-        with suppress(Exception), store.transaction() as transaction:
-            run.end(transaction, job.run_id, "stopped" if stopped else "failed", str(error) or type(error).__name__)
+        if job is not None:  # it may have come right after the beginning was written down
+            state: run.End = "stopped" if stopped else "failed"
+            with suppress(Exception), store.transaction() as transaction:
+                run.end(transaction, job.run_id, state, str(error) or type(error).__name__)
         raise
     with store.transaction() as transaction:
         run.end(transaction, job.run_id, "done")
     return report
 
 
-def _begin(store: SessionStore, config: JobConfig) -> _Job:
+def _begin(transaction: Transaction, store: SessionStore, config: JobConfig) -> _Job:
     """Take up the job's last run when it ended early, or begin one."""
     asked = config.model_dump(mode="json", exclude_unset=True)
-    with store.transaction() as transaction:
-        run.recover(transaction)
-        before = next(iter(run.runs(transaction, mode="nightly", name=config.name)), None)
-        cursor = None if before is None else before.cursor
-        if before is not None and before.state not in ("done", "closed", "running") and before.position is not None:
-            same = before.config == asked
-            log.warning(
-                "run %d of job %s %s; %s",
-                before.run_id,
-                config.name,
-                before.state,
-                "going on" if same else "the job differs now",
-            )
-            if same:
-                run.take_up(transaction, before.run_id)
-                left = before.position
-                problems = [FileProblem(**problem) for problem in left["problems"]]
-                return _Job(
-                    store, config, before.run_id, True, left["after"], before.cursor, left["files_loaded"], 0, problems
-                )
-        newest = transaction.one("records.newest_batch").batch_id
-        begun = run.begin(
-            transaction,
-            "nightly",
+    run.recover(transaction)
+    before = next(iter(run.runs(transaction, mode="nightly", name=config.name)), None)
+    cursor = None if before is None else before.cursor
+    if before is not None and before.state not in ("done", "closed", "running") and before.position is not None:
+        same = before.config == asked
+        log.warning(
+            "run %d of job %s %s; %s",
+            before.run_id,
             config.name,
-            asked,
-            cursor=cursor,
-            position={"after": newest, "files_loaded": 0, "problems": []},
+            before.state,
+            "going on" if same else "the job differs now",
         )
-        return _Job(store, config, begun.run_id, False, newest, cursor)
+        if same:
+            run.take_up(transaction, before.run_id)
+            left = before.position
+            problems = [FileProblem(**problem) for problem in left["problems"]]
+            return _Job(
+                store, config, before.run_id, True, left["after"], before.cursor, left["files_loaded"], 0, problems
+            )
+    newest = transaction.one("records.newest_batch").batch_id
+    begun = run.begin(
+        transaction,
+        "nightly",
+        config.name,
+        asked,
+        cursor=cursor,
+        position={"after": newest, "files_loaded": 0, "problems": []},
+    )
+    return _Job(store, config, begun.run_id, False, newest, cursor)
 
 
 def _carry_out(job: _Job, coordinator: SessionCoordinator, progress: Progress, started_at: datetime) -> JobReport:

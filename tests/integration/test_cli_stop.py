@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -19,9 +20,10 @@ import pytest
 from job_kit import fill, job_file
 from test_cli import NEW_YORK, ROOT, SPY, Line, copied, empty, filled, load_spy, register_spy, run
 
-from barhouse import open_store
+from barhouse import open_store, run_job
 from barhouse.coordinator.cli.errors import ExitCode, chain, is_interrupt
 from barhouse.coordinator.cli.interrupts import STOPPED, interruptible
+from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import StoreError
 
 __all__ = ["empty", "filled"]  # fixtures
@@ -162,6 +164,27 @@ def test_a_run_is_stopped_and_the_next_goes_on(tmp_path: Path, knowing_xnys: Pat
         assert not connection.execute("FROM duckdb_tables() WHERE table_name = 'half_way'").fetchall()
     again = run("run", job)
     assert again.returncode == ExitCode.OK and "going on with run 1" in again.stderr
+
+
+def test_a_run_that_has_just_begun_is_stopped_too(
+    tmp_path: Path, knowing_xnys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(knowing_xnys, tmp_path)
+    fill(tmp_path / "bars", ["AAA"], job_kit.sessions(1))
+    with open_store(tmp_path / "bars.duckdb") as store:
+        transaction_of = store.transaction
+
+        @contextmanager
+        def pressed_after_commit() -> Iterator[Transaction]:
+            with transaction_of() as transaction:
+                yield transaction
+            if any(run.state == "running" for run in store.runs()):
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(store, "transaction", pressed_after_commit)
+        with pytest.raises(KeyboardInterrupt):
+            run_job(job_file(tmp_path), store=store)
+        assert [run.state for run in store.runs()] == ["stopped"]
 
 
 @pytest.mark.parametrize("module", ["click", "_duckdb", "pyarrow.lib"])
