@@ -75,6 +75,7 @@ def _rebuild_bases(transaction: Transaction, intervals: TemporaryTable, batch: B
         replaced = transaction.make("edit.base_ranges", scope_intervals=intervals)
         _count(batch, merge.replace(transaction, new_bars, _EVERYWHERE, batch.batch_id, ranges=replaced))
         transaction.write("edit.raise_watermarks", scope_intervals=intervals)
+    transaction.write("edit.begin_bases", scope_intervals=intervals)
     transaction.write("edit.rewind_derived", scope_intervals=intervals)
     transaction.write("edit.drop_invalidations", scope_intervals=intervals)
 

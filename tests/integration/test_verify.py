@@ -107,6 +107,16 @@ PLANTS = {
         f"UPDATE interval_definition SET present_count = present_count + 1 WHERE {OF.format('1h')}",
         {"quality"},
     ),
+    "a first session that is none": (
+        f"DELETE FROM bar WHERE {OF.format('1d')}; "
+        f"UPDATE interval_definition SET first_session = '2020-12-13' WHERE {OF.format('1m')}",
+        {"derived"},
+    ),
+    "a first session that is too late": (
+        f"DELETE FROM bar WHERE {OF.format('1d')}; "
+        f"UPDATE interval_definition SET first_session = '2021-01-04' WHERE {OF.format('1m')}",
+        {"derived"},
+    ),
     "a bucket said to close later": (
         f"UPDATE interval_definition SET next_close = next_close + INTERVAL 5 MINUTE WHERE {OF.format('5m')}",
         {"watermark"},

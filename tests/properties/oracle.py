@@ -611,8 +611,8 @@ class Symbol:
 
     def _last_end(self) -> int | None:
         """Where the last bar that is left ends, or what was purged does."""
-        ends = [bar.end for bar in self.bars.values()] + [self.retained.open] * (self.retained is not None)
-        return max(ends, default=None)
+        ends = [bar.end for bar in self.bars.values()]
+        return max(ends + ([] if self.retained is None else [self.retained.open]), default=None)
 
     def end_session(self, session: Session) -> bool:
         """Whether this moves the symbol on."""
@@ -621,6 +621,12 @@ class Symbol:
         if moves:
             self.complete_through = close
         return moves
+
+    @property
+    def first_date(self) -> date | None:
+        """The session that the range begins with."""
+        first = self._first()
+        return None if first is None else first.date
 
     def placed_on(self, calendar: Calendar) -> dict[int, Bar]:
         """The base bars where another calendar has them."""
@@ -735,6 +741,8 @@ class Symbol:
     def _judged(self, row: Row, now: int) -> tuple[Bar | None, bool]:
         bar = self._placed_by_date(row) if isinstance(row.start, date) else self._placed_by_instant(row)
         sound = row.low <= min(row.open, row.close) and row.high >= max(row.open, row.close) and row.volume >= 0
+        lost = abs(to_double(to_decimal(row.volume, 9), 9) - row.volume)
+        sound = sound and (row.volume >= 1e-6 or lost <= row.volume / 1000)
         kept = bar is not None and (self.retained is None or bar.start >= self.retained.open)
         return bar, bar is not None and kept and sound and bar.end <= now + LATE_CLOCK
 

@@ -309,15 +309,26 @@ class Histories(RuleBasedStateMachine):
             self.world.purge_revisions(self.world.past[pick % len(self.world.past)][0])
 
     @precondition(lambda self: self.windows)
-    @rule(what=st.sampled_from(["edit", "end session", "edit", "end session of one", "refresh"]), pick=places)
+    @rule(
+        what=st.sampled_from(["edit", "end session", "first session", "edit", "end session of one", "refresh"]),
+        pick=places,
+    )
     def sessions_change(self, what: str, pick: int) -> None:
-        used = [window.calendar for window in self.windows.values() if window.calendar in OWN_CALENDARS]
+        used_by = [name for name, window in self.windows.items() if window.calendar in OWN_CALENDARS]
+        used = [self.windows[name].calendar for name in used_by]
         if what == "refresh":
             self.world.refresh_calendar(sorted(WINDOWS)[pick % len(WINDOWS)])
         elif what == "edit" and used:
             edited = used[pick % len(used)]
             if not self.world.has_purged(edited):
                 self.world.edit_calendar(edited, pick % len(OWN_CALENDARS[edited]))
+        elif what == "first session":
+            # The session that a symbol begins with becomes a holiday; the next edit may take that back.
+            begins = [(name, day) for name in used_by if (day := self.world.model.symbols[name].first_date) is not None]
+            for name, day in begins[pick % len(begins) :][:1] if begins else ():
+                edited = self.windows[name].calendar
+                if not self.world.has_purged(edited):
+                    self.world.edit_calendar(edited, pick % len(OWN_CALENDARS[edited]), day)
         else:
             name = self._name(pick)
             window = self.windows[name]

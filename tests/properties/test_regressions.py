@@ -134,3 +134,35 @@ def test_a_session_that_has_not_begun_is_not_declared_over(world: World) -> None
     world.end_session(date(2024, 3, 5), ["A"])
     assert world.model.symbols["B"].complete_through == at(2024, 3, 5, 8)
     assert world.model.symbols["A"].complete_through == at(2024, 3, 4, 14, 31)
+
+
+def test_a_calendar_edit_that_adds_the_first_session_derives_it(world: World) -> None:
+    world.register("A", "LUNCH", "1h", ["4h", "1d", "1w"])
+    world.edit_calendar("LUNCH", 0, date(2024, 4, 2))
+    world.load("A", [bar(at(2024, 4, day, hour)) for day in (2, 3, 4) for hour in (7, 8, 9, 11, 12, 13)])
+    world.process()
+    world.edit_calendar("LUNCH", 0)
+    world.verify()
+    assert world.store.bars("A", "1d").num_rows == 3
+    world.process()
+
+
+def test_a_calendar_edit_that_takes_the_first_session_away_leaves_the_other_bars(world: World) -> None:
+    world.register("A", "LUNCH", "1h", ["4h", "1d", "1w"])
+    world.load("A", [bar(at(2024, 4, day, hour)) for day in (2, 3, 4) for hour in (7, 8, 9, 11, 12, 13)])
+    world.process()
+    world.edit_calendar("LUNCH", 0, date(2024, 4, 2))
+    world.verify()
+    assert world.store.bars("A", "1d").num_rows == 2
+    world.process()
+
+
+def test_a_calendar_edit_that_moves_the_first_session_of_a_block_keeps_what_is_made_of_it(world: World) -> None:
+    """The first of July 2023 is a Saturday."""
+    world.register("A", "LUNCH", "1mo", ["2mo"])
+    world.load("A", [bar(date(2023, month, 1)) for month in (7, 8, 9)])
+    world.process()
+    for number in (6, 0):
+        world.edit_calendar("LUNCH", number)
+        world.verify()
+        assert world.store.bars("A", "2mo").num_rows == 2

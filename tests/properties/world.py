@@ -61,8 +61,8 @@ CALENDARS: dict[str, Callable[[], oracle.Calendar]] = {
     "XHKG": lambda: oracle.exchange("XHKG", FIRST_DAY, LAST_DAY),
     "CMES": lambda: oracle.exchange("CMES", FIRST_DAY, LAST_DAY),
     "24/7": lambda: oracle.around_the_clock(FIRST_DAY, LAST_DAY),
-    "LUNCH": lambda: own_calendar("LUNCH", 0),
-    "NIGHT": lambda: own_calendar("NIGHT", 0),
+    "LUNCH": lambda: own_calendar("LUNCH", 0, None),
+    "NIGHT": lambda: own_calendar("NIGHT", 0, None),
 }
 
 _BAR_TEXT = (
@@ -96,9 +96,14 @@ def calendar(name: str) -> oracle.Calendar:
 
 
 @functools.cache
-def own_calendar(name: str, number: int) -> oracle.Calendar:
-    """A calendar of one's own by one of its definitions."""
-    return oracle.own(name, FIRST_DAY, LAST_DAY, OWN_CALENDARS[name][number])
+def own_calendar(name: str, number: int, holiday: date | None) -> oracle.Calendar:
+    """A calendar of one's own by one of its definitions, with another holiday if one is given."""
+    return oracle.own(name, FIRST_DAY, LAST_DAY, own_definition(name, number, holiday))
+
+
+def own_definition(name: str, number: int, holiday: date | None) -> dict[str, Any]:
+    definition = OWN_CALENDARS[name][number]
+    return definition | {"holidays": [*definition.get("holidays", ()), *([str(holiday)] if holiday else ())]}
 
 
 def template(path: Path) -> Path:
@@ -276,13 +281,17 @@ class World:
             for one in (symbol, *symbol.derived.values())
         )
 
-    def edit_calendar(self, name: str, number: int) -> None:
-        """Give a calendar of one's own another of its definitions; it is refused where a bar would lose its place."""
+    def edit_calendar(self, name: str, number: int, holiday: date | None = None) -> None:
+        """Give a calendar of one's own another of its definitions; it is refused where a bar would lose its place.
+
+        ``holiday`` is a further one; the next edit takes it back.
+        """
         self.sound = False
         batches = self._batches()
-        changed = own_calendar(name, number)
+        definition = own_definition(name, number, holiday)
+        changed = own_calendar(name, number, holiday)
         if changed is self.calendars[name]:
-            assert self.coordinator.add_calendar(name, **OWN_CALENDARS[name][number]).batch_id is None
+            assert self.coordinator.add_calendar(name, **definition).batch_id is None
             assert self._batches() == batches
             self.check()
             return
@@ -290,12 +299,12 @@ class World:
             expected = self.model.edit(changed, self.now - oracle.GRACE)
         except oracle.Misplaced:
             with pytest.raises(CalendarError, match="without a place"):
-                self.coordinator.add_calendar(name, **OWN_CALENDARS[name][number])
+                self.coordinator.add_calendar(name, **definition)
             assert self._batches() == batches
             self.check()
             return
         self.calendars[name] = changed
-        report = self.coordinator.add_calendar(name, **OWN_CALENDARS[name][number])
+        report = self.coordinator.add_calendar(name, **definition)
         inserted, revised, deleted = expected
         self._check_batch(report.batch_id, inserted, revised, 0, 0, deleted)
         self.check()

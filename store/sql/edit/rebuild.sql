@@ -141,6 +141,17 @@ FROM (SELECT interval_id, max(later(bar_start, span_seconds)) AS last_end FROM b
       WHERE interval_id IN (SELECT interval_id FROM {scope_intervals} WHERE NOT derived) GROUP BY interval_id) AS b
 WHERE d.interval_id = b.interval_id AND b.last_end > coalesce(d.complete_through, beginning());
 
+-- name: begin_bases
+-- The range of a base interval begins with the first session that has a bar now, or that is retained: where derived
+-- intervals start over.
+-- writes: interval_definition
+-- takes: scope_intervals
+-- reads: bar
+UPDATE interval_definition AS i SET first_session = f.first_date
+FROM (SELECT d.interval_id, coalesce(any_value(d.account_from), min(b.session_date)) AS first_date
+      FROM {scope_intervals} AS d LEFT JOIN bar AS b USING (interval_id) WHERE NOT d.derived GROUP BY d.interval_id) AS f
+WHERE f.interval_id = i.interval_id;
+
 -- name: rewind_derived
 -- Derived intervals start over, after what is final.
 -- writes: interval_definition
