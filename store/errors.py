@@ -101,6 +101,9 @@ class ConfigError(InputError):
 class PluginError(InputError):
     """A feed, a preset or an export format that a package adds cannot be used."""
 
+    #: What is wrong, without saying whose it is.
+    why: str = ""
+
 
 class SourceError(InputError):
     """The file or frame cannot be read as bars."""

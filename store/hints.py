@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -125,6 +125,15 @@ def spelled(text: str, door: Door | None = None) -> str:
         return at.option(hint) if isinstance(hint, Option) else at.action(hint)
 
     return _HINT.sub(spell, text)
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """Name what may have been meant, in brackets and after a space; empty when no known name comes close."""
+    from difflib import get_close_matches
+
+    folded = {name.casefold(): name for name in known}
+    near = [folded[key] for key in get_close_matches(given.casefold(), folded)]
+    return f" (did you mean {' or '.join(near)}?)" if near else ""
 
 
 def hints_in(text: str) -> tuple[Option | Action, ...]:

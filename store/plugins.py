@@ -7,16 +7,18 @@ door.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from barhouse.store.errors import InputError, PluginError
-from barhouse.store.hints import Option
+from barhouse.store.hints import Option, did_you_mean
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 OWN_PACKAGE = "barhouse"
+_OTHERS_GO_ON = "; mend or remove that package, the others go on without it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,11 @@ class Plugin:
     def __str__(self) -> str:
         return f"the {self.kind} {self.name!r} of the package {self.package} {self.version} ({self.value})"
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it is Barhouse's."""
+        return self.package == OWN_PACKAGE
+
     def load(self) -> Any:
         """Import it.
 
@@ -64,9 +71,9 @@ class Plugin:
 
     def refused(self, why: str) -> PluginError:
         """Make the error for one that is not what it should be."""
-        if self.package == OWN_PACKAGE:
-            return PluginError(f"{self} {why}")
-        return PluginError(f"{self} {why}; mend or remove that package, the others go on without it")
+        error = PluginError(f"{self} {why}{'' if self.is_own else _OTHERS_GO_ON}")
+        error.why = why
+        return error
 
 
 class Registry:
@@ -88,6 +95,15 @@ class Registry:
     def names(self) -> list[str]:
         """What can be asked for: Barhouse's own first."""
         return list(dict.fromkeys(plugin.name for plugin in self.plugins()))
+
+    def usable(self) -> list[str]:
+        """What can be asked for and is no mistake at first sight: Barhouse's own, and others that can be imported."""
+        names = self.own()
+        for plugin in self._others():
+            with suppress(PluginError):
+                plugin.load()
+                names.append(plugin.name)
+        return list(dict.fromkeys(names))
 
     def own(self) -> list[str]:
         """Those of Barhouse itself."""
@@ -114,7 +130,9 @@ class Registry:
             packages = " and ".join(plugin.package for plugin in found)
             raise PluginError(f"the {self.kind} {name!r} is in several packages, {packages}; remove all but one")
         if not found:
-            raise InputError(f"{Option(self.kind, name)} is not known; allowed are {', '.join(self.names())}")
+            names = self.usable()
+            meant = did_you_mean(name, names)
+            raise InputError(f"{Option(self.kind, name)} is not known{meant}; allowed are {', '.join(names)}")
         return found[0]
 
     def _own_plugin(self, name: str) -> Plugin:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -148,6 +149,33 @@ class Feed(History, Protocol):
     async def close(self) -> None:
         """Give back what it holds open; called once, at the end."""
         return
+
+
+@asynccontextmanager
+async def stream_of(
+    feed: Feed, symbols: Sequence[str], position: Position | None
+) -> AsyncIterator[AsyncIterator[Delivery]]:
+    """What a feed delivers, closed at the end where it can be.
+
+    Raises
+    ------
+    TypeError
+        When that is nothing to go through asynchronously.
+    """
+    deliveries = feed.deliveries(symbols, position)
+    if not isinstance(deliveries, AsyncIterable):
+        if inspect.iscoroutine(deliveries):
+            deliveries.close()
+        raise TypeError(
+            f"deliveries gives a {type(deliveries).__name__}, which is no asynchronous generator: write it with async "
+            f"def and yield"
+        )
+    stream = aiter(deliveries)
+    try:
+        yield stream
+    finally:
+        if (close := getattr(stream, "aclose", None)) is not None:
+            await close()
 
 
 async def ask(history: History, symbol: str, interval: str, start: datetime, end: datetime) -> object | None:

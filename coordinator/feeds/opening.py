@@ -7,8 +7,10 @@ from typing import Any, cast
 
 from barhouse.coordinator.feeds.address import FeedAddress
 from barhouse.coordinator.feeds.feed import Feed
+from barhouse.coordinator.feeds.plugin_feed import PluginFeed
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.store.errors import BarhouseError, InputError
+from barhouse.store.hints import did_you_mean
 from barhouse.store.model.inputs import Names, as_intervals, optional
 from barhouse.store.plugins import Plugin, Registry
 
@@ -71,7 +73,8 @@ def open_feed(
         raise
     except Exception as error:
         raise plugin.refused(f"cannot be made: {type(error).__name__}: {error}") from error
-    return _checked(plugin, feed)
+    found = _checked(plugin, feed)
+    return found if plugin.is_own else PluginFeed(plugin, found)
 
 
 def factory_of(plugin: Plugin) -> Callable[[FeedAddress], Feed]:
@@ -90,9 +93,11 @@ def factory_of(plugin: Plugin) -> Callable[[FeedAddress], Feed]:
 
 def _plugin_for(address: FeedAddress) -> Plugin:
     scheme = address.scheme or "folder"
-    if scheme not in FEEDS.own() and scheme not in (names := FEEDS.names()):
-        listed = ", ".join(f"{name}://" for name in names if name not in ("file", "folder"))
-        raise InputError(f"{address.shown} is no feed; allowed are {listed}, and the path of a folder")
+    if scheme not in FEEDS.own() and scheme not in FEEDS.names():
+        names = FEEDS.usable()
+        listed = ", ".join(f"{name}:" if name in ("file", "folder") else f"{name}://" for name in names)
+        meant = did_you_mean(scheme, names)
+        raise InputError(f"{address.shown} is no feed{meant}; allowed are {listed}, and the path of a folder")
     return FEEDS.find(scheme)
 
 

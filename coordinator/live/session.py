@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from contextvars import copy_context
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
-from barhouse.coordinator.feeds.feed import Feed, History, Offer, Position
+from barhouse.coordinator.feeds.feed import Feed, History, Offer, Position, stream_of
 from barhouse.coordinator.live.delivery_queue import Backlog
 from barhouse.coordinator.live.gap_filling import GapFiller
 from barhouse.coordinator.live.options import LiveOptions
@@ -245,8 +245,7 @@ class LiveSession:
         """Follow the feed until it ends (True) or breaks off after it had delivered something (False)."""
         delivered = False
         try:
-            deliveries = self._feed.deliveries(sorted(self._writer.symbols), self._handed)
-            async with aclosing(deliveries) as stream:  # type: ignore[type-var]
+            async with stream_of(self._feed, sorted(self._writer.symbols), self._handed) as stream:
                 async for delivery in stream:
                     if delivery.missed or not self._status.connected:
                         self._gaps.wake(to_now=delivery.missed or self._handed is None)
@@ -283,7 +282,7 @@ class LiveSession:
     def _broke_off(self, error: BaseException) -> None:
         self._status.last_error = str(error)
         self._status.broken_count += 1
-        log.warning("%s; connecting again", error)
+        log.warning("%s; connecting again until the session is stopped", error)
 
     async def _write_always(self) -> None:
         """Write what waits, and let the clock have its say, until nothing more will come."""

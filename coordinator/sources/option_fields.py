@@ -8,13 +8,15 @@ The keyword arguments of ``SessionCoordinator.load``, the options of ``barhouse 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, Self, TypedDict
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from barhouse.coordinator.sources.presets import Preset, preset_named
 from barhouse.store.errors import OptionsError
+from barhouse.store.hints import Option, did_you_mean
 from barhouse.store.model.mistakes import AsKeys, sentences
+from barhouse.store.model.words import agreeing
 
 
 def _list(given: Any) -> Any:
@@ -107,6 +109,15 @@ class Reading(BaseModel):
         "the second, or told apart by the order of rows",
     )
 
+    @model_validator(mode="after")
+    def _with_one_volume(self) -> Self:
+        said, column = self.volume_column, self.columns.get("volume", self.volume_column)
+        if said is not None and column != said:
+            raise OptionsError(
+                f"{Option('columns', {'volume': column})} and {Option('volume_column', said)} say two things; say one"
+            )
+        return self
+
 
 class Loading(Reading):
     """How the rows of a source are understood, and which of them are taken."""
@@ -149,9 +160,14 @@ def checked(preset: Preset) -> Preset:
     PluginError
         When one is not.
     """
-    unknown = preset.options.keys() - (Loading.model_fields.keys() - {"preset"})
+    allowed = [name for name in Loading.model_fields if name != "preset"]
+    unknown = [f"{name}{did_you_mean(name, allowed)}" for name in sorted(preset.options.keys() - set(allowed))]
     if unknown:
-        raise preset.plugin.refused(f"is no preset: {', '.join(sorted(unknown))} is no option of a load")
+        kind = agreeing(len(unknown), "is no option", "are no options")
+        raise preset.plugin.refused(
+            f"is no preset: {', '.join(unknown)} {kind} of a load; allowed are about, max_outside_pct, "
+            f"{', '.join(allowed)}"
+        )
     try:
         Loading.model_validate(preset.options)
     except ValidationError as error:

@@ -16,9 +16,9 @@ from typing import Final
 import pyarrow as pa
 
 from barhouse.store.calendars.definition import CalendarDefinition
-from barhouse.store.calendars.time_zone import EARLIEST, LATEST, did_you_mean
+from barhouse.store.calendars.time_zone import EARLIEST, LATEST
 from barhouse.store.errors import CalendarError
-from barhouse.store.hints import Action
+from barhouse.store.hints import Action, did_you_mean
 
 ORIGIN: Final = date(2000, 1, 1)
 """Ordinal 0 is the first session on or after this date. It never moves: blocks of N days count from it."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from difflib import get_close_matches
 from functools import cache
 from itertools import pairwise
 from typing import Final
@@ -15,6 +14,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import pyarrow as pa
 
 from barhouse.store.errors import CalendarError
+from barhouse.store.hints import did_you_mean
 
 EARLIEST: Final = date(1800, 1, 1)
 LATEST: Final = date(2200, 12, 31)
@@ -152,10 +152,3 @@ def utc_seconds(zone: ZoneInfo, wall: int) -> int:
 def wall_seconds(day: date) -> int:
     """Seconds of a clock without a zone from 1970-01-01 to the start of the day."""
     return (day - _EPOCH.date()).days * DAY_SECONDS
-
-
-def did_you_mean(given: str, known: Iterable[str]) -> str:
-    """Return a hint for an error message, in brackets; empty when no known name comes close."""
-    folded = {name.casefold(): name for name in known}
-    near = [folded[key] for key in get_close_matches(given.casefold(), folded)]
-    return f" (did you mean {' or '.join(near)}?)" if near else ""

@@ -8,10 +8,9 @@ from datetime import date, timedelta
 
 from barhouse.store.calendars import exchange as calendars
 from barhouse.store.calendars.definition import CalendarDefinition
-from barhouse.store.calendars.time_zone import did_you_mean
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import CalendarError
-from barhouse.store.hints import Option
+from barhouse.store.hints import Option, did_you_mean
 from barhouse.store.records.batch import Batch
 
 # Sessions beyond the bars that are still looked at: the one after, to tell what lies between, and the rest of

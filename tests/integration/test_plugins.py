@@ -228,9 +228,24 @@ def test_an_unknown_scheme_is_answered_with_those_there_are(package: Package) ->
     package("still-bars", feeds={"still": ":Still"})
     with pytest.raises(
         InputError,
-        match=r"zmq://u:\*\*\*@x is no feed; allowed are redis://, rediss://, ws://, wss://, still://, and the path",
+        match=r"zmq://u:\*\*\*@x is no feed; allowed are folder:, file:, redis://, rediss://, ws://, wss://, still://, "
+        r"and the path",
     ):
         open_feed("zmq://u:secret@x")
+    with pytest.raises(InputError, match=r"is no feed \(did you mean redis"):
+        open_feed("reddis://x")
+
+
+def test_what_cannot_be_imported_is_not_among_what_is_allowed(package: Package) -> None:
+    package("broken-bars", "", feeds={"kafka": ":Feed"}, presets={"desk": ":DESK"})
+    package("good-bars", feeds={"still": ":Still"}, presets={"mydesk": ":TABLE"})
+    with pytest.raises(InputError, match=r"allowed are (?!.*kafka).*still://"):
+        open_feed("zmq://x")
+    with pytest.raises(
+        InputError, match=r"preset='mydsk' is not known \(did you mean mydesk\?\); .*mydesk$"
+    ) as refused:
+        LoadOptions(preset="mydsk")
+    assert ", desk" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -262,6 +277,46 @@ def test_a_broken_feed_names_its_package_and_leaves_the_others_alone(
     assert message.endswith("mend or remove that package, the others go on without it")
     assert open_feed("still://x").name == "still x"
     assert isinstance(open_feed(str(tmp_path), interval="1m"), FolderFeed)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "    async def deliveries(self, symbols, position):\n        raise ValueError('my own bug')\n        yield",
+            None,
+        ),
+        (
+            "    def deliveries(self, symbols, position):\n        return []",
+            "failed in deliveries: TypeError: deliveries gives a list, which is no asynchronous generator",
+        ),
+        (
+            "    async def deliveries(self, symbols, position):\n        return []",
+            "failed in deliveries: TypeError: deliveries gives a coroutine, which is no asynchronous generator",
+        ),
+        (
+            "    async def deliveries(self, symbols, position):\n        yield 'bar'",
+            "failed in deliveries: TypeError: a str was delivered, which is no Delivery",
+        ),
+        ("    async def offer(self):\n        return ['1m']", "offers a list, which is no Offer"),
+        ("    async def offer(self):\n        return 1 / 0", "failed in offer: ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_mistake_of_a_feed_that_runs_names_its_package(
+    bench: Bench, package: Package, text: str, said: str | None
+) -> None:
+    package("buggy-bars", f"{GOOD}\nclass Buggy(Still):\n{text}\n", feeds={"buggy": ":Buggy"})
+
+    async def main() -> None:
+        await LiveSession(bench.store, open_feed("buggy:x", feed_intervals=["1m"]), ["SPY"]).run()
+
+    with pytest.raises(PluginError) as raised:
+        asyncio.run(main())
+    assert str(raised.value).startswith(
+        f"the feed 'buggy' of the package buggy-bars 2.5 (buggy_bars:Buggy) "
+        f"{said or 'failed in deliveries: ValueError: my own bug'}"
+    )
+    assert raised.value.why in str(raised.value)
 
 
 def test_an_error_that_a_feed_means_is_its_own(package: Package) -> None:
@@ -308,7 +363,15 @@ def test_a_preset_may_be_written_in_four_ways(package: Package) -> None:
     ("text", "said"),
     [
         ("X = 5", "is no preset: 5 is no mapping, no LoadOptions and no path of a TOML file"),
-        ("X = {'skiprows': 1}", "is no preset: skiprows is no option of a load"),
+        (
+            "X = {'skiprows': 1}",
+            "is no preset: skiprows (did you mean skip_rows?) is no option of a load; allowed are about, "
+            "max_outside_pct, label, timezone, columns",
+        ),
+        (
+            "X = {'column': {}, 'zzz': 1}",
+            "is no preset: column (did you mean columns or volume_column?), zzz are no options of a load;",
+        ),
         ("X = {'label': 'middle'}", "is no preset: label = 'middle' is not known; allowed are 'start', 'end'"),
         ("X = {'timezone': 'Mars'}", "is no preset: timezone = 'Mars': timezone 'Mars' is not an IANA name"),
         ("X = {'preset': 'stooq'}", "is no preset: preset is no option of a load"),
@@ -333,7 +396,10 @@ def test_a_broken_preset_names_its_package_at_every_door(
     with pytest.raises(InputError) as in_job:
         run_job(job, store=bench.store)
     assert f"sources[0].preset = 'x': {wanted}" in str(in_job.value)
-    assert listed()["preset", "x", "broken-bars"]["problem"].startswith(wanted)
+    assert listed()["preset", "x", "broken-bars"]["problem"].startswith(said)
+    shown = barhouse("plugins")
+    assert f"the preset 'x' of broken-bars: {said}" in shown.stderr
+    assert "problem" not in shown.stdout and max(map(len, shown.stdout.splitlines())) < 160
     assert LoadOptions(preset="stooq").columns["bar_start"] == "Date"
 
 

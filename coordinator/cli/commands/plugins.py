@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from barhouse.coordinator.cli.command import command
 from barhouse.coordinator.cli.options import data_options
-from barhouse.coordinator.cli.output import tables
+from barhouse.coordinator.cli.output import reports, tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,11 +26,14 @@ def plugins(form: str, output: Path | None) -> None:
     import pyarrow as pa
 
     tables.check(form, output)
-    names = ("kind", "name", "package", "version", "about", "problem")
     rows = [_row(plugin, about) for registry, about in _registries() for plugin in registry.plugins()]
     columns = zip(*rows, strict=True)
     arrays = [pa.array(column, pa.string()) for column in columns]
-    tables.write(pa.Table.from_arrays(arrays, names=list(names)), form, output)
+    table = pa.Table.from_arrays(arrays, names=["kind", "name", "package", "version", "about", "problem"])
+    tables.write(table.drop_columns("problem") if form == "table" else table, form, output)
+    for kind, name, package, _, _, problem in rows:
+        if form == "table" and problem is not None:
+            reports.say(f"the {kind} {name!r} of {package}: {problem}")
 
 
 def _registries() -> list[tuple[Registry, Callable[[Plugin], str]]]:
@@ -47,7 +50,7 @@ def _registries() -> list[tuple[Registry, Callable[[Plugin], str]]]:
 
 
 def _row(plugin: Plugin, about: Callable[[Plugin], str]) -> tuple[str, str, str, str, str, str | None]:
-    from barhouse.store.errors import BarhouseError
+    from barhouse.store.errors import PluginError
 
     said, problem = "", None
     if plugin.taken_by is not None:
@@ -55,8 +58,8 @@ def _row(plugin: Plugin, about: Callable[[Plugin], str]) -> tuple[str, str, str,
     else:
         try:
             said = about(plugin)
-        except BarhouseError as error:
-            problem = str(error)
+        except PluginError as error:
+            problem = error.why
     return plugin.kind, plugin.name, plugin.package, plugin.version, said, problem
 
 

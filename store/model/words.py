@@ -1,0 +1,13 @@
+"""Words that agree with how many there are: ``1 row lies``, ``2 rows lie``."""
+
+from __future__ import annotations
+
+
+def counted(count: int, noun: str) -> str:
+    """Say how many there are."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def agreeing(count: int, one: str, several: str) -> str:
+    """Choose the verb, or the noun, that goes with a number: ``agreeing(2, "lies", "lie")``."""
+    return one if count == 1 else several
