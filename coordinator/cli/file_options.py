@@ -55,6 +55,8 @@ class FileCommand(Command):
                 if ctx.get_parameter_source(str(option.name)) is not ParameterSource.DEFAULT:
                     said[str(option.name)] = value
         if said.pop("no_volume", False):
+            if said.get("volume_column") or said.get("columns", {}).get("volume"):
+                raise click.UsageError("--no-volume says that there is no volume, and another option names its column")
             said["columns"] = {**said.get("columns", {}), "volume": None}
         ctx.params["load_options"] = said
         return super().invoke(ctx)
@@ -114,5 +116,9 @@ def _pairs(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...
         part, equals, name = text.partition("=")
         if not part or not equals:
             raise click.BadParameter(f"{text!r} is not PART=NAME, such as bar_start=Date")
+        if part in found:
+            raise click.BadParameter(
+                f"{part} is named twice, as {found[part] or ''!r} and {name!r}; say each part once"
+            )
         found[part] = name or None
     return found

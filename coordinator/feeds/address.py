@@ -55,7 +55,10 @@ class FeedAddress:
         InputError
             For a name that is not allowed.
         """
-        given = dict(parse_qsl(urlsplit(self.text).query, keep_blank_values=True))
+        pairs = parse_qsl(urlsplit(self.text).query, keep_blank_values=True)
+        given = dict(pairs)
+        if len(given) < len(pairs):
+            raise InputError(f"{self.shown} says something twice after its question mark; say each once")
         unknown = sorted(given.keys() - set(allowed))
         if unknown:
             listed = ", ".join(allowed) or "none"

@@ -6,6 +6,7 @@ stamps without a time zone are errors that say which option settles them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from barhouse.coordinator.load import columns as expressions
@@ -15,13 +16,15 @@ from barhouse.coordinator.sources.files import is_blank
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.store.errors import OptionsError, SourceError
 from barhouse.store.hints import Option
-from barhouse.store.model.bar import NAMES, REQUIRED
+from barhouse.store.model.bar import FALLBACK_NAMES, NAMES, REQUIRED
 
 #: The column of each part of a bar; None for a part that the source does not have.
 Parts = Mapping[str, Column | None]
 
 #: What DuckDB calls the first column of a text file that names none.
 _UNNAMED = "column0"
+#: What it adds to a name that differs from an earlier one in case alone, or not at all.
+_WRITTEN_AGAIN = re.compile(r"_\d+$")
 
 
 def parts_of(rows: SourceRows, options: LoadOptions) -> Parts:
@@ -49,6 +52,7 @@ def parts_of(rows: SourceRows, options: LoadOptions) -> Parts:
         if part == "volume":
             # volume_btc beside volume: which is meant only the caller knows.
             candidates = [column for name, column in folded.items() if name in names or name.startswith("volume")]
+        candidates = candidates or [folded[name] for name in FALLBACK_NAMES.get(part, ()) if name in folded]
         if len(candidates) > 1:
             listed = ", ".join(column.name for column in candidates)
             option = Option("volume_column") if part == "volume" else Option("columns", {part: "NAME"})
@@ -85,9 +89,19 @@ def _named(name: str | None, part: str, rows: SourceRows) -> Column | None:
         if part in REQUIRED and part != "volume":
             raise OptionsError(f"{Option('columns', {part: None})} says there is no {part}, but every bar needs one")
         return None
-    if name not in rows.columns:
+    if name in rows.columns:
+        return rows.columns[name]
+    wanted = name.strip().casefold()
+    same = [column for column in rows.columns.values() if column.name.strip().casefold() == wanted]
+    again = [column for column in rows.columns.values() if _WRITTEN_AGAIN.sub("", column.name.casefold()) == wanted]
+    if same and len({*same, *again}) > 1:
+        listed = ", ".join(dict.fromkeys(column.name for column in (*same, *again)))
+        raise OptionsError(
+            f"{rows.name} has several columns that {name!r} could be: {listed}; name one as it stands there"
+        )
+    if not same:
         raise OptionsError(f"{rows.name} has no column {name!r} for {part}; it has {', '.join(rows.columns)}")
-    return rows.columns[name]
+    return same[0]
 
 
 def _missing(missing: list[str], rows: SourceRows) -> str:

@@ -52,6 +52,9 @@ NAMES: dict[str, tuple[str, ...]] = {
     "vwap": ("vwap", "vw"),
 }
 
+#: The same, where no column has one of those names: too little by themselves to stand beside them.
+FALLBACK_NAMES: dict[str, tuple[str, ...]] = {"bar_start": ("unix",), "close": ("last",)}
+
 #: Bars in our own columns: what feeds deliver and trades are built into.
 COLUMNS = pa.schema(
     {

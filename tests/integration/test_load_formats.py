@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from load_kit import HEADER, NEW_YORK, Bench, line, lines, minutes, unchanged
 
-from barhouse.store.errors import CalendarError, InputError, SourceError, UnknownSymbolError
+from barhouse.store.errors import CalendarError, InputError, OptionsError, SourceError, UnknownSymbolError
 
 pl = pytest.importorskip("polars")
 
@@ -82,6 +82,35 @@ def test_text_files_of_every_make(bench: Bench) -> None:
         assert (report.rows, report.rejected) == (5, 0), make
         assert (report.inserted, report.unchanged) == ((0, 5) if number else (5, 0)), make
     assert bench.starts() == FIVE_STARTS
+
+
+def test_a_column_is_named_in_any_case(bench: Bench) -> None:
+    header = HEADER.replace("close", "Last Price")
+    path = bench.write(*FIVE, header=header)
+    assert bench.load(path, timezone=NEW_YORK, columns={"close": "last price"}).inserted == 5
+    path = bench.write(*FIVE, header=header.replace("volume", "Vol BTC"))
+    said = {"columns": {"close": "LAST PRICE"}, "volume_column": "vol btc"}
+    assert bench.load(path, timezone=NEW_YORK, **said).unchanged == 5
+    with pytest.raises(OptionsError, match=r"has no column 'last' for close; it has .*Last Price"):
+        bench.load(path, timezone=NEW_YORK, columns={"close": "last"}, volume_column="vol btc")
+
+
+def test_a_column_that_differs_from_another_in_case_alone_is_not_guessed(bench: Bench) -> None:
+    path = bench.write(*(f"{row},{number}" for number, row in enumerate(FIVE)), header=f"{HEADER},Volume")
+    with pytest.raises(OptionsError, match=r"several columns that 'Volume' could be: volume, Volume_1; name one as it"):
+        bench.load(path, timezone=NEW_YORK, columns={"volume": "Volume"})
+    assert bench.load(path, timezone=NEW_YORK, columns={"volume": "Volume_1"}).inserted == 5
+    assert [bar["volume"] for bar in bench.bars()] == [0, 1, 2, 3, 4]
+
+
+def test_unix_and_last_are_known_where_nothing_better_is(bench: Bench) -> None:
+    stamps = [int(datetime(2024, 11, 26, 15, minute, tzinfo=UTC).timestamp()) for minute in range(5)]
+    path = bench.write(*map(line, stamps), header="Unix,open,high,low,Last,volume")
+    assert bench.load(path, timestamp_format="epoch_s").inserted == 5
+    assert bench.starts() == FIVE_STARTS
+    rows = [f"1,{line(stamp)},7" for stamp in minutes("2024-11-26 10:00", "2024-11-26 10:05")]
+    path = bench.write(*rows, header="unix,date,open,high,low,close,volume,last")
+    assert bench.load(path, timezone=NEW_YORK).unchanged == 5, "date and close go before them"
 
 
 def test_compressed_files_and_endings(bench: Bench) -> None:

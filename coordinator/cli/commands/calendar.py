@@ -35,6 +35,8 @@ def _early_closes(ctx: click.Context, parameter: click.Parameter, given: list[st
         day, equals, clock = text.partition("=")
         if not equals:
             raise click.BadParameter(f"{text!r} is not DATE=TIME, such as 2024-12-24=13:00")
+        if day.strip() in found:
+            raise click.BadParameter(f"{day.strip()} is named twice; say each day once")
         found[day.strip()] = clock.strip()
     return found
 

@@ -57,6 +57,8 @@ def load(
       symbol       ticker instrument
       trade_count  trades transactions number_of_trades num_trades
       vwap         vw
+
+    Where a file has none of these for it, unix is bar_start, and last is close.
     """
     from barhouse.coordinator.session_coordinator import SessionCoordinator
 
