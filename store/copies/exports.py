@@ -99,12 +99,14 @@ def export(
         if partition.place in known and partition not in changed
     }
     stale = before.batch_id != batch_id or before.selection != selection or folder.is_of_before
+    kept = 0
     if changed or gone or before.unfinished or stale:
         unfinished = sorted({partition.place for partition in changed} | gone | set(before.unfinished) - clean.keys())
         folder.note(Manifest(selection, before.batch_id, before.committed_at, dict(clean), unfinished))
         for place in gone:
             folder.remove(place)
-        clean |= _write(transaction, folder, changed, selection, kept_from, progress)
+        written, kept = _write(transaction, folder, changed, selection, kept_from, progress)
+        clean |= written
         folder.note(Manifest(selection, batch_id, committed_at, dict(sorted(clean.items())), []))
     return ExportReport(
         folder=folder.path,
@@ -112,6 +114,7 @@ def export(
         batch_id=batch_id,
         written=len(changed),
         rows=sum(clean[partition.place].row_count for partition in changed),
+        kept=kept,
         unchanged=len(held) - len(changed),
         removed=len(gone),
         given_up=len(given_up),
@@ -203,15 +206,19 @@ def _write(
     selection: Selection,
     kept_from: dict[tuple[str, str], datetime],
     progress: Progress | None,
-) -> dict[str, Held]:
-    """Write partitions beside those they replace, all in one pass over the store, and then put them in place."""
+) -> tuple[dict[str, Held], int]:
+    """Write partitions beside those they replace, all in one pass over the store, and then put them in place.
+
+    Returns what they hold of the store, and how many bars besides they keep that the store gave up.
+    """
     if not changed:
-        return {}
-    form, sizes, parts = format_named(selection.format), {}, {}
+        return {}, 0
+    form, sizes, parts, kept = format_named(selection.format), {}, {}, 0
     for number, (partition, pieces) in enumerate(_pieces(transaction, changed), start=1):
         part = parts[partition.place] = folder.part(number)
         first = next(pieces)
-        old = _given_up_rows(folder.file(partition.place, form.suffix), partition, selection.format, kept_from)
+        old = list(_given_up_rows(folder.file(partition.place, form.suffix), partition, selection.format, kept_from))
+        kept += sum(rows.num_rows for rows in old)
         _write_file(
             part, form, selection.format, itertools.chain((rows.cast(first.schema) for rows in old), [first], pieces)
         )
@@ -224,9 +231,10 @@ def _write(
         part.replace(folder.file(place, form.suffix))
         folder.remove(place, but=form.suffix)
     sync_all(folder.path / place for place in parts)
-    return {
+    held = {
         partition.place: Held(partition.row_count, partition.batch_id, sizes[partition.place]) for partition in changed
     }
+    return held, kept
 
 
 def _pieces(transaction: Transaction, changed: list[_Partition]) -> Iterator[tuple[_Partition, Iterator[pa.Table]]]:

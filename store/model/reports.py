@@ -8,6 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from barhouse.store.model.words import counted
+
 
 class Report(BaseModel):
     """What something did: frozen, and complete when it is returned."""
@@ -186,8 +188,9 @@ class VerifyReport(Report):
 
     def __str__(self) -> str:
         checked = (
-            f"checked {self.symbol_count:,} symbols, {self.interval_count:,} intervals, {self.base_bar_count:,} base "
-            f"bars, {self.derived_bar_count:,} derived bars, {self.session_count:,} sessions"
+            f"checked {counted(self.symbol_count, 'symbol')}, {counted(self.interval_count, 'interval')}, "
+            f"{counted(self.base_bar_count, 'base bar')}, {counted(self.derived_bar_count, 'derived bar')}, "
+            f"{counted(self.session_count, 'session')}"
         )
         if self.sound:
             return f"{checked}: all as recomputed"
@@ -266,7 +269,8 @@ class ExportReport(Report):
     format: str
     batch_id: int | None = Field(description="the store's newest batch, which the folder is up to date with")
     written: int = Field(description="partitions that were new or had changed")
-    rows: int = Field(description="bars in those")
+    rows: int = Field(description="bars of the store in those")
+    kept: int = Field(default=0, description="bars in those that the store gave up, kept from the files before")
     unchanged: int
     removed: int = Field(description="partitions that the store has no bars of any more")
     given_up: int = Field(description="partitions left as they are because retention took their bars from the store")

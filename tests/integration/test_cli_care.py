@@ -10,6 +10,8 @@ import duckdb
 from test_cli import Line, copied, empty, filled, spy
 
 from barhouse.coordinator.cli.errors import ExitCode
+from barhouse.coordinator.cli.sentences.copies import exported
+from barhouse.store.model.reports import ExportReport
 
 __all__ = ["empty", "filled", "spy"]  # fixtures
 
@@ -67,6 +69,23 @@ def test_going_back_to_a_backup(spy: Line, tmp_path: Path) -> None:
     assert found
     assert spy("status").stdout == before != Line(Path(found[1]))("status").stdout
     assert "there is no backup at" in spy("restore", tmp_path / "none", expected=ExitCode.STORE).stderr
+
+
+def test_an_export_tells_what_is_of_the_store_from_what_is_of_before() -> None:
+    report = ExportReport(
+        folder=Path("out"),
+        format="csv",
+        batch_id=7,
+        written=1,
+        rows=393,
+        kept=780,
+        unchanged=0,
+        removed=0,
+        given_up=0,
+    )
+    assert exported(report) == (
+        "exported to out: 1 file written with 393 bars of the store and 780 kept from before, 0 unchanged"
+    )
 
 
 def test_export_and_export_again(spy: Line, tmp_path: Path) -> None:

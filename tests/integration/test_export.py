@@ -16,6 +16,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pyarrow.dataset
+import pyarrow.parquet as pq
 import pytest
 from load_kit import Bench, line, lines, minutes
 
@@ -302,7 +303,7 @@ def test_what_retention_gave_up_stays_exported(filled: Bench, folder: Path) -> N
     everything = sorted({*everything, *held(filled)}, key=str)
     for form in FORMATS:
         said = filled.store.export(folder / form, format=form)
-        assert (said.written, said.given_up) == (1, 2)
+        assert (said.written, said.given_up, said.kept) == (1, 2, 0)
         assert sorted(exported(folder / form, form), key=str) == everything
         assert filled.store.export(folder / form, format=form).written == 0
     filled.store.export(folder / "parquet", full=True)
@@ -317,7 +318,10 @@ def test_what_retention_gave_up_of_a_month_stays_until_all_is_written(filled: Be
     everything = held(filled)
     assert filled.coordinator.purge_bars(["SPY"], "1m", "2024-12-03T14:30Z").deleted
     filled.load_lines(line("2024-12-04 10:15:00"), **NEW_YORK)
-    filled.store.export(folder)
+    said = filled.store.export(folder)
+    assert said.written == 1
+    (file,) = folder.glob("symbol=SPY/interval=1m/month=2024-12/*.parquet")
+    assert pq.read_metadata(file).num_rows == said.rows + said.kept > said.rows
     assert set(exported(folder)) == {*everything, *held(filled)} != set(held(filled))
     filled.store.export(folder, symbols=["SPY"], start="2024-12-04", full=True)
     assert exported(folder) == held(filled, "symbol = 'SPY' AND bar_start >= '2024-12-04'") != []

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from barhouse.coordinator.cli.sentences.words import counted, megabytes
+from barhouse.coordinator.cli.sentences.words import megabytes
+from barhouse.store.model.words import agreeing, counted
 
 if TYPE_CHECKING:
     from barhouse.store.model.reports import CompactReport, CopyReport, ExportReport, RestoreReport
@@ -20,7 +21,7 @@ def copied(report: CopyReport, verb: str) -> str:
         proven = ", verified" if report.verified is not None else ""
         said = f"{verb} {report.target}: {batch}, {megabytes(report.size_bytes)}{proven}"
     if report.older:
-        said += f"; {len(report.older)} older {'is' if len(report.older) == 1 else 'are'} kept beside it"
+        said += f"; {len(report.older)} older {agreeing(len(report.older), 'is', 'are')} kept beside it"
     return said
 
 
@@ -37,7 +38,8 @@ def exported(report: ExportReport) -> str:
     """Say which files were written and removed."""
     parts = []
     if report.written:
-        parts.append(f"{counted(report.written, 'file')} written with {counted(report.rows, 'bar')}")
+        besides = f" of the store and {report.kept:,} kept from before" if report.kept else ""
+        parts.append(f"{counted(report.written, 'file')} written with {counted(report.rows, 'bar')}{besides}")
     if report.removed:
         parts.append(f"{counted(report.removed, 'file')} removed")
     if not parts:
