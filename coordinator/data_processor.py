@@ -38,6 +38,7 @@ from barhouse.store.hints import Option
 from barhouse.store.model.inputs import Moment, as_instant, optional
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import IntervalChange, ProcessReport
+from barhouse.store.model.words import counted
 from barhouse.store.records.batch import Batch
 from barhouse.store.session_store import SessionStore
 from barhouse.store.sql import sql
@@ -117,11 +118,11 @@ class DataProcessor:
             ),
         )
         log.info(
-            "processed %d symbols: %d bars new, %d revised, %d deleted",
-            done,
-            report.inserted,
-            report.revised,
-            report.deleted,
+            "processed %s: %s new, %s revised, %s deleted",
+            counted(done, "symbol"),
+            counted(report.inserted, "bar"),
+            f"{report.revised:,}",
+            f"{report.deleted:,}",
         )
         return report
 

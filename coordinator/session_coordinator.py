@@ -34,6 +34,7 @@ from barhouse.store.model.inputs import (
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import CalendarReport, DeleteReport, LoadReport, RepairReport, RetentionReport
 from barhouse.store.model.symbol import canonical_symbol
+from barhouse.store.model.words import counted
 from barhouse.store.records import registration, run
 from barhouse.store.records.run import Run
 from barhouse.store.session_store import SessionStore
@@ -89,12 +90,12 @@ class SessionCoordinator(StreamRegistrar):
         with self._store.transaction() as transaction:
             report = load_source(transaction, source, symbol, length, how).report
         log.info(
-            "loaded %s: %d rows, %d new, %d revised, %d rejected",
+            "loaded %s: %s, %s new, %s revised, %s rejected",
             source.name,
-            report.rows,
-            report.inserted,
-            report.revised,
-            report.rejected,
+            counted(report.rows, "row"),
+            f"{report.inserted:,}",
+            f"{report.revised:,}",
+            f"{report.rejected:,}",
         )
         return report
 

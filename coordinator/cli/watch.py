@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from barhouse.coordinator.cli.command import Settings
 from barhouse.coordinator.cli.store_access import check_registered, opened
 from barhouse.store.model.quality import shown_pct
+from barhouse.store.model.words import agreeing, counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -68,8 +69,8 @@ def drawn(table: pa.Table, title: str, room: int) -> Table:
     grid = Table(
         title=title,
         title_justify="left",
-        caption=f"{len(rows):,} symbols, {derived:,} bars derived in the last minute, "
-        f"{waiting:,} intervals wait{hidden}",
+        caption=f"{counted(len(rows), 'symbol')}, {counted(derived, 'bar')} derived in the last minute, "
+        f"{counted(waiting, 'interval')} {agreeing(waiting, 'waits', 'wait')}{hidden}",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
         show_edge=False,

@@ -13,7 +13,8 @@ from barhouse.store.model.interval import Interval
 from barhouse.store.sql import Sql, joined, literal, sql
 
 #: A bucket whose end is this long past is closed although no later base bar has arrived.
-GRACE = timedelta(seconds=60)
+GRACE_SECONDS = 60
+GRACE = timedelta(seconds=GRACE_SECONDS)
 
 
 def derive(transaction: Transaction, ranges: DeriveRanges, *, many: bool = False) -> list[tuple[Interval, Sql]]:

@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from barhouse.coordinator.derive.derivation import GRACE_SECONDS
 from barhouse.coordinator.edit import retention
 from barhouse.coordinator.jobs.config_errors import JOB_FILE, explained
 from barhouse.coordinator.sources.options import Loading, LoadOptions
@@ -149,7 +150,7 @@ class ProcessConfig(_Table):
     """How bars are derived: the ``[process]`` table."""
 
     grace_seconds: float = Field(
-        default=60, ge=0, description="how long after its end a bar counts as closed by the clock alone"
+        default=GRACE_SECONDS, ge=0, description="how long after its end a bar counts as closed by the clock alone"
     )
     chunk_symbols: int = Field(default=500, ge=1, description="how many symbols one transaction derives")
     verify: bool = Field(default=True, description="compute the touched sessions again and compare")

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from barhouse.store.hints import UNSAID, Action, Door, Option, as_command
 from barhouse.store.model.mistakes import AsKeys, sentences
+from barhouse.store.model.words import counted
 
 
 class _JobFile(Door):
@@ -41,4 +42,4 @@ def explained(error: ValidationError, model: type[BaseModel], where: str) -> str
     said = sentences(error, model, AsKeys())
     if len(said) == 1:
         return f"{where}: {said[0]}"
-    return "\n  ".join([f"{where} has {len(said)} mistakes:", *said])
+    return "\n  ".join([f"{where} has {counted(len(said), 'mistake')}:", *said])

@@ -28,6 +28,7 @@ from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import InputError, RegistrationError, SourceError
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import Registration
+from barhouse.store.model.words import agreeing, counted
 from barhouse.store.records import registration, run
 from barhouse.store.session_store import SessionStore
 
@@ -128,7 +129,7 @@ def _carry_out(job: _Job, coordinator: SessionCoordinator, progress: Progress, s
         coordinator.define_calendar(definition)
     loaded_before = job.files_loaded  # by the part of the run that was cut short
     planned = plan(store, config, progress)
-    log.info("%d files: %d known, %d to load", planned.found, planned.known, len(planned.waiting))
+    log.info("%s: %d known, %d to load", counted(planned.found, "file"), planned.known, len(planned.waiting))
     registered, missing = _register(store, config, planned)
     _load(job, planned, progress)
     processor = DataProcessor(store, grace=config.grace(), chunk_symbols=config.process.chunk_symbols)
@@ -248,12 +249,12 @@ def _load_group(job: _Job, group: list[Waiting], interval: Interval) -> None:
             _note(job, group[0], "failed", str(error))
         return
     log.info(
-        "loaded %s: %d rows, %d new, %d revised, %d rejected",
+        "loaded %s: %s, %s new, %s revised, %s rejected",
         report.source,
-        report.rows,
-        report.inserted,
-        report.revised,
-        report.rejected,
+        counted(report.rows, "row"),
+        f"{report.inserted:,}",
+        f"{report.revised:,}",
+        f"{report.rejected:,}",
     )
 
 
@@ -268,15 +269,17 @@ def _check(transaction: Transaction, job: _Job, group: list[Waiting], loaded: Lo
     taken = report.rows - report.rejected
     most = config.outside_pct_allowed
     if taken and most < 100 and 100 * report.outside / taken > most / len(group):
+        lie = agreeing(report.outside, "lies", "lie")
         raise SourceError(
-            f"{report.outside} of {taken} bars lie outside the sessions of their calendar, as when "
+            f"{report.outside} of {counted(taken, 'bar')} {lie} outside the sessions of their calendar, as when "
             f"the time zone is wrong; check timezone, timestamp_format and label, or say max_outside_pct = 100 "
             f"if they are meant to"
         )
     if loaded.bar_counts is not None:  # of a file that was known they were looked at before
         _check_dates(transaction, group, loaded.bar_counts)
     if report.repeated:
-        _note(job, group[0], "repeated rows", f"{report.repeated} rows come again with the same values")
+        come = agreeing(report.repeated, "comes", "come")
+        _note(job, group[0], "repeated rows", f"{counted(report.repeated, 'row')} {come} again with the same values")
 
 
 def _check_dates(transaction: Transaction, group: list[Waiting], bar_counts: TemporaryTable) -> None:

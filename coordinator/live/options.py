@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from barhouse.coordinator.derive.derivation import GRACE_SECONDS
 from barhouse.store.model.file_mode import FileMode
 
 #: What numbers were called before, and are now.
@@ -59,7 +60,7 @@ class LiveOptions(BaseModel):
     flush_rows: int = Field(default=20_000, ge=1)
     backlog_rows: int = Field(default=100_000, ge=1)
     heartbeat_seconds: float = Field(default=1.0, gt=0)
-    grace_seconds: float = Field(default=60.0, ge=0)
+    grace_seconds: float = Field(default=GRACE_SECONDS, ge=0)
     settle_seconds: float = Field(default=1.0, ge=0)
     trades_kept_seconds: float = Field(default=900.0, gt=0)
     gap_fill_seconds: float = Field(default=30.0, gt=0)

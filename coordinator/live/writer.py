@@ -34,6 +34,7 @@ from barhouse.store.errors import CalendarError, InputError, OptionsError
 from barhouse.store.model.bar import TURNOVER_LIMIT
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import LoadReport
+from barhouse.store.model.words import agreeing, counted
 from barhouse.store.records import run, session_days
 from barhouse.store.records.run import End
 from barhouse.store.session_store import SessionStore
@@ -127,7 +128,7 @@ class LiveWriter:
             over = {"symbols": sorted(self.symbols), "through": through - self._options.grace}
             for calendar, session_date, symbols in transaction.run("live.sessions_over", over):
                 moved = self._coordinator.end_session(session_date, symbols)
-                log.info("session %s of %s is over for %d symbols", session_date, calendar, len(moved))
+                log.info("session %s of %s is over for %s", session_date, calendar, counted(len(moved), "symbol"))
             self._derive(through)
             self._prune(transaction)
             if self.counts != before:
@@ -298,7 +299,11 @@ class LiveWriter:
         for tables in (taken.bars or {}).values():
             given += [json.dumps(row, default=str) for table in tables for row in table.to_pylist()]
         refused = [*taken.refused, *(Refused(text, reason) for text in given)]
-        what = f"{len(refused)} rows of {self._feed_name} are" if taken.file is None else f"{taken.file.path} is"
+        what = (
+            f"{counted(len(refused), 'row')} of {self._feed_name} {agreeing(len(refused), 'is', 'are')}"
+            if taken.file is None
+            else f"{taken.file.path} is"
+        )
         log.warning("%s refused: %s", what, reason)
         with self._one_transaction() as transaction:
             refuse(transaction, self._feed_name, refused)

@@ -24,6 +24,7 @@ from barhouse.store.errors import OptionsError
 from barhouse.store.hints import Option
 from barhouse.store.model.bar import COLUMNS, INSTANT
 from barhouse.store.model.interval import Interval
+from barhouse.store.model.words import counted
 from barhouse.store.sql import Sql, sql
 
 #: The instants that stamps may mean; ``sql/load/source.sql`` has the same.
@@ -123,7 +124,8 @@ def _refuse_dates(transaction: Transaction, rows: SourceRows, found: Parts, opti
         date_count = transaction.one("load.count_dates", rows=rows.relation, is_date=is_date).date_count
     if date_count:
         raise OptionsError(
-            f"{rows.name} has {date_count} stamps that are dates: a date names a session, not the end of a bar; say "
+            f"{rows.name} has {counted(date_count, 'date')} among its stamps: a date names a session, not the end of a "
+            f"bar; say "
             f"{Option('label', 'start')} where bars are named by the date of their first session, or give stamps with "
             f"the time of day at which bars end"
         )

@@ -17,6 +17,7 @@ from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import OptionsError, StampsError
 from barhouse.store.hints import Option
 from barhouse.store.model.interval import Interval
+from barhouse.store.model.words import agreeing, counted
 from barhouse.store.sql import literal
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -56,8 +57,8 @@ def check_span(transaction: Transaction, rows: CanonicalRows, interval: Interval
     are_midnights = bounds.naive_count > 1 and not bounds.naive_time_count and bounds.naive_count == bounds.row_count
     if interval.intraday and are_midnights and first.date() != last.date():
         raise OptionsError(
-            f"all {bounds.naive_count} stamps of {rows.name} are at midnight, as dates are, so that they cannot be "
-            f"bars of {interval}; {WITHOUT_TIME}"
+            f"all {counted(bounds.naive_count, 'stamp')} of {rows.name} are at midnight, as dates are, so that they "
+            f"cannot be bars of {interval}; {WITHOUT_TIME}"
         )
 
 
@@ -89,8 +90,9 @@ def check_grid(
     most = interval.intraday and found.off_count > _FEW_OFF * found.on_count
     if most or (is_misread and found.early_off_count > found.early_on_count):
         count = found.off_count if most else found.early_off_count
+        are = agreeing(count, "is", "are")
         raise StampsError(
-            f"{count} of {rows.bounds.row_count} stamps of {rows.name} are off every grid, the first at "
+            f"{count:,} of {counted(rows.bounds.row_count, 'stamp')} of {rows.name} {are} off every grid, the first at "
             f"{_shown(found.first_off)}, so that nothing was loaded: {reason}; "
             f"{way_out(transaction, rows, options) or _CHECK}"
         )

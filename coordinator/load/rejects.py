@@ -17,6 +17,7 @@ from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import RejectedBarsError, StampsError
 from barhouse.store.hints import Action, Option
 from barhouse.store.model.reports import Reject
+from barhouse.store.model.words import counted
 from barhouse.store.sql import Sql, sql
 
 _SHOWN_REJECTS = 3
@@ -91,15 +92,15 @@ def check(
         return
     rejects = rejected.by_reason
     shown = "; ".join(
-        f"{reject.reason} ({reject.count} {'row' if reject.count == 1 else 'rows'}, "
+        f"{reject.reason} ({counted(reject.count, 'row')}, "
         f"first {'row ' + str(reject.first_row) + ': ' if reject.first_row else ''}{reject.first_given})"
         for reject in rejects[:_SHOWN_REJECTS]
     )
-    more = f"; and {len(rejects) - _SHOWN_REJECTS} more reasons" if len(rejects) > _SHOWN_REJECTS else ""
+    more = f"; and {counted(len(rejects) - _SHOWN_REJECTS, 'more reason')}" if len(rejects) > _SHOWN_REJECTS else ""
     unreadable = sum(reject.count for reject in rejects if reject.reason in (_UNREADABLE, A_DATE))
     kind = StampsError if unreadable == row_count else RejectedBarsError
     raise kind(
-        f"{rejected.count} of {row_count} rows of {judged.rows.name} cannot be taken, nothing was loaded: "
+        f"{rejected.count:,} of {counted(row_count, 'row')} of {judged.rows.name} cannot be taken, nothing was loaded: "
         f"{shown}{more}; {_way_out(transaction, judged, rejected, row_count, options)}"
     )
 

@@ -17,6 +17,7 @@ from barhouse.store.model.bar import INSTANT
 from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.symbol import canonical_symbol
+from barhouse.store.model.words import counted
 
 _TYPES = {
     "symbol_given": pa.string(),
@@ -87,9 +88,9 @@ def symbols_of_source(
     if column is not None and len(given) > 1:
         listed = ", ".join(sorted(str(name) for name in given[:3]))
         raise OptionsError(
-            f"{rows.name} names {len(given)} symbols in its column {column.name} ({listed}, ...), not only {symbol}; "
-            f"leave out {Option('symbol')} to load each, or say {Option('columns', {'symbol': None})} if the column "
-            f"means something else"
+            f"{rows.name} names {counted(len(given), 'symbol')} in its column {column.name} ({listed}, ...), not only "
+            f"{symbol}; leave out {Option('symbol')} to load each, or say {Option('columns', {'symbol': None})} if the "
+            f"column means something else"
         )
     return _mapped(transaction, [symbol], interval, one=canonical_symbol(symbol))
 

@@ -8,13 +8,13 @@ The keyword arguments of ``SessionCoordinator.load``, the options of ``barhouse 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, Self, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from barhouse.coordinator.sources.presets import Preset, preset_named
 from barhouse.store.errors import OptionsError
-from barhouse.store.hints import Option, did_you_mean
+from barhouse.store.hints import did_you_mean
 from barhouse.store.model.mistakes import AsKeys, sentences
 from barhouse.store.model.words import agreeing
 
@@ -108,15 +108,6 @@ class Reading(BaseModel):
         description="what becomes of local times that the clock shows twice: they are rejected, taken for the first or "
         "the second, or told apart by the order of rows",
     )
-
-    @model_validator(mode="after")
-    def _with_one_volume(self) -> Self:
-        said, column = self.volume_column, self.columns.get("volume", self.volume_column)
-        if said is not None and column != said:
-            raise OptionsError(
-                f"{Option('columns', {'volume': column})} and {Option('volume_column', said)} say two things; say one"
-            )
-        return self
 
 
 class Loading(Reading):

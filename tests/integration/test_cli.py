@@ -512,6 +512,18 @@ def test_a_command_line_that_is_wrong(line: Line) -> None:
     for arguments, said in [
         (("nothing",), "No such command 'nothing'"),
         (("load", "x.csv", "-i", "1m", "--column", "Date"), "'Date' is not PART=NAME"),
+        (
+            ("load", "x.csv", "-i", "1m", "--column", "close=a", "--column", "close=b"),
+            "close is named twice, as 'a' and 'b'; say each part once",
+        ),
+        (
+            ("load", "x.csv", "-i", "1m", "--no-volume", "--column", "volume=v"),
+            "--no-volume says that there is no volume, and another option names its column",
+        ),
+        (
+            ("calendar", "add", "X", "--early-close", "2024-12-24=1:00", "--early-close", "2024-12-24=2:00"),
+            "2024-12-24 is named twice",
+        ),
         (("sql", "SELECT 1", "--format", "xml"), "'xml' is not one of"),
         (("sql", "SELECT 1", "--output", line.store.parent / "no" / "x"), "cannot be written"),
         (("sql", "SELECT 1", "--output", line.store.parent / "x.parquet"), "format table; say --format parquet"),
@@ -551,7 +563,7 @@ def test_verbose_shows_the_log_and_the_causes(line: Line) -> None:
     assert "caused by ParserException: " not in quiet.stderr
     assert "caused by ParserException: " in verbose.stderr
     log = line("-v", "load", SPY, "--symbol", "SPY", "-i", "1m", *NEW_YORK).stderr
-    assert re.search(r"^barhouse: loaded .*: 1564 rows", log, re.MULTILINE)
+    assert re.search(r"^barhouse: loaded .*: 1,564 rows", log, re.MULTILINE)
 
 
 def test_an_unexpected_error_is_one_line(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,7 +67,10 @@ def test_half_of_the_rows_outside_sessions_are_no_reason_for_a_hint(store: Path,
     done = load(store, path, "America/New_York")
     assert "10 outside sessions" in done.stderr and "hint" not in done.stderr
     path.write_text("\n".join([header, line("2024-11-26 09:10"), *rows]), encoding="utf-8")
-    assert "hint: 11 of 21 rows (52%)" in load(store, path, "America/New_York").stderr
+    assert "hint: 11 of 21 rows (52%) lie outside" in load(store, path, "America/New_York").stderr
+    path.write_text("\n".join([header, line("2024-11-26 09:10")]), encoding="utf-8")
+    said = load(store, path, "America/New_York").stderr
+    assert "hint: 1 of 1 row (100%) lies outside sessions and stays out of derived bars" in said
 
 
 # Folders that may not be written to

@@ -160,9 +160,12 @@ def test_a_store_that_is_named_goes_before_that_of_the_job_file(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"--timezone": None}, "1564 stamps without a time zone; say which one they are in with --timezone"),
+        ({"--timezone": None}, "1,564 stamps without a time zone; say which one they are in with --timezone"),
         ({"--timezone": "America/New_Yorck"}, "America/New_York"),
-        ({"--timestamp-format": "%d.%m.%Y"}, "which --timestamp-format %d.%m.%Y does not fit"),
+        (
+            {"--timestamp-format": "%d.%m.%Y"},
+            "--timestamp-format %d.%m.%Y does not fit stamps such as '2020-12-15 09:30:00', which are ISO 8601",
+        ),
         ({"--column": "open=first"}, "has no column 'first' for open"),
         ({"--interval": "5m", "--intervals": None}, "SPY is loaded with 1m bars, not 5m"),
     ],
@@ -240,7 +243,7 @@ def test_several_files_refused_are_listed(inbox: Path) -> None:
     [
         ([], "say --feed"),
         (["--feed", "inbox", "--symbols", "SPY"], "there is no folder|say the interval"),
-        (["--feed", "ftp://x", "--symbols", "SPY"], "is no feed; allowed are redis://"),
+        (["--feed", "ftp://x", "--symbols", "SPY"], "is no feed; allowed are folder:, file:, redis://"),
         (["--feed", "redis://x", "--symbols", "SPY"], "must name the stream"),
         (["--feed", "ws://x"], "symbols"),
         (["missing.toml"], "cannot be read"),

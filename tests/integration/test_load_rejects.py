@@ -215,7 +215,7 @@ def test_strict_fails_the_whole_load_and_names_the_first_rows(bench: Bench) -> N
     ],
 )
 def test_when_every_row_is_rejected_nothing_is_written(bench: Bench, rows: list[str]) -> None:
-    with unchanged(bench), pytest.raises(RejectedBarsError, match=f"{len(rows)} of {len(rows)} rows"):
+    with unchanged(bench), pytest.raises(RejectedBarsError, match=f"{len(rows)} of {len(rows)} row"):
         bench.load_lines(*rows, timezone=NEW_YORK)
 
 

@@ -107,16 +107,6 @@ def test_an_option_is_written_where_it_is_defined_and_where_it_has_effect_and_no
     [
         ({"label": "middle"}, InputError, r"label='middle' is not known; allowed are 'start', 'end'"),
         ({"timezon": "UTC"}, InputError, r"timezon= is unknown, did you mean timezone\?; allowed are preset, label"),
-        (
-            {"columns": {"vol": "a"}, "volume_column": "b"},
-            OptionsError,
-            r"columns=\{'volume': 'a'\} and volume_column='b' say two things; say one",
-        ),
-        (
-            {"columns": {"volume": None}, "volume_column": "b"},
-            OptionsError,
-            r"columns=\{'volume': None\} and volume_column='b' say two things; say one",
-        ),
         ({"header": "open,close"}, InputError, r"header='open,close': give a list of texts, one at least"),
         ({"symbols": []}, InputError, r"symbols=\[\]: give a list of texts, one at least"),
         ({"symbols": ["SPY", 7]}, InputError, r"7 in symbols= cannot be used: input should be a valid string"),

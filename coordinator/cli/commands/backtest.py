@@ -26,8 +26,8 @@ from barhouse.coordinator.cli.options import (
     symbols_argument,
 )
 from barhouse.coordinator.cli.output import reports
-from barhouse.coordinator.cli.sentences.words import counted
 from barhouse.coordinator.cli.store_access import opened
+from barhouse.store.model.words import counted
 
 if TYPE_CHECKING:
     from barhouse.coordinator.backtest.backtest import Backtest

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 import click
 
 from barhouse.coordinator.cli.output.values import readable, spelled_out
+from barhouse.store.model.words import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,7 +40,7 @@ def write(
         table = pa.Table.from_batches(kept, schema).combine_chunks()
         _draw(table.to_batches()[0] if kept else pa.RecordBatch.from_pylist([], schema), stream)
     if rows_max is not None and row_count > rows_max:
-        click.echo(f"{rows_max:,} of {row_count:,} rows shown; the other formats have all", err=True)
+        click.echo(f"{rows_max:,} of {counted(row_count, 'row')} shown; the other formats have all", err=True)
 
 
 def _draw(batch: pa.RecordBatch, stream: IO[bytes]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from barhouse.coordinator.cli.sentences.words import bars_changed, counted
+from barhouse.coordinator.cli.sentences.words import bars_changed
+from barhouse.store.model.words import counted
 
 if TYPE_CHECKING:
     from barhouse.store.model.reports import CalendarReport

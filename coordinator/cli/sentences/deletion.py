@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from barhouse.coordinator.cli.sentences.words import by_interval, counted, listed
+from barhouse.coordinator.cli.sentences.words import by_interval, listed
+from barhouse.store.model.words import counted
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -61,7 +62,7 @@ def purged(report: RetentionReport) -> str:
         parts += [counted(report.revisions, "revision")] * bool(report.revisions)
         lines = [f"purged {' and '.join(parts)}"]
     for change in report.intervals:
-        whose = f"; the first of {change.symbol_count:,} symbols" if change.symbol_count > 1 else ""
+        whose = f"; the first of {counted(change.symbol_count, 'symbol')}" if change.symbol_count > 1 else ""
         lines.append(f"  {change.interval} is kept from {_instant(change.retained_from)} on{whose}")
     if report.history_from is not None:
         lines.append(f"  past states can be asked for from {_instant(report.history_from)} on")

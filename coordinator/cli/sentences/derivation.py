@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
-from barhouse.coordinator.cli.sentences.words import by_interval, counted, listed
+from barhouse.coordinator.cli.sentences.words import by_interval, listed
+from barhouse.store.model.words import counted
 
 if TYPE_CHECKING:
     from barhouse.store.model.reports import ProcessReport

@@ -10,8 +10,8 @@ from barhouse.coordinator.cli.sentences.deletion import purged
 from barhouse.coordinator.cli.sentences.derivation import processed
 from barhouse.coordinator.cli.sentences.registration import registered
 from barhouse.coordinator.cli.sentences.verification import verified
-from barhouse.coordinator.cli.sentences.words import counted
 from barhouse.store.model.quality import shown_pct
+from barhouse.store.model.words import agreeing, counted
 
 if TYPE_CHECKING:
     from barhouse.coordinator.jobs.job import JobCheck
@@ -74,8 +74,9 @@ def _touched(report: JobReport) -> str:
     if not touched.missing:
         return f"complete: all {counted(touched.expected, 'base bar')} of the sessions touched"
     worst = shown_pct(touched.worst_quality_pct or 0.0)
+    missing = f"{touched.missing:,} of {counted(touched.expected, 'base bar')} {agreeing(touched.missing, 'is', 'are')}"
     return (
-        f"{touched.missing:,} of {counted(touched.expected, 'base bar')} are missing from the sessions touched, in "
+        f"{missing} missing from the sessions touched, in "
         f"{counted(touched.gaps, 'gap')}; worst is {touched.worst_symbol} with {worst:g}%"
     )
 
@@ -83,7 +84,7 @@ def _touched(report: JobReport) -> str:
 def _problems(problems: Sequence[FileProblem]) -> list[str]:
     lines = [f"  {problem.path}: {problem.kind}: {problem.what}" for problem in problems[:_SHOWN]]
     if len(problems) > _SHOWN:
-        lines.append(f"  and {len(problems) - _SHOWN:,} more problems; the JSON report has all")
+        lines.append(f"  and {counted(len(problems) - _SHOWN, 'more problem')}; the JSON report has all")
     return lines
 
 

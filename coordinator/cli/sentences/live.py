@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from barhouse.store.model.words import counted
+
 if TYPE_CHECKING:
     from barhouse.coordinator.live.status import LiveStatus
 
@@ -16,9 +18,9 @@ def followed(status: LiveStatus) -> str:
     through = "" if status.cursor is None else f", through {status.cursor:%Y-%m-%d %H:%M:%S}Z"
     refused = f", {status.refused_count:,} refused" if status.refused_count else ""
     head = (
-        f"run {status.run_id} of {status.feed} is {status.state}{through}: {status.row_count:,} rows, "
-        f"{status.inserted_count:,} bars new, {status.revised_count:,} revised{refused}; "
-        f"{status.closed_count:,} derived bars"
+        f"run {status.run_id} of {status.feed} is {status.state}{through}: {counted(status.row_count, 'row')}, "
+        f"{counted(status.inserted_count, 'bar')} new, {status.revised_count:,} revised{refused}; "
+        f"{counted(status.closed_count, 'derived bar')}"
     )
     return "\n".join([head, *_refused_files(status)])
 
@@ -33,7 +35,7 @@ def _refused_files(status: LiveStatus) -> list[str]:
     place = Path(status.refused_files[0].path).parent / FAILED
     if status.refused_file_count == 1:
         return [f"1 file refused: {said[0]}; it lies in {place}"]
-    lines = [f"{status.refused_file_count:,} files refused; they lie in {place}"]
+    lines = [f"{counted(status.refused_file_count, 'file')} refused; they lie in {place}"]
     lines += [f"  {line}" for line in said]
     more = status.refused_file_count - len(said)
     return [*lines, f"  and {more:,} more"] if more else lines

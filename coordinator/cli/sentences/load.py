@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from barhouse.coordinator.cli.sentences.words import counted, listed
+from barhouse.coordinator.cli.sentences.words import listed
+from barhouse.store.model.words import agreeing, counted
 
 if TYPE_CHECKING:
     from barhouse.store.model.reports import LoadReport
@@ -39,8 +40,9 @@ def outside(report: LoadReport) -> str:
     taken = report.rows - report.rejected
     if report.outside * 2 <= taken:
         return ""
+    lie, stay = agreeing(report.outside, "lies", "lie"), agreeing(report.outside, "stays", "stay")
     return (
-        f"hint: {report.outside:,} of {counted(taken, 'row')} ({report.outside / taken:.0%}) lie outside sessions and "
-        f"stay out of derived bars; unless they are meant to, check --timezone, "
+        f"hint: {report.outside:,} of {counted(taken, 'row')} ({report.outside / taken:.0%}) {lie} outside sessions "
+        f"and {stay} out of derived bars; unless that is meant, check --timezone, "
         f"--timestamp-format (day and month may be swapped), --label and the symbol's calendar"
     )

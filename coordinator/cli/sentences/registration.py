@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from barhouse.coordinator.cli.sentences.words import counted, listed
+from barhouse.coordinator.cli.sentences.words import listed
+from barhouse.store.model.words import counted
 
 if TYPE_CHECKING:
     from barhouse.store.model.reports import DeleteReport, Registration

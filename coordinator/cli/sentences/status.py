@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from barhouse.coordinator.cli.sentences.words import counted, listed
+from barhouse.coordinator.cli.sentences.words import listed
+from barhouse.store.model.words import agreeing, counted
 
 
 def without_bars(symbols: Sequence[str], *, of_any: bool) -> str:
@@ -13,7 +14,7 @@ def without_bars(symbols: Sequence[str], *, of_any: bool) -> str:
         return "no symbol is registered yet; `barhouse register` does it"
     if not symbols:
         return ""
-    have = "has" if len(symbols) == 1 else "have"
+    have = agreeing(len(symbols), "has", "have")
     return f"{listed(symbols, 'symbols')} {have} no bars yet; `barhouse load` loads them"
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from barhouse.coordinator.cli.sentences.words import bars_changed, counted
+from barhouse.coordinator.cli.sentences.words import bars_changed
+from barhouse.store.model.words import agreeing, counted
 
 if TYPE_CHECKING:
     from barhouse.store.model.reports import RepairReport, VerifyReport
@@ -43,6 +44,6 @@ def repaired(report: RepairReport) -> str:
     found = ", ".join(f"{count:,} {kind}" for kind, count in report.before.totals.items())
     lines = [f"found {found}", f"repaired: {bars_changed(report)}"]
     if report.accepted:
-        batches = "1 batch" if report.accepted == 1 else f"{report.accepted:,} batches"
-        lines.append(f"accepted that bars or old values of {batches} are lost")
+        batches = agreeing(report.accepted, "batch", "batches")
+        lines.append(f"accepted that bars or old values of {report.accepted:,} {batches} are lost")
     return "\n".join([*lines, verified(report.after, repaired=True)])

@@ -11,11 +11,6 @@ if TYPE_CHECKING:
 _LISTED_MAX = 5
 
 
-def counted(count: int, noun: str) -> str:
-    """Say how many there are."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def listed(names: Sequence[str], noun: str) -> str:
     """Name a few; of many say how many there are."""
     return ", ".join(names) if len(names) <= _LISTED_MAX else f"{len(names):,} {noun}"
