@@ -43,6 +43,8 @@ class FoundFile:
         What its path says of it, in their one spelling; None where it says nothing.
     first_date, last_date
         The dates its path names: a day, or a month from its first day through its last.
+    symbol_given
+        The symbol as its path spells it.
     """
 
     path: Path
@@ -50,6 +52,7 @@ class FoundFile:
     interval: str | None
     first_date: date | None
     last_date: date | None
+    symbol_given: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,7 @@ def _found_file(path: Path, parts: dict[str, str]) -> FoundFile | None:
         first, last = _days(parts)
     except (InputError, ValueError):
         return None
-    return FoundFile(path, symbol, interval, first, last)
+    return FoundFile(path, symbol, interval, first, last, parts.get("symbol"))
 
 
 def _days(parts: dict[str, str]) -> tuple[date | None, date | None]:

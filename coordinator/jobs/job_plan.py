@@ -20,6 +20,7 @@ from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, SourceError
 from barhouse.store.model.interval import Interval
+from barhouse.store.model.symbol import one_spelling
 from barhouse.store.session_store import SessionStore
 
 #: So many files are looked into, or loaded, together; of those loaded no more than so many bytes, unless one has more.
@@ -120,6 +121,7 @@ def plan(store: SessionStore, config: JobConfig, progress: Progress) -> Plan:
             files = [file for file in matching if file.path not in seen]
             seen.update(file.path for file in files)
             made.found += len(files)
+            files = _alike(reader, files, made)
             fresh = [file for file in files if not loaded.has(file, reader.options, reader.symbol, reader.stated(file))]
             made.known += len(files) - len(fresh)
             new += [(reader, file) for file in fresh]
@@ -137,6 +139,21 @@ def plan(store: SessionStore, config: JobConfig, progress: Progress) -> Plan:
             done += len(files)
             progress("reading", done, len(new))
     return made
+
+
+def _alike(reader: Reader, files: Sequence[FoundFile], made: Plan) -> list[FoundFile]:
+    """The files without those whose paths name symbols that differ in case alone, which are failures."""
+    spelled: dict[str, set[str]] = {}
+    for file in files:
+        spelled.setdefault(str(file.symbol), set()).add(str(file.symbol_given))
+    alike = []
+    for file in files:
+        try:
+            one_spelling(sorted(spelled[str(file.symbol)]), reader.pattern)
+            alike.append(file)
+        except InputError as error:
+            _fail(made, reader, file, str(error))
+    return alike
 
 
 def _readers(config: JobConfig, source: SourceConfig) -> list[tuple[Reader, list[FoundFile]]]:
@@ -237,6 +254,7 @@ def _add(reader: Reader, file: FoundFile, held: dict[str, Held], groups: Sequenc
                 f"{reader.shown(file.path)} has no column that names the symbol; say symbol = in its source, put "
                 f"{{symbol}} into files, or name the column with columns = {{ symbol = ... }}"
             )
+    one_spelling(held, reader.shown(file.path))
     by_name: dict[str, Held] = {}
     for text, one in held.items():
         by_name.setdefault(text.strip().upper(), one)

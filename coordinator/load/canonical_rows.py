@@ -6,6 +6,7 @@ were given. Bars of feeds and those built from trades come in our own columns, a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -25,7 +26,7 @@ from barhouse.store.hints import Option
 from barhouse.store.model.bar import COLUMNS, INSTANT
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.words import counted
-from barhouse.store.sql import Sql, sql
+from barhouse.store.sql import Sql, joined, sql
 
 #: The instants that stamps may mean; ``sql/load/source.sql`` has the same.
 _FIRST_INSTANT, _LAST_INSTANT = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
@@ -70,6 +71,10 @@ class CanonicalRows:
         Whether they came in memory rather than in files.
     stamps
         The column that their stamps were given in; None for bars in our own columns.
+    named_by
+        The columns that say which bar a row is; None for bars in our own columns.
+    instruments
+        Columns that nobody named, and that may tell rows of one stamp apart, such as a contract.
     """
 
     name: str
@@ -80,6 +85,8 @@ class CanonicalRows:
     malformed: TemporaryTable | None
     is_frame: bool
     stamps: Column | None = None
+    named_by: Sql | None = None
+    instruments: Sequence[Column] = ()
 
 
 def rows_of_source(
@@ -112,6 +119,8 @@ def rows_of_source(
         malformed=MALFORMED_LINES if rows.is_text else None,
         is_frame=source.table is not None,
         stamps=found["bar_start"],
+        named_by=joined(Sql(", "), [column.sql for part in ("bar_start", "symbol") if (column := found[part])]),
+        instruments=parts.instruments_of(rows, found),
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from barhouse.coordinator.load import acceptance, known_files, placement, plausibility, rejects, strategies
+from barhouse.coordinator.load import acceptance, instruments, known_files, placement, plausibility, rejects, strategies
 from barhouse.coordinator.load.canonical_rows import CanonicalRows, rows_of_bars, rows_of_source
 from barhouse.coordinator.load.outcome import report_of
 from barhouse.coordinator.load.source_rows import read_errors
@@ -84,6 +84,8 @@ def _load(transaction: Transaction, rows: CanonicalRows, interval: Interval, opt
         batch = Batch.begin(transaction, "load", rows.name)  # judging may have extended a calendar, as its own batch
         accepted = acceptance.accept(transaction, judged, interval, options, batch.batch_id)
         plausibility.check_grid(transaction, judged, accepted, interval, options)
+    if accepted.contradicted_count:
+        instruments.check(transaction, rows)
     rejected = rejects.quote(transaction, judged, accepted)
     rejects.check(transaction, judged, rejected, accepted.count + rejected.count, options)
 

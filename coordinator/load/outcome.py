@@ -19,6 +19,7 @@ def report_of(
         batch_id=batch.batch_id,
         source=name,
         symbols=tuple(totals.symbols),
+        named=accepted.symbols.named,
         interval=str(interval),
         rows=accepted.count + rejected.count,
         inserted=batch.inserted,

@@ -16,7 +16,7 @@ from barhouse.coordinator.sources.files import is_blank
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.store.errors import OptionsError, SourceError
 from barhouse.store.hints import Option
-from barhouse.store.model.bar import FALLBACK_NAMES, NAMES, REQUIRED
+from barhouse.store.model.bar import FALLBACK_NAMES, INSTRUMENTS, NAMES, REQUIRED
 
 #: The column of each part of a bar; None for a part that the source does not have.
 Parts = Mapping[str, Column | None]
@@ -63,7 +63,23 @@ def parts_of(rows: SourceRows, options: LoadOptions) -> Parts:
     missing = [part for part in REQUIRED if found[part] is None and part not in chosen]
     if missing:
         raise OptionsError(_missing(missing, rows))
+    in_some = {name for names in rows.columns_by_file.values() for name in names}  # others are of folders' names
+    needed = [column.name for part in REQUIRED if (column := found[part]) and column.name in in_some]
+    for path, own in rows.columns_by_file.items():
+        lacking = [name for name in needed if name not in own]
+        if lacking:
+            raise OptionsError(
+                f"{path} has no column {', '.join(lacking)}, as other files of {source.name} do; it has "
+                f"{', '.join(own)}: load files with other columns, or without a header, by themselves"
+            )
     return found
+
+
+def instruments_of(rows: SourceRows, parts: Parts) -> tuple[Column, ...]:
+    """The columns that are no part of a bar and say which of several instruments a row is of, by their names."""
+    used = {column.name for column in parts.values() if column is not None}
+    unused = (column for name, column in rows.columns.items() if name not in used)
+    return tuple(column for column in unused if column.name.strip().casefold() in INSTRUMENTS)
 
 
 def narrowed(rows: SourceRows, parts: Parts, options: LoadOptions) -> SourceRows:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from barhouse.coordinator.load.columns import Column
-from barhouse.coordinator.sources.files import compression_of
+from barhouse.coordinator.sources.files import compression_of, header_of, parquet_columns
 from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
 from barhouse.store.errors import SourceError
@@ -33,6 +33,8 @@ class SourceRows:
         The same; reading it notes those lines in ``MALFORMED_LINES``.
     numbered
         The same, where DuckDB can say the place of each row in its file, which several threads may then read.
+    columns_by_file
+        The names of the columns that each file has by itself, where files may differ.
     """
 
     source: Source
@@ -40,6 +42,7 @@ class SourceRows:
     relation: Relation
     noting: Relation
     numbered: Relation | None
+    columns_by_file: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -70,25 +73,48 @@ def open_rows(transaction: Transaction, source: Source) -> SourceRows:
         When it cannot be read at all.
     """
     if source.table is not None:
-        _refuse_equal_names(source, source.table.column_names)
+        _refuse_equal_names(source.name, source.table.column_names)
         with read_errors(source.name):
             relation: Relation = transaction.attach("source_frame", source.table)
         return SourceRows(source, _described(transaction, source, relation), relation, relation, None)
     by_name = False
+    by_file: dict[str, tuple[str, ...]] = {}
     if source.format == "csv" and len(source.paths) > 1:
-        each = (_file_rows(replace(source, paths=(path,)), by_name=False) for path in source.paths)
-        by_name = len({tuple(_described(transaction, source, rows)) for rows in each}) > 1
+        each = {path: _file_rows(replace(source, paths=(path,)), by_name=False) for path in source.paths}
+        by_file = {path: tuple(_described(transaction, source, rows)) for path, rows in each.items()}
+        by_name = len(set(by_file.values())) > 1
     relation = _file_rows(source, by_name=by_name)
     columns = _described(transaction, source, relation)
+    if source.format == "parquet":
+        by_file = {path: tuple(parquet_columns(path, source.name)) for path in source.paths}
+    _check_names(source, columns, by_file)
     noting = _file_rows(source, by_name=by_name, noting_malformed=True) if source.format == "csv" else relation
-    return SourceRows(source, columns, relation, noting, _numbered_rows(source, columns))
+    return SourceRows(source, columns, relation, noting, _numbered_rows(source, columns), by_file)
 
 
-def _refuse_equal_names(source: Source, given: Sequence[str]) -> None:
-    names = [name.casefold() for name in given]
+def _refuse_equal_names(where: str, given: Sequence[str]) -> None:
+    names = [name.strip().casefold() for name in given]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise SourceError(f"{source.name} has several columns of one name: {', '.join(twice)}; rename them")
+        raise SourceError(f"{where} has several columns of one name: {', '.join(twice)}; rename them")
+
+
+def _check_names(source: Source, columns: Mapping[str, Column], by_file: Mapping[str, Sequence[str]]) -> None:
+    """Refuse files with several columns of one name, of which DuckDB renames all but the first."""
+    for path in source.paths:
+        names = by_file.get(path, tuple(columns))
+        if source.format == "csv":
+            header = source.header or header_of(path, source.skip_rows, names)
+            names = [name for name in header if not _is_number(name)]  # a row is no header, as will be said
+        _refuse_equal_names(path, names)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _described(transaction: Transaction, source: Source, relation: Relation) -> dict[str, Column]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -16,7 +16,7 @@ from barhouse.store.hints import Option
 from barhouse.store.model.bar import INSTANT
 from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.interval import Interval
-from barhouse.store.model.symbol import canonical_symbol
+from barhouse.store.model.symbol import canonical_symbol, one_spelling
 from barhouse.store.model.words import counted
 
 _TYPES = {
@@ -56,6 +56,8 @@ class SymbolMap:
         The symbols named that are not registered, in their one spelling.
     by_symbol
         Whether rows say which symbol they are of; otherwise all are of the only one.
+    named
+        What the source itself calls the only one, where that is another name.
     """
 
     table: TemporaryTable
@@ -63,6 +65,7 @@ class SymbolMap:
     calendars: frozenset[str]
     unregistered: tuple[str, ...]
     by_symbol: bool
+    named: str | None = None
 
 
 def symbols_of_source(
@@ -84,6 +87,7 @@ def symbols_of_source(
                 f"{rows.name} has no column that names the symbol; say which symbol it holds with "
                 f"{Option('symbol')}, or which column names it with {Option('columns', {'symbol': 'NAME'})}"
             )
+        one_spelling(given, rows.name)
         return _mapped(transaction, given, interval)
     if column is not None and len(given) > 1:
         listed = ", ".join(sorted(str(name) for name in given[:3]))
@@ -92,12 +96,19 @@ def symbols_of_source(
             f"{symbol}; leave out {Option('symbol')} to load each, or say {Option('columns', {'symbol': None})} if the "
             f"column means something else"
         )
-    return _mapped(transaction, [symbol], interval, one=canonical_symbol(symbol))
+    named = given[0].strip() if column is not None and given and _letters(given[0]) != _letters(symbol) else None
+    return replace(_mapped(transaction, [symbol], interval, one=canonical_symbol(symbol)), named=named)
+
+
+def _letters(symbol: str) -> str:
+    """A symbol without its signs: BTC-USD, BTC/USD and btcusd are one."""
+    return "".join(filter(str.isalnum, symbol)).upper()
 
 
 def symbols_of_bars(transaction: Transaction, symbols: pa.ChunkedArray, interval: Interval) -> SymbolMap:
     """Where bars in our own columns go, by what their column ``symbol`` says."""
     given = [text for text in symbols.unique().to_pylist() if text is not None]
+    one_spelling(given, "what was delivered")
     return _mapped(transaction, given, interval)
 
 

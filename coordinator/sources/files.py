@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +22,9 @@ _FORMATS: dict[str, Format] = {
 }
 _COMPRESSED = {".gz": "gzip", ".zst": "zstd"}
 _PIECE_BYTES = 1 << 20
+_HEADER_BYTES = 1 << 16
+#: What DuckDB may find between the fields of a line.
+_SEPARATORS = ",;\t|"
 
 
 def open_file(data: object, options: LoadOptions) -> Source | None:
@@ -87,6 +91,49 @@ def _check_whole(path: str) -> None:
         raise SourceError(
             f"{path} cannot be read: it is no whole {compression} file ({error}); fetch or pack it again"
         ) from error
+
+
+def header_of(path: str, skip_rows: int, columns: Sequence[str]) -> list[str]:
+    """The names in the header of a text file as they stand; none where it is not the line that columns were named by.
+
+    Raises
+    ------
+    SourceError
+        When it is no text in UTF-8.
+    """
+    packed = compression_of(path)
+    with pa.input_stream(path, compression=None if packed == "none" else packed) as stream:
+        piece = bytes(stream.read(_HEADER_BYTES))
+    line = b"".join(piece.splitlines()[skip_rows : skip_rows + 1])
+    try:
+        text = line.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise SourceError(f"{path} cannot be read: it is no text in UTF-8, as its header shows; write it anew as UTF-8")
+    known = {name.strip().casefold() for name in columns}
+    for sign in _SEPARATORS:
+        names = [name for name in next(csv.reader([text], delimiter=sign), []) if name.strip()]
+        if len(names) > 1 and {name.strip().casefold() for name in names} <= known:
+            return names
+    return []
+
+
+def parquet_columns(path: str, name: str) -> list[str]:
+    """The names of the columns of a Parquet file as they stand; DuckDB renames those that come twice.
+
+    Raises
+    ------
+    SourceError
+        When it cannot be read.
+    """
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        with ParquetFile(path) as opened:
+            return list(opened.schema_arrow.names)
+    except (pa.ArrowException, OSError) as error:
+        raise SourceError(f"{name} cannot be read: {error}") from error
 
 
 def is_blank(path: str) -> bool:

@@ -55,6 +55,35 @@ NAMES: dict[str, tuple[str, ...]] = {
 #: The same, where no column has one of those names: too little by themselves to stand beside them.
 FALLBACK_NAMES: dict[str, tuple[str, ...]] = {"bar_start": ("unix",), "close": ("last",)}
 
+#: What a source may call what tells instruments of one symbol apart: contracts, or places where it is traded.
+INSTRUMENTS = frozenset(
+    [
+        "contract",
+        "contract_month",
+        "expiry",
+        "expiration",
+        "expiration_date",
+        "expiry_date",
+        "maturity",
+        "delivery",
+        "delivery_month",
+        "strike",
+        "right",
+        "option_type",
+        "instrument_id",
+        "raw_symbol",
+        "local_symbol",
+        "conid",
+        "isin",
+        "exchange",
+        "exch",
+        "venue",
+        "mic",
+        "market",
+        "publisher_id",
+    ]
+)
+
 #: Bars in our own columns: what feeds deliver and trades are built into.
 COLUMNS = pa.schema(
     {

@@ -49,6 +49,10 @@ class LoadReport(Report):
     batch_id: int
     source: str
     symbols: tuple[str, ...]
+    named: str | None = Field(
+        default=None,
+        description="what the source's own column calls the symbol, where that is another than the one said",
+    )
     interval: str
     rows: int
     inserted: int

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from barhouse.store.errors import InputError
+from barhouse.store.errors import InputError, SourceError
 from barhouse.store.hints import Option
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.mistakes import AsOptions, cause_of, sentences
@@ -27,6 +27,24 @@ def canonical_symbol(given: str) -> str:
     if not isinstance(given, str) or not given.strip() or not given.strip().isprintable():
         raise InputError(f"symbol {given!r} is not usable; a symbol is printable text such as 'SPY' or 'BTC-USD'")
     return given.strip().upper()
+
+
+def one_spelling(given: Iterable[str], where: str) -> None:
+    """Refuse spellings that differ in case alone: vendors have instruments that do, and here they are one symbol.
+
+    Raises
+    ------
+    SourceError
+        Naming the spellings.
+    """
+    found: dict[str, str] = {}
+    for text in map(str.strip, given):
+        first = found.setdefault(text.upper(), text)
+        if first != text:
+            raise SourceError(
+                f"{where} names {first} and {text}, which are one symbol here, as case does not count; they may be two "
+                f"instruments: spell them alike if they are one, or else rename one or leave it out"
+            )
 
 
 def _canonical_interval(given: str) -> str:

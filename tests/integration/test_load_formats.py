@@ -468,7 +468,7 @@ def test_one_file_many_symbols(bench: Bench) -> None:
     path = bench.write(
         f"SPY,{FIVE[0]}",
         f"qqq,{FIVE[0]}",
-        f" Spy ,{FIVE[1]}",
+        f" SPY ,{FIVE[1]}",
         f"NOPE,{FIVE[1]}",
         f"DAY,{FIVE[1]}",
         f",{FIVE[1]}",
@@ -486,7 +486,7 @@ def test_one_file_many_symbols(bench: Bench) -> None:
 
 
 def test_one_bar_of_one_symbol_spelled_two_ways(bench: Bench) -> None:
-    path = bench.write(f"SPY,{FIVE[0]}", f"spy,{line('2024-11-26 10:00', volume=7)}", header=MULTI)
+    path = bench.write(f"SPY,{FIVE[0]}", f"SPY ,{line('2024-11-26 10:00', volume=7)}", header=MULTI)
     report = bench.load(path, symbol=None, timezone=NEW_YORK)
     assert (report.inserted, report.rejected) == (1, 1)
     assert [bar["volume"] for bar in bench.bars()] == [7.0]

@@ -105,7 +105,7 @@ def test_the_order_tells_also_in_a_file_that_is_newest_first(kinds: Bench, label
     assert list(volumes(kinds, "BTC", "30m").values()) == list(range(1, 9))
 
 
-@pytest.mark.parametrize("spelled", [("BTC", "BTC"), ("BTC", "btc")])
+@pytest.mark.parametrize("spelled", [("BTC", "BTC"), ("BTC", " BTC ")])
 def test_the_order_tells_for_each_symbol_by_itself(kinds: Bench, spelled: tuple[str, str]) -> None:
     """One runs forward and one backward, row by row; a symbol is one however it is spelled."""
     mixed = []

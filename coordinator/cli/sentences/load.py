@@ -27,6 +27,8 @@ def loaded(report: LoadReport) -> str:
     if report.widened:
         head += f"; {report.widened:,} with high or low widened by rounding"
     lines = [head]
+    if report.named:
+        lines.append(f"  its own column names {report.named}: taken for {listed(report.symbols, 'symbols')}, as said")
     for reject in report.rejects:
         first = f"row {reject.first_row}" if reject.first_row is not None else "line"
         lines.append(f"  {reject.count:,} rejected: {reject.reason}; first {first}: {reject.first_given}")

@@ -94,6 +94,13 @@ SELECT DISTINCT {symbol}::VARCHAR AS symbol_given FROM {rows} WHERE {symbol} IS 
 -- takes: rows: any
 SELECT count(*) FILTER (WHERE {is_date}) AS date_count FROM {rows};
 
+-- name: instruments_of_one_stamp
+-- How many stamps have rows of several instruments, by a column that tells them apart; and some of those, as texts.
+-- gives: stamp_count, some
+-- takes: rows: any
+SELECT count(*) AS stamp_count, coalesce(list_sort(any_value(names)), []) AS some
+FROM (SELECT list(DISTINCT trim({instrument}::VARCHAR)) AS names FROM {rows} GROUP BY {bar} HAVING len(names) > 1);
+
 -- name: number_range
 -- The least and the greatest of the stamps that are whole numbers, their sign and zeros aside.
 -- gives: least, greatest
