@@ -63,6 +63,14 @@ def parts_of(rows: SourceRows, options: LoadOptions) -> Parts:
     missing = [part for part in REQUIRED if found[part] is None and part not in chosen]
     if missing:
         raise OptionsError(_missing(missing, rows))
+    twice = sorted(
+        {column.name for column in found.values() if column and column.name.strip().casefold() in rows.ambiguous}
+    )
+    if twice:
+        raise OptionsError(
+            f"{source.name} has several columns of one name: {', '.join(twice)}; rename them, or name each with "
+            f"{Option('columns')} as it is told apart here: {', '.join(columns)}"
+        )
     in_some = {name for names in rows.columns_by_file.values() for name in names}  # others are of folders' names
     needed = [column.name for part in REQUIRED if (column := found[part]) and column.name in in_some]
     for path, own in rows.columns_by_file.items():

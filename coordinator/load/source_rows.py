@@ -35,6 +35,8 @@ class SourceRows:
         The same, where DuckDB can say the place of each row in its file, which several threads may then read.
     columns_by_file
         The names of the columns that each file has by itself, where files may differ.
+    ambiguous
+        The names that several columns of one file have, folded.
     """
 
     source: Source
@@ -43,6 +45,7 @@ class SourceRows:
     noting: Relation
     numbered: Relation | None
     columns_by_file: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    ambiguous: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -87,26 +90,32 @@ def open_rows(transaction: Transaction, source: Source) -> SourceRows:
     columns = _described(transaction, source, relation)
     if source.format == "parquet":
         by_file = {path: tuple(parquet_columns(path, source.name)) for path in source.paths}
-    _check_names(source, columns, by_file)
+    ambiguous = frozenset(_ambiguous(source, columns, by_file))
     noting = _file_rows(source, by_name=by_name, noting_malformed=True) if source.format == "csv" else relation
-    return SourceRows(source, columns, relation, noting, _numbered_rows(source, columns), by_file)
+    return SourceRows(source, columns, relation, noting, _numbered_rows(source, columns), by_file, ambiguous)
 
 
 def _refuse_equal_names(where: str, given: Sequence[str]) -> None:
-    names = [name.strip().casefold() for name in given]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = _twice(given)
     if twice:
-        raise SourceError(f"{where} has several columns of one name: {', '.join(twice)}; rename them")
+        raise SourceError(f"{where} has several columns of one name: {', '.join(sorted(twice))}; rename them")
 
 
-def _check_names(source: Source, columns: Mapping[str, Column], by_file: Mapping[str, Sequence[str]]) -> None:
-    """Refuse files with several columns of one name, of which DuckDB renames all but the first."""
+def _twice(given: Sequence[str]) -> set[str]:
+    names = [name.strip().casefold() for name in given]
+    return {name for name in names if names.count(name) > 1}
+
+
+def _ambiguous(source: Source, columns: Mapping[str, Column], by_file: Mapping[str, Sequence[str]]) -> set[str]:
+    """The names that several columns of a file have, of which DuckDB renames all but the first."""
+    found: set[str] = set()
     for path in source.paths:
         names = by_file.get(path, tuple(columns))
         if source.format == "csv":
             header = source.header or header_of(path, source.skip_rows, names)
             names = [name for name in header if not _is_number(name)]  # a row is no header, as will be said
-        _refuse_equal_names(path, names)
+        found |= _twice(names)
+    return found
 
 
 def _is_number(text: str) -> bool:

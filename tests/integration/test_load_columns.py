@@ -63,22 +63,22 @@ def test_symbols_that_differ_in_case_are_not_merged(bench: Bench, source: str, f
 
 
 @pytest.mark.parametrize("form", ["{}", "{},{}", "x,{0},y,{0}"])
-@pytest.mark.parametrize("name", ["close", "Close", " CLOSE", "volume", "note"])
+@pytest.mark.parametrize("name", ["close", "Close", " CLOSE", "volume", "open"])
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_two_columns_of_one_name_in_text(bench: Bench, form: str, name: str, separator: str) -> None:
     extra = form.format(name, name.strip().lower())
-    names = [*HEADER.split(","), *(["note"] if name == "note" else []), *extra.split(",")]
+    names = [*HEADER.split(","), *extra.split(",")]
     rows = [[STAMPS[0], "10", "11", "9", "10", "100", *["7"] * (len(names) - 6)]]
     path = bench.folder / "bars.csv"
     path.write_text("\n".join(separator.join(row) for row in [names, *rows]) + "\n")
-    with unchanged(bench), pytest.raises(SourceError, match=f"several columns of one name: {name.strip().lower()}"):
+    with unchanged(bench), pytest.raises(SourceError, match=f"several columns .*{name.strip().lower()}"):
         bench.load(path)
 
 
 def test_two_columns_of_one_name_in_other_sources(bench: Bench) -> None:
     twice = pa.Table.from_arrays([*table().columns, table()["close"]], [*table().column_names, "Close"])
     for make in ("parquet", "arrow", "pandas"):
-        with unchanged(bench), pytest.raises(SourceError, match="several columns of one name: close"):
+        with unchanged(bench), pytest.raises(SourceError, match=r"several columns of one name: [cC]lose"):
             bench.load(SOURCES[make](bench, twice, "bars"))
     with unchanged(bench), pytest.raises(SourceError, match=r"\"open\" is repeated"):
         bench.load_lines(line(STAMPS[0]), header=["timestamp", "open", "high", "low", "open", "volume"],
@@ -92,8 +92,8 @@ def test_columns_of_several_levels_are_refused(bench: Bench) -> None:
         [[10.0] * 10], index=pd.Index([STAMPS[0]], name="Date"), columns=pd.MultiIndex.from_tuples(names)
     )
     frame.to_csv(bench.folder / "bars.csv")
-    with unchanged(bench), pytest.raises(SourceError, match="several columns of one name"):
-        bench.load(bench.folder / "bars.csv", columns={"bar_start": "Unnamed: 0"})
+    with unchanged(bench), pytest.raises(SourceError, match="several columns"):
+        bench.load(bench.folder / "bars.csv", columns={"bar_start": "column00"}, volume_column="Volume")
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
