@@ -21,7 +21,7 @@ from barhouse.store.model.bar import (
     VOLUME_LIMIT,
 )
 from barhouse.store.model.interval import Interval
-from barhouse.store.model.words import counted
+from barhouse.store.model.words import agreeing, counted
 from barhouse.store.records import trading_calendar
 from barhouse.store.sql import Sql, joined, literal, sql
 
@@ -138,8 +138,9 @@ def symbol_match(symbols: SymbolMap) -> Sql:
 def _check_zone(rows: CanonicalRows, interval: Interval, options: LoadOptions) -> None:
     needs_zone = rows.bounds.naive_count if interval.intraday else rows.bounds.naive_time_count
     if needs_zone and options.timezone is None:
+        they_are = agreeing(needs_zone, "it is", "they are")
         raise OptionsError(
-            f"{rows.name} has {counted(needs_zone, 'stamp')} without a time zone; say which one they are in with "
+            f"{rows.name} has {counted(needs_zone, 'stamp')} without a time zone; say which one {they_are} in with "
             f"{Option('timezone')}, such as {Option('timezone', 'UTC')} or {Option('timezone', 'America/New_York')}"
         )
 

@@ -253,9 +253,9 @@ def test_a_truncated_file(with_bad: Path) -> None:
 def test_a_changed_column(with_bad: Path) -> None:
     name = f"BBB_{TUESDAY}.parquet"
     table = day_of("BBB", TUESDAY)
-    write(table.rename_columns([*table.column_names[:4], "last", "volume"]), with_bad / "bars" / name)
+    write(table.rename_columns([*table.column_names[:4], "settle", "volume"]), with_bad / "bars" / name)
     ran_with_bad(
-        with_bad, name, f"bars/{name} has no column for close; it has timestamp, open, high, low, last, volume"
+        with_bad, name, f"bars/{name} has no column for close; it has timestamp, open, high, low, settle, volume"
     )
 
 
