@@ -28,7 +28,7 @@
         └── MigrationError        an upgrade failed; the file is as it was
 
 A message says what was given, what is allowed and what to do next. What it tells the reader to say or do is in it as
-``barhouse.store.hints``, which the caller's door spells: ``error.hints`` has them as data.
+``barhouse.store.hints``, which are spelled where the caller reads: ``error.hints`` has them as data.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from barhouse.store.hints import Action, Door, Option, hints_in, spelled, spoken_at
+from barhouse.store.hints import Action, Option, Wording, hints_in, spelled, worded
 
 
 class BarhouseError(Exception):
@@ -44,14 +44,14 @@ class BarhouseError(Exception):
 
     Attributes
     ----------
-    door
-        Where it came out, in whose words it is spelled; until then in those of whoever reads it.
+    wording
+        That of where it came out; until then it is worded for whoever reads it.
     """
 
-    door: Door | None = None
+    wording: Wording | None = None
 
     def __str__(self) -> str:
-        return spelled(super().__str__(), self.door)
+        return spelled(super().__str__(), self.wording)
 
     @property
     def hints(self) -> tuple[Option | Action, ...]:
@@ -60,13 +60,13 @@ class BarhouseError(Exception):
 
 
 @contextmanager
-def speaking(door: Door) -> Iterator[None]:
-    """Spell every message for a door; an error that leaves it keeps its words."""
+def speaking(wording: Wording) -> Iterator[None]:
+    """Spell every message in a wording; an error that leaves it keeps its words."""
     try:
-        with spoken_at(door):
+        with worded(wording):
             yield
     except BarhouseError as error:
-        error.door = error.door or door
+        error.wording = error.wording or wording
         raise
 
 

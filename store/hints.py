@@ -1,8 +1,8 @@
-"""Hints: what a message tells its reader to say or to do, as data that each door spells in its own words.
+"""Hints: what a message tells its reader to say or to do, as data that each place words in its own way.
 
 A message names an option as ``Option("timezone", "UTC")`` and an action as ``Action("process")``, inside its f-string.
-Who shows it is behind a door: a caller in Python reads ``timezone='UTC'``, the command line ``--timezone UTC``, a job
-file ``timezone = "UTC"``.
+Where it is read decides the wording: a caller in Python reads ``timezone='UTC'``, the command line
+``--timezone UTC``, a job file ``timezone = "UTC"``.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Action:
         return f"⟦{self.name}({', '.join(map(_literal, self.given))})⟧"
 
 
-class Door(ABC):
+class Wording(ABC):
     """Where somebody reads a message, and how options and actions are spelled there."""
 
     @abstractmethod
@@ -85,7 +85,7 @@ class Door(ABC):
         """Spell an action."""
 
 
-class _Python(Door):
+class _Python(Wording):
     def option(self, option: Option) -> str:
         return f"{option.name}=" if option.value is UNSAID else f"{option.name}={option.value!r}"
 
@@ -94,35 +94,35 @@ class _Python(Door):
 
 
 #: Where nothing else was said, a program reads.
-PYTHON: Door = _Python()
-_DOOR: ContextVar[Door] = ContextVar("door", default=PYTHON)
+PYTHON: Wording = _Python()
+_WORDING: ContextVar[Wording] = ContextVar("wording", default=PYTHON)
 
 
 def as_command(action: Action) -> str:
-    """Spell an action as a command of ``barhouse``, for doors to which that is the way."""
+    """Spell an action as a command of ``barhouse``, where that is the way."""
     given = (" ".join(map(str, each)) if isinstance(each, list | tuple) else each for each in action.given)
     return ACTIONS[action.name][1].format(*given)
 
 
 @contextmanager
-def spoken_at(door: Door) -> Iterator[None]:
-    """Spell every message for a door, in this thread or task."""
-    before = _DOOR.set(door)
+def worded(wording: Wording) -> Iterator[None]:
+    """Spell every message in a wording, in this thread or task."""
+    before = _WORDING.set(wording)
     try:
         yield
     finally:
-        _DOOR.reset(before)
+        _WORDING.reset(before)
 
 
-def spelled(text: str, door: Door | None = None) -> str:
-    """Spell the hints in a text for a door; by default for the one that is spoken at."""
-    at = door or _DOOR.get()
+def spelled(text: str, wording: Wording | None = None) -> str:
+    """Spell the hints in a text; by default in the wording of this thread or task."""
+    chosen = wording or _WORDING.get()
 
     def spell(found: re.Match[str]) -> str:
         hint = _hint(found[1])
         if hint is None:  # somebody else's brackets
             return found[0]
-        return at.option(hint) if isinstance(hint, Option) else at.action(hint)
+        return chosen.option(hint) if isinstance(hint, Option) else chosen.action(hint)
 
     return _HINT.sub(spell, text)
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from barhouse.coordinator.backtest.pace import Pace
 from barhouse.coordinator.backtest.point_in_time import Past
-from barhouse.coordinator.backtest.replay_plan import Plan, Request
+from barhouse.coordinator.backtest.replay_plan import ReplayPlan, ReplayRequest
 from barhouse.coordinator.backtest.tick import Bar, Tick
 from barhouse.coordinator.backtest.timeline import Stream
 from barhouse.coordinator.load.door import load_source
@@ -120,9 +120,9 @@ class Backtest:
         self._store = store
         self._pace = Pace(speed)
         self._record_every = record_every
-        request = Request(names, wanted, first, last, warm_up)
+        request = ReplayRequest(names, wanted, first, last, warm_up)
         run_name = optional(as_name, name, "name")
-        plan, self._run = Plan.begin(store, request, run_name, restart=restart)
+        plan, self._run = ReplayPlan.begin(store, request, run_name, restart=restart)
         self._timeline, sessions = plan.timeline(store)
         self._sessions = sessions
         self._streams = {(stream.symbol, stream.interval): stream for stream in plan.streams}

@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 import pyarrow as pa
 
 from barhouse.coordinator.backtest.tick import Bar
-from barhouse.coordinator.backtest.timeline import Sessions, Stream
+from barhouse.coordinator.backtest.timeline import PinnedSessions, Stream
 from barhouse.store.session_store import SessionStore
 from barhouse.store.sql import sql
 
@@ -67,7 +67,7 @@ class Past:
         self,
         store: SessionStore,
         streams: Mapping[int, Stream],
-        sessions: Sessions,
+        sessions: PinnedSessions,
         since: Mapping[str, datetime],
         pinned: int,
     ) -> None:

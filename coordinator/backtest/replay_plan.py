@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from barhouse.coordinator.backtest.point_in_time import BEGINNING
-from barhouse.coordinator.backtest.timeline import Sessions, Span, Stream, Timeline
+from barhouse.coordinator.backtest.timeline import PinnedSessions, Span, Stream, Timeline
 from barhouse.coordinator.data_processor import DataProcessor
 from barhouse.coordinator.derive.derivation import GRACE
 from barhouse.coordinator.derive.work import find_work
@@ -25,7 +25,7 @@ log = logging.getLogger("barhouse.backtest")
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ReplayRequest:
     """What was asked for; see ``Backtest``."""
 
     symbols: tuple[str, ...]
@@ -46,7 +46,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ReplayPlan:
     """What a backtest replays.
 
     Attributes
@@ -61,7 +61,7 @@ class Plan:
         The newest batch it may see.
     """
 
-    request: Request
+    request: ReplayRequest
     streams: tuple[Stream, ...]
     reach: Mapping[str, tuple[date, date]]
     known_through: Mapping[str, date]
@@ -69,8 +69,8 @@ class Plan:
 
     @classmethod
     def begin(
-        cls, store: SessionStore, request: Request, name: str | None, *, restart: bool
-    ) -> tuple[Plan, Run | None]:
+        cls, store: SessionStore, request: ReplayRequest, name: str | None, *, restart: bool
+    ) -> tuple[ReplayPlan, Run | None]:
         """Plan a backtest; with a name, begin its run or take up the one that has not come to its end."""
         if name is not None and store.read_only:
             raise StoreError(f"a store that was opened only to be read cannot record a run; leave out {Option('name')}")
@@ -101,7 +101,7 @@ class Plan:
                 return plan, run.begin(transaction, "backtest", name, config, pinned_batch=plan.pinned)
 
     @classmethod
-    def _fresh(cls, transaction: Transaction, request: Request) -> Plan:
+    def _fresh(cls, transaction: Transaction, request: ReplayRequest) -> ReplayPlan:
         rows = transaction.run("backtest.interval_ids", {"symbols": list(request.symbols)})
         there: dict[str, list[str]] = {}
         for row in rows:
@@ -123,7 +123,7 @@ class Plan:
         return cls(request, tuple(stream for stream in streams if stream.calendar in reach), reach, known, pinned)
 
     @classmethod
-    def _kept(cls, transaction: Transaction, request: Request, before: Run) -> Plan:
+    def _kept(cls, transaction: Transaction, request: ReplayRequest, before: Run) -> ReplayPlan:
         found = before.config["found"]
         reach = {
             calendar: (date.fromisoformat(first), date.fromisoformat(last))
@@ -142,7 +142,7 @@ class Plan:
             "known_through": {calendar: day.isoformat() for calendar, day in self.known_through.items()},
         }
 
-    def timeline(self, store: SessionStore) -> tuple[Timeline, Sessions]:
+    def timeline(self, store: SessionStore) -> tuple[Timeline, PinnedSessions]:
         """Its ticks, and its sessions.
 
         Raises
@@ -151,7 +151,7 @@ class Plan:
             When there are no bars in the range.
         """
         with store.reading() as transaction:
-            sessions = Sessions(transaction, self.streams, self.pinned, self.known_through)
+            sessions = PinnedSessions(transaction, self.streams, self.pinned, self.known_through)
         spans = {calendar: span for calendar in sorted(self.reach) if (span := self._span(sessions, calendar))}
         streams = [stream for stream in self.streams if stream.calendar in spans]
         if not any(stream.delivered for stream in streams):
@@ -162,7 +162,7 @@ class Plan:
             )
         return Timeline(store, streams, sessions, spans, self.pinned), sessions
 
-    def since(self, sessions: Sessions) -> dict[str, datetime]:
+    def since(self, sessions: PinnedSessions) -> dict[str, datetime]:
         """The instant that each calendar's bars can be read from."""
         found = {}
         for calendar in self.reach:
@@ -172,14 +172,14 @@ class Plan:
             found[calendar] = own[max(at - (warm_up or 0), 0)].open if bounded else BEGINNING
         return found
 
-    def _first(self, sessions: Sessions, calendar: str) -> int:
+    def _first(self, sessions: PinnedSessions, calendar: str) -> int:
         """Where the first session that is handed over stands in its calendar."""
         first, _ = self.reach[calendar]
         if self.request.start is not None:
             return sessions.at_or_after(calendar, max(first, self.request.start))
         return sessions.at_or_after(calendar, first) + (self.request.warm_up or 0)
 
-    def _span(self, sessions: Sessions, calendar: str) -> Span | None:
+    def _span(self, sessions: PinnedSessions, calendar: str) -> Span | None:
         own, (_, last_date) = sessions.by_calendar[calendar], self.reach[calendar]
         first, last = self._first(sessions, calendar), sessions.at_or_after(calendar, last_date)
         streams = [stream for stream in self.streams if stream.calendar == calendar]
@@ -196,7 +196,7 @@ class Plan:
         return Span(own[first].session_date, own[last].session_date, own[first].open, ends + wait)
 
 
-def _streams(transaction: Transaction, interval_ids: list[int], request: Request) -> list[Stream]:
+def _streams(transaction: Transaction, interval_ids: list[int], request: ReplayRequest) -> list[Stream]:
     wanted = request.intervals
     rows = transaction.run("backtest.streams", {"interval_ids": interval_ids})
     return [
@@ -205,7 +205,7 @@ def _streams(transaction: Transaction, interval_ids: list[int], request: Request
     ]
 
 
-def _check_same(before: Run, request: Request) -> None:
+def _check_same(before: Run, request: ReplayRequest) -> None:
     asked, asks = before.config["asked"], request.as_json()
     differing = [name for name in asks if asked.get(name) != asks[name]]
     if differing:

@@ -85,7 +85,7 @@ class Span:
     ends: datetime
 
 
-class Sessions:
+class PinnedSessions:
     """The sessions of the calendars of a backtest, as they were when it began."""
 
     def __init__(
@@ -154,7 +154,7 @@ class Timeline:
         self,
         store: SessionStore,
         streams: Sequence[Stream],
-        sessions: Sessions,
+        sessions: PinnedSessions,
         spans: Mapping[str, Span],
         pinned: int,
     ) -> None:

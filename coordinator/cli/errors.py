@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 import click
 
 from barhouse.coordinator.cli.interrupts import STOPPED_CODE
-from barhouse.store.hints import UNSAID, Action, Door, Option, as_command
+from barhouse.store.hints import UNSAID, Action, Option, Wording, as_command
 
 
 class ExitCode(enum.IntEnum):
@@ -49,7 +49,7 @@ MEANINGS = {
 _COMMAND = "barhouse.command"
 
 
-class CommandLine(Door):
+class CommandLine(Wording):
     """Parameters are the options of the command at hand."""
 
     def __init__(self, ctx: click.Context) -> None:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from barhouse.coordinator.cli.output.tables import FORMATS
-from barhouse.coordinator.cli.renames import Option
+from barhouse.coordinator.cli.renames import RenamedOption
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
 _Decorator = Callable[[_Decorated], _Decorated]
@@ -30,7 +30,7 @@ def list_option(*names: str, said: str, required: bool = False, was: str | None 
     """Make an option that takes a list: comma separated, repeated, or both; ``was`` is what it was called."""
     return click.option(
         *names,
-        cls=Option,
+        cls=RenamedOption,
         multiple=True,
         required=required,
         callback=split,
@@ -71,7 +71,7 @@ def calendar_option(said: str, *, required: bool = False) -> _Decorator[Any]:
 
 def name_option(said: str, *, was: str | None = None) -> _Decorator[Any]:
     """Make ``--name``, which names a run."""
-    return click.option("--name", cls=Option, metavar="NAME", help=said, formerly=_renamed(was, ["--name"]))
+    return click.option("--name", cls=RenamedOption, metavar="NAME", help=said, formerly=_renamed(was, ["--name"]))
 
 
 def dry_run_option(function: _Decorated) -> _Decorated:
@@ -89,7 +89,7 @@ def json_option(function: _Decorated) -> _Decorated:
     return click.option(
         "--json",
         "as_json",
-        cls=Option,
+        cls=RenamedOption,
         is_flag=True,
         help="Print the report as a line of JSON on stdout rather than as text on stderr.",
         formerly={"--format json": "--json", "--format text": ""},
@@ -103,7 +103,7 @@ def format_option(
     return click.option(
         "--format",
         "form",
-        cls=Option,
+        cls=RenamedOption,
         type=click.Choice(formats),
         default=default,
         show_default=True,
@@ -134,7 +134,7 @@ def session_range(function: _Decorated) -> _Decorated:
     ):
         function = click.option(
             name,
-            cls=Option,
+            cls=RenamedOption,
             metavar="DATE",
             help=said,
             formerly={was: name},
@@ -148,7 +148,9 @@ def bar_range(function: _Decorated) -> _Decorated:
         ("--end", "--to", "The first session to leave out, by its date; or an instant."),
         ("--start", "--from", "The first session, by its date; or an instant that says its zone."),
     ):
-        function = click.option(name, cls=Option, metavar="DATE|INSTANT", help=said, formerly={was: name})(function)
+        function = click.option(name, cls=RenamedOption, metavar="DATE|INSTANT", help=said, formerly={was: name})(
+            function
+        )
     return function
 
 

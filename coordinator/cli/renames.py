@@ -11,7 +11,7 @@ import click
 COMMANDS: Mapping[str, tuple[str, ...]] = {"check": ("run", "--dry-run"), "sessions": ("runs",)}
 
 
-class Option(click.Option):
+class RenamedOption(click.Option):
     """An option, with the spellings it had before.
 
     Attributes
@@ -34,7 +34,7 @@ class Command(click.Command):
         formerly = {
             old: new
             for parameter in self.params
-            if isinstance(parameter, Option)
+            if isinstance(parameter, RenamedOption)
             for old, new in parameter.formerly.items()
         }
         return super().parse_args(ctx, list(_renamed(args, formerly)) if formerly else args)

@@ -50,7 +50,7 @@ class _Missed(BaseModel):
     type: Literal["missed"]
 
 
-class _History(BaseModel):
+class _HistoryAnswers(BaseModel):
     type: Literal["history"]
     id: int
     events: list[Any] | None = None
@@ -66,7 +66,7 @@ class _Sent(BaseModel):
     events: list[Any]
 
 
-_Control = TypeAdapter[Any](Annotated[_Hello | _Missed | _History | _Refusal, Field(discriminator="type")])
+_Control = TypeAdapter[Any](Annotated[_Hello | _Missed | _HistoryAnswers | _Refusal, Field(discriminator="type")])
 
 
 class WebSocketFeed:
@@ -159,7 +159,7 @@ class WebSocketFeed:
             return Delivery(None, refused=[Refused(text[:2000], f"no message of this protocol: {error}"[:300])])
         if isinstance(control, _Refusal):
             raise InputError(f"{self.name} refuses: {control.text}")
-        if isinstance(control, _History):
+        if isinstance(control, _HistoryAnswers):
             question = self._questions.pop(control.id, None)
             if question is not None and not question.done():
                 question.set_result(control.events)

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ValidationError
 
-from barhouse.store.hints import UNSAID, Action, Door, Option, as_command
+from barhouse.store.hints import UNSAID, Action, Option, Wording, as_command
 from barhouse.store.model.mistakes import AsKeys, sentences
 from barhouse.store.model.words import counted
 
 
-class _JobFile(Door):
+class _JobFile(Wording):
     """Options are keys of its tables; what else can be done is done by command."""
 
     def option(self, option: Option) -> str:
@@ -23,7 +23,7 @@ class _JobFile(Door):
 
 
 #: Whoever reads a message of a job wrote a job file.
-JOB_FILE: Door = _JobFile()
+JOB_FILE: Wording = _JobFile()
 
 
 def toml(value: object) -> str:

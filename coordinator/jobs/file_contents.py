@@ -22,7 +22,7 @@ _DAYS_FROM = 20 * 3_600
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class SymbolBars:
     """The bars of one symbol in a file.
 
     Attributes
@@ -44,7 +44,9 @@ class Held:
         return found
 
 
-def holdings(transaction: Transaction, source: Source, options: LoadOptions, interval: str | None) -> dict[str, Held]:
+def holdings(
+    transaction: Transaction, source: Source, options: LoadOptions, interval: str | None
+) -> dict[str, SymbolBars]:
     """What each symbol of a source, as the source spells it, has.
 
     With ``interval`` known only the symbols are asked for. A source without a column for the symbol has one, ``""``.
@@ -62,8 +64,8 @@ def holdings(transaction: Transaction, source: Source, options: LoadOptions, int
     read = canonical_rows.keep_parsed(transaction, rows, found, in_utc, wants_dates=True, by_symbol=by_symbol)
     names = [row.symbol_given or "" for row in transaction.run("jobs.symbols_read", parsed_rows=read)]
     if interval is not None:
-        return {name: Held(interval, regular=True) for name in names}
-    held = dict.fromkeys(names, Held(None, regular=False))
+        return {name: SymbolBars(interval, regular=True) for name in names}
+    held = dict.fromkeys(names, SymbolBars(None, regular=False))
     for steps in transaction.run("jobs.steps", parsed_rows=read):
         regular = _is_regular(int(steps.shortest_count), int(steps.step_count))
         held[steps.name] = _told(int(steps.shortest), regular, steps.divisor)
@@ -77,18 +79,20 @@ def _is_regular(common: int, count: int) -> bool:
     return common * 3 >= count
 
 
-def _told(shortest: int, regular: bool, divisor: int | None) -> Held:
+def _told(shortest: int, regular: bool, divisor: int | None) -> SymbolBars:
     if shortest >= _DAYS_FROM:
         days = round(shortest / _DAY)
         text = "1d" if days < 5 else "1w" if days < 20 else "1mo"
-        return Held(text, regular=True)
+        return SymbolBars(text, regular=True)
     if regular:
-        return Held(str(Interval("second", shortest)), regular=True)
+        return SymbolBars(str(Interval("second", shortest)), regular=True)
     length = divisor or shortest
-    return Held(next((str(interval) for interval in _USUAL if length % interval.length == 0), "1s"), regular=False)
+    return SymbolBars(
+        next((str(interval) for interval in _USUAL if length % interval.length == 0), "1s"), regular=False
+    )
 
 
-def one_interval(held: Mapping[str, Held], name: str) -> Held:
+def one_interval(held: Mapping[str, SymbolBars], name: str) -> SymbolBars:
     """The interval that all symbols of a file share.
 
     Raises
@@ -105,8 +109,8 @@ def one_interval(held: Mapping[str, Held], name: str) -> Held:
             f"its own"
         )
     if regular:
-        return Held(regular.pop(), regular=True)
+        return SymbolBars(regular.pop(), regular=True)
     told = [Interval.parse(content.interval) for content in held.values() if content.interval]
     if not told:
         raise SourceError(f"{name} has too few bars to tell how long they are; say interval = in its source")
-    return Held(str(min(told)), regular=False)
+    return SymbolBars(str(min(told)), regular=False)

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from barhouse.coordinator.jobs import file_contents
 from barhouse.coordinator.jobs.config import JobConfig, SourceConfig, SymbolGroup
 from barhouse.coordinator.jobs.discovery import FoundFile, LoadedFiles, PathPattern, find
-from barhouse.coordinator.jobs.file_contents import Held
+from barhouse.coordinator.jobs.file_contents import SymbolBars
 from barhouse.coordinator.jobs.report import FileProblem
 from barhouse.coordinator.load.columns import is_pattern
 from barhouse.coordinator.sources.opening import open_source
@@ -84,11 +84,11 @@ class Waiting:
     reader: Reader
     file: FoundFile
     symbols: tuple[str, ...]
-    held: Held
+    held: SymbolBars
 
 
 @dataclass(slots=True)
-class Plan:
+class JobPlan:
     """What there is to do.
 
     Attributes
@@ -108,9 +108,9 @@ class Plan:
     problems: list[FileProblem] = field(default_factory=list)
 
 
-def plan(store: SessionStore, config: JobConfig, progress: Progress) -> Plan:
+def plan(store: SessionStore, config: JobConfig, progress: Progress) -> JobPlan:
     """Look for files that are new or changed, and into those whose paths do not say it all."""
-    made = Plan()
+    made = JobPlan()
     with store.reading() as transaction:
         loaded = LoadedFiles(transaction)
     for number, source in enumerate(config.sources):
@@ -196,7 +196,7 @@ def _together(files: Sequence[tuple[Reader, FoundFile]]) -> list[tuple[Reader, l
 
 
 def _look_into(
-    store: SessionStore, reader: Reader, files: Sequence[FoundFile], groups: Sequence[SymbolGroup], made: Plan
+    store: SessionStore, reader: Reader, files: Sequence[FoundFile], groups: Sequence[SymbolGroup], made: JobPlan
 ) -> None:
     """Add files to the plan, or what is wrong with them; a group that cannot be read is looked into by halves."""
     try:
@@ -218,7 +218,9 @@ def _look_into(
             _fail(made, reader, file, str(error))
 
 
-def _held(transaction: Transaction, reader: Reader, files: Sequence[FoundFile]) -> dict[FoundFile, dict[str, Held]]:
+def _held(
+    transaction: Transaction, reader: Reader, files: Sequence[FoundFile]
+) -> dict[FoundFile, dict[str, SymbolBars]]:
     """What each file holds, by symbol."""
     if reader.expression is None:
         (file,) = files
@@ -227,26 +229,28 @@ def _held(transaction: Transaction, reader: Reader, files: Sequence[FoundFile]) 
             options = options.but(columns={**options.columns, "symbol": None})
         interval = reader.stated(file)
         return {file: file_contents.holdings(transaction, reader.open(files), options, interval)}
-    found: dict[FoundFile, dict[str, Held]] = {}
+    found: dict[FoundFile, dict[str, SymbolBars]] = {}
     to_read: dict[str, FoundFile] = {}
     for file in files:
         interval = reader.stated(file)
         if interval is None:
             to_read[str(file.path)] = file
         else:
-            found[file] = {str(file.symbol): Held(interval, regular=True)}
+            found[file] = {str(file.symbol): SymbolBars(interval, regular=True)}
     if to_read:
         # Told apart by path, so that each file shows its own interval.
         source = replace(reader.open(list(to_read.values())), path_symbol="(.*)")
         rows = file_contents.holdings(transaction, source, reader.options, None)
         for path, file in to_read.items():
-            found[file] = {str(file.symbol): rows.get(unquote(path), Held(None, regular=False))}
+            found[file] = {str(file.symbol): rows.get(unquote(path), SymbolBars(None, regular=False))}
     return found
 
 
-def _add(reader: Reader, file: FoundFile, held: dict[str, Held], groups: Sequence[SymbolGroup], made: Plan) -> None:
+def _add(
+    reader: Reader, file: FoundFile, held: dict[str, SymbolBars], groups: Sequence[SymbolGroup], made: JobPlan
+) -> None:
     if reader.symbol is not None:
-        held = {reader.symbol: next(iter(held.values()), Held(None, regular=False))}
+        held = {reader.symbol: next(iter(held.values()), SymbolBars(None, regular=False))}
     elif "" in held:
         del held[""]  # rows without a symbol; the load counts them
         if not held:
@@ -255,7 +259,7 @@ def _add(reader: Reader, file: FoundFile, held: dict[str, Held], groups: Sequenc
                 f"{{symbol}} into files, or name the column with columns = {{ symbol = ... }}"
             )
     one_spelling(held, reader.shown(file.path))
-    by_name: dict[str, Held] = {}
+    by_name: dict[str, SymbolBars] = {}
     for text, one in held.items():
         by_name.setdefault(text.strip().upper(), one)
     wanted = {name: one for name, one in by_name.items() if _is_wanted(name, reader, groups)}
@@ -287,7 +291,7 @@ def _is_wanted(name: str, reader: Reader, groups: Sequence[SymbolGroup]) -> bool
     return group_of(name, groups) is not None
 
 
-def _fail(made: Plan, reader: Reader, file: FoundFile, what: str) -> None:
+def _fail(made: JobPlan, reader: Reader, file: FoundFile, what: str) -> None:
     made.problems.append(FileProblem(path=reader.shown(file.path), kind="failed", what=what))
 
 

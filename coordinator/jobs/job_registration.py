@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from barhouse.coordinator.jobs.config import JobConfig, SymbolGroup
-from barhouse.coordinator.jobs.job_plan import Plan, group_of
+from barhouse.coordinator.jobs.job_plan import JobPlan, group_of
 from barhouse.coordinator.load.columns import is_pattern
 from barhouse.coordinator.streams import symbol_registration
 from barhouse.store.database.transaction import Transaction
@@ -25,7 +25,7 @@ class Enrolled:
     failures: list[str]
 
 
-def determine(transaction: Transaction, config: JobConfig, plan: Plan) -> list[Enrolled]:
+def determine(transaction: Transaction, config: JobConfig, plan: JobPlan) -> list[Enrolled]:
     """What would be registered for each group, by what the store has and the new files hold; writes nothing."""
     added_by = f"job {config.name}"
     own = {row.symbol for row in transaction.run("jobs.symbols_loaded") if row.added_by == added_by}
@@ -62,7 +62,7 @@ def refuse_unknown(transaction: Transaction, config: JobConfig) -> None:
 
 
 def _determined(
-    transaction: Transaction, group: SymbolGroup, names: list[str], plan: Plan, added_by: str, coming: set[str]
+    transaction: Transaction, group: SymbolGroup, names: list[str], plan: JobPlan, added_by: str, coming: set[str]
 ) -> Enrolled:
     """The base is the one stated, the one a symbol has, or the best of those that files hold."""
     registered = symbol_registration.standing(transaction, names)
@@ -74,6 +74,8 @@ def _determined(
             offered[name] = [registered[name].base]
         else:
             offered[name] = sorted(plan.available.get(name, ()))
-    request = symbol_registration.Request(names, group.intervals, group.calendar, group.closing_bar, added_by)
+    request = symbol_registration.RegistrationRequest(
+        names, group.intervals, group.calendar, group.closing_bar, added_by
+    )
     symbols, failures = symbol_registration.determine(transaction, request, offered, coming & {group.calendar})
     return Enrolled(group, symbols, [spelled(failure) for failure in failures.values()])

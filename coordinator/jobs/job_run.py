@@ -17,7 +17,7 @@ from typing import Any
 from barhouse.coordinator.data_processor import DataProcessor
 from barhouse.coordinator.jobs import job_registration
 from barhouse.coordinator.jobs.config import JobConfig
-from barhouse.coordinator.jobs.job_plan import GROUP_BYTES, GROUP_FILES, Plan, Progress, Waiting, plan, resolved
+from barhouse.coordinator.jobs.job_plan import GROUP_BYTES, GROUP_FILES, JobPlan, Progress, Waiting, plan, resolved
 from barhouse.coordinator.jobs.maintenance import looked_after
 from barhouse.coordinator.jobs.outcome import judged, touched, verified
 from barhouse.coordinator.jobs.report import FileProblem, JobReport
@@ -158,7 +158,7 @@ def _carry_out(job: _Job, coordinator: SessionCoordinator, progress: Progress, s
     return judged(report, config.thresholds)
 
 
-def _register(store: SessionStore, config: JobConfig, planned: Plan) -> tuple[list[Registration], list[str]]:
+def _register(store: SessionStore, config: JobConfig, planned: JobPlan) -> tuple[list[Registration], list[str]]:
     """Register what can be: all groups in one transaction."""
     with store.transaction() as transaction:
         enrolled = job_registration.determine(transaction, config, planned)
@@ -175,7 +175,7 @@ def _register(store: SessionStore, config: JobConfig, planned: Plan) -> tuple[li
     return new, missing
 
 
-def _load(job: _Job, planned: Plan, progress: Progress) -> None:
+def _load(job: _Job, planned: JobPlan, progress: Progress) -> None:
     with job.store.reading() as transaction:
         bases = {row.symbol: row.interval for row in transaction.run("jobs.symbols_loaded")}
     wanted = [

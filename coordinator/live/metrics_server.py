@@ -43,7 +43,7 @@ def metrics_served(store: SessionStore, port: int, address: str = "127.0.0.1") -
     from prometheus_client import CollectorRegistry, start_http_server
     from prometheus_client.registry import Collector
 
-    class Standing(Collector):
+    class StoreCollector(Collector):
         """Asks the store whenever it is asked."""
 
         def collect(self) -> Iterator[Metric]:
@@ -52,7 +52,7 @@ def metrics_served(store: SessionStore, port: int, address: str = "127.0.0.1") -
                 yield from health.metrics(transaction, store.now())
 
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Standing())
+    registry.register(StoreCollector())
     try:
         server, thread = start_http_server(port, address, registry)
     except OSError as error:

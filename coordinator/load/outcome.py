@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from barhouse.coordinator.load.acceptance import AcceptedRows
-from barhouse.coordinator.load.rejects import RejectedRows
+from barhouse.coordinator.load.rejects import QuotedRejects
 from barhouse.coordinator.load.strategies import Reach
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import LoadReport
@@ -11,7 +11,7 @@ from barhouse.store.records.batch import Batch
 
 
 def report_of(
-    batch: Batch, name: str, interval: Interval, accepted: AcceptedRows, rejected: RejectedRows, reach: Reach
+    batch: Batch, name: str, interval: Interval, accepted: AcceptedRows, rejected: QuotedRejects, reach: Reach
 ) -> LoadReport:
     """The report of a batch that is written."""
     totals = reach.totals

@@ -27,7 +27,7 @@ _AMBIGUOUS = "ambiguous local time"
 
 
 @dataclass(frozen=True, slots=True)
-class RejectedRows:
+class QuotedRejects:
     """The rows left out.
 
     Attributes
@@ -52,24 +52,24 @@ class RejectedRows:
             transaction.write("load.keep_rejects", {"batch_id": batch_id}, quoted_rejects=self.quoted)
 
 
-def quote(transaction: Transaction, judged: JudgedRows, accepted: AcceptedRows) -> RejectedRows:
+def quote(transaction: Transaction, judged: JudgedRows, accepted: AcceptedRows) -> QuotedRejects:
     """Quote the rows that were not accepted; what was given is read again, for few loads need it."""
     rows = judged.rows
     lines = rows.malformed
     if lines is not None and not transaction.one("load.count_malformed", malformed_lines=lines).malformed_count:
         lines = None
     if judged.row_count == accepted.count and lines is None:
-        return RejectedRows()
+        return QuotedRejects()
     contradicted = Sql("")
     if accepted.repeats is not None and accepted.contradicted_count:
         contradicted = sql("load.contradicted_rows", repeated_rows=accepted.repeats)
     rejected = transaction.make("load.rejected_rows", judged_rows=accepted.judged, contradicted_rows=contradicted)
     if lines is None and not transaction.one("load.count_rejected", rejected_rows=rejected).rejected_count:
-        return RejectedRows()
+        return QuotedRejects()
     malformed = Sql("") if lines is None else sql("load.malformed_quoted", malformed_lines=lines)
     quoted = transaction.make("load.quote_rejects", rejected_rows=rejected, rows=rows.given, malformed_quoted=malformed)
     found = transaction.run("load.rejects_by_reason", quoted_rejects=quoted)
-    return RejectedRows(
+    return QuotedRejects(
         quoted,
         tuple(
             Reject(reason=row.reason, count=row.row_count, first_row=row.first_row, first_given=row.first_given)
@@ -79,7 +79,7 @@ def quote(transaction: Transaction, judged: JudgedRows, accepted: AcceptedRows) 
 
 
 def check(
-    transaction: Transaction, judged: JudgedRows, rejected: RejectedRows, row_count: int, options: LoadOptions
+    transaction: Transaction, judged: JudgedRows, rejected: QuotedRejects, row_count: int, options: LoadOptions
 ) -> None:
     """Refuse a load of which no row is accepted; with ``options.strict``, one of which any row is not.
 
@@ -106,7 +106,7 @@ def check(
 
 
 def _way_out(
-    transaction: Transaction, judged: JudgedRows, rejected: RejectedRows, row_count: int, options: LoadOptions
+    transaction: Transaction, judged: JudgedRows, rejected: QuotedRejects, row_count: int, options: LoadOptions
 ) -> str:
     if options.strict and rejected.count < row_count:
         return f"mend them, or load without {Option('strict', True)} to leave them out"

@@ -15,7 +15,7 @@ from barhouse.coordinator.load import canonical_rows, parts, source_rows
 from barhouse.coordinator.sources.opening import open_source
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.streams import symbol_registration
-from barhouse.coordinator.streams.symbol_registration import Available, OnMissing, Request, by_symbol
+from barhouse.coordinator.streams.symbol_registration import Available, OnMissing, RegistrationRequest, by_symbol
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, SourceError
 from barhouse.store.hints import Action, Option, spelled
@@ -114,7 +114,7 @@ class StreamRegistrar:
                 f"{Option('base')} and {Option('available')} exclude each other; {Option('base', '1m')} means that 1m "
                 f"is all there is"
             )
-        request = Request(names, as_intervals(intervals, "intervals"), calendar, closing_bar, added_by)
+        request = RegistrationRequest(names, as_intervals(intervals, "intervals"), calendar, closing_bar, added_by)
         with self._store.transaction() as transaction:
             offered = by_symbol(names, [base] if base is not None else available, "available")
             if base is None:
@@ -176,7 +176,9 @@ class StreamRegistrar:
                 held = {name: one for name, one in by_symbol(names, source, "source").items() if one}
                 where = "the source holds"
             refused = {name: _without_bars(name, where, first, last) for name in names if not held.get(name)}
-            request = Request(names, as_intervals(intervals, "intervals"), calendar, closing_bar, "backtest", refused)
+            request = RegistrationRequest(
+                names, as_intervals(intervals, "intervals"), calendar, closing_bar, "backtest", refused
+            )
             return _registered(transaction, request, held, on_missing)
 
     def register_for_live(
@@ -208,12 +210,17 @@ class StreamRegistrar:
         declared = by_symbol(names, feed_intervals, "feed_intervals")
         with self._store.transaction() as transaction:
             refused = {name: "the feed declares no interval for it" for name in names if declared[name] == []}
-            request = Request(names, as_intervals(intervals, "intervals"), calendar, closing_bar, "live", refused)
+            request = RegistrationRequest(
+                names, as_intervals(intervals, "intervals"), calendar, closing_bar, "live", refused
+            )
             return _registered(transaction, request, declared, on_missing)
 
 
 def _registered(
-    transaction: Transaction, request: Request, offered: Mapping[str, list[str] | None], on_missing: OnMissing
+    transaction: Transaction,
+    request: RegistrationRequest,
+    offered: Mapping[str, list[str] | None],
+    on_missing: OnMissing,
 ) -> StreamReport:
     """Register for what is offered of each symbol (None: nothing is said); one that has a base keeps it."""
     refused = dict(request.refused)

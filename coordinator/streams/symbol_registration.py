@@ -21,7 +21,7 @@ OnMissing = Literal["raise", "skip"]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ExistingRegistration:
     """How a symbol is registered already."""
 
     base: str
@@ -30,7 +30,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class RegistrationRequest:
     """What is wanted of some symbols.
 
     Attributes
@@ -54,7 +54,10 @@ class Request:
 
 
 def register(
-    transaction: Transaction, request: Request, offered: Mapping[str, Iterable[str] | None], on_missing: OnMissing
+    transaction: Transaction,
+    request: RegistrationRequest,
+    offered: Mapping[str, Iterable[str] | None],
+    on_missing: OnMissing,
 ) -> tuple[list[Registration], dict[str, str]]:
     """Register each symbol with the base that is best of what is offered for it (None: the usual ones).
 
@@ -74,7 +77,7 @@ def register(
 
 def determine(
     transaction: Transaction,
-    request: Request,
+    request: RegistrationRequest,
     offered: Mapping[str, Iterable[str] | None],
     coming: Collection[str] = (),
 ) -> tuple[list[SymbolSessionData], dict[str, str]]:
@@ -98,10 +101,10 @@ def determine(
     return [data for name, data in symbols.items() if name not in failures], failures
 
 
-def standing(transaction: Transaction, names: list[str]) -> dict[str, Standing]:
+def standing(transaction: Transaction, names: list[str]) -> dict[str, ExistingRegistration]:
     """How those of the symbols are registered that are."""
     return {
-        row.symbol: Standing(row.interval, row.calendar, row.closing_bar)
+        row.symbol: ExistingRegistration(row.interval, row.calendar, row.closing_bar)
         for row in transaction.run("streams.registered_bases", {"symbols": names})
     }
 
@@ -133,7 +136,7 @@ def _offered(given: Names, parameter: str) -> list[str]:
 
 
 def _determined(
-    name: str, request: Request, offered: Iterable[str] | None, registered: Standing | None
+    name: str, request: RegistrationRequest, offered: Iterable[str] | None, registered: ExistingRegistration | None
 ) -> SymbolSessionData:
     calendar = request.calendar
     if calendar is None and registered:
@@ -153,7 +156,7 @@ def _determined(
     )
 
 
-def _way_out(name: str, registered: Mapping[str, Standing]) -> str:
+def _way_out(name: str, registered: Mapping[str, ExistingRegistration]) -> str:
     if name not in registered:
         return ""
     base = registered[name].base

@@ -38,7 +38,7 @@ SEGMENTS: Final = pa.schema(
 
 
 @dataclass(frozen=True)
-class Sessions:
+class CalendarSessions:
     """What a calendar says about a range of dates.
 
     Attributes
@@ -104,7 +104,7 @@ def timezone_of(name: str) -> str:
     return str(factory.tz)
 
 
-def sessions(calendar: str | CalendarDefinition, first: date, last: date) -> Sessions:
+def sessions(calendar: str | CalendarDefinition, first: date, last: date) -> CalendarSessions:
     """Return the sessions of a calendar.
 
     The answer covers more than was asked: from ORIGIN at the latest, so that ordinals never depend on the
@@ -139,10 +139,10 @@ def sessions(calendar: str | CalendarDefinition, first: date, last: date) -> Ses
     columns = zip(*rows, strict=True) if rows else [()] * 4
     kinds = (pa.date32(), pa.int8(), pa.timestamp("s", "UTC"), pa.timestamp("s", "UTC"))
     arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
-    return Sessions(_finished(calendar.name, *arrays), known_from, known_through, calendar.timezone)
+    return CalendarSessions(_finished(calendar.name, *arrays), known_from, known_through, calendar.timezone)
 
 
-def _exchange_sessions(name: str, first: date, last: date) -> Sessions:
+def _exchange_sessions(name: str, first: date, last: date) -> CalendarSessions:
     import pandas as pd
     import pyarrow.compute as pc
     from exchange_calendars.calendar_utils import global_calendar_dispatcher
@@ -180,7 +180,7 @@ def _exchange_sessions(name: str, first: date, last: date) -> Sessions:
             pa.concat_arrays([opens, break_ends.filter(paused)]),
             pa.concat_arrays([pc.coalesce(break_starts, closes), closes.filter(paused)]),
         )
-        return Sessions(table, known_from, known_through, str(factory.tz))
+        return CalendarSessions(table, known_from, known_through, str(factory.tz))
     raise CalendarError(f"calendar {name!r} cannot be evaluated with {_versions()}: {refusal}") from refusal
 
 

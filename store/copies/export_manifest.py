@@ -67,7 +67,7 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class PartitionState:
     """What one partition holds: its rows, the newest batch among them, and its file's size."""
 
     row_count: int
@@ -85,7 +85,7 @@ class Manifest:
     selection: Selection
     batch_id: int | None
     committed_at: str | None
-    partitions: dict[str, Held]
+    partitions: dict[str, PartitionState]
     unfinished: list[str]
 
     def write(self, file: Path) -> None:
@@ -121,7 +121,7 @@ class Manifest:
                 Selection(format=said["format"], start=said["start"], end=said["end"], **lists),
                 said["batch_id"],
                 said["committed_at"],
-                {place: Held(**held) for place, held in said["partitions"].items()},
+                {place: PartitionState(**held) for place, held in said["partitions"].items()},
                 said["unfinished"],
             )
         except (ValueError, KeyError, TypeError) as error:

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from barhouse.store.copies.bar_format import ExportFormat, failed, format_named
 from barhouse.store.copies.export_folder import ExportFolder, place_of, sync_all
-from barhouse.store.copies.export_manifest import Held, Manifest, Selection
+from barhouse.store.copies.export_manifest import Manifest, PartitionState, Selection
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError
 from barhouse.store.hints import Option
@@ -181,7 +181,7 @@ def _refuse_long(changed: list[_Partition]) -> None:
             )
 
 
-def _is_as_held(folder: ExportFolder, now: _Partition, held: Held | None, suffix: str) -> bool:
+def _is_as_held(folder: ExportFolder, now: _Partition, held: PartitionState | None, suffix: str) -> bool:
     """Whether a partition's file is there and holds what the store does."""
     if held is None or (held.row_count, held.batch_id) != (now.row_count, now.batch_id):
         return False
@@ -206,7 +206,7 @@ def _write(
     selection: Selection,
     kept_from: dict[tuple[str, str], datetime],
     progress: Progress | None,
-) -> tuple[dict[str, Held], int]:
+) -> tuple[dict[str, PartitionState], int]:
     """Write partitions beside those they replace, all in one pass over the store, and then put them in place.
 
     Returns what they hold of the store, and how many bars besides they keep that the store gave up.
@@ -232,7 +232,8 @@ def _write(
         folder.remove(place, but=form.suffix)
     sync_all(folder.path / place for place in parts)
     held = {
-        partition.place: Held(partition.row_count, partition.batch_id, sizes[partition.place]) for partition in changed
+        partition.place: PartitionState(partition.row_count, partition.batch_id, sizes[partition.place])
+        for partition in changed
     }
     return held, kept
 

@@ -113,7 +113,7 @@ def reach(transaction: Transaction, names: Iterable[str], first: date, last: dat
 def _add(
     transaction: Transaction,
     name: str,
-    computed: calendars.Sessions,
+    computed: calendars.CalendarSessions,
     known_from: date,
     known_through: date,
 ) -> None:

@@ -14,7 +14,7 @@ from test_cli import COMMANDS, RUNNER, Line, empty, filled, line, spy
 from barhouse.coordinator.cli.errors import ExitCode
 from barhouse.coordinator.cli.main import cli
 from barhouse.coordinator.cli.renames import COMMANDS as RENAMED_COMMANDS
-from barhouse.coordinator.cli.renames import Option
+from barhouse.coordinator.cli.renames import RenamedOption
 from barhouse.coordinator.jobs.config import ExportConfig, PublishConfig, SourceConfig, SymbolGroup
 from barhouse.coordinator.live.config import LiveConfig
 from barhouse.coordinator.live.options import LiveOptions
@@ -110,7 +110,10 @@ def test_help_is_sentences_and_shows_no_old_name(name: str) -> None:
 
 
 RENAMED = sorted(
-    (name, old, new) for name, option in options() if isinstance(option, Option) for old, new in option.formerly.items()
+    (name, old, new)
+    for name, option in options()
+    if isinstance(option, RenamedOption)
+    for old, new in option.formerly.items()
 )
 
 

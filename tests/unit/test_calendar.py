@@ -18,7 +18,7 @@ import pytest
 
 from barhouse.store.calendars import exchange as calendar_module
 from barhouse.store.calendars.definition import CalendarDefinition
-from barhouse.store.calendars.exchange import ORIGIN, SEGMENTS, Sessions, canonical_name, sessions
+from barhouse.store.calendars.exchange import ORIGIN, SEGMENTS, CalendarSessions, canonical_name, sessions
 from barhouse.store.errors import CalendarError
 
 ANSWERS = Path(__file__).parents[1] / "answers" / "calendars.csv"
@@ -44,7 +44,7 @@ def _utc(text: str) -> datetime:
 
 
 @cache
-def known(calendar: str | CalendarDefinition) -> Sessions:
+def known(calendar: str | CalendarDefinition) -> CalendarSessions:
     return sessions(calendar, date(2024, 1, 1), date(2024, 12, 31))
 
 
@@ -56,7 +56,7 @@ def segments(calendar: str | CalendarDefinition, day: str) -> list[Segment]:
     return [(row["segment_open"], row["segment_close"]) for row in rows]
 
 
-def ordinals(answer: Sessions) -> dict[date, int]:
+def ordinals(answer: CalendarSessions) -> dict[date, int]:
     rows = answer.table.select(["session_date", "ordinal"]).to_pylist()
     by_day = {row["session_date"]: row["ordinal"] for row in rows}
     assert all(by_day[row["session_date"]] == row["ordinal"] for row in rows), "one ordinal per session"

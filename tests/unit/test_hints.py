@@ -17,13 +17,13 @@ from barhouse.coordinator.cli.errors import CommandLine
 from barhouse.coordinator.cli.main import cli
 from barhouse.coordinator.jobs.config_errors import JOB_FILE
 from barhouse.store.errors import InputError, StoreError, speaking
-from barhouse.store.hints import ACTIONS, PYTHON, Action, Door, Option, as_command, hints_in, spelled
+from barhouse.store.hints import ACTIONS, PYTHON, Action, Option, Wording, as_command, hints_in, spelled
 
 ROOT = Path(__file__).parents[2]
 CODE = [path for room in ("store", "coordinator") for path in sorted((ROOT / room).rglob("*.py"))]
 
 
-def at_command(name: str) -> Door:
+def at_command(name: str) -> Wording:
     """The command line, as it is once a command was named."""
     ctx = click.Context(cli)
     cli.resolve_command(ctx, [name])

@@ -57,6 +57,21 @@ def test_every_public_name_says_what_it_is() -> None:
         assert getattr(barhouse, name).__doc__, f"barhouse.{name} says nothing of itself"
 
 
+def test_a_class_name_stands_once() -> None:
+    """Two classes of one name in two rooms would be told apart by their imports alone."""
+    classes = [
+        node.name.lstrip("_") for path in CODE for node in ast.walk(tree(path)) if isinstance(node, ast.ClassDef)
+    ]
+    assert [name for name, count in Counter(classes).items() if count > 1] == []
+
+
+def test_modules_are_named_by_nouns() -> None:
+    """What a reader can say in a sentence: no participles, but for those that are nouns of the field."""
+    nouns = {"opening", "gap_filling"}
+    names = {path.stem for path in CODE if path.stem.endswith(("ing", "ed")) and not path.stem.endswith("_feed")}
+    assert names - nouns - {"feed"} == set()
+
+
 def test_code_and_tests_know_one_import_name() -> None:
     """``store`` and ``coordinator`` are folders of the checkout; imported by those names they would be there twice."""
     tests = (ROOT / "tests").rglob("*.py")

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from barhouse.coordinator.cli.command import Commands, Settings, command, confirm, epilog
 from barhouse.coordinator.cli.options import data_options, dry_run_option, json_option, session_range, split, yes_option
 from barhouse.coordinator.cli.output import reports, tables
-from barhouse.coordinator.cli.renames import Option
+from barhouse.coordinator.cli.renames import RenamedOption
 from barhouse.coordinator.cli.sentences.calendar import calendar_changed, described, redefined
 from barhouse.coordinator.cli.store_access import opened
 
@@ -71,7 +71,7 @@ def _early_closes(ctx: click.Context, parameter: click.Parameter, given: list[st
 @click.option(
     "--file",
     "source",
-    cls=Option,
+    cls=RenamedOption,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="PATH",
     help="Take calendars from a TOML file, each a table: the name, then the same options.",

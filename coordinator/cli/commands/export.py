@@ -10,7 +10,7 @@ from barhouse.coordinator.cli.command import Settings, command
 from barhouse.coordinator.cli.options import bar_range, intervals_option, json_option, symbols_option
 from barhouse.coordinator.cli.output import reports
 from barhouse.coordinator.cli.progress import progress_bar
-from barhouse.coordinator.cli.renames import Option
+from barhouse.coordinator.cli.renames import RenamedOption
 from barhouse.coordinator.cli.sentences.copies import exported
 from barhouse.coordinator.cli.store_access import opened
 
@@ -20,7 +20,7 @@ from barhouse.coordinator.cli.store_access import opened
 @click.option(
     "--format",
     "form",
-    cls=Option,
+    cls=RenamedOption,
     metavar="NAME",
     default="parquet",
     show_default=True,
@@ -32,7 +32,7 @@ from barhouse.coordinator.cli.store_access import opened
 @bar_range
 @click.option(
     "--full",
-    cls=Option,
+    cls=RenamedOption,
     is_flag=True,
     help="Write all of it again, and forget what the folder holds.",
     formerly={"--anew": "--full"},

@@ -11,7 +11,7 @@ import click
 from barhouse.coordinator.cli.command import Settings, command
 from barhouse.coordinator.cli.options import data_options
 from barhouse.coordinator.cli.output import reports, tables
-from barhouse.coordinator.cli.renames import Option
+from barhouse.coordinator.cli.renames import RenamedOption
 from barhouse.coordinator.cli.store_access import opened
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @command("runs", example="barhouse runs")
 @click.option(
     "--close-run",
-    cls=Option,
+    cls=RenamedOption,
     type=int,
     metavar="RUN",
     help="Close a run that ended early: nobody goes on with it.",
