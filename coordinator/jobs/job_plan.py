@@ -141,7 +141,7 @@ def plan(store: SessionStore, config: JobConfig, progress: Progress) -> JobPlan:
     return made
 
 
-def _alike(reader: Reader, files: Sequence[FoundFile], made: Plan) -> list[FoundFile]:
+def _alike(reader: Reader, files: Sequence[FoundFile], made: JobPlan) -> list[FoundFile]:
     """The files without those whose paths name symbols that differ in case alone, which are failures."""
     spelled: dict[str, set[str]] = {}
     for file in files:
