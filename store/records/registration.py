@@ -44,6 +44,8 @@ def write(transaction: Transaction, symbols: Sequence[SymbolSessionData]) -> lis
     transaction.run("records.change_symbols", registering=registering)
     transaction.run("records.add_symbols", {"now": transaction.now}, registering=registering)
     transaction.run("records.add_intervals", registering=registering)
+    if added:
+        trading_calendar.reach_first_bars(transaction, canonical.values())
     _start_late(transaction)
     names = list(dict.fromkeys(symbol.symbol for symbol in symbols))
     reports: dict[str, dict[str, Any]] = {name: {"derived": []} for name in names}

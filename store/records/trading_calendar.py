@@ -88,10 +88,15 @@ def keep(transaction: Transaction, names: Iterable[str]) -> None:
 
 
 def reach(transaction: Transaction, names: Iterable[str], first: date, last: date) -> None:
-    """Extend calendars so that they cover ``first`` to ``last`` with room on both sides, where they can be."""
+    """Extend calendars so that they cover ``first`` to ``last`` with room on both sides, where they can be.
+
+    The blocks of sessions that ``first`` lies in are covered whole: what a block begins with never changes afterwards.
+    """
     for name in sorted(set(names)):
         kept = transaction.one("records.kept_calendar", {"calendar": name})
-        wanted_from, wanted_through = first - _BEHIND, last + _AHEAD
+        block = transaction.one("records.first_date_of_blocks", {"calendar": name, "date": first})
+        wanted_from = min(first, block.first_date or first) - _BEHIND
+        wanted_through = last + _AHEAD
         if kept.known_from <= wanted_from and wanted_through <= kept.known_through:
             continue
         source = CalendarDefinition.from_json(kept.definition) if kept.definition else name
@@ -108,6 +113,12 @@ def reach(transaction: Transaction, names: Iterable[str], first: date, last: dat
                 "known_through": max(kept.known_through, computed.known_through),
             },
         )
+
+
+def reach_first_bars(transaction: Transaction, names: Iterable[str]) -> None:
+    """Extend calendars so that the blocks of sessions that bars begin in are covered whole, for every interval."""
+    for row in transaction.run("records.first_sessions", {"calendars": sorted(set(names))}):
+        reach(transaction, [row.calendar], row.first_date, row.first_date)
 
 
 def _add(

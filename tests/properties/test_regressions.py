@@ -166,3 +166,21 @@ def test_a_calendar_edit_that_moves_the_first_session_of_a_block_keeps_what_is_m
         world.edit_calendar("LUNCH", number)
         world.verify()
         assert world.store.bars("A", "2mo").num_rows == 2
+
+
+@pytest.mark.parametrize(("calendar", "base"), [("XNYS", "1d"), ("24/7", "1h"), ("NIGHT", "1d"), ("LUNCH", "1h")])
+def test_blocks_that_begin_before_a_calendar_was_known_are_whole(world: World, calendar: str, base: str) -> None:
+    """Calendars are known from 2000 on at first, and are asked for the dates of bars with a little room."""
+    world.register("A", calendar, base, ["1w", "3w", "1mo", "2mo", "30d"])
+    late, early = [(date(1999, 11, 29), date(1998, 6, 1)), (at(1999, 11, 29, 15), at(1998, 6, 1, 15))][base == "1h"]
+    world.load("A", [bar(late)])
+    world.register("A", calendar, base, ["6mo", "5w", "50d"])
+    world.process()
+    world.verify()
+    world.register("B", calendar, base, ["1mo"])
+    world.load("B", [bar(early)])
+    world.verify()
+    world.load("A", [bar(late, high=3.0)])
+    world.process()
+    world.verify()
+    assert world.store.bars("A", "1mo").num_rows == 1

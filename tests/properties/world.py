@@ -21,7 +21,7 @@ from oracle import SECOND, Length, Row, Symbol
 from barhouse import DataProcessor, SessionCoordinator, open_store
 from barhouse.store.errors import CalendarError, InputError, RejectedBarsError
 
-FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2025, 12, 31)
+FIRST_DAY, LAST_DAY = date(1998, 1, 1), date(2025, 12, 31)
 
 #: Calendars of one's own: LUNCH has a break, holidays and an early close; NIGHT spans midnight, also when the clock
 #: changes. The first definition of each is the one it has at first, the others are what it is changed to.
@@ -555,14 +555,29 @@ WINDOWS = {
         (date(2024, 10, 31), date(2024, 11, 5)),
         (date(2024, 11, 26), date(2024, 12, 3)),
         (date(2023, 12, 28), date(2024, 1, 4)),
+        (date(1999, 11, 29), date(1999, 12, 2)),  # before what the calendars are known for at first
     ],
     "XHKG": [(date(2024, 2, 7), date(2024, 2, 15)), (date(2024, 12, 23), date(2025, 1, 3))],
     "CMES": [(date(2024, 3, 8), date(2024, 3, 12)), (date(2024, 11, 27), date(2024, 12, 3))],
-    "24/7": [(date(2024, 2, 27), date(2024, 3, 4)), (date(2024, 3, 30), date(2024, 4, 2))],
-    "LUNCH": [(date(2024, 3, 27), date(2024, 4, 4)), (date(2023, 12, 29), date(2024, 1, 4))],
-    "NIGHT": [(date(2024, 3, 7), date(2024, 3, 13)), (date(2023, 12, 28), date(2024, 1, 3))],
+    "24/7": [
+        (date(1999, 10, 28), date(1999, 10, 31)),
+        (date(2024, 2, 27), date(2024, 3, 4)),
+        (date(2024, 3, 30), date(2024, 4, 2)),
+    ],
+    "LUNCH": [
+        (date(1999, 11, 23), date(1999, 11, 26)),
+        (date(2024, 3, 27), date(2024, 4, 4)),
+        (date(2023, 12, 29), date(2024, 1, 4)),
+    ],
+    "NIGHT": [
+        (date(1999, 11, 23), date(1999, 11, 26)),
+        (date(2024, 3, 7), date(2024, 3, 13)),
+        (date(2023, 12, 28), date(2024, 1, 3)),
+    ],
 }
-LONG_WINDOWS = {name: [(date(2023, 12, 20), date(2024, 3, 20))] for name in WINDOWS}
+LONG_WINDOWS = {
+    name: [(date(2023, 12, 20), date(2024, 3, 20)), (date(1999, 11, 20), date(1999, 12, 10))] for name in WINDOWS
+}
 BASES = {
     "XNYS": ["30m", "15m", "1h", "7m", "1m", "1d", "2d", "1w"],
     "XHKG": ["30m", "15m", "1h", "1m", "1d", "1w"],

@@ -6,6 +6,28 @@
 -- reads: trading_calendar
 SELECT definition, known_from, known_through FROM trading_calendar WHERE calendar = $calendar;
 
+-- name: first_date_of_blocks
+-- The earliest date that the blocks of sessions a date lies in can begin with; null where a calendar has none in use.
+-- Blocks of days are as many sessions long: of which a week has one at least.
+-- gives: first_date
+-- reads: definition
+SELECT min(CASE unit
+               WHEN 'week' THEN DATE '1970-01-05' + block_number(unit, length, $date::DATE, 0) * length * 7
+               WHEN 'month' THEN (DATE '1970-01-01' + to_months(block_number(unit, length, $date::DATE, 0) * length))::DATE
+               ELSE $date::DATE - length * 7
+           END) AS first_date
+FROM (SELECT DISTINCT unit, length FROM definition WHERE calendar = $calendar AND unit <> 'second');
+
+-- name: first_sessions
+-- The first session that bars of each calendar have.
+-- gives: calendar, first_date
+-- reads: definition
+SELECT calendar, min(first_session) AS first_date
+FROM definition
+WHERE NOT derived AND first_session IS NOT NULL AND list_contains($calendars::VARCHAR[], calendar)
+GROUP BY calendar
+ORDER BY calendar;
+
 -- name: add_calendar
 -- A calendar that is new to the store.
 -- writes: trading_calendar
