@@ -73,7 +73,10 @@ class BarEvent(_Event):
 
 
 class TradeEvent(_Event):
-    """A trade, or with a higher ``revision`` its correction. Trades of one instant are ordered by ``sequence``."""
+    """A trade, or with a higher ``revision`` its correction.
+
+    Trades of one instant are ordered by ``sequence``, and then by ``id``: as numbers where they are numbers.
+    """
 
     type: Literal["trade"] = Field(default="trade", description="what it is")
     symbol: Symbol = Field(description="whose, in any case")

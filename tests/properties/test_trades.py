@@ -54,12 +54,13 @@ def events(draw: st.DrawFn) -> list[Event]:
     found: list[Event] = []
     for number in range(draw(st.integers(1, 25))):
         symbol = chance.choice(["SPY", "SPY", "ODD"])
+        named = chance.choice(["{}", "{}", "{}00000000000000000000", "T{}"]).format(number)
         at = DAY + timedelta(minutes=chance.choice([14 * 60 + 10, 14 * 60 + 30, 14 * 60 + 33, 17 * 60 + 58]))
         for revision in range(chance.choice([1, 1, 1, 2, 3])):
             found.append(
                 TradeEvent(
                     symbol=symbol,
-                    id=str(number),
+                    id=named,
                     at=at + timedelta(seconds=chance.choice([0, 1, 59.999999, 60, 130, 400])),
                     price=chance.choice([100.0, 100.1, 99.7, chance.uniform(90, 110)]),
                     size=chance.choice([0.0, 0.1, 1.0, 100.0, chance.uniform(0, 1000)]),
@@ -69,7 +70,7 @@ def events(draw: st.DrawFn) -> list[Event]:
             )
         if chance.random() < 0.2:
             known = chance.random() < 0.5
-            found.append(CancelEvent(symbol=symbol, id=str(number), at=found[-1].at if known else None))
+            found.append(CancelEvent(symbol=symbol, id=named, at=found[-1].at if known else None))
     return found
 
 
@@ -88,7 +89,7 @@ def expected(sent: list[Event]) -> dict[tuple[str, datetime], tuple[object, ...]
         buckets.setdefault((one.symbol, start), []).append(one)
     bars = {}
     for key, trades in buckets.items():
-        trades.sort(key=lambda one: (one.at, one.sequence, one.id))
+        trades.sort(key=lambda one: (one.at, one.sequence, int(one.id) if one.id.isdecimal() else 10**60, one.id))
         prices = [one.price for one in trades]
         volume = to_double(sum(to_decimal(one.size, 9) for one in trades), 9)
         turnover = to_double(sum(to_decimal(one.price * one.size, 15) for one in trades), 15)

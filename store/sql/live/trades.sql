@@ -129,16 +129,20 @@ JOIN definition AS d USING (interval_id)
 WHERE later(b.bar_start, d.length) <= $through;
 
 -- name: built_bars
--- Base bars from their trades, in the order of exchange time, sequence and id. Sums are exact, as in derived bars.
+-- Base bars from their trades, in the order of exchange time, sequence and id: 9 goes before 10, and numbers before other
+-- texts. Sums are exact, as in derived bars.
 -- gives: interval, symbol, bar_start, open, high, low, close, volume, trade_count, vwap
 -- takes: buckets: due_bars
 -- reads: trade
 WITH bars AS (
     SELECT u.interval, u.symbol, t.bar_start,
-           arg_min(t.price, (t.traded_at, t.sequence, t.trade_id)) AS open, max(t.price) AS high, min(t.price) AS low,
-           arg_max(t.price, (t.traded_at, t.sequence, t.trade_id)) AS close, sum(t.size::DECIMAL(38, 9)) AS volume,
+           arg_min(t.price, (t.traded_at, t.sequence, t.number_, t.trade_id)) AS open, max(t.price) AS high, min(t.price) AS low,
+           arg_max(t.price, (t.traded_at, t.sequence, t.number_, t.trade_id)) AS close, sum(t.size::DECIMAL(38, 9)) AS volume,
            count(*) AS trade_count, sum((t.price * t.size)::DECIMAL(38, 15)) AS turnover
-    FROM trade AS t JOIN {buckets} AS u ON u.interval_id = t.interval_id AND u.bar_start = t.bar_start
+    FROM (SELECT *, coalesce(CASE WHEN regexp_full_match(trade_id, '[0-9]+') THEN TRY_CAST(trade_id AS HUGEINT) END,
+                             170141183460469231731687303715884105727) AS number_
+          FROM trade) AS t
+    JOIN {buckets} AS u ON u.interval_id = t.interval_id AND u.bar_start = t.bar_start
     WHERE NOT t.cancelled
     GROUP BY u.interval, u.symbol, t.bar_start
 )
