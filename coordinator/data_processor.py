@@ -84,7 +84,7 @@ class DataProcessor:
         now
             The instant that counts as now for closing buckets by the clock; the store's clock by default.
         progress
-            Called with (symbols done, symbols in all) after each chunk.
+            Called with (symbols done, symbols in all), first with none done, and after each chunk.
         """
         instant = optional(as_instant, now, "now")
         batches: list[int] = []
@@ -100,6 +100,8 @@ class DataProcessor:
                     look_ahead(transaction)
                     break
                 symbol_count = done + work.symbol_count
+                if progress is not None and not done:
+                    progress(done, symbol_count)
                 symbols = first_symbols(transaction, work, symbol_count=self._chunk_symbols, bar_count=CHUNK_BARS)
                 batches.append(_process_chunk(transaction, work, symbols, counts))
             done += symbols.row_count or 0

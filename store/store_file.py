@@ -89,6 +89,13 @@ class StoreFile:
         """
         return self._database.interrupt(running)
 
+    def progress(self) -> float | None:
+        """How far the statement that runs now has come, from 0 to 1; None where none runs, or none says so.
+
+        For a thread that shows it to somebody. Statements are measured once this was asked for the first time.
+        """
+        return self._database.progress()
+
     def publish(self, target: str | Path, *, keep: int = 1, mode: FileMode | int | None = None) -> CopyReport:
         """Publish a snapshot for analysts: a whole store in a file that any DuckDB client may read at any time.
 

@@ -184,6 +184,8 @@ def _load(job: _Job, planned: JobPlan, progress: Progress) -> None:
         if (interval := _interval_for(job, waiting, bases)) is not None
     ]
     done = 0
+    if wanted:
+        progress("loading", done, len(wanted))
     for group, interval in _groups(wanted):
         _load_group(job, group, Interval.parse(interval))
         done += len(group)

@@ -69,6 +69,7 @@ class Database:
         self._current: Transaction | None = None
         self._readers: list[int] = []  # the threads that read, once for each connection they read with
         self._cursors: list[duckdb.DuckDBPyConnection] = []  # those in use
+        self._measures = False  # whether somebody asks how far statements have come
         self._readers_changed = threading.Condition()
 
     @property
@@ -266,6 +267,13 @@ class Database:
                 cursor.interrupt()
         return bool(left)
 
+    def progress(self) -> float | None:
+        """How far the statement that runs now has come, from 0 to 1; see ``StoreFile.progress``."""
+        with self._readers_changed:
+            self._measures = True
+            made = [cursor.query_progress() for cursor in self._cursors]
+        return min((percent / 100 for percent in made if percent >= 0), default=None)
+
     @contextmanager
     def _reader(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Give a connection; the store stays open until it is given back."""
@@ -283,6 +291,8 @@ class Database:
 
     @contextmanager
     def _interruptible(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        if self._measures:  # DuckDB counts only what it could show as a bar, which it shall not print
+            cursor.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
         with self._readers_changed:
             self._cursors.append(cursor)
         try:

@@ -682,6 +682,7 @@ def test_a_terminal_shows_progress_and_gets_no_binary(line: Line) -> None:
     register_spy(line)
     code, shown = on_terminal(line, "load", SPY, "--symbol", "SPY", "-i", "1m", *NEW_YORK, "--process")
     assert code == ExitCode.OK
+    assert "loading" in shown
     assert "deriving" in shown
     assert "derived 448 bars" in shown
     code, shown = on_terminal(line, "sql", "SELECT 1", "--format", "arrow")

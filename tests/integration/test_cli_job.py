@@ -163,7 +163,7 @@ def test_a_run_whose_process_died_is_crashed_and_can_be_closed(job: Path, tmp_pa
     code = f"""
 import os, sys
 from barhouse import run_job
-run_job({str(job)!r}, progress=lambda stage, done, total: stage == "loading" and os._exit(9))
+run_job({str(job)!r}, progress=lambda stage, done, total: stage == "loading" and done == total and os._exit(9))
 """
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 9
     file = tmp_path / "bars.duckdb"

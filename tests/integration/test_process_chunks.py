@@ -36,6 +36,6 @@ def derived(bar_limit: int, monkeypatch: pytest.MonkeyPatch) -> tuple[int, list[
 
 def test_a_long_backlog_is_split_by_bars(monkeypatch: pytest.MonkeyPatch) -> None:
     count, told, bars = derived(10**9, monkeypatch)
-    assert (count, told) == (1, [(3, 3)])
-    assert derived(2 * 24 * 40, monkeypatch) == (2, [(2, 3), (3, 3)], bars)
-    assert derived(1, monkeypatch) == (3, [(1, 3), (2, 3), (3, 3)], bars)
+    assert (count, told) == (1, [(0, 3), (3, 3)])
+    assert derived(2 * 24 * 40, monkeypatch) == (2, [(0, 3), (2, 3), (3, 3)], bars)
+    assert derived(1, monkeypatch) == (3, [(0, 3), (1, 3), (2, 3), (3, 3)], bars)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -9,7 +10,7 @@ import click
 from barhouse.coordinator.cli.command import Settings, command
 from barhouse.coordinator.cli.options import json_option, symbols_argument
 from barhouse.coordinator.cli.output import reports
-from barhouse.coordinator.cli.progress import progress_bar
+from barhouse.coordinator.cli.progress import stage_bars
 from barhouse.coordinator.cli.sentences.derivation import processed, session_ended
 from barhouse.coordinator.cli.store_access import opened
 
@@ -53,8 +54,8 @@ def derive(store: SessionStore, settings: Settings, now: str | None = None, *, a
     """Derive whatever waits in a store, with a bar of progress, and say what that was."""
     from barhouse.coordinator.data_processor import DataProcessor
 
-    with progress_bar(settings, "deriving") as progress:
-        report = DataProcessor(store).process(now, progress=progress)
+    with stage_bars(settings, store, "symbols") as show:
+        report = DataProcessor(store).process(now, progress=show and partial(show, "deriving"))
     reports.put(report, processed(report), as_json=as_json)
 
 

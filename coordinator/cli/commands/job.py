@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,13 +15,14 @@ from barhouse.coordinator.cli.errors import ExitCode
 from barhouse.coordinator.cli.interrupts import interruptible
 from barhouse.coordinator.cli.options import dry_run_option, json_option
 from barhouse.coordinator.cli.output import reports
-from barhouse.coordinator.cli.progress import progress_bar
+from barhouse.coordinator.cli.progress import is_watched, progress_bar, stage_bars
 from barhouse.coordinator.cli.sentences.job import checked, ran
 
 if TYPE_CHECKING:
     from barhouse.coordinator.jobs.config import JobConfig
     from barhouse.coordinator.jobs.job import JobCheck
     from barhouse.coordinator.jobs.report import JobReport
+    from barhouse.store.session_store import SessionStore
 
 _JOB = click.argument("job", type=click.Path(dir_okay=False, path_type=Path), metavar="JOB.toml")
 #: What a job came to, as an exit code.
@@ -65,7 +65,7 @@ def run(ctx: click.Context, job: Path, *, dry_run: bool, report_file: Path | Non
     with (
         open_store(place, settings=config.settings or None) as store,
         interruptible(store),
-        _watched(ctx.obj) as progress,
+        _watched(ctx.obj, store) as progress,
     ):
         report = run_job(config, store=store, progress=progress)
     reports.put(report, ran(report), as_json=as_json)
@@ -98,9 +98,9 @@ def _store(settings: Settings, config: JobConfig) -> str | None:
 
 
 @contextmanager
-def _watched(settings: Settings) -> Iterator[Callable[[str, int, int], None] | None]:
+def _watched(settings: Settings, store: SessionStore) -> Iterator[Callable[[str, int, int], None] | None]:
     """A bar for each kind of work where somebody watches; log lines where nobody does."""
-    if settings.verbose or not sys.stderr.isatty():
+    if not is_watched(settings):
         log = logging.getLogger("barhouse.job")
         level = log.level
         log.setLevel(min(logging.INFO, logging.getLogger("barhouse").level))
@@ -109,18 +109,7 @@ def _watched(settings: Settings) -> Iterator[Callable[[str, int, int], None] | N
         finally:
             log.setLevel(level)
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def show(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bar.add_task(stage, total=total)
-            bar.update(tasks[stage], completed=done, total=total)
-
+    with stage_bars(settings, store) as show:
         yield show
 
 

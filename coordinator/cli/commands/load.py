@@ -12,7 +12,7 @@ from barhouse.coordinator.cli.errors import ExitCode
 from barhouse.coordinator.cli.file_options import FileCommand, file_options
 from barhouse.coordinator.cli.options import interval_option, json_option
 from barhouse.coordinator.cli.output import reports
-from barhouse.coordinator.cli.progress import progress_bar
+from barhouse.coordinator.cli.progress import statements_bar
 from barhouse.coordinator.cli.sentences.load import loaded, outside
 from barhouse.coordinator.cli.store_access import opened
 
@@ -65,7 +65,7 @@ def load(
     settings: Settings = ctx.obj
     data = paths[0] if len(paths) == 1 else list(paths)
     with opened(settings) as store:
-        with progress_bar(settings, f"loading {paths[0]}"):
+        with statements_bar(settings, f"loading {paths[0]}", store):
             report = SessionCoordinator(store).load(data, symbol, interval, **load_options)
         reports.put(report, loaded(report), as_json=as_json)
         reports.say(outside(report))

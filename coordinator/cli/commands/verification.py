@@ -11,7 +11,7 @@ from barhouse.coordinator.cli.command import Settings, command
 from barhouse.coordinator.cli.errors import ExitCode
 from barhouse.coordinator.cli.options import data_options, intervals_option, session_range, symbols_argument
 from barhouse.coordinator.cli.output import reports, tables
-from barhouse.coordinator.cli.progress import progress_bar
+from barhouse.coordinator.cli.progress import progress_bar, statements_bar
 from barhouse.coordinator.cli.sentences.verification import repaired, verified
 from barhouse.coordinator.cli.store_access import check_registered, opened
 
@@ -71,7 +71,7 @@ def verify(
 def _repaired(settings: Settings, symbols: list[str], *, accept_lost_history: bool) -> VerifyReport:
     from barhouse.coordinator.session_coordinator import SessionCoordinator
 
-    with opened(settings) as store, progress_bar(settings, "repairing"):
+    with opened(settings) as store, statements_bar(settings, "repairing", store):
         check_registered(store, symbols)
         report = SessionCoordinator(store).repair(symbols or None, accept_lost_history=accept_lost_history)
     reports.say(repaired(report))
