@@ -33,9 +33,9 @@ class AcceptedRows:
         Where they belong.
     bar_counts
         How many there are, by interval, session and segment.
-    count, outside_count, widened_count
-        How many there are, how many of them lie in no session, and how many had their high or low widened to their open
-        or close, which lay beyond it by rounding.
+    count, outside_count, widened_count, stray_count
+        How many there are, how many of them lie in no session, how many had their high or low widened to their open or
+        close, which lay beyond it by rounding, and how many are without their vwap, which lay outside of low and high.
     staged
         ``staged_rows``: all rows, sorted; None where they were written as they were read.
     repeats
@@ -51,6 +51,7 @@ class AcceptedRows:
     count: int
     outside_count: int
     widened_count: int = 0
+    stray_count: int = 0
     staged: TemporaryTable | None = None
     repeats: TemporaryTable | None = None
     same_repeat_count: int = 0
@@ -131,7 +132,7 @@ def _append_as_read(
         return None
     if count < judged.row_count:
         _refuse_unknown(transaction, judged, judged.relation)
-        if transaction.one("load.count_widened", judged_rows=judged.relation).widened_count:
+        if transaction.one("load.count_amended", judged_rows=judged.relation).amended_count:
             transaction.write("load.take_back", {"batch_id": batch_id})
             return None
     counts = transaction.make("load.count_bars", new_bars=written)
@@ -165,6 +166,7 @@ def _stage(transaction: Transaction, judged: JudgedRows, interval: Interval) -> 
         count=summary.accepted_count - contradicted,
         outside_count=summary.outside_count - contradicted_outside,
         widened_count=summary.widened_count,
+        stray_count=summary.stray_count,
         staged=staged,
         repeats=repeats,
         same_repeat_count=same,

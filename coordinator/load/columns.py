@@ -95,6 +95,12 @@ def misread(parts: Mapping[str, Column | None], is_date: Sql | None = None) -> S
             unknown = "''" if part in REQUIRED else ", ".join(map(literal, UNKNOWN))
             is_wrong = f"TRY_CAST({text} AS DOUBLE) IS NULL AND lower({text}) NOT IN ({unknown})"
             cases.append(f"WHEN {is_wrong} THEN {literal(f'{part} is not a number')}")
+    trades = parts.get("trade_count")
+    if trades is not None and trades.type not in INTEGERS:
+        given = optional(trades, "trade_count")
+        # Casting it would round, and give null for what does not fit. 2 ** 63 and more fit no count.
+        is_whole = f"(abs({given}) < 9223372036854775808 AND {given} = trunc({given}))"
+        cases.append(f"WHEN NOT {is_whole} THEN 'trade_count is not a whole number'")
     return Sql(f"CASE {' '.join(cases)} END") if cases else Sql("NULL::VARCHAR")
 
 

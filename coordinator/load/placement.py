@@ -122,6 +122,7 @@ def judge(transaction: Transaction, rows: CanonicalRows, interval: Interval, opt
         ambiguous=stamps.ambiguous,
         symbol_match=symbol_match(rows.symbols),
         placed=placed,
+        near=sql("load.near"),
         is_valid=sql("load.is_valid", **limits),
         misplaced_reason=literal(misplaced_reason),
         **limits,

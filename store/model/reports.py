@@ -63,6 +63,9 @@ class LoadReport(Report):
     widened: int = Field(
         default=0, description="rows whose open or close lay beyond high or low by rounding, which was widened to it"
     )
+    vwap_left_out: int = Field(
+        default=0, description="rows taken without their vwap, which lay outside of [low, high] by more than 1/10000"
+    )
     deleted: int = Field(description='bars that a re-sent session no longer has; only with replace="sessions"')
     repeated: int = Field(default=0, description="rows that say again what a later row says; a subset of the unchanged")
     first_session: date | None = Field(default=None, description="the first session the rows taken lie in")

@@ -739,6 +739,8 @@ class Symbol:
         return None
 
     def _judged(self, row: Row, now: int) -> tuple[Bar | None, bool]:
+        if row.vwap is not None and not row.low - 1e-4 * abs(row.low) <= row.vwap <= row.high + 1e-4 * abs(row.high):
+            row = replace(row, vwap=None)
         bar = self._placed_by_date(row) if isinstance(row.start, date) else self._placed_by_instant(row)
         sound = row.low <= min(row.open, row.close) and row.high >= max(row.open, row.close) and row.volume >= 0
         lost = abs(to_double(to_decimal(row.volume, 9), 9) - row.volume)

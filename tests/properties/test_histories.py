@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 import random
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -46,7 +47,7 @@ SELDOM = (
     "verify",
     "verify",
 )
-EXTRAS = ("", "strange", "repeated", "contradicted", "strange", "broken", "unknown symbol")
+EXTRAS = ("", "strange", "repeated", "contradicted", "strange", "broken", "unknown symbol", "stray vwap")
 
 seeds = st.integers(0, 2**16)
 places = st.integers(0, 2**12)
@@ -171,6 +172,9 @@ class Histories(RuleBasedStateMachine):
         if "broken" in extras:
             row = priced(chance.choice(starts), chance, style)
             rows.append(Row(row.start, row.open, row.low - 1.0, row.low, row.close, row.volume))
+        if "stray vwap" in extras:
+            at = chance.randrange(len(rows))
+            rows[at] = replace(rows[at], vwap=chance.choice([0.5 * rows[at].low - 1.0, 2.0 * abs(rows[at].high) + 1.0]))
         if "repeated" in extras:
             rows += chance.sample(rows, min(3, len(rows)))
         if "contradicted" in extras:

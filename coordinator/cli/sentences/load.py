@@ -26,6 +26,8 @@ def loaded(report: LoadReport) -> str:
         head += f"; {report.outside:,} outside sessions"
     if report.widened:
         head += f"; {report.widened:,} with high or low widened by rounding"
+    if report.vwap_left_out:
+        head += f"; {report.vwap_left_out:,} with a vwap outside of low and high, left out"
     lines = [head]
     if report.named:
         lines.append(f"  its own column names {report.named}: taken for {listed(report.symbols, 'symbols')}, as said")

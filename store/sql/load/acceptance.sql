@@ -70,18 +70,18 @@ DELETE FROM bar WHERE batch_id = $batch_id;
 -- name: accepted_as_read
 -- The rows taken, as they are judged; those that are to be counted apart come in the other way.
 -- part: new_bars
-(SELECT * FROM {judged_rows} WHERE reason IS NULL AND known AND NOT widened)
+(SELECT * FROM {judged_rows} WHERE reason IS NULL AND known AND NOT widened AND NOT stray)
 
--- name: count_widened
--- How many of the rows taken had their high or low widened.
--- gives: widened_count
+-- name: count_amended
+-- How many of the rows taken had their high or low widened, or their vwap left out.
+-- gives: amended_count
 -- takes: judged_rows: any
-SELECT count(*) AS widened_count FROM {judged_rows} WHERE reason IS NULL AND widened;
+SELECT count(*) AS amended_count FROM {judged_rows} WHERE reason IS NULL AND (widened OR stray);
 
 -- name: stage
 -- Every row as judged, in the order of the bar table; of several with one key the source's last comes last.
 -- makes: staged_rows(file_row, interval_id, bar_start, span_seconds, session_date, segment, open, high, low,
--- close, volume, trade_count, vwap, base_count, expected_count, known, widened, reason)
+-- close, volume, trade_count, vwap, base_count, expected_count, known, widened, stray, reason)
 CREATE OR REPLACE TEMP TABLE {staged_rows} AS FROM {judged_rows} ORDER BY interval_id, bar_start, file_row;
 
 -- name: accepted_of_staged
@@ -91,15 +91,15 @@ CREATE OR REPLACE TEMP TABLE {staged_rows} AS FROM {judged_rows} ORDER BY interv
 (SELECT * FROM {staged_rows} WHERE reason IS NULL)
 
 -- name: summary
--- What the judging came to: rows taken, rows in no session, rows that were widened, rows that repeat a key, and rows no
--- calendar can place.
--- gives: accepted_count, outside_count, widened_count, repeated_count, unknown_count
+-- What the judging came to: rows taken, rows in no session, rows that were widened, rows whose vwap was left out, rows
+-- that repeat a key, and rows no calendar can place.
+-- gives: accepted_count, outside_count, widened_count, stray_count, repeated_count, unknown_count
 -- takes: staged_rows
 SELECT count(*) AS accepted_count, count(*) FILTER (WHERE session_date IS NULL) AS outside_count,
-       count(*) FILTER (WHERE widened) AS widened_count,
+       count(*) FILTER (WHERE widened) AS widened_count, count(*) FILTER (WHERE stray) AS stray_count,
        count(*) FILTER (WHERE interval_id = last_id AND bar_start = last_start) AS repeated_count,
        count(*) FILTER (WHERE NOT known) AS unknown_count
-FROM (SELECT interval_id, bar_start, session_date, known, widened,
+FROM (SELECT interval_id, bar_start, session_date, known, widened, stray,
              lag(interval_id) OVER () AS last_id, lag(bar_start) OVER () AS last_start
       FROM {staged_rows} WHERE reason IS NULL);
 

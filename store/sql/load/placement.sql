@@ -192,7 +192,7 @@ block_close
 -- name: judged_rows
 -- Every row as a bar: where it lies, and why it cannot be taken, if it cannot. The first reason that holds counts.
 -- part: judged_rows(file_row, interval_id, bar_start, span_seconds, session_date, segment, open, high, low,
--- close, volume, trade_count, vwap, base_count, expected_count, known, widened, reason)
+-- close, volume, trade_count, vwap, base_count, expected_count, known, widened, stray, reason)
 -- takes: symbol_map
 (WITH timed AS (
     SELECT r.*, m.interval_id, m.calendar, m.includes_closing_bar, m.retained_from, m.refusal,
@@ -206,7 +206,7 @@ block_close
 SELECT file_row, interval_id, bar_start, span_seconds, session_date, segment,
        open, CASE WHEN within THEN high ELSE greatest(open, high, low, close) END AS high,
        CASE WHEN within THEN low ELSE least(open, high, low, close) END AS low, close, volume, trade_count, vwap, base_count,
-       expected_count, known, NOT within AS widened,
+       expected_count, known, NOT within AS widened, stray,
        CASE WHEN {is_valid} THEN NULL
             WHEN refusal IS NOT NULL THEN refusal
             WHEN interval_id IS NULL THEN 'the symbol is missing'
@@ -220,7 +220,7 @@ SELECT file_row, interval_id, bar_start, span_seconds, session_date, segment,
             WHEN close IS NULL THEN 'close is missing'
             WHEN volume IS NULL THEN 'volume is missing'
             WHEN NOT (isfinite(open) AND isfinite(high) AND isfinite(low) AND isfinite(close)
-                      AND isfinite(volume) AND isfinite(coalesce(vwap, 0))) THEN 'a price or the volume is not finite'
+                      AND isfinite(volume)) THEN 'a price or the volume is not finite'
             WHEN low - high > 1e-15 * abs(high) THEN 'high is below low'
             WHEN open - high > 1e-15 * abs(high) OR low - open > 1e-15 * abs(low)
             THEN 'open is outside [low, high]'
@@ -238,7 +238,14 @@ SELECT file_row, interval_id, bar_start, span_seconds, session_date, segment,
             WHEN bar_start < retained_from
             THEN 'before retained_from: bars of that time were purged, and what was derived from them is final'
        END AS reason
-FROM (SELECT *, open BETWEEN low AND high AND close BETWEEN low AND high AS within FROM placed))
+FROM (SELECT * EXCLUDE (vwap), open BETWEEN low AND high AND close BETWEEN low AND high AS within,
+             CASE WHEN {near} THEN vwap END AS vwap, coalesce(NOT {near}, false) AS stray
+      FROM placed))
+
+-- name: near
+-- Whether a vwap can be the mean of prices between low and high, as vendors round it.
+-- part: condition
+(vwap BETWEEN low - 1e-4 * abs(low) AND high + 1e-4 * abs(high))
 
 -- name: is_valid
 -- Whether nothing is wrong with a row, asked first for nearly all are so; where it is not true the reasons are gone
