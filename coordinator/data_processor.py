@@ -35,7 +35,7 @@ from barhouse.coordinator.write.merge import Changes, TimeRange
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import InputError
 from barhouse.store.hints import Option
-from barhouse.store.model.inputs import Moment, as_instant, optional
+from barhouse.store.model.inputs import Moment, as_count, as_instant, optional
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import IntervalChange, ProcessReport
 from barhouse.store.model.words import counted
@@ -70,11 +70,9 @@ class DataProcessor:
             raise InputError(
                 f"{Option('grace', grace)} is negative; give how long after its end a bucket counts as closed"
             )
-        if chunk_symbols < 1:
-            raise InputError(f"{Option('chunk_symbols', chunk_symbols)} is not usable; give 1 or more")
         self._store = store
         self._grace = grace
-        self._chunk_symbols = chunk_symbols
+        self._chunk_symbols = as_count(chunk_symbols, "chunk_symbols", "how many symbols one transaction derives")
 
     def process(self, now: Moment | None = None, *, progress: Progress | None = None) -> ProcessReport:
         """Derive everything that waits; without work nothing is written.

@@ -24,6 +24,7 @@ from barhouse.store.model.inputs import (
     renamed,
 )
 from barhouse.store.model.interval import Interval
+from barhouse.store.model.paths import absolute
 from barhouse.store.model.reports import ExportReport, Registration, VerifyReport
 from barhouse.store.model.symbol import SymbolSessionData, canonical_symbol
 from barhouse.store.records import bars, registration, run, symbol_data, trading_calendar
@@ -300,7 +301,7 @@ class SessionStore(StoreFile):
         asked = Selection.of(format, names, texts, *as_range(start, end))
         with self.reading() as transaction:
             registration.refuse_unknown(transaction, names, texts)
-            with prepared(Path(folder).expanduser().resolve()) as place:
+            with prepared(absolute(folder)) as place:
                 return exports.export(transaction, place, asked, full=full, progress=progress)
 
     def calendars(self) -> pa.Table:

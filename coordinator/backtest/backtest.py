@@ -25,12 +25,12 @@ from barhouse.coordinator.load.door import load_source
 from barhouse.coordinator.sources.opening import open_source
 from barhouse.coordinator.streams.registrar import SourceBars, StreamRegistrar
 from barhouse.store.database.transaction import Transaction
-from barhouse.store.errors import InputError, UnknownSymbolError
-from barhouse.store.hints import Option
+from barhouse.store.errors import UnknownSymbolError
 from barhouse.store.model.inputs import (
     Moment,
     Names,
     as_bound,
+    as_count,
     as_instant,
     as_intervals,
     as_name,
@@ -108,19 +108,15 @@ class Backtest:
         record_every: int = 1,
         speed: float | None = None,
     ) -> None:
-        if record_every < 1:
-            raise InputError(f"{Option('record_every', record_every)} is not usable; give a number of ticks, 1 or more")
-        if warm_up is not None and warm_up < 0:
-            raise InputError(
-                f"{Option('warm_up', warm_up)} is not usable; give a number of sessions, 0 or more, or leave it out"
-            )
+        ticks = as_count(record_every, "record_every", "how many ticks")
+        warm_up_count = None if warm_up is None else as_count(warm_up, "warm_up", "how many sessions", least=0)
         wanted = None if intervals is None else tuple(str(interval) for interval in parse_all(intervals))
         names, (first, last) = tuple(as_symbols(symbols, "symbols")), as_session_range(start, end)
         after = optional(as_instant, resume_after, "resume_after")
         self._store = store
         self._pace = Pace(speed)
-        self._record_every = record_every
-        request = ReplayRequest(names, wanted, first, last, warm_up)
+        self._record_every = ticks
+        request = ReplayRequest(names, wanted, first, last, warm_up_count)
         run_name = optional(as_name, name, "name")
         plan, self._run = ReplayPlan.begin(store, request, run_name, restart=restart)
         self._timeline, sessions = plan.timeline(store)
@@ -216,12 +212,11 @@ class Backtest:
         start
             Only those from this session on, by its date; or with ``start <= bar_start``, for an instant.
         """
-        if n is not None and n < 1:
-            raise InputError(f"{Option('n', n)} is not usable; give how many bars, 1 or more")
+        count = None if n is None else as_count(n, "n", "how many bars")
         bound, stream = optional(as_bound, start, "start"), self._stream(symbol, interval)
         if bound is not None and not isinstance(bound, datetime):
             bound = self._sessions.day_start(stream.calendar, bound)
-        return self._past.bars(stream, self._now, self._horizon, n, bound)
+        return self._past.bars(stream, self._now, self._horizon, count, bound)
 
     def forming(self, symbol: str, interval: str) -> Bar | None:
         """The derived bar being built now, from the base bars that have closed; None where there is none."""

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from barhouse.store.errors import InputError
 from barhouse.store.hints import Option
+from barhouse.store.model.inputs import as_count
 
 
 class Pace:
@@ -61,11 +62,10 @@ class Pace:
 
     def step(self, count: int = 1) -> None:
         """Let so many ticks pass, at once, and hold time after them."""
-        if count < 1:
-            raise InputError(f"{Option('count', count)} is not usable; give how many ticks shall pass, 1 or more")
+        ticks = as_count(count, "count", "how many ticks shall pass")
         with self._changed:
             self._paused = True
-            self._steps += count
+            self._steps += ticks
             self._changed.notify_all()
 
     def stop(self) -> None:
@@ -112,7 +112,7 @@ class Pace:
 
 
 def _checked(speed: float | None) -> float | None:
-    if speed is not None and not speed > 0:
+    if speed is not None and (not isinstance(speed, int | float) or not speed > 0):
         raise InputError(
             f"{Option('speed', speed)} is not usable; give how many times real time, such as 60, or leave it out"
         )

@@ -7,7 +7,7 @@ outside of sessions are not handed over.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -126,9 +126,7 @@ class PinnedSessions:
 
     def at_or_after(self, calendar: str, day: date) -> int:
         """Where the first session on or after a date stands in its calendar."""
-        return bisect_right(
-            self.by_calendar[calendar], day - timedelta(days=1), key=lambda session: session.session_date
-        )
+        return bisect_left(self.by_calendar[calendar], day, key=lambda session: session.session_date)
 
     def day_start(self, calendar: str, day: date) -> datetime:
         """Where the day of a date begins; see ``barhouse.store.calendars.session_day``."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from barhouse.coordinator.cli.command import Settings
 from barhouse.coordinator.cli.interrupts import interruptible
+from barhouse.store.model.paths import expanded
 
 if TYPE_CHECKING:
     from barhouse.store.session_store import SessionStore
@@ -23,7 +23,7 @@ def opened(settings: Settings, *, read_only: bool = False, create: bool = False)
     from barhouse.store.session_store import open_store
 
     in_memory = settings.store == ":memory:"
-    if not create and not in_memory and not Path(settings.store).expanduser().exists():
+    if not create and not in_memory and not expanded(settings.store).exists():
         named = "" if settings.store == DEFAULT_STORE else f"--store {settings.store} "
         raise StoreError(
             f"there is no store at {settings.store}; create it with `barhouse {named}init`, "

@@ -35,6 +35,12 @@ class FeedAddress:
     options: LoadOptions = field(default_factory=LoadOptions)
     once: bool = False
 
+    def __post_init__(self) -> None:
+        try:
+            urlsplit(self.text)
+        except ValueError as error:
+            raise InputError(f"{self.shown!r} is no address of a feed: {error}; write it as HOST:PORT") from None
+
     @property
     def scheme(self) -> str:
         """What stands before the first colon, in small letters; empty for a path."""

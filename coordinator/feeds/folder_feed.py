@@ -20,6 +20,7 @@ from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.store.errors import FeedError, InputError
 from barhouse.store.hints import Option
 from barhouse.store.model.interval import Interval
+from barhouse.store.model.paths import absolute
 
 #: Folders inside it, for files that were taken and for those that were not.
 LOADED, FAILED = "loaded", "failed"
@@ -58,7 +59,7 @@ class FolderFeed:
         poll_seconds: float = 0.5,
         once: bool = False,
     ) -> None:
-        self._folder = Path(folder).expanduser().resolve()
+        self._folder = absolute(folder)
         if not self._folder.is_dir():
             raise InputError(f"there is no folder {self._folder}; create it, or name another")
         self._interval = str(Interval.parse(interval))

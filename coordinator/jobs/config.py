@@ -34,6 +34,7 @@ from barhouse.store.database.settings import ALLOWED, checked
 from barhouse.store.errors import ConfigError, speaking
 from barhouse.store.model.file_mode import FileMode
 from barhouse.store.model.interval import Interval
+from barhouse.store.model.paths import expanded
 from barhouse.store.model.symbol import ClosingBar, IntervalText, Symbol
 
 
@@ -258,7 +259,7 @@ class JobConfig(_Table):
 
     def at(self, path: Path) -> Path:
         """A path of the job, absolute."""
-        return (self._folder / path.expanduser()).resolve()
+        return (self._folder / expanded(path)).resolve()
 
     def grace(self) -> timedelta:
         """``process.grace_seconds``."""
@@ -278,7 +279,7 @@ def read_config(given: str | Path | Mapping[str, Any] | JobConfig) -> JobConfig:
         return given
     if isinstance(given, Mapping):
         return _checked(given, "the job", Path.cwd())
-    path = Path(given).expanduser()
+    path = expanded(given)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

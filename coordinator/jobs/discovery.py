@@ -18,6 +18,7 @@ from barhouse.coordinator.sources.source import SourceFile
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import BarhouseError, ConfigError, InputError
 from barhouse.store.model.interval import Interval
+from barhouse.store.model.paths import expanded
 from barhouse.store.model.symbol import canonical_symbol
 
 #: What each named part of a pattern may be, in expressions that Python and RE2 both know.
@@ -80,7 +81,7 @@ class PathPattern:
         ConfigError
             For a named part that there is none of.
         """
-        whole = str(folder / Path(text).expanduser())
+        whole = str(folder / expanded(text))
         globbed, named, symbol_only = "", "", ""
         seen: set[str] = set()
         for token in _TOKEN.split(whole):

@@ -15,6 +15,7 @@ from barhouse.coordinator.jobs.job_plan import Progress, plan, resolved
 from barhouse.coordinator.jobs.job_run import run_nightly
 from barhouse.coordinator.jobs.report import FileProblem, JobReport
 from barhouse.store.errors import ConfigError, speaking
+from barhouse.store.model.paths import expanded
 from barhouse.store.records import trading_calendar
 from barhouse.store.session_store import SessionStore, open_store
 
@@ -130,7 +131,7 @@ def check_job(
     """
     job = read_config(config)
     place = store_path(job, store)
-    exists = place.expanduser().exists()
+    exists = expanded(place).exists()
     with open_store(place, read_only=True) if exists else open_store(":memory:") as opened:
         return _checked(opened, job, place, exists, progress or (lambda *_: None))
 

@@ -20,6 +20,7 @@ from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, SourceError
 from barhouse.store.model.interval import Interval
+from barhouse.store.model.paths import printable
 from barhouse.store.model.symbol import one_spelling
 from barhouse.store.session_store import SessionStore
 
@@ -74,7 +75,7 @@ class Reader:
 
     def shown(self, path: Path) -> str:
         """A path as reports have it."""
-        return str(path.relative_to(self.folder)) if path.is_relative_to(self.folder) else str(path)
+        return printable(path.relative_to(self.folder) if path.is_relative_to(self.folder) else path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from barhouse.coordinator.sources.options import LoadOptions, Reading
 from barhouse.store.errors import ConfigError
 from barhouse.store.model.inputs import as_bound, optional
 from barhouse.store.model.mistakes import AsOptions, sentences
+from barhouse.store.model.paths import expanded
 from barhouse.store.model.symbol import ClosingBar, IntervalText, Symbol
 from barhouse.store.session_store import SessionStore
 
@@ -51,18 +52,18 @@ def store_of(path: Path) -> Path | None:
         For a file that cannot be read.
     """
     store = _tables(path).get("store")
-    return Path(_path_in(path.expanduser().resolve().parent, store)) if isinstance(store, str) else None
+    return Path(_path_in(expanded(path).resolve().parent, store)) if isinstance(store, str) else None
 
 
 def _tables(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.expanduser().read_text(encoding="utf-8"))
+        return tomllib.loads(expanded(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
 
 
 def _path_in(folder: Path, given: str) -> str:
-    return str(folder / Path(given).expanduser())
+    return str(folder / expanded(given))
 
 
 def _feed_in(folder: Path, given: str) -> str:
@@ -140,7 +141,7 @@ class LiveConfig(Reading):
         table = _tables(path).get("live")
         if not isinstance(table, dict):
             raise ConfigError(f"{path} has no table [live]; add one with at least feed and symbols")
-        folder = path.expanduser().resolve().parent
+        folder = expanded(path).resolve().parent
         paths = {name: read(folder, table[name]) for name, read in _PATHS.items() if isinstance(table.get(name), str)}
         return cls.of(f"[live] of {path}", {**table, **paths, **given})
 

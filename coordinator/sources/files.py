@@ -12,6 +12,7 @@ from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.sources.source import Format, Source, SourceFile
 from barhouse.store.errors import OptionsError, SourceError
 from barhouse.store.hints import Option
+from barhouse.store.model.paths import expanded
 
 _FORMATS: dict[str, Format] = {
     ".csv": "csv",
@@ -42,7 +43,7 @@ def open_file(data: object, options: LoadOptions) -> Source | None:
         given = list(data)
     else:
         return None
-    paths = [path for name in given for path in _expand(Path(name).expanduser())]
+    paths = [path for name in given for path in _expand(expanded(name))]
     kinds = {_format(path) for path in paths}
     if len(kinds) > 1:
         raise SourceError(f"the files are of different kinds ({', '.join(sorted(kinds))}); load each kind by itself")

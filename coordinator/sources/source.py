@@ -12,7 +12,8 @@ from typing import Literal
 
 import pyarrow as pa
 
-from barhouse.store.errors import SourceError
+from barhouse.store.errors import InputError, SourceError
+from barhouse.store.model.paths import refuse_unnameable
 
 Format = Literal["csv", "parquet", "arrow"]
 
@@ -45,6 +46,10 @@ class SourceFile:
         SourceError
             When it cannot be read.
         """
+        try:
+            refuse_unnameable(path.resolve())
+        except InputError as error:
+            raise SourceError(str(error)) from None
         try:
             with path.open("rb") as opened:
                 found = os.fstat(opened.fileno())

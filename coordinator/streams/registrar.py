@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 
 from barhouse.coordinator.load import canonical_rows, parts, source_rows
@@ -19,7 +19,7 @@ from barhouse.coordinator.streams.symbol_registration import Available, OnMissin
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, SourceError
 from barhouse.store.hints import Action, Option, spelled
-from barhouse.store.model.former_calls import in_order
+from barhouse.store.model.former_calls import interval_came_first
 from barhouse.store.model.inputs import (
     Moment,
     Names,
@@ -38,7 +38,7 @@ from barhouse.store.session_store import SessionStore
 log = logging.getLogger("barhouse.coordinator")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class SourceBars:
     """Bars in files or a frame that a backtest is to be registered for.
 
@@ -49,15 +49,22 @@ class SourceBars:
     """
 
     data: object
-    symbol: str | None = None
-    interval: str = ""
-    options: LoadOptions = field(default_factory=LoadOptions)
+    symbol: str | None
+    interval: str
+    options: LoadOptions
 
-    def __post_init__(self) -> None:
-        said = "SourceBars takes the data, the symbol, the interval"
-        symbol, interval = in_order(self.symbol, self.interval or None, said=said)
+    @interval_came_first("interval", "symbol", said="SourceBars takes the data, the symbol, the interval")
+    def __init__(
+        self,
+        data: object,
+        symbol: str | None = None,
+        interval: str | None = None,
+        options: LoadOptions | None = None,
+    ) -> None:
+        object.__setattr__(self, "data", data)
         object.__setattr__(self, "symbol", optional(lambda one, _: canonical_symbol(one), symbol, "symbol"))
         object.__setattr__(self, "interval", as_interval(interval, "interval"))
+        object.__setattr__(self, "options", options or LoadOptions())
 
 
 class StreamRegistrar:

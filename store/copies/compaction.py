@@ -19,6 +19,7 @@ from barhouse.store.database.replacement import log_of, put_in_place
 from barhouse.store.database.tables import metadata
 from barhouse.store.errors import InputError, StoreError
 from barhouse.store.hints import Action
+from barhouse.store.model.paths import absolute
 from barhouse.store.model.reports import CompactReport
 from barhouse.store.sql import Sql, identifier, joined, sql
 
@@ -65,7 +66,7 @@ def compact(
     StoreError
         There is no store, or the new file cannot be written or is not like the old one; the store is as it was.
     """
-    file = Path(path).expanduser().resolve()
+    file = absolute(path)
     if not file.is_file():
         raise StoreError(f"there is no store at {file}; name the file of one (a store in memory needs no compaction)")
     if not os.access(file.parent, os.W_OK):

@@ -25,6 +25,8 @@ from barhouse.store.database.replacement import log_of, put_in_place, written_be
 from barhouse.store.errors import InputError, StoreError
 from barhouse.store.hints import Option
 from barhouse.store.model.file_mode import FileMode, as_file_mode
+from barhouse.store.model.inputs import as_count
+from barhouse.store.model.paths import absolute
 from barhouse.store.model.reports import CopyReport, VerifyReport
 from barhouse.store.sql import sql
 
@@ -72,11 +74,8 @@ def backup(
 
 
 def _place(target: str | Path, keep: int) -> Path:
-    place = Path(target).expanduser().resolve()
-    if keep < 1:
-        raise InputError(
-            f"{Option('keep', keep)} is not usable; it counts the copies kept, the new one included: 1 or more"
-        )
+    place = absolute(target)
+    as_count(keep, "keep", "how many copies to have, the new one included")
     if place.is_dir():
         raise InputError(f"{place} is a folder; name a file, such as {place / 'bars.duckdb'}")
     if not place.parent.is_dir():

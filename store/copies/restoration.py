@@ -17,6 +17,7 @@ from barhouse.store.database.opening import check_not_written, kept_closed
 from barhouse.store.database.replacement import log_of, put_in_place, written_beside
 from barhouse.store.errors import InputError, StoreError, StoreHeldError
 from barhouse.store.hints import Action, Option
+from barhouse.store.model.paths import absolute
 from barhouse.store.model.reports import RestoreReport, VerifyReport
 
 
@@ -44,7 +45,7 @@ def restore(backup: str | Path, path: str | Path, *, force: bool = False) -> Res
     StoreError
         The backup cannot be read or does not verify; the store is as it was.
     """
-    source, file = Path(backup).expanduser().resolve(), Path(path).expanduser().resolve()
+    source, file = absolute(backup), absolute(path)
     if not source.is_file():
         raise StoreError(
             f"there is no backup at {source}; name a file that {Action('backup')} or {Action('publish')} wrote"

@@ -15,6 +15,7 @@ from barhouse.store.database.failures import is_full, is_not_allowed
 from barhouse.store.database.file_lock import identity_of
 from barhouse.store.database.replacement import log_of, put_in_place, written_beside
 from barhouse.store.errors import InputError, StoreError, StoreFullError
+from barhouse.store.model.paths import absolute
 
 # These run in a process of their own: closing a descriptor of the store's file here would end this process's lock
 # on it.
@@ -51,7 +52,7 @@ def copy_file(database: Database, target: Path, *, patience_seconds: float = 60)
     StoreError
         The store is in memory, was busy for too long, or the copy cannot be written; ``target`` is as it was.
     """
-    target = target.expanduser().resolve()
+    target = absolute(target)
     with written_beside(target) as part:
         copy_whole(database, target, part, patience_seconds=patience_seconds)
         put_in_place(part, target)

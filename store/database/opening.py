@@ -19,6 +19,7 @@ from barhouse.store.database.file_lock import identity_of
 from barhouse.store.database.settings import checked
 from barhouse.store.errors import InputError, MigrationError, StoreError, StoreHeldError, StoreVersionError
 from barhouse.store.hints import Action, Option
+from barhouse.store.model.paths import absolute
 from barhouse.store.sql import identifier, literal, sql
 
 #: The schema this version reads and writes: Alembic's head. Known here so that opening an up-to-date store does
@@ -63,7 +64,7 @@ def open_database(
             )
         database = Database(None, connect(":memory:", settings=settings), read_only=False, clock=clock)
     else:
-        file = Path(path).expanduser().resolve()
+        file = absolute(path)
         _check_place(file, read_only=read_only)
         with _opening:
             _check_not_open(file, read_only=read_only)

@@ -35,19 +35,13 @@ def interval_came_first(*names: str, said: str) -> Callable[[_Method], _Method]:
             if not former or (len(given) > 1 and _is_interval(given[1])):
                 return function(self, *args, **options)
             _warn(said, 3)
+            if len(given) == len(names):
+                return function(self, *args[:at], given[-1], *given[:-1], *args[at + len(names) :], **options)
             return function(self, *args[:at], **dict(zip(names, given, strict=False)), **options)
 
         return cast("_Method", call)
 
     return decorate
-
-
-def in_order(symbol: str | None, interval: str | None, *, said: str) -> tuple[str | None, str | None]:
-    """A symbol and an interval, also where they were given in the order of before: (symbol, interval)."""
-    if not _is_interval(symbol) or _is_interval(interval):
-        return symbol, interval
-    _warn(said, 5)
-    return interval, symbol
 
 
 def _warn(said: str, stacklevel: int) -> None:

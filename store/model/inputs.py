@@ -7,6 +7,7 @@ without a zone is neither. Every door understands what it is given by these func
 
 from __future__ import annotations
 
+import operator
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -126,6 +127,21 @@ def as_name(given: str, name: str) -> str:
     if not isinstance(given, str) or not given.strip() or not given.isprintable():
         raise InputError(f"{Option(name, given)} is no name; give a printable text, such as {Option(name, 'nightly')}")
     return given
+
+
+def as_count(given: int, name: str, what: str, *, least: int = 1) -> int:
+    """A whole number; ``what`` says in a message what it counts.
+
+    Raises
+    ------
+    InputError
+        For what is no whole number, and for one below ``least``.
+    """
+    whole = not isinstance(given, bool) and hasattr(given, "__index__")
+    count = operator.index(given) if whole else None
+    if count is None or count < least:
+        raise InputError(f"{Option(name, given)} is not usable; give {what}, {least} or more")
+    return count
 
 
 def as_interval(given: str | Interval | None, name: str) -> str:

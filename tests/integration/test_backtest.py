@@ -239,14 +239,26 @@ def test_what_cannot_be_replayed(store: SessionStore) -> None:
         Backtest(store, "SPY", intervals=["7m"])
     with pytest.raises(InputError, match="no bars of SPY in sessions from 2025-01-02"):
         Backtest(store, "SPY", start=date(2025, 1, 2))
-    for options in ({"warm_up": -1}, {"record_every": 0}, {"speed": 0.0}):
-        with pytest.raises(InputError, match=f"{next(iter(options))}="):
-            Backtest(store, "SPY", **options)
+    with pytest.raises(InputError, match="no bars of SPY in sessions from the first to 0001-01-01"):
+        Backtest(store, "SPY", end="0001-01-01")
     with Backtest(store, "SPY") as backtest:
         with pytest.raises(UnknownSymbolError, match="does not read COIN 1h"):
             backtest.bars("COIN", "1h")
         with pytest.raises(InputError, match="n=0"):
             backtest.bars("SPY", "1h", n=0)
+
+
+@pytest.mark.parametrize("given", [-1, 0.5, "many", True], ids=repr)
+@pytest.mark.parametrize("name", ["warm_up", "record_every"])
+def test_what_is_no_number_of_ticks_or_sessions(store: SessionStore, name: str, given: object) -> None:
+    with pytest.raises(InputError, match=f"{name}=.* is not usable; give how many"):
+        Backtest(store, "SPY", **{name: given})
+
+
+@pytest.mark.parametrize("speed", [0.0, -1, float("nan"), "fast"])
+def test_what_is_no_speed(store: SessionStore, speed: object) -> None:
+    with pytest.raises(InputError, match=r"speed=.* is not usable"):
+        Backtest(store, "SPY", speed=speed)
 
 
 def test_a_store_that_is_only_read(path: Path) -> None:

@@ -641,6 +641,35 @@ def test_the_store_is_named_by_the_environment(filled: Line) -> None:
     assert list(csv.reader(io.StringIO(result.stdout))) == [["one"], ["1"]]
 
 
+def test_a_path_that_is_no_utf_8_is_refused(filled: Line, tmp_path: Path) -> None:
+    shutil.copy(SPY, tmp_path / "caf\udce9.csv")
+    name = "caf\udce9"
+    for arguments in (
+        ("load", tmp_path / f"{name}.csv", "--symbol", "SPY", "-i", "1m", *NEW_YORK),
+        ("load", tmp_path / "caf*.csv", "--symbol", "SPY", "-i", "1m", *NEW_YORK),
+        ("export", tmp_path / name),
+        ("publish", tmp_path / f"{name}.duckdb"),
+        ("restore", tmp_path / f"{name}.duckdb"),
+    ):
+        result = run("--store", filled.store, *arguments)
+        assert result.returncode == ExitCode.BAD_INPUT, (arguments, result.stderr)
+        assert "is no UTF-8" in result.stderr
+    result = run("--store", tmp_path / f"{name}.duckdb", "init")
+    assert result.returncode == ExitCode.BAD_INPUT and "is no UTF-8" in result.stderr
+
+
+def test_streams_that_are_closed_are_no_error_and_no_place_for_the_store(filled: Line) -> None:
+    command = shlex.join([sys.executable, "-m", "barhouse", "--store", str(filled.store), "status"])
+    for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+        result = subprocess.run(["sh", "-c", f"{command} {closed}"], cwd=ROOT, capture_output=True, check=False)
+        assert (result.returncode, result.stderr) == (0, b"")
+    assert run("--store", filled.store, "verify").returncode == 0
+    result = subprocess.run(
+        ["sh", "-c", f"{command.replace('status', 'remove SPY')} <&-"], cwd=ROOT, capture_output=True, check=False
+    )
+    assert (result.returncode, b"nobody can be asked here" in result.stderr) == (ExitCode.USAGE, True)
+
+
 def on_terminal(line: Line, *arguments: object, typed: str = "", columns: int = 80) -> tuple[int, str]:
     """Run with a terminal on every stream; returns the exit code and what was shown."""
     pty = pytest.importorskip("pty", reason="no pseudo-terminals here")

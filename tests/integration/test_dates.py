@@ -17,7 +17,7 @@ from live_kit import Scripted
 from load_kit import Bench, lines, minutes, unchanged
 from test_cli import COMMANDS, Line
 
-from barhouse import Backtest, InputError, LiveSession, Offer, SourceBars, restore
+from barhouse import Backtest, InputError, LiveSession, LoadOptions, Offer, SourceBars, restore
 from barhouse.coordinator.cli.errors import ExitCode
 
 # ------------------------------------------------------------------------------------------------------ as_of in SQL
@@ -232,6 +232,14 @@ def test_the_interval_may_still_come_before_the_symbol(bench: Bench) -> None:
     with pytest.warns(DeprecationWarning, match="SourceBars takes the data, the symbol, the interval"):
         source = SourceBars("bars.csv", "5m", "spy")
     assert (source.symbol, source.interval) == ("SPY", "5m")
+    with pytest.warns(DeprecationWarning, match="SourceBars takes the data, the symbol, the interval"):
+        source = SourceBars("bars.csv", "5m", symbol="spy")
+    assert (source.symbol, source.interval) == ("SPY", "5m")
+    with pytest.warns(DeprecationWarning, match="SourceBars takes the data, the symbol, the interval"):
+        source = SourceBars("bars.csv", "5m", "spy", LoadOptions(label="end"))
+    assert (source.symbol, source.interval, source.options.label) == ("SPY", "5m", "end")
+    with pytest.raises(TypeError, match="positional"), pytest.warns(DeprecationWarning, match="load takes"):
+        bench.coordinator.load("bars.csv", "5m", "spy", "America/New_York")
     bench.load_lines(*lines(minutes("2024-11-27 09:30", "2024-11-27 09:40")), timezone="America/New_York")
     bench.coordinator.end_session("2024-11-27")
     bench.process()

@@ -22,6 +22,7 @@ from barhouse.coordinator.feeds.address import FeedAddress
 from barhouse.coordinator.feeds.events import BarEvent
 from barhouse.coordinator.feeds.feed import Delivery
 from barhouse.coordinator.feeds.folder_feed import FolderFeed
+from barhouse.coordinator.feeds.opening import open_feed
 from barhouse.coordinator.feeds.redis_feed import RedisFeed
 from barhouse.coordinator.feeds.websocket_feed import WebSocketFeed
 from barhouse.store.errors import FeedError, InputError
@@ -360,6 +361,13 @@ def test_a_file_that_still_grows_is_left_until_it_has_settled(tmp_path: Path) ->
         assert found.file.path.read_text(encoding="utf-8") == "xxxxxx"
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("given", ["ws://[::1/bars", "wss://me:geheim@[x/"])
+def test_an_address_that_is_none_is_refused_without_its_secrets(given: str) -> None:
+    with pytest.raises(InputError, match="is no address of a feed") as raised:
+        open_feed(given)
+    assert "geheim" not in str(raised.value)
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:

@@ -632,3 +632,15 @@ def test_a_job_that_hands_on_what_is_not_registered_does_nothing(tmp_path: Path,
     assert str(refused.value).startswith(said)
     assert ask(tmp_path, "SELECT count(*) AS n FROM bars UNION ALL SELECT count(*) FROM intervals") == [{"n": 0}] * 2
     assert not (tmp_path / "out").exists()
+
+
+def test_a_file_whose_name_is_no_utf_8_fails_and_the_others_are_loaded(tmp_path: Path) -> None:
+    fill(tmp_path / "bars", ["AAA"], [MONDAY])
+    shutil.copy(tmp_path / "bars" / f"AAA_{MONDAY}.parquet", tmp_path / "bars" / "AAA_caf\udce9.parquet")
+    job = job_file(tmp_path, source='symbol = "AAA"')
+    text = job.read_text(encoding="utf-8").replace("{symbol}_{date}", "AAA_*").replace('"*"', '"AAA"')
+    job.write_text(text, encoding="utf-8")
+    report = run_job(job)
+    assert (report.outcome, report.files_loaded) == ("files failed", 1)
+    assert "is no UTF-8" in problems(report)[r"bars/AAA_caf\xe9.parquet"]
+    assert ask(tmp_path, "SELECT state FROM runs") == [{"state": "done"}]

@@ -27,6 +27,7 @@ from barhouse.coordinator.cli.options import (
 )
 from barhouse.coordinator.cli.output import reports
 from barhouse.coordinator.cli.store_access import opened
+from barhouse.store.model.paths import expanded
 from barhouse.store.model.words import counted
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def _written(output: Path | None, position: Mapping[str, Any] | None) -> Iterato
         sys.stdout.flush()
         yield sys.stdout.buffer
         return
-    path = output.expanduser()
+    path = expanded(output)
     kept = int((position or {}).get("bytes", 0))
     if kept and (not path.exists() or path.stat().st_size < kept):
         raise click.UsageError(

@@ -9,6 +9,7 @@ import click
 from barhouse.coordinator.cli.command import Settings, command
 from barhouse.coordinator.cli.output import reports
 from barhouse.coordinator.cli.store_access import opened
+from barhouse.store.model.paths import expanded
 
 
 @command("init", example="barhouse --store bars.duckdb init")
@@ -26,7 +27,7 @@ def init(settings: Settings, job: Path | None) -> None:
     if job is not None:
         _write_job(job)
         return
-    existed = Path(settings.store).expanduser().exists()
+    existed = expanded(settings.store).exists()
     with opened(settings, create=True) as store:
         place = store.path or settings.store
     reports.say(f"{place} is up to date" if existed else f"created the store {place}")
@@ -37,7 +38,7 @@ def _write_job(path: Path) -> None:
 
     text = job_example()
     try:
-        with path.expanduser().open("x", encoding="utf-8") as file:
+        with expanded(path).open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
         raise click.UsageError(f"{path} is there already; name another file") from None

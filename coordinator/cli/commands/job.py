@@ -17,6 +17,7 @@ from barhouse.coordinator.cli.options import dry_run_option, json_option
 from barhouse.coordinator.cli.output import reports
 from barhouse.coordinator.cli.progress import is_watched, progress_bar, stage_bars
 from barhouse.coordinator.cli.sentences.job import checked, ran
+from barhouse.store.model.paths import expanded
 
 if TYPE_CHECKING:
     from barhouse.coordinator.jobs.config import JobConfig
@@ -115,7 +116,7 @@ def _watched(settings: Settings, store: SessionStore) -> Iterator[Callable[[str,
 
 def _write(report: JobReport | JobCheck, path: Path, but: str) -> None:
     try:
-        path.expanduser().write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        expanded(path).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise click.UsageError(f"--report {path} cannot be written: {error.strerror}{but}") from error
 

@@ -15,6 +15,7 @@ import click
 from barhouse.coordinator.cli.output import grid
 from barhouse.coordinator.cli.output.values import csv_text, plain, spelled_out
 from barhouse.store.database.replacement import put_in_place, written_beside
+from barhouse.store.model.paths import expanded
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -87,7 +88,7 @@ def opened(output: Path | None) -> Iterator[IO[bytes]]:
         sys.stdout.flush()
         yield sys.stdout.buffer
         return
-    path = output.expanduser()
+    path = expanded(output)
     if path.exists() and not path.is_file():  # nothing can be put in its place
         with _written(path, output) as stream:
             yield stream
