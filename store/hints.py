@@ -21,6 +21,9 @@ UNSAID = object()
 #: How a hint stands in a text until it is spelled: as Python between these two.
 _HINT = re.compile("⟦(.*?)⟧", re.DOTALL)
 
+#: Longer texts are no mistyped names, and would take long to compare.
+_LONGEST_NAME = 100
+
 #: What can be done: in Python, and as a command. ``{0}`` is the first thing given; of a list, a command names each.
 ACTIONS: Mapping[str, tuple[str, str]] = {
     "add_calendar": ("add_calendar()", "`barhouse calendar add`"),
@@ -127,10 +130,12 @@ def spelled(text: str, wording: Wording | None = None) -> str:
     return _HINT.sub(spell, text)
 
 
-def did_you_mean(given: str, known: Iterable[str]) -> str:
+def did_you_mean(given: object, known: Iterable[str]) -> str:
     """Name what may have been meant, in brackets and after a space; empty when no known name comes close."""
     from difflib import get_close_matches
 
+    if not isinstance(given, str) or len(given) > _LONGEST_NAME:
+        return ""
     folded = {name.casefold(): name for name in known}
     near = [folded[key] for key in get_close_matches(given.casefold(), folded)]
     return f" (did you mean {' or '.join(near)}?)" if near else ""

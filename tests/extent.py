@@ -28,6 +28,8 @@ WALKS = amount("WALKS", 4)
 TRADES = amount("TRADES", 20)
 #: Ranges by dates and instants, for each calendar.
 RANGES = amount("RANGES", 30)
+#: Pairs of calendars, with intervals of each, derived in one chunk; there are 36.
+CALENDAR_PAIRS = amount("CALENDAR_PAIRS", 9)
 #: Replays in which nothing may be seen before its time.
 REPLAYS = amount("REPLAYS", 6)
 #: Symbols of the large store; 515 of them are ten million minutes.

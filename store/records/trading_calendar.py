@@ -45,7 +45,7 @@ def kept_name(transaction: Transaction, given: str) -> str:
         name = _spelled(given, kept)
     if name not in kept.values():
         raise CalendarError(
-            f"the store has no calendar {given!r}{did_you_mean(str(given), kept.values())}, it has "
+            f"the store has no calendar {given!r}{did_you_mean(given, kept.values())}, it has "
             f"{', '.join(kept.values()) or 'none'}; an exchange's comes with the first symbol registered for it"
         )
     return name

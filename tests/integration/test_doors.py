@@ -224,7 +224,7 @@ ALSO: dict[str, list[str]] = {
     "delete": ["--start", "2024-11-27"],
     "export": ["--full"],
     "live": ["--once", "--interval", "1m", "--symbols", "SPY", "--timezone", "UTC"],
-    "load": ["--timezone", "UTC"],
+    "load": ["--timezone", "UTC", "--interval", "1m"],
     "purge": ["--interval", "1m"],
 }
 #: Exit codes that say what became of a command; of these the first alone is an answer.

@@ -7,6 +7,7 @@ calendar had, and were lost.
 from __future__ import annotations
 
 import itertools
+import random
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,10 +16,11 @@ import pyarrow as pa
 import pytest
 
 from barhouse import DataProcessor, SessionCoordinator, open_store
+from tests import extent
 
 NOW = datetime(2025, 1, 31, tzinfo=UTC)
 OPENS = {"XNYS": (15, 0), "XHKG": (2, 0), "24/7": (6, 0), "XLON": (9, 0)}
-PAIRS = [("1w", ["1d"]), ("2w", ["1w"]), ("2mo", ["1mo"]), ("1mo", ["45m", "1d"]), ("4d", ["2d"]), ("1w", ["1h"])]
+LENGTHS = [("1w", ["1d"]), ("2w", ["1w"]), ("2mo", ["1mo"]), ("1mo", ["45m", "1d"]), ("4d", ["2d"]), ("1w", ["1h"])]
 
 
 def bars(calendar: str, days: list[int], value: float) -> pa.Table:
@@ -28,8 +30,17 @@ def bars(calendar: str, days: list[int], value: float) -> pa.Table:
     return pa.table({"bar_start": starts, **columns})
 
 
-@pytest.mark.parametrize(("longer", "shorter"), PAIRS)
-@pytest.mark.parametrize(("own", "other"), list(itertools.permutations(["XNYS", "XHKG", "24/7"], 2)))
+PAIRS = [
+    pytest.param(longer, shorter, own, other, id=f"{own} {longer}, {other} {shorter[0]}")
+    for longer, shorter in LENGTHS
+    for own, other in itertools.permutations(["XNYS", "XHKG", "24/7"], 2)
+]
+
+
+@pytest.mark.parametrize(
+    ("longer", "shorter", "own", "other"),
+    random.Random(extent.SEED).sample(PAIRS, min(extent.CALENDAR_PAIRS, len(PAIRS))),
+)
 def test_each_symbol_has_its_bars(
     blank_store: Path, tmp_path: Path, longer: str, shorter: list[str], own: str, other: str
 ) -> None:
