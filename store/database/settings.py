@@ -12,6 +12,8 @@ from barhouse.store.hints import Option
 ALLOWED: Final = (
     *("threads", "memory_limit", "max_memory", "temp_directory", "max_temp_directory_size", "default_block_size"),
 )
+#: DuckDB would make as many threads as it is told, whatever the machine can do with them.
+_MOST_THREADS: Final = 1000
 
 
 def checked(settings: Mapping[str, str | int] | None) -> dict[str, str | int]:
@@ -34,4 +36,13 @@ def checked(settings: Mapping[str, str | int] | None) -> dict[str, str | int]:
                 f"{Option('settings', {name: value})} cannot be chosen, for bars may depend on it; allowed are "
                 f"{', '.join(ALLOWED)}"
             )
+    if "threads" in given and not _is_count(given["threads"]):
+        raise InputError(f"{Option('settings')} takes threads as a whole number from 1 to {_MOST_THREADS}")
     return given
+
+
+def _is_count(threads: object) -> bool:
+    try:
+        return isinstance(threads, str | int) and 1 <= int(threads) <= _MOST_THREADS
+    except ValueError:
+        return False

@@ -298,8 +298,13 @@ def test_places_without_a_store_are_explained(tmp_path: Path) -> None:
 def test_settings_reach_duckdb_or_are_refused(path: Path) -> None:
     with open_store(path, settings={"threads": 1}) as store:
         assert store.sql("SELECT current_setting('threads') AS threads")["threads"].to_pylist() == [1]
-    for settings in ({"thread": 1}, {"threads": "many"}):
-        with pytest.raises(InputError, match=r"settings=\{'thread"):
+    refused: dict[str, Any] = {
+        "thread": [1],
+        "threads": ["many", "", 0, -1, 1001, 10**9, 10**5000, "9" * 5000, 1.5, None],
+    }
+    for name, value in ((name, value) for name, values in refused.items() for value in values):
+        settings = {name: value}
+        with pytest.raises(InputError, match=r"settings=.*thread"):
             open_store(path, settings=settings)
     open_store(path).close()
 
