@@ -66,7 +66,7 @@ class Plugin:
 
         try:
             return EntryPoint(self.name, self.value, "").load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self.refused(f"cannot be imported: {type(error).__name__}: {error}") from error
 
     def refused(self, why: str) -> PluginError:

@@ -71,7 +71,7 @@ def open_feed(
         feed = make(given)
     except BarhouseError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise plugin.refused(f"cannot be made: {type(error).__name__}: {error}") from error
     found = _checked(plugin, feed)
     return found if plugin.is_own else PluginFeed(plugin, found)

@@ -80,5 +80,5 @@ class PluginFeed(Feed):
             yield
         except BarhouseError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._plugin.refused(f"failed in {what}: {type(error).__name__}: {error}") from error

@@ -92,7 +92,7 @@ def _table(plugin: Plugin, found: Any) -> Mapping[str, Any]:
             return tomllib.loads(found.read_text(encoding="utf-8"))
     except BarhouseError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise plugin.refused(f"cannot be read: {type(error).__name__}: {error}") from error
     if not isinstance(found, Mapping):
         raise plugin.refused(f"is no preset: {found!r} is no mapping, no LoadOptions and no path of a TOML file")

@@ -87,7 +87,7 @@ def checked(plugin: Plugin, found: Any) -> ExportFormat:
     return cast(ExportFormat, found)
 
 
-def failed(name: str, error: Exception) -> Exception:
+def failed(name: str, error: BaseException) -> BaseException:
     """What to raise when a format fails: its own error where it is one of Barhouse, else one that names its package."""
     plugin = FORMATS.find(name)
     if isinstance(error, BarhouseError | OSError) or plugin.package == "barhouse":

@@ -301,7 +301,7 @@ def _named(name: str) -> Iterator[None]:
     """Say which package's format it was that failed."""
     try:
         yield
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         said = failed(name, error)
         if said is error:
             raise

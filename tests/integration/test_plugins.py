@@ -259,9 +259,11 @@ def test_what_cannot_be_imported_is_not_among_what_is_allowed(package: Package) 
         ("def (", ":Feed", "cannot be imported: SyntaxError"),
         ("", ":Feed", "cannot be imported: AttributeError: module 'broken_bars' has no attribute 'Feed'"),
         ("", ".inner:Feed", "cannot be imported: ModuleNotFoundError"),
+        ("raise SystemExit(5)", ":Feed", "cannot be imported: SystemExit: 5"),
         ("Feed = 5", ":Feed", "is no feed: 5 cannot be called with an address"),
         ("def Feed(address): return 1 / 0", ":Feed", "cannot be made: ZeroDivisionError: division by zero"),
         ("def Feed(): pass", ":Feed", "cannot be made: TypeError"),
+        ("def Feed(address): raise SystemExit(5)", ":Feed", "cannot be made: SystemExit: 5"),
         ("def Feed(address): return {}", ":Feed", "gives a dict, which is no feed: it has no name, no offer, no deliv"),
     ],
 )
@@ -298,6 +300,7 @@ def test_a_broken_feed_names_its_package_and_leaves_the_others_alone(
             "    async def deliveries(self, symbols, position):\n        yield 'bar'",
             "failed in deliveries: TypeError: a str was delivered, which is no Delivery",
         ),
+        ("    async def offer(self):\n        raise SystemExit(5)", "failed in offer: SystemExit: 5"),
         ("    async def offer(self):\n        return ['1m']", "offers a list, which is no Offer"),
         ("    async def offer(self):\n        return 1 / 0", "failed in offer: ZeroDivisionError: division by zero"),
     ],
@@ -378,6 +381,8 @@ def test_a_preset_may_be_written_in_four_ways(package: Package) -> None:
         ("X = {'max_outside_pct': 'all'}", "is no preset: its max_outside_pct is 'all', not a number from 0 to 100"),
         ("X = {'about': 1}", "is no preset: its about is 1, not a text"),
         ("def X(): return open('nowhere')", "cannot be read: FileNotFoundError"),
+        ("def X(): raise SystemExit(5)", "cannot be read: SystemExit: 5"),
+        ("raise SystemExit(5)", "cannot be imported: SystemExit: 5"),
         ("from pathlib import Path\nX = Path('nowhere.toml')", "cannot be read: FileNotFoundError"),
     ],
 )
@@ -450,6 +455,7 @@ def test_an_export_is_written_kept_up_to_date_and_read_back_in_a_format_of_anoth
     ("text", "said"),
     [
         (GOOD, "failed: RuntimeError: no ink"),
+        (GOOD.replace('RuntimeError("no ink")', "SystemExit(5)"), "failed: SystemExit: 5"),
         ("class Failing: suffix = 'x'", "is no export format: it has no writer"),
         (
             "class Failing:\n def writer(self): pass\n def read(self): pass",
