@@ -33,6 +33,7 @@ from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import CalendarError, InputError, OptionsError
 from barhouse.store.model.bar import TURNOVER_LIMIT
 from barhouse.store.model.interval import Interval
+from barhouse.store.model.paths import printable
 from barhouse.store.model.reports import LoadReport
 from barhouse.store.model.words import agreeing, counted
 from barhouse.store.records import run, session_days
@@ -295,14 +296,14 @@ class LiveWriter:
     def _refuse_all(self, taken: Taken, error: InputError) -> None:
         reason = str(error)[:_SHOWN_CHARACTERS]
         given = [event.model_dump_json() for event in taken.events if event.symbol in self.symbols]
-        given += [] if taken.file is None else [str(taken.file.path)]
+        given += [] if taken.file is None else [printable(taken.file.path)]
         for tables in (taken.bars or {}).values():
             given += [json.dumps(row, default=str) for table in tables for row in table.to_pylist()]
         refused = [*taken.refused, *(Refused(text, reason) for text in given)]
         what = (
             f"{counted(len(refused), 'row')} of {self._feed_name} {agreeing(len(refused), 'is', 'are')}"
             if taken.file is None
-            else f"{taken.file.path} is"
+            else f"{printable(taken.file.path)} is"
         )
         log.warning("%s refused: %s", what, reason)
         with self._one_transaction() as transaction:
@@ -316,7 +317,7 @@ class LiveWriter:
                 return
             self.counts.refused_file_count += 1
         if len(self.refused_files) < _SHOWN_FILES:
-            self.refused_files.append((str(taken.file.path), reason))
+            self.refused_files.append((printable(taken.file.path), reason))
 
 
 def _without(data: object, starts: Sequence[datetime]) -> object:

@@ -227,6 +227,18 @@ def test_a_folders_files_are_read_as_the_options_say(inbox: Path, tmp_path: Path
     assert [f"{one:%d %H:%M}" for one in starts] == ["27 14:30", "27 14:31"]
 
 
+def test_a_file_whose_name_is_no_utf_8_is_refused_and_the_others_are_taken(inbox: Path) -> None:
+    (inbox / "b.csv").rename(inbox / "caf\udce9.csv")
+    store = str(inbox.parent / "bars.duckdb")
+    given = ["--store", store, "live", "--feed", str(inbox), *FOLDER, "--calendar", "XNYS", "--once", "--json"]
+    done = RUNNER.invoke(cli, given)
+    assert done.exit_code == ExitCode.REJECTS, done.output
+    status = json.loads(done.stdout)
+    (refused,) = status["refused_files"]
+    assert (status["inserted_count"], refused["path"]) == (1564, str(inbox / r"caf\xe9.csv"))
+    assert "is no UTF-8" in refused["reason"] and (inbox / "failed" / "caf\udce9.csv").exists()
+
+
 def test_several_files_refused_are_listed(inbox: Path) -> None:
     store = str(inbox.parent / "bars.duckdb")
     (inbox / "c.csv.gz").write_bytes(b"not packed")
