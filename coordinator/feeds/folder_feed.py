@@ -20,7 +20,7 @@ from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.store.errors import FeedError, InputError
 from barhouse.store.hints import Option
 from barhouse.store.model.interval import Interval
-from barhouse.store.model.paths import absolute
+from barhouse.store.model.paths import absolute, printable
 
 #: Folders inside it, for files that were taken and for those that were not.
 LOADED, FAILED = "loaded", "failed"
@@ -68,7 +68,7 @@ class FolderFeed:
         self._settle_seconds = settle_seconds
         self._poll_seconds = poll_seconds
         self._once = once
-        self._handed: set[str] = set()
+        self._handed: dict[str, str] = {}  # the names of files, as positions have them, and as they are
 
     @classmethod
     def from_address(cls, address: FeedAddress) -> FolderFeed:
@@ -103,9 +103,10 @@ class FolderFeed:
         while True:
             found, unsettled = await asyncio.to_thread(self._look)
             for path in found:
-                self._handed.add(path.name)
+                shown = printable(Path(path.name))
+                self._handed[shown] = path.name
                 file = FileToLoad(path, self._interval, self._symbol, self._options)
-                yield Delivery({"file": path.name}, file=file)
+                yield Delivery({"file": shown}, file=file)
             if self._once and not found and not unsettled:
                 return
             if not found:
@@ -118,7 +119,12 @@ class FolderFeed:
         try:
             for path in self._folder.iterdir():
                 name = path.name
-                if name.startswith(".") or name.endswith(_UNFINISHED) or name in self._handed or not is_readable(path):
+                if (
+                    name.startswith(".")
+                    or name.endswith(_UNFINISHED)
+                    or printable(Path(name)) in self._handed
+                    or not is_readable(path)
+                ):
                     continue
                 changed_at = path.stat().st_mtime
                 if 0 <= time() - changed_at < self._settle_seconds:
@@ -139,9 +145,9 @@ class FolderFeed:
 
     async def acknowledge(self, position: Position, problem: str | None = None) -> None:
         """Move the file to ``loaded``, or to ``failed`` with the reason."""
-        name = str(position["file"])
-        await asyncio.to_thread(self._move, name, problem)
-        self._handed.discard(name)
+        shown = str(position["file"])
+        await asyncio.to_thread(self._move, self._handed.get(shown, shown), problem)
+        self._handed.pop(shown, None)
 
     def _move(self, name: str, problem: str | None) -> None:
         target_folder = self._folder / (LOADED if problem is None else FAILED)
