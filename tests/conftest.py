@@ -1,7 +1,9 @@
-"""What every test checks on the way: statements give, make and take what they declare."""
+"""How many cases of a test are run, and what every test checks: statements give, make and take what they declare."""
 
 from __future__ import annotations
 
+import random
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import wraps
 from typing import Any
@@ -10,6 +12,24 @@ import pytest
 
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.sql import Statement, statement
+from tests import extent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--cases", type=int, metavar="N", help="of a test with more cases run N, chosen by BARHOUSE_SEED")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    most = config.getoption("cases")
+    if most is None:
+        return
+    cases: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        cases[item.nodeid.partition("[")[0]].append(item)
+    chance = random.Random(extent.SEED)
+    chosen = {item for every in cases.values() for item in chance.sample(every, min(most, len(every)))}
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = [item for item in items if item in chosen]
 
 
 @pytest.fixture(scope="session", autouse=True)

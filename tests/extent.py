@@ -23,27 +23,27 @@ SEED = amount("SEED", 0)
 #: Random histories of a store held against the model.
 HISTORIES = amount("HISTORIES", 20)
 #: Random histories in which old bars are purged again and again.
-WALKS = amount("WALKS", 4)
+WALKS = amount("WALKS", 3)
 #: Random sets of trades.
-TRADES = amount("TRADES", 20)
+TRADES = amount("TRADES", 15)
 #: Ranges by dates and instants, for each calendar.
 RANGES = amount("RANGES", 30)
 #: Pairs of calendars, with intervals of each, derived in one chunk; there are 36.
 CALENDAR_PAIRS = amount("CALENDAR_PAIRS", 9)
 #: Replays in which nothing may be seen before its time.
-REPLAYS = amount("REPLAYS", 6)
+REPLAYS = amount("REPLAYS", 4)
 #: Symbols of the large store; 515 of them are ten million minutes.
 SYMBOLS = amount("SYMBOLS", 12)
 #: Kills of a process that loads and derives.
-KILLS = amount("KILLS", 12)
+KILLS = amount("KILLS", 8)
 #: Kills of a compaction.
-COMPACT_KILLS = amount("COMPACT_KILLS", 10)
+COMPACT_KILLS = amount("COMPACT_KILLS", 6)
 #: Kills of a purge.
 PURGE_KILLS = amount("PURGE_KILLS", 5)
 #: Kills of a backtest, for each of the three ways to keep its log.
-BACKTEST_KILLS = amount("BACKTEST_KILLS", 3)
+BACKTEST_KILLS = amount("BACKTEST_KILLS", 2)
 #: Kills of a nightly job.
-JOB_KILLS = amount("JOB_KILLS", 4)
+JOB_KILLS = amount("JOB_KILLS", 3)
 #: Kills for each kind of feed.
 LIVE_KILLS = amount("LIVE_KILLS", 3)
 #: Snapshots that are published under a reader's eyes.

@@ -63,7 +63,7 @@ def events(draw: st.DrawFn) -> list[Event]:
                     id=named,
                     at=at + timedelta(seconds=chance.choice([0, 1, 59.999999, 60, 130, 400])),
                     price=chance.choice([100.0, 100.1, 99.7, chance.uniform(90, 110)]),
-                    size=chance.choice([0.0, 0.1, 1.0, 100.0, chance.uniform(0, 1000)]),
+                    size=chance.choice([0.0, 0.1, 1.0, 100.0, chance.uniform(0.001, 1000)]),
                     sequence=chance.choice([0, 0, 1, 2]),
                     revision=revision,
                 )
