@@ -51,8 +51,9 @@ def open_store(
         Where the store takes the time from: a function that returns a time-zone-aware datetime.
     settings
         DuckDB settings, such as ``{"threads": 2, "memory_limit": "4GB"}``: of ``threads``, ``memory_limit``,
-        ``max_memory``, ``temp_directory``, ``max_temp_directory_size`` and ``default_block_size``. By others bars could
-        come out otherwise, so those are refused.
+        ``max_memory``, ``temp_directory``, ``max_temp_directory_size``, ``default_block_size``,
+        ``checkpoint_threshold`` and ``wal_autocheckpoint``. By others bars could come out otherwise, so
+        those are refused.
 
     Raises
     ------

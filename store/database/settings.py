@@ -8,9 +8,10 @@ from typing import Final
 from barhouse.store.errors import InputError
 from barhouse.store.hints import Option
 
-#: How much of the machine is used, where room is made, and how finely a new file is cut.
+#: How much of the machine is used, where room is made, how finely a new file is cut, and when its log is taken over.
 ALLOWED: Final = (
     *("threads", "memory_limit", "max_memory", "temp_directory", "max_temp_directory_size", "default_block_size"),
+    *("checkpoint_threshold", "wal_autocheckpoint"),
 )
 #: DuckDB would make as many threads as it is told, whatever the machine can do with them.
 _MOST_THREADS: Final = 1000

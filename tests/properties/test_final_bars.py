@@ -83,10 +83,10 @@ class Walk:
         return 0
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", range(min(WALKS, 4)))
 def test_what_is_final_never_changes(blank_store: Path, tmp_path: Path, part: int) -> None:
     purged = 0
-    for seed in range(SEED * 10_000 + part, SEED * 10_000 + WALKS, 4):
+    for seed in range(SEED * 10_000 + part, SEED * 10_000 + WALKS, min(WALKS, 4)):
         chance = random.Random(seed)
         world = World(blank_store, tmp_path / f"{seed}.duckdb", LONG_AFTER)
         walk = Walk(world, chance)
