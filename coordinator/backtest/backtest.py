@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal, overload
 
 import pyarrow as pa
 
@@ -241,12 +241,13 @@ class Backtest:
         if self._unrecorded and (record or self._unrecorded >= self._record_every):
             self._record()
 
-    def run(
-        self,
-        subscriber: Callable[[Tick], object] | Callable[[Tick, Transaction], object],
-        *,
-        in_transaction: bool = False,
-    ) -> None:
+    @overload
+    def run(self, subscriber: Callable[[Tick], object], *, in_transaction: Literal[False] = False) -> None: ...
+
+    @overload
+    def run(self, subscriber: Callable[[Tick, Transaction], object], *, in_transaction: Literal[True]) -> None: ...
+
+    def run(self, subscriber: Callable[..., object], *, in_transaction: bool = False) -> None:
         """Hand each tick to a callback.
 
         Parameters
@@ -259,12 +260,12 @@ class Backtest:
         """
         for tick in self:
             if not in_transaction:
-                subscriber(tick)  # type: ignore[call-arg]
+                subscriber(tick)
                 continue
             before = self._acknowledged, self._position, self._unrecorded
             try:
                 with self._store.transaction() as transaction:
-                    subscriber(tick, transaction)  # type: ignore[call-arg]
+                    subscriber(tick, transaction)
                     self._acknowledged, self._current = tick.now, None
                     self._unrecorded += 1
                     self._record()

@@ -66,7 +66,9 @@ def stage_bars(
                 tasks[stage] = bars.add_task(stage, total=total)
             current = tasks[stage], done, total
             restart()
-            bars.update(tasks[stage], completed=done, total=total, description=f"{stage} {done:,} of {total:,} {unit}")
+            bars.update(
+                tasks[stage], completed=done, total=total, description=f"{stage} {done:,} of {total:,} {unit}".rstrip()
+            )
 
         def move(part: float) -> None:
             if current is not None:

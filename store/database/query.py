@@ -43,17 +43,25 @@ def check_reads(cursor: duckdb.DuckDBPyConnection, text: str) -> None:
         raise InputError(f"a query does not call {found[0]}, which changes DuckDB for the whole process; leave it out")
 
 
-def check_own(cursor: duckdb.DuckDBPyConnection, text: str) -> None:
-    """Refuse a text that changes more than tables: a setting would change what statements of the store come to.
+def check_inside(cursor: duckdb.DuckDBPyConnection, text: str, *, reads_only: bool, own: bool) -> None:
+    """Refuse a text that a transaction cannot run.
+
+    One that ends it would keep what came before, and let one that reads write afterwards. Of a user's ``own``, one that
+    changes more than tables, too: a setting would change what statements of the store come to.
 
     Raises
     ------
     TypeError
-        For anything but statements that read or write tables.
+        Saying which of these it is.
     """
-    for kind in _kinds(cursor.extract_statements(text)):
-        kinds = _explained(cursor, text) if kind == "EXPLAIN" else [kind]
-        if not kinds or not _WRITING.issuperset(kinds):
+    kinds = _kinds(cursor.extract_statements(text))
+    if "TRANSACTION" in kinds:
+        raise TypeError(f"a transaction begins and ends by itself; leave out BEGIN, COMMIT and such: {text[:80]!r}")
+    if reads_only and len(kinds) != 1:
+        raise TypeError(f"a transaction that reads runs one statement at a time; run each by itself: {text[:80]!r}")
+    for kind in kinds if own else ():
+        meant = _explained(cursor, text) if kind == "EXPLAIN" else [kind]
+        if not meant or not _WRITING.issuperset(meant):
             raise TypeError(
                 f"a transaction runs statements that read or write tables, not {kind}; leave it out, and give settings "
                 f"when the store is opened: {text[:80]!r}"
@@ -61,9 +69,9 @@ def check_own(cursor: duckdb.DuckDBPyConnection, text: str) -> None:
 
 
 def _kinds(statements: list[duckdb.Statement]) -> list[str]:
-    kinds = [one.type.name for one in statements]
+    kinds = [statement.type.name for statement in statements]
     # PIVOT is MULTI to DuckDB 2; 1.5 spells it out, in statements without a text.
-    if kinds == ["CREATE", "SELECT"] and not any(one.query for one in statements):
+    if kinds == ["CREATE", "SELECT"] and not any(statement.query for statement in statements):
         return ["MULTI"]
     return kinds
 

@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from barhouse.store.database.failures import failure_of
-from barhouse.store.database.query import check_own
+from barhouse.store.database.query import check_inside
 from barhouse.store.sql import Sql, identifier, sql, statement
 
 #: A row of an answer: a tuple whose fields have the names of the columns.
@@ -148,9 +148,9 @@ class Transaction:
             For a statement that ends the transaction, and one that does more than to read or write tables, as one that
             changes a setting; in one that reads, also for more than one statement.
         """
-        if self.reads_only or not isinstance(text, Sql):
-            self._refuse_to_end(text)
-            check_own(self.cursor, text)
+        own = not isinstance(text, Sql)
+        if own or self.reads_only:
+            check_inside(self.cursor, text, reads_only=self.reads_only, own=own)
         # Read to the end always: DuckDB 2.0 streams, and an unfinished result blocks the connection.
         try:
             rows = self.cursor.execute(text, parameters or {}).fetchall()
@@ -163,14 +163,6 @@ class Transaction:
             return rows
         make: Callable[[tuple[Any, ...]], Row] = _row_of(tuple(column[0] for column in self.cursor.description))
         return [make(row) for row in rows]
-
-    def _refuse_to_end(self, text: str) -> None:
-        """Refuse a text that ends the transaction: what came before would stay, and one that reads could write then."""
-        kinds = [statement.type.name for statement in self.cursor.extract_statements(text)]
-        if "TRANSACTION" in kinds:
-            raise TypeError(f"a transaction begins and ends by itself; leave out BEGIN, COMMIT and such: {text[:80]!r}")
-        if self.reads_only and len(kinds) != 1:
-            raise TypeError(f"a transaction that reads runs one statement at a time; run each by itself: {text[:80]!r}")
 
     def table(self, name: str, parameters: dict[str, Any] | None = None, /, **places: object) -> pa.Table:
         """Run a statement that reads; returns its rows as Arrow."""

@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 from barhouse.store.errors import InputError, IntervalError, UnknownSymbolError
-from barhouse.store.hints import Action, Option
+from barhouse.store.hints import Action, Option, did_you_mean
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.symbol import canonical_symbol
 
@@ -209,12 +209,9 @@ def renamed(was: str, given: _Given | None, now: str, given_now: _Given) -> _Giv
 
 def unknown_symbol(symbol: str, known: set[str]) -> UnknownSymbolError:
     """The error for a symbol that is not registered, with the names that come close."""
-    import difflib
-
-    close = difflib.get_close_matches(symbol, sorted(known), n=3)
-    hint = f"; close to it: {', '.join(close)}" if close else ""
+    meant = did_you_mean(symbol, sorted(known))
     first = f"register it first, {Action('register', [symbol])}"
-    return UnknownSymbolError(f"symbol {symbol!r} is not registered{hint}; {first}")
+    return UnknownSymbolError(f"symbol {symbol!r} is not registered{meant}; {first}")
 
 
 def _moment(given: object, name: str, wanted: str) -> date | datetime:

@@ -93,9 +93,8 @@ def reach(transaction: Transaction, names: Iterable[str], first: date, last: dat
     The blocks of sessions that ``first`` lies in are covered whole: what a block begins with never changes afterwards.
     """
     for name in sorted(set(names)):
-        kept = transaction.one("records.kept_calendar", {"calendar": name})
-        block = transaction.one("records.first_date_of_blocks", {"calendar": name, "date": first})
-        wanted_from = min(first, block.first_date or first) - _BEHIND
+        kept = transaction.one("records.calendar_reach", {"calendar": name, "date": first})
+        wanted_from = min(first, kept.blocks_from or first) - _BEHIND
         wanted_through = last + _AHEAD
         if kept.known_from <= wanted_from and wanted_through <= kept.known_through:
             continue

@@ -477,7 +477,7 @@ def test_input_that_cannot_be_used(line: Line) -> None:
     register_spy(line)
     load = ("load", SPY, "--symbol", "SPY", "-i", "1m")
     for arguments, said in [
-        (("status", "SPX"), "symbol 'SPX' is not registered; close to it: SPY"),
+        (("status", "SPX"), "symbol 'SPX' is not registered (did you mean SPY?)"),
         (("gaps", "SPX"), "'SPX' is not registered"),
         (("gaps", "--interval", "7x"), "interval '7x' is not known"),
         (("remove", "SPX", "--yes"), "'SPX' is not registered"),

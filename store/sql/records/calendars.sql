@@ -6,17 +6,22 @@
 -- reads: trading_calendar
 SELECT definition, known_from, known_through FROM trading_calendar WHERE calendar = $calendar;
 
--- name: first_date_of_blocks
--- The earliest date that the blocks of sessions a date lies in can begin with; null where a calendar has none in use.
--- Blocks of days are as many sessions long: of which a week has one at least.
--- gives: first_date
--- reads: definition
-SELECT min(CASE unit
-               WHEN 'week' THEN DATE '1970-01-05' + block_number(unit, length, $date::DATE, 0) * length * 7
-               WHEN 'month' THEN (DATE '1970-01-01' + to_months(block_number(unit, length, $date::DATE, 0) * length))::DATE
-               ELSE $date::DATE - length * 7
-           END) AS first_date
-FROM (SELECT DISTINCT unit, length FROM definition WHERE calendar = $calendar AND unit <> 'second');
+-- name: calendar_reach
+-- A calendar as the store has it, and the earliest date that the blocks of sessions a date lies in can begin with; null
+-- where none are in use. Blocks of days are as many sessions long: of which a week has one at least.
+-- gives: definition, known_from, known_through, blocks_from
+-- reads: trading_calendar, definition
+SELECT c.definition, c.known_from, c.known_through,
+       (SELECT min(CASE unit
+                       WHEN 'week' THEN DATE '1970-01-05' + block_number(unit, length, $date::DATE, 0) * length * 7
+                       WHEN 'month'
+                       THEN (DATE '1970-01-01' + to_months(block_number(unit, length, $date::DATE, 0) * length))::DATE
+                       ELSE $date::DATE - length * 7
+                   END)
+        FROM (SELECT DISTINCT unit, length FROM definition WHERE calendar = $calendar AND unit <> 'second')
+       ) AS blocks_from
+FROM trading_calendar AS c
+WHERE c.calendar = $calendar;
 
 -- name: first_sessions
 -- The first session that bars of each calendar have.
