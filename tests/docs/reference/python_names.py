@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from types import NoneType, UnionType
-from typing import Annotated, Any, ForwardRef, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, ForwardRef, Literal, Union, get_args, get_origin, get_overloads
 
 from pydantic import BaseModel
 
@@ -84,6 +84,12 @@ def _is_plain(found: type) -> bool:
 
 
 def _signature(name: str, found: object) -> str:
+    """How it is called, once for each kind of call."""
+    lines = [_line(name, call) for call in get_overloads(found) or [found]]
+    return "```python\n" + "\n".join(lines) + "\n```\n"
+
+
+def _line(name: str, found: object) -> str:
     signature = inspect.signature(found)
     line = f"{name}({', '.join(_parameters(signature))})"
     if inspect.iscoroutinefunction(found):
@@ -92,7 +98,7 @@ def _signature(name: str, found: object) -> str:
     line += f" -> {gives}" if gives else ""
     if len(line) > _WIDTH:
         line = _broken(name, line)
-    return f"```python\n{line}\n```\n"
+    return line
 
 
 def _parameters(signature: inspect.Signature) -> Iterator[str]:
