@@ -131,7 +131,7 @@ def purge_revisions(transaction: Transaction, before: datetime) -> RetentionRepo
 def purge(transaction: Transaction, batch: Batch, bars_to_purge: TemporaryTable) -> None:
     """Drop bars, and their old values, without a trace but in the counts of batches."""
     transaction.write("edit.note_purged_bars", {"batch_id": batch.batch_id}, bars_to_purge=bars_to_purge)
-    for table in ("bar", "bar_revision"):
+    for table in ("bar", "bar_revision", "bar_vendor", "offered_bar"):
         transaction.write("edit.purge_bars", table=identifier(table), bars_to_purge=bars_to_purge)
 
 
@@ -191,6 +191,7 @@ def _drop_revisions(transaction: Transaction, batch: Batch, before: datetime) ->
         last_batch = {"last_batch": found.batch_id}
         transaction.write("edit.note_purged_revisions", {"batch_id": batch.batch_id, **last_batch})
         transaction.write("edit.purge_revisions", last_batch)
+        transaction.write("edit.purge_vendors")
     return count
 
 

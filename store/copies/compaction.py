@@ -30,6 +30,8 @@ ROWS_PER_RANGE = 5_000_000
 _ORDER = {
     "bar": Sql("interval_id, bar_start"),
     "bar_revision": Sql("interval_id, bar_start, batch_id"),
+    "bar_vendor": Sql("interval_id, bar_start, batch_id"),
+    "offered_bar": Sql("interval_id, bar_start, batch_id"),
     "session_coverage": Sql("interval_id, session_date"),
     "gap": Sql("interval_id, session_date, gap_start"),
 }

@@ -50,7 +50,8 @@ batch = Table(
     Column("unchanged", sa.BigInteger, nullable=False),
     Column("rejected", sa.BigInteger, nullable=False),
     Column("deleted", sa.BigInteger, nullable=False),
-    CheckConstraint("kind in ('load', 'process', 'delete', 'remove', 'calendar', 'repair', 'retention')"),
+    Column("vendor", sa.String),  # whose bars a load brought; null: nobody was named, or it is no load
+    CheckConstraint("kind in ('load', 'process', 'delete', 'remove', 'calendar', 'repair', 'retention', 'revert')"),
 )
 
 trading_calendar = Table(
@@ -137,6 +138,40 @@ bar_revision = Table(
     metadata,
     *_bar_columns(),
     Column("replaced_by", sa.BigInteger, nullable=False),  # the batch that overwrote or deleted these values
+)
+
+vendor = Table(
+    "vendor",
+    metadata,
+    Column("vendor", sa.String, primary_key=True),
+    Column("priority", sa.Integer, nullable=False),  # the greater one's bars stay; nobody named has 0
+)
+
+# Whose the values of a bar or revision are, where they are not those of its batch's vendor: a vendor of higher priority
+# said the same, or the batch is no load (an undo, a changed calendar, a repair).
+bar_vendor = Table(
+    "bar_vendor",
+    metadata,
+    Column("interval_id", sa.Integer, nullable=False),
+    Column("bar_start", _Instant, nullable=False),
+    Column("batch_id", sa.BigInteger, nullable=False),  # the batch that wrote the values
+    Column("vendor", sa.String),  # null: nobody was named
+)
+
+# The last that a vendor offered for a bar and that was not taken, for a vendor of higher priority says otherwise.
+offered_bar = Table(
+    "offered_bar",
+    metadata,
+    Column("interval_id", sa.Integer, nullable=False),
+    Column("bar_start", _Instant, nullable=False),
+    Column("open", sa.Double, nullable=False),
+    Column("high", sa.Double, nullable=False),
+    Column("low", sa.Double, nullable=False),
+    Column("close", sa.Double, nullable=False),
+    Column("volume", sa.Double, nullable=False),
+    Column("trade_count", sa.BigInteger),
+    Column("vwap", sa.Double),
+    Column("batch_id", sa.BigInteger, nullable=False),  # the load that offered it
 )
 
 invalidation = Table(

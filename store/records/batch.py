@@ -7,12 +7,12 @@ from typing import Literal
 
 from barhouse.store.database.transaction import Transaction
 
-Kind = Literal["load", "process", "delete", "remove", "calendar", "repair", "retention"]
+Kind = Literal["load", "process", "delete", "remove", "calendar", "repair", "retention", "revert"]
 
 
 @dataclass(slots=True)
 class Batch:
-    """The batch being written inside a transaction; the counts are of bars."""
+    """The batch being written inside a transaction; the counts are of bars, ``vendor`` says whose a load brought."""
 
     batch_id: int
     kind: Kind
@@ -22,6 +22,7 @@ class Batch:
     unchanged: int = 0
     rejected: int = 0
     deleted: int = 0
+    vendor: str | None = None
 
     @classmethod
     def begin(cls, transaction: Transaction, kind: Kind, source: str | None = None) -> Batch:
@@ -43,5 +44,6 @@ class Batch:
                 "unchanged": self.unchanged,
                 "rejected": self.rejected,
                 "deleted": self.deleted,
+                "vendor": self.vendor,
             },
         )

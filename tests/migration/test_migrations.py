@@ -166,7 +166,13 @@ DOCUMENTED = {
     "gap": ["interval_id", "session_date", "segment", "gap_start", "gap_end", "missing_count", "incomplete_count"],
     "batch": [
         *("batch_id", "kind", "source", "started_at", "committed_at"),
-        *("inserted", "revised", "unchanged", "rejected", "deleted"),
+        *("inserted", "revised", "unchanged", "rejected", "deleted", "vendor"),
+    ],
+    "vendor": ["vendor", "priority"],
+    "bar_vendor": ["interval_id", "bar_start", "batch_id", "vendor"],
+    "offered_bar": [
+        *("interval_id", "bar_start", "open", "high", "low", "close", "volume", "trade_count", "vwap"),
+        "batch_id",
     ],
     "purge": ["batch_id", "of_batch", "written", "replaced"],
     "history_start": ["batch_id", "kept_from"],
@@ -487,6 +493,49 @@ def test_a_week_that_began_before_the_data_is_expected_no_more(path: Path) -> No
         assert sorted(tuples(bars)) == [("A", False), ("C", False), ("P", False)]
     aside = path.with_name("bars.duckdb.before-0004")
     assert rows(aside, ACCOUNT) == [("A", first, 0, 1), *later, ("C", first, 0, 1), *purged]
+
+
+REFERRING = "SELECT batch_id, given FROM rejected_bar UNION ALL SELECT batch_id, 'kept' FROM history_start ORDER BY ALL"
+
+
+def test_batches_made_anew_are_those_that_were_there(path: Path) -> None:
+    """Undoing is a kind of batch that older stores do not know: there it is a repair."""
+    shutil.copyfile(STORES / "0004.duckdb", path)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("INSERT INTO history_start VALUES (2, '2024-01-01 00:00:00+00')")
+    before, referring = rows(path, "FROM batch ORDER BY batch_id"), rows(path, REFERRING)
+    assert len(referring) == 2
+    open_store(path).close()
+    assert rows(path, "FROM batch ORDER BY batch_id") == [(*row, None) for row in before]
+    assert rows(path, REFERRING) == referring
+    with duckdb.connect(str(path)) as connection:
+        for refused in ("INSERT INTO rejected_bar VALUES (99, 1, '', '')", "DELETE FROM batch WHERE batch_id = 2"):
+            with pytest.raises(duckdb.ConstraintException, match="foreign key"):
+                connection.execute(refused)
+        with pytest.raises(duckdb.ConstraintException, match="CHECK"):
+            connection.execute(
+                "INSERT INTO batch SELECT * REPLACE (99 AS batch_id, 'other' AS kind) FROM batch LIMIT 1"
+            )
+        connection.execute("INSERT INTO batch SELECT * REPLACE (99 AS batch_id, 'revert' AS kind) FROM batch LIMIT 1")
+    alembic(path, "downgrade", "0004")
+    after = rows(path, "FROM batch ORDER BY batch_id")
+    assert after[:-1] == before
+    assert after[-1][:2] == (99, "repair")
+    assert rows(path, REFERRING) == referring
+
+
+def test_batches_made_anew_go_back_with_a_migration_that_fails(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copyfile(STORES / "0004.duckdb", path)
+    before = [schema_of(path), rows(path, "FROM batch ORDER BY ALL"), rows(path, "FROM rejected_bar ORDER BY ALL")]
+    with next_migration(monkeypatch, tmp_path, then="raise RuntimeError('half-way')"):
+        with pytest.raises(MigrationError, match="from schema 0004 to 9000 failed, the file is as it was"):
+            open_store(path)
+        after = [schema_of(path), rows(path, "FROM batch ORDER BY ALL"), rows(path, "FROM rejected_bar ORDER BY ALL")]
+    assert after == before
+    with open_store(path) as store:
+        assert store.verify().sound
 
 
 def test_every_past_schema_has_a_store() -> None:

@@ -127,8 +127,8 @@ GROUP BY of_batch
 ORDER BY of_batch;
 
 -- name: purge_bars
--- Bars, or old values of bars, that retention does not keep.
--- writes: bar, bar_revision
+-- Bars, old values of bars, or what vendors say of them, that retention does not keep.
+-- writes: bar, bar_revision, bar_vendor, offered_bar
 -- takes: bars_to_purge
 DELETE FROM {table} AS b USING {bars_to_purge} AS g
 WHERE g.interval_id = b.interval_id AND b.bar_start < g.retained_from;
@@ -222,6 +222,16 @@ ORDER BY of_batch;
 -- Old values that were replaced by a batch or those before it.
 -- writes: bar_revision
 DELETE FROM bar_revision WHERE replaced_by <= $last_batch;
+
+-- name: purge_vendors
+-- Whose values were that nobody holds any more.
+-- writes: bar_vendor
+-- reads: bar, bar_revision
+DELETE FROM bar_vendor AS v
+WHERE NOT EXISTS (SELECT 1 FROM bar AS b WHERE b.interval_id = v.interval_id AND b.bar_start = v.bar_start
+                                           AND b.batch_id = v.batch_id)
+  AND NOT EXISTS (SELECT 1 FROM bar_revision AS r WHERE r.interval_id = v.interval_id AND r.bar_start = v.bar_start
+                                                    AND r.batch_id = v.batch_id);
 
 -- name: start_history
 -- From when on every past state can be told.

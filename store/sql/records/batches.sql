@@ -16,8 +16,9 @@ SELECT coalesce(max(batch_id), 0) AS batch_id FROM batch;
 -- The batch's own row, written last. committed_at never repeats and never runs backwards.
 -- writes: batch
 -- reads: batch
-INSERT INTO batch (batch_id, kind, source, started_at, committed_at, inserted, revised, unchanged, rejected, deleted)
+INSERT INTO batch (batch_id, kind, source, started_at, committed_at, inserted, revised, unchanged, rejected, deleted,
+                   vendor)
 SELECT $batch_id, $kind, $source, $started_at,
        greatest($clock::TIMESTAMPTZ, coalesce(instant(epoch_us(max(committed_at)) + 1), beginning())),
-       $inserted, $revised, $unchanged, $rejected, $deleted
+       $inserted, $revised, $unchanged, $rejected, $deleted, $vendor
 FROM batch;
