@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from barhouse.coordinator.load import columns, parts, source_rows, stamps
 from barhouse.coordinator.load.columns import Column
+from barhouse.coordinator.load.numbers import Numbers
 from barhouse.coordinator.load.parts import Parts
 from barhouse.coordinator.load.source_rows import MALFORMED_LINES, SourceRows
 from barhouse.coordinator.load.symbol_map import SymbolMap, symbols_of_bars, symbols_of_source
@@ -218,17 +219,18 @@ def _expressions(
     column = found["bar_start"]
     assert column is not None
     local, instant = stamps.stamp(column, rows.source, options, wants_dates=wants_dates)
-    numbers = {part: columns.number(found[part], part) for part in ("open", "high", "low", "close")}
+    numbers = Numbers.said_by(options)
+    prices = {part: numbers.value(found[part], part) for part in ("open", "high", "low", "close")}
     return sql(
         "load.canonical_rows",
         file_row=sql(numbered),
         symbol=columns.symbol(found["symbol"] if by_symbol else None),
         local=local,
         instant=instant,
-        volume=columns.volume(found["volume"]),
-        trade_count=columns.count(found["trade_count"]),
-        vwap=columns.optional(found["vwap"], "vwap"),
-        misread=columns.misread(found, None if wants_dates else stamps.is_date(column, options)),
+        volume=numbers.volume(found["volume"]),
+        trade_count=numbers.count(found["trade_count"]),
+        vwap=numbers.optional(found["vwap"], "vwap"),
+        misread=numbers.misread(found, None if wants_dates else stamps.is_date(column, options)),
         rows=relation,
-        **numbers,
+        **prices,
     )

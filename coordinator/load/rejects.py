@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from barhouse.coordinator.load import plausibility
 from barhouse.coordinator.load.acceptance import AcceptedRows
 from barhouse.coordinator.load.columns import A_DATE
+from barhouse.coordinator.load.number_formats import signs_of
+from barhouse.coordinator.load.numbers import NOT_A_NUMBER
 from barhouse.coordinator.load.placement import JudgedRows
 from barhouse.coordinator.load.stamp_formats import formats_of, is_iso
 from barhouse.coordinator.load.symbol_map import reason_unregistered
@@ -120,11 +123,17 @@ def _way_out(
         ways.append(unit or _way_to_read(judged, reasons[_UNREADABLE], options))
     if A_DATE in reasons:
         ways.append(plausibility.WITHOUT_TIME)
+    misread = [reason for reason in reasons if reason.endswith(NOT_A_NUMBER)]
+    signs = next((found for reason in misread if (found := _signs_in(reasons[reason]))), None)
+    if signs is not None:
+        said = " and ".join(str(Option(name, sign)) for name, sign in signs.items())
+        ways.append(f"say how numbers are written, with {said}")
     ambiguous = [reason for reason in reasons if reason.startswith(_AMBIGUOUS)]
     if ambiguous:
         said = ", ".join(str(Option("ambiguous", way)) for way in ("first", "second", "infer"))
         ways.append(f"say which of the two times is meant: {said}")
-    if len(reasons) > len(unregistered) + len(ambiguous) + (_UNREADABLE in reasons) + (A_DATE in reasons):
+    explained = len(unregistered) + len(ambiguous) + (_UNREADABLE in reasons) + (A_DATE in reasons)
+    if len(reasons) > explained + (len(misread) if signs is not None else 0):
         what = "frame" if judged.rows.is_frame else "file"
         checked = ", ".join(str(Option(name)) for name in ("columns", "timezone", "timestamp_format", "label"))
         ways.append(f"check the options ({checked}) against the {what}")
@@ -145,6 +154,12 @@ def _way_to_read(judged: JudgedRows, unreadable: Reject, options: LoadOptions) -
     forms = " or ".join(str(Option("timestamp_format", form)) for form in likely or ["%d.%m.%Y %H:%M"])
     by = "with" if likely else f"with {Option('timestamp_format')}, such as"
     return f"{before}, {by} {forms}, or which column they are in with {Option('columns', {'bar_start': 'NAME'})}"
+
+
+def _signs_in(misread: Reject) -> Mapping[str, str] | None:
+    """How the first number may be written that could not be read."""
+    values = map(str, json.loads(misread.first_given).values())
+    return next((signs for text in values if (signs := signs_of(text)) is not None), None)
 
 
 def _stamp_of(judged: JudgedRows, reject: Reject) -> str | None:

@@ -8,15 +8,19 @@ The keyword arguments of ``SessionCoordinator.load``, the options of ``barhouse 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import log10
 from typing import Annotated, Any, Literal, TypedDict
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError
 
 from barhouse.coordinator.sources.presets import Preset, preset_named
 from barhouse.store.errors import OptionsError
 from barhouse.store.hints import did_you_mean
 from barhouse.store.model.mistakes import AsKeys, sentences
 from barhouse.store.model.words import agreeing
+
+#: The powers of ten that numbers may count in; their floats and their reciprocals are exact.
+_SCALES = 18
 
 
 def _list(given: Any) -> Any:
@@ -53,6 +57,16 @@ def columns_by_part(given: Any) -> Any:
             raise OptionsError(f"{name!r} is {part}, which was named before; say each part once")
         found[part] = column or None
     return found
+
+
+def _power_of_ten(scale: float) -> float:
+    try:
+        exponent = round(log10(scale))
+    except (ValueError, OverflowError):
+        exponent = _SCALES + 1
+    if abs(exponent) > _SCALES or float(f"1e{exponent}") != scale:
+        raise ValueError(f"give a power of ten from 1e-{_SCALES} to 1e{_SCALES}, such as 0.01 or 1e-9")
+    return scale
 
 
 def _preset(name: str) -> str:
@@ -108,6 +122,30 @@ class Reading(BaseModel):
         description="what becomes of local times that the clock shows twice: they are rejected, taken for the first or "
         "the second, or told apart by the order of rows",
     )
+    decimal: Literal[".", ","] | None = Field(
+        default=None,
+        description="the sign before decimals in text that people write; where it or thousands is said, numbers may "
+        "have the sign of a currency, and K, M or B after them",
+        examples=[","],
+    )
+    thousands: Literal[",", ".", " ", "'"] | None = Field(
+        default=None,
+        description="the sign between thousands in text that people write",
+        examples=["."],
+    )
+    price_scale: Annotated[float, Strict(), AfterValidator(_power_of_ten)] | None = Field(
+        default=None,
+        description="what prices count in, a power of ten: 1e-9 of Databento's whole numbers; the greatest of 64 bits "
+        "is then no price",
+        examples=[1e-9],
+        json_schema_extra={"metavar": "SCALE"},
+    )
+    volume_scale: Annotated[float, Strict(), AfterValidator(_power_of_ten)] | None = Field(
+        default=None,
+        description="what the volume counts in, a power of ten: 100 of round lots",
+        examples=[100.0],
+        json_schema_extra={"metavar": "SCALE"},
+    )
 
 
 class Loading(Reading):
@@ -138,6 +176,10 @@ class LoadKeywords(TypedDict, total=False):
     header: Sequence[str] | None
     volume_column: str | None
     ambiguous: Literal["reject", "first", "second", "infer"]
+    decimal: Literal[".", ","] | None
+    thousands: Literal[",", ".", " ", "'"] | None
+    price_scale: float | None
+    volume_scale: float | None
     strict: bool
     replace: Literal["sessions"] | None
     symbols: str | Sequence[str] | None

@@ -96,7 +96,7 @@ def _type(annotation: Any) -> str:
         return "list of texts"
     if get_origin(annotation) is dict:
         return "table of columns by part"
-    names = {str: "text", int: "whole number", bool: "true or false"}
+    names = {str: "text", int: "whole number", float: "number", bool: "true or false"}
     if annotation in names:
         return names[annotation]
     return " or ".join(_type(argument) for argument in get_args(annotation) if argument is not type(None))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Unpack, cast
+from typing import Any, Self, Unpack, cast
 
 from pydantic import ConfigDict, ValidationError, model_validator
 
 from barhouse.coordinator.sources.option_fields import Loading, LoadKeywords, Reading, checked, columns_by_part
 from barhouse.coordinator.sources.option_texts import OptionText, describe, with_load_options, with_texts
 from barhouse.coordinator.sources.presets import preset_named
-from barhouse.store.errors import InputError
+from barhouse.store.errors import InputError, OptionsError
+from barhouse.store.hints import Option
 from barhouse.store.model.mistakes import AsOptions, cause_of, sentences
 
 __all__ = ["LoadKeywords", "LoadOptions", "Loading", "OptionText", "Reading", "describe", "with_load_options"]
@@ -45,6 +46,17 @@ class LoadOptions(Loading):
     @classmethod
     def _with_preset(cls, given: Any) -> Any:
         return given if not isinstance(given, dict) or given.get("preset") is None else with_preset(given)
+
+    @model_validator(mode="after")
+    def _with_two_signs(self) -> Self:
+        decimal = self.decimal or "."
+        if self.thousands == decimal:
+            other = "." if decimal == "," else ","
+            raise OptionsError(
+                f"{Option('thousands', self.thousands)} is the sign before decimals, too, unless "
+                f"{Option('decimal', other)} says another"
+            )
+        return self
 
     def but(self, **changes: Any) -> LoadOptions:
         """The same with some options changed, whose values are right already."""
