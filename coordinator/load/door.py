@@ -16,6 +16,7 @@ from barhouse.coordinator.load.outcome import report_of
 from barhouse.coordinator.load.source_rows import read_errors
 from barhouse.coordinator.sources.files import check_whole
 from barhouse.coordinator.sources.options import LoadOptions
+from barhouse.coordinator.sources.recognition import naming_presets
 from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.model.interval import Interval
@@ -52,9 +53,10 @@ def load_source(
     if known is not None:
         return Loaded(known, None)
     check_whole(source)
-    rows = rows_of_source(transaction, source, symbol, interval, options)
-    plausibility.check_span(transaction, rows, interval, options)
-    loaded = _load(transaction, rows, interval, options)
+    with naming_presets(source, options):
+        rows = rows_of_source(transaction, source, symbol, interval, options)
+        plausibility.check_span(transaction, rows, interval, options)
+        loaded = _load(transaction, rows, interval, options)
     known_files.note(transaction, source, request, options, loaded.report)
     return loaded
 

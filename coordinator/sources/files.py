@@ -24,6 +24,8 @@ _FORMATS: dict[str, Format] = {
 _COMPRESSED = {".gz": "gzip", ".zst": "zstd"}
 _PIECE_BYTES = 1 << 20
 _HEADER_BYTES = 1 << 16
+#: How a text begins that says its encoding itself.
+_ENCODINGS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 #: What DuckDB may find between the fields of a line.
 _SEPARATORS = ",;\t|"
 
@@ -118,6 +120,19 @@ def header_of(path: str, skip_rows: int, columns: Sequence[str]) -> list[str]:
         if len(names) > 1 and {name.strip().casefold() for name in names} <= known:
             return names
     return []
+
+
+def first_lines(path: str) -> list[str]:
+    """The first lines of a text file that are whole; none where it cannot be read, for that will be said elsewhere."""
+    packed = compression_of(path)
+    try:
+        with pa.input_stream(path, compression=None if packed == "none" else packed) as stream:
+            piece = bytes(stream.read(_HEADER_BYTES))
+    except OSError:
+        return []
+    encoding = next((name for mark, name in _ENCODINGS.items() if piece.startswith(mark)), "utf-8-sig")
+    lines = piece.decode(encoding, errors="replace").splitlines()
+    return lines[:-1] if len(piece) == _HEADER_BYTES else lines
 
 
 def parquet_columns(path: str, name: str) -> list[str]:

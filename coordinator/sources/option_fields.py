@@ -198,7 +198,7 @@ def checked(preset: Preset) -> Preset:
     if unknown:
         kind = agreeing(len(unknown), "is no option", "are no options")
         raise preset.plugin.refused(
-            f"is no preset: {', '.join(unknown)} {kind} of a load; allowed are about, max_outside_pct, "
+            f"is no preset: {', '.join(unknown)} {kind} of a load; allowed are about, max_outside_pct, recognise, "
             f"{', '.join(allowed)}"
         )
     try:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from barhouse.store.errors import BarhouseError
 from barhouse.store.plugins import Plugin, Registry
@@ -30,6 +31,38 @@ def __getattr__(name: str) -> dict[str, Any]:
     return _own()[name]
 
 
+class Mark(BaseModel):
+    """What tells a vendor's files from others.
+
+    Attributes
+    ----------
+    header
+        The names of all columns, in their order.
+    has
+        The names of some of them.
+    row
+        How the first row begins, as a regular expression.
+    remark
+        How the first line of all begins, in any case, as a regular expression.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    header: tuple[str, ...] = ()
+    has: tuple[str, ...] = ()
+    row: str | None = None
+    remark: str | None = None
+
+    @field_validator("row", "remark")
+    @classmethod
+    def _is_pattern(cls, given: str | None) -> str | None:
+        try:
+            re.compile(given or "")
+        except re.error as error:
+            raise ValueError(f"is no regular expression: {error}") from error
+        return given
+
+
 @dataclass(frozen=True, slots=True)
 class Preset:
     """A layout.
@@ -44,12 +77,15 @@ class Preset:
         The options of a load it says.
     max_outside_pct
         What a job allows to lie outside of sessions; None leaves that to the job.
+    marks
+        What tells its files from others: one of them is enough.
     """
 
     plugin: Plugin
     about: str
     options: Mapping[str, Any]
     max_outside_pct: float | None
+    marks: tuple[Mark, ...] = ()
 
 
 def preset_named(name: str) -> Preset:
@@ -79,7 +115,15 @@ def read_preset(plugin: Plugin) -> Preset:
         raise plugin.refused(f"is no preset: its about is {about!r}, not a text")
     if most is not None and not (isinstance(most, int | float) and 0 <= most <= 100):
         raise plugin.refused(f"is no preset: its max_outside_pct is {most!r}, not a number from 0 to 100")
-    return Preset(plugin, about, table, most)
+    return Preset(plugin, about, table, most, _marks(plugin, table.pop("recognise", ())))
+
+
+def _marks(plugin: Plugin, given: Any) -> tuple[Mark, ...]:
+    try:
+        return tuple(Mark.model_validate(one) for one in (given if isinstance(given, Sequence) else [given]))
+    except ValidationError as error:
+        said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise plugin.refused(f"is no preset: its recognise is not understood ({said})") from error
 
 
 def _table(plugin: Plugin, found: Any) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,6 @@ import pytest
 from job_kit import day_of, fill, job_file, write
 
 from barhouse import JobReport, SessionCoordinator, check_job, open_store, run_job
-from barhouse.coordinator.sources.option_fields import checked
-from barhouse.coordinator.sources.presets import PRESETS, preset_named
 from barhouse.store.errors import ConfigError, JobError, RegistrationError, RunActiveError, StoreHeldError
 
 MONDAY, TUESDAY, WEDNESDAY = job_kit.sessions(3)
@@ -494,91 +492,6 @@ def test_check_says_what_would_be_done_and_writes_nothing(tmp_path: Path, store:
     after = check_job(job)
     assert after.store_exists and (after.files_known, after.loads) == (4, ())
     assert (tmp_path / "bars.duckdb").read_bytes() == state
-
-
-# Vendors
-
-
-ROW = {"open": 10.0, "high": 11.0, "low": 9.0, "close": 10.5}
-
-
-@pytest.mark.parametrize(
-    ("preset", "lines", "more"),
-    [
-        ("alpaca", "symbol,timestamp,open,high,low,close,volume,trade_count,vwap\nAAA,{z},10,11,9,10.5,5,2,10.1", ""),
-        ("binance", "{ms},10,11,9,10.5,5,{ms},50,2,1,1,0", 'symbol = "AAA"'),
-        ("binance_us", "{us},10,11,9,10.5,5,{us},50,2,1,1,0", 'symbol = "AAA"'),
-        (
-            "binance_futures",
-            "open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,"
-            "taker_buy_quote_volume,ignore\n{ms},10,11,9,10.5,5,{ms},50,2,1,1,0",
-            'symbol = "AAA"',
-        ),
-        (
-            "cryptodatadownload",
-            "https://www.CryptoDataDownload.com\nunix,date,symbol,open,high,low,close,Volume BTC,Volume USD\n"
-            "{ms},{utc},BTC/USD,10,11,9,10.5,5,50",
-            'symbol = "AAA"\nvolume_column = "Volume BTC"',
-        ),
-        (
-            "databento",
-            "ts_event,rtype,publisher_id,instrument_id,open,high,low,close,volume,symbol\n"
-            "{nanos},33,2,1,10.000000000,11.000000000,9.000000000,10.500000000,5,AAA",
-            "",
-        ),
-        ("firstratedata", "{local},10,11,9,10.5,5", 'symbol = "AAA"'),
-        ("polygon", "ticker,volume,open,close,high,low,window_start,transactions\nAAA,5,10,10.5,11,9,{ns},2", ""),
-        ("stooq", "Date,Open,High,Low,Close,Volume\n{day},10,11,9,10.5,5", 'symbol = "AAA"'),
-        ("yfinance", "Datetime,Open,High,Low,Close,Adj Close,Volume\n{z},10,11,9,10.5,10.4,5", 'symbol = "AAA"'),
-    ],
-)
-def test_layouts_of_vendors(tmp_path: Path, preset: str, lines: str, more: str) -> None:
-    """One bar of 2024-10-21 10:00 in New York, as each vendor writes it."""
-    start = datetime(2024, 10, 21, 14, tzinfo=UTC)
-    micros = int(start.timestamp()) * 1_000_000
-    text = lines.format(
-        z=f"{start:%Y-%m-%d %H:%M:%S}+00:00",
-        nanos=f"{start:%Y-%m-%dT%H:%M:%S}.000000000Z",
-        utc=f"{start:%Y-%m-%d %H:%M:%S}",
-        local="2024-10-21 10:00:00",
-        day="2024-10-21",
-        ms=micros // 1000,
-        us=micros,
-        ns=micros * 1000,
-    )
-    (tmp_path / "vendor.csv").write_text(text + "\n", encoding="utf-8")
-    interval = "1d" if preset == "stooq" else "1m"
-    (tmp_path / "job.toml").write_text(
-        f"""
-        store = "bars.duckdb"
-        [[symbols]]
-        names = "AAA"
-        intervals = ["1d"]
-        calendar = "XNYS"
-        base = "{interval}"
-        [[sources]]
-        files = "vendor.csv"
-        preset = "{preset}"
-        interval = "{interval}"
-        {more}
-        """,
-        encoding="utf-8",
-    )
-    report = run_job(tmp_path / "job.toml")
-    assert report.outcome == "done", report.reasons()
-    (bar,) = ask(tmp_path, f"FROM bars WHERE interval = '{interval}' AND symbol = 'AAA'")
-    assert bar["session_date"] == date(2024, 10, 21) and bar["volume"] == 5
-    assert {name: bar[name] for name in ROW} == ROW
-    if interval == "1m":
-        assert bar["bar_start"] == start
-
-
-def test_every_preset_is_tested_and_says_what_it_is() -> None:
-    (parameters,) = [one for one in test_layouts_of_vendors.pytestmark if one.name == "parametrize"]
-    assert {one[0] for one in parameters.args[1]} == set(PRESETS.own())
-    for name in PRESETS.own():
-        preset = checked(preset_named(name))
-        assert preset.about and preset.options, name
 
 
 # Looking after the store

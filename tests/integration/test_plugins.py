@@ -369,7 +369,7 @@ def test_a_preset_may_be_written_in_four_ways(package: Package) -> None:
         (
             "X = {'skiprows': 1}",
             "is no preset: skiprows (did you mean skip_rows?) is no option of a load; allowed are about, "
-            "max_outside_pct, label, timezone, columns",
+            "max_outside_pct, recognise, label, timezone, columns",
         ),
         (
             "X = {'column': {}, 'zzz': 1}",
@@ -379,6 +379,14 @@ def test_a_preset_may_be_written_in_four_ways(package: Package) -> None:
         ("X = {'timezone': 'Mars'}", "is no preset: timezone = 'Mars': timezone 'Mars' is not an IANA name"),
         ("X = {'preset': 'stooq'}", "is no preset: preset is no option of a load"),
         ("X = {'max_outside_pct': 'all'}", "is no preset: its max_outside_pct is 'all', not a number from 0 to 100"),
+        (
+            "X = {'recognise': {'columns': ['a']}}",
+            "is no preset: its recognise is not understood (columns: Extra inputs are not permitted)",
+        ),
+        (
+            "X = {'recognise': {'row': '('}}",
+            "is no preset: its recognise is not understood (row: Value error, is no regular expression: missing )",
+        ),
         ("X = {'about': 1}", "is no preset: its about is 1, not a text"),
         ("def X(): return open('nowhere')", "cannot be read: FileNotFoundError"),
         ("def X(): raise SystemExit(5)", "cannot be read: SystemExit: 5"),

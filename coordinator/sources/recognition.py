@@ -1,0 +1,98 @@
+"""Which presets fit a source, told by its first lines: named to whoever asks, never applied.
+
+A mark is what a vendor's files have and others have not. Of presets that fit, those count that account for most of the
+names in the header; several that are left are all named, for the lines do not tell them apart.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import pyarrow as pa
+
+from barhouse.coordinator.sources.files import first_lines
+from barhouse.coordinator.sources.options import LoadOptions
+from barhouse.coordinator.sources.presets import PRESETS, Mark, Preset, preset_named
+from barhouse.coordinator.sources.source import Source
+from barhouse.store.errors import PluginError, RejectedBarsError, SourceError
+from barhouse.store.hints import Option
+
+_SEPARATORS = ",;\t|"
+
+
+def presets_of(source: Source, among: Sequence[str] | None = None) -> tuple[str, ...]:
+    """The presets that fit the first lines of a source, by name; of our own, unless others are asked for."""
+    lines = _lines(source)
+    fitting: dict[str, int] = {}
+    for name in PRESETS.own() if among is None else among:
+        try:
+            preset = preset_named(name)
+        except PluginError:  # somebody else's, and broken: it will be said to whoever asks for it
+            continue
+        known = [_names_known(mark, preset, lines) for mark in preset.marks]
+        fitting[name] = max((count for count in known if count is not None), default=-1)
+    most = max(fitting.values(), default=-1)
+    return tuple(name for name, count in fitting.items() if count == most >= 0)
+
+
+@contextmanager
+def naming_presets(source: Source, options: LoadOptions) -> Iterator[None]:
+    """Where a source is refused that was loaded without a preset: say which would fit."""
+    try:
+        yield
+    except (SourceError, RejectedBarsError) as error:
+        found = () if options.preset is not None else presets_of(source)
+        if found:
+            error.args = (f"{error.args[0]}; {looks_like(found)}", *error.args[1:])
+        raise
+
+
+def looks_like(presets: Sequence[str]) -> str:
+    """What to say of presets that fit."""
+    return f"it looks like {' or '.join(presets)}: say {' or '.join(str(Option('preset', name)) for name in presets)}"
+
+
+def _names_known(mark: Mark, preset: Preset, lines: Sequence[str]) -> int | None:
+    """How many of the names in the header a mark accounts for; None where it is not that vendor's file."""
+    below = lines[int(preset.options.get("skip_rows", 0)) :]
+    names = [] if preset.options.get("header") or not below else names_in(below[0])
+    rows = below if preset.options.get("header") else below[1:]
+    fits = (
+        (not mark.remark or (bool(lines) and re.match(mark.remark, lines[0], re.IGNORECASE) is not None))
+        and (not mark.header or list(mark.header) == names)
+        and set(mark.has) <= set(names)
+        and (not mark.row or (bool(rows) and re.match(mark.row, rows[0]) is not None))
+    )
+    return len({*mark.header, *mark.has}) if fits else None
+
+
+def names_in(line: str) -> list[str]:
+    """The names in a line that names columns, by the separator that makes most of them."""
+    found = [next(csv.reader([line], delimiter=sign), []) for sign in _SEPARATORS]
+    return [name.strip() for name in max(found, key=len)]
+
+
+def _lines(source: Source) -> list[str]:
+    """The first lines of a text; of rows in columns, what they would be as text."""
+    if source.format == "csv":
+        return first_lines(source.paths[0]) if source.paths else []
+    table = _first_rows(source)
+    if table is None:
+        return []
+    values = [["" if value is None else str(value) for value in row.values()] for row in table.to_pylist()]
+    return [",".join(fields) for fields in (table.column_names, *values)]
+
+
+def _first_rows(source: Source) -> pa.Table | None:
+    if source.table is not None:
+        return source.table.slice(0, 1)
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        with ParquetFile(source.paths[0]) as opened:
+            return pa.Table.from_batches([*opened.iter_batches(batch_size=1)][:1], opened.schema_arrow)
+    except (pa.ArrowException, OSError):
+        return None

@@ -1,0 +1,101 @@
+"""Vendors' files of every layout that has a preset: loaded to exactly the bars they hold, by every way in."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import pytest
+from load_kit import Bench
+from vendor_kit import CASES, VENDORS, Vendor, kept
+
+from barhouse import FolderFeed, InputError, LiveSession, LoadOptions, run_job
+from barhouse.coordinator.sources.opening import open_source
+from barhouse.coordinator.sources.presets import PRESETS, preset_named
+from barhouse.coordinator.sources.recognition import presets_of
+
+EVERY = pytest.mark.parametrize("vendor", CASES, ids=str)
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with the symbols of all files, minutes and hours and days of each in their own."""
+    folder = tmp_path_factory.mktemp("vendors")
+    for interval in sorted({vendor.interval for vendor in CASES}):
+        bench = Bench(folder / f"{interval}.duckdb", folder)
+        for vendor in CASES:
+            if vendor.interval == interval:
+                for symbol in vendor.bars:
+                    bench.coordinator.register(symbol, [interval], vendor.calendar, base=interval)
+        bench.store.close()
+    return folder
+
+
+@pytest.fixture
+def bench(vendor: Vendor, template: Path, tmp_path: Path) -> Bench:
+    shutil.copy(template / f"{vendor.interval}.duckdb", tmp_path / "bars.duckdb")
+    return Bench(tmp_path / "bars.duckdb", tmp_path)
+
+
+def held(bench: Bench, vendor: Vendor) -> dict[str, list[tuple[object, ...]]]:
+    return {symbol: kept(bench.bars(symbol, vendor.interval), vendor.interval) for symbol in vendor.bars}
+
+
+@EVERY
+def test_a_preset_loads_the_bars_that_a_file_holds(vendor: Vendor, bench: Bench) -> None:
+    report = bench.load(vendor.path, vendor.interval, vendor.symbol, preset=vendor.preset, **vendor.more)
+    assert (report.rejected, report.inserted) == (0, sum(map(len, vendor.bars.values())))
+    assert held(bench, vendor) == vendor.bars
+
+
+@EVERY
+def test_a_job_and_a_live_session_load_the_same(vendor: Vendor, bench: Bench, tmp_path: Path) -> None:
+    named = {} if vendor.symbol is None else {"symbol": vendor.symbol}
+    source = {"files": str(vendor.path), "interval": vendor.interval, "preset": vendor.preset, **named, **vendor.more}
+    symbols = {
+        "names": list(vendor.bars),
+        "intervals": [vendor.interval],
+        "calendar": vendor.calendar,
+        "base": vendor.interval,
+    }
+    report = run_job({"symbols": [symbols], "sources": [source]}, store=tmp_path / "job.duckdb")
+    assert report.outcome == "done", report.reasons()
+    assert held(Bench(tmp_path / "job.duckdb", tmp_path), vendor) == vendor.bars
+
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    shutil.copy(vendor.path, inbox)
+    options = LoadOptions(preset=vendor.preset, **vendor.more)
+    feed = FolderFeed(inbox, vendor.interval, symbol=vendor.symbol, options=options, once=True)
+    asyncio.run(LiveSession(bench.store, feed, list(vendor.bars), [vendor.interval]).run())
+    assert held(bench, vendor) == vendor.bars
+
+
+@EVERY
+def test_the_first_lines_tell_which_preset_fits(vendor: Vendor) -> None:
+    found = presets_of(open_source(vendor.path, LoadOptions()))
+    assert set(found) == set(vendor.fits or [vendor.preset])
+
+
+@EVERY
+def test_a_file_that_is_refused_without_a_preset_is_told_which_fits(vendor: Vendor, bench: Bench) -> None:
+    """Never is one applied by itself: what loads without one has the same bars, their trades aside."""
+    try:
+        bench.load(vendor.path, vendor.interval, vendor.symbol)
+    except InputError as error:
+        for name in vendor.fits or (vendor.preset,):
+            assert f"preset={name!r}" in str(error)
+        assert held(bench, vendor) == {symbol: [] for symbol in vendor.bars}
+    else:
+        assert {symbol: [bar[:6] for bar in bars] for symbol, bars in held(bench, vendor).items()} == {
+            symbol: [bar[:6] for bar in bars] for symbol, bars in vendor.bars.items()
+        }
+
+
+def test_every_preset_has_a_file_and_says_what_it_is() -> None:
+    assert {vendor.preset for vendor in CASES} == set(PRESETS.own())
+    assert {vendor.file for vendor in CASES} == {path.name for path in VENDORS.iterdir()}
+    for name in PRESETS.own():
+        preset = preset_named(name)
+        assert preset.about and preset.options and preset.marks, name
