@@ -63,8 +63,8 @@ class SessionCoordinator(StreamRegistrar):
         Parameters
         ----------
         data
-            A path to CSV (plain, .gz, .zst) or Parquet, several paths or a pattern; or an Arrow table or reader, a
-            pandas or polars frame.
+            A path to text or Parquet (plain, packed, or in an archive), several paths or a pattern; or an Arrow table
+            or reader, a pandas or polars frame.
         symbol
             Whose bars they are; without it a column must say (``symbol`` or ``ticker``, or named in ``columns``).
         interval
@@ -86,7 +86,7 @@ class SessionCoordinator(StreamRegistrar):
         if interval is None:
             raise self._without_interval(symbol)
         length = Interval.parse(interval)
-        source = open_source(data, how, whole=False)
+        source = open_source(data, how)
         with self._store.transaction() as transaction:
             report = load_source(transaction, source, symbol, length, how).report
         log.info(

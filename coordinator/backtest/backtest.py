@@ -176,7 +176,7 @@ class Backtest:
                 closing_bar=closing_bar,
             )
             how = source.options if source.symbol else source.options.but(symbols=tuple(names))
-            opened = open_source(source.data, how, whole=False)
+            opened = open_source(source.data, how)
             with store.transaction() as transaction:
                 load_source(transaction, opened, source.symbol, Interval.parse(source.interval), how)
             with cls(store, names, intervals=wanted, **options) as backtest:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from barhouse.coordinator.load import canonical_rows, parts, source_rows
 from barhouse.coordinator.sources.options import LoadOptions
+from barhouse.coordinator.sources.readable_files import readable
 from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import SourceError
@@ -56,12 +57,13 @@ def holdings(
     SourceError
         When it cannot be read as bars.
     """
-    rows = source_rows.open_rows(transaction, source)
-    found = parts.parts_of(rows, options)
-    by_symbol = found["symbol"] is not None
-    # The zone does not matter for steps, and a date alone is as good as an instant.
-    in_utc = options.but(timezone="UTC")
-    read = canonical_rows.keep_parsed(transaction, rows, found, in_utc, wants_dates=True, by_symbol=by_symbol)
+    with readable(source, transaction.scratch) as opened:
+        rows = source_rows.open_rows(transaction, opened)
+        found = parts.parts_of(rows, options)
+        by_symbol = found["symbol"] is not None
+        # The zone does not matter for steps, and a date alone is as good as an instant.
+        in_utc = options.but(timezone="UTC")
+        read = canonical_rows.keep_parsed(transaction, rows, found, in_utc, wants_dates=True, by_symbol=by_symbol)
     names = [row.symbol_given or "" for row in transaction.run("jobs.symbols_read", parsed_rows=read)]
     if interval is not None:
         return {name: SymbolBars(interval, regular=True) for name in names}

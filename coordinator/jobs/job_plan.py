@@ -55,12 +55,9 @@ class Reader:
     symbol: str | None
     folder: Path
 
-    def open(self, files: Sequence[FoundFile], *, whole: bool = True) -> Source:
-        """Open files as one source, named by their paths in the job's folder.
-
-        With ``whole`` compressed files are looked through for damage; a load does so itself.
-        """
-        source = open_source([str(file.path) for file in files], self.options, whole=whole)
+    def open(self, files: Sequence[FoundFile]) -> Source:
+        """Open files as one source, named by their paths in the job's folder."""
+        source = open_source([str(file.path) for file in files], self.options)
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
         return replace(
             source,

@@ -232,7 +232,7 @@ def _load_group(job: _Job, group: list[Waiting], interval: Interval) -> None:
     reader = group[0].reader
     before = len(job.problems)
     try:
-        source = reader.open([reading.file for reading in group], whole=False)
+        source = reader.open([reading.file for reading in group])
         with job.store.transaction() as transaction:
             loaded = load_source(transaction, source, reader.symbol, interval, reader.options)
             report = loaded.report

@@ -143,7 +143,7 @@ class LiveWriter:
                 data = _without(data, built)
             if isinstance(data, pa.Table) and not data.num_rows:
                 return
-            source = open_source(data, _AS_IT_IS, whole=False)
+            source = open_source(data, _AS_IT_IS)
             report = door.load_source(transaction, source, symbol, Interval.parse(interval), _AS_IT_IS).report
             self._count(report)
             self.counts.filled_count += report.inserted + report.revised
@@ -201,7 +201,7 @@ class LiveWriter:
             changed |= self._count(self._load_table(transaction, table, interval))
         if taken.file is not None:
             read = taken.file
-            source = open_source(str(read.path), read.options, whole=False)
+            source = open_source(str(read.path), read.options)
             length = Interval.parse(read.interval)
             report = door.load_source(transaction, source, read.symbol, length, read.options).report
             self.counts.row_count += report.rows

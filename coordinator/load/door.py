@@ -14,8 +14,8 @@ from barhouse.coordinator.load import acceptance, instruments, known_files, plac
 from barhouse.coordinator.load.canonical_rows import CanonicalRows, rows_of_bars, rows_of_source
 from barhouse.coordinator.load.outcome import report_of
 from barhouse.coordinator.load.source_rows import read_errors
-from barhouse.coordinator.sources.files import check_whole
 from barhouse.coordinator.sources.options import LoadOptions
+from barhouse.coordinator.sources.readable_files import readable
 from barhouse.coordinator.sources.recognition import naming_presets
 from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import TemporaryTable, Transaction
@@ -45,16 +45,15 @@ def load_source(
 ) -> Loaded:
     """Load a source into the base interval of one symbol, or of those it names; see ``SessionCoordinator.load``.
 
-    A file that is known, while nothing has changed where its bars are, is not read again. A compressed one is looked
-    through for damage before it is.
+    A file that is known, while nothing has changed where its bars are, is not read again. One that is packed
+    is looked through for damage before it is.
     """
     request = request_of(symbol, interval, options)
     known = known_files.recall(transaction, source, request, options)
     if known is not None:
         return Loaded(known, None)
-    check_whole(source)
-    with naming_presets(source, options):
-        rows = rows_of_source(transaction, source, symbol, interval, options)
+    with readable(source, transaction.scratch) as opened, naming_presets(opened, options):
+        rows = rows_of_source(transaction, opened, symbol, interval, options)
         plausibility.check_span(transaction, rows, interval, options)
         loaded = _load(transaction, rows, interval, options)
     known_files.note(transaction, source, request, options, loaded.report)

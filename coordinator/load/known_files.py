@@ -94,15 +94,16 @@ def _stands_alone(source: Source) -> bool:
     """Whether it is one file that says all by itself: its path names no symbol or column, and no link its kind."""
     if len(source.files) != 1 or source.path_symbol is not None:
         return False
-    given, found = source.paths[0], source.files[0].path
-    return "=" not in given + found and Path(given).name == Path(found).name
+    (file,) = source.files
+    given, found = Path(file.on_disk), Path(file.on_disk).resolve()
+    return "=" not in f"{given}{found}" and given.name == found.name
 
 
 def _is_as_it_was(source: Source) -> bool:
     """Whether nobody wrote to the file after its fingerprint was taken; then that is not of what was read."""
     (file,) = source.files
     try:
-        found = Path(file.path).stat()
+        found = Path(file.on_disk).stat()
     except OSError:
         return False
     return found.st_size == file.size_bytes and datetime.fromtimestamp(found.st_mtime, UTC) == file.modified_at

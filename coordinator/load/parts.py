@@ -77,8 +77,8 @@ def parts_of(rows: SourceRows, options: LoadOptions) -> Parts:
         lacking = [name for name in needed if name not in own]
         if lacking:
             raise OptionsError(
-                f"{path} has no column {', '.join(lacking)}, as other files of {source.name} do; it has "
-                f"{', '.join(own)}: load files with other columns, or without a header, by themselves"
+                f"{source.name_of(path)} has no column {', '.join(lacking)}, as other files of {source.name} do; it "
+                f"has {', '.join(own)}: load files with other columns, or without a header, by themselves"
             )
     return found
 

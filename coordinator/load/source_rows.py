@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from barhouse.coordinator.load.columns import Column
 from barhouse.coordinator.sources.files import compression_of, header_of, parquet_columns
+from barhouse.coordinator.sources.scratch_folder import without_scratch
 from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
 from barhouse.store.errors import SourceError
@@ -141,7 +142,12 @@ def forget_malformed(transaction: Transaction) -> None:
 def _file_rows(source: Source, *, by_name: bool, noting_malformed: bool = False) -> Sql:
     rows = _all_rows(source, by_name=by_name, noting_malformed=noting_malformed)
     if source.path_symbol is not None:
-        rows = sql("load.rows_with_path_symbol", rows=rows, pattern=literal(source.path_symbol))
+        named = {path: source.name_of(path) for path in source.paths}
+        path = sql("load.path_read")
+        if any(path != name for path, name in named.items()):
+            read, given = (joined(Sql(", "), map(literal, paths)) for paths in (named, named.values()))
+            path = sql("load.path_given", read=read, given=given)
+        rows = sql("load.rows_with_path_symbol", rows=rows, path=path, pattern=literal(source.path_symbol))
     return rows
 
 
@@ -206,4 +212,5 @@ def read_errors(name: str) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        raise SourceError(f"{name} cannot be read: {str(error).splitlines()[0]}") from error
+        what = without_scratch(str(error).splitlines()[0], name)
+        raise SourceError(f"{name} cannot be read: {what}") from error

@@ -1,27 +1,21 @@
-"""Bars in files: CSV (plain, gz, zst) and Parquet, one file, several or a pattern."""
+"""Bars in files: text or Parquet, packed or in an archive; one file, several or a pattern."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
+from barhouse.coordinator.sources.archive import members, split, ways_to_choose
+from barhouse.coordinator.sources.file_kinds import PACKINGS, is_archive, kind_by_name, kind_of
 from barhouse.coordinator.sources.options import LoadOptions
-from barhouse.coordinator.sources.source import Format, Source, SourceFile
+from barhouse.coordinator.sources.source import Piece, Source, SourceFile
 from barhouse.store.errors import OptionsError, SourceError
 from barhouse.store.hints import Option
 from barhouse.store.model.paths import expanded
 
-_FORMATS: dict[str, Format] = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".txt": "csv",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-}
-_COMPRESSED = {".gz": "gzip", ".zst": "zstd"}
 _PIECE_BYTES = 1 << 20
 _HEADER_BYTES = 1 << 16
 #: How a text begins that says its encoding itself.
@@ -45,55 +39,38 @@ def open_file(data: object, options: LoadOptions) -> Source | None:
         given = list(data)
     else:
         return None
-    paths = [path for name in given for path in _expand(expanded(name))]
-    kinds = {_format(path) for path in paths}
+    places = [place for name in given for place in _expand(expanded(name))]
+    pieces = [piece for path, member in places for piece in _pieces(path, member, options)]
+    kinds = {piece.kind.kind for piece in pieces}
     if len(kinds) > 1:
         raise SourceError(f"the files are of different kinds ({', '.join(sorted(kinds))}); load each kind by itself")
-    kind = kinds.pop()
-    if kind == "parquet" and options.skip_rows:
+    (kind,) = kinds
+    if kind != "csv" and options.skip_rows:
         raise OptionsError(f"{Option('skip_rows')} is for text files; a Parquet file has no lines before its header")
-    if kind == "parquet" and options.header:
+    if kind != "csv" and options.header:
         raise OptionsError(f"{Option('header')} is for text files; a Parquet file names its columns itself")
     name = str(given[0]) if len(given) == 1 else f"{given[0]} and {len(given) - 1} more"
     return Source(
         name=name,
         format=kind,
-        paths=tuple(str(path) for path in paths),
-        files=tuple(SourceFile.of(path) for path in paths),
+        paths=tuple(piece.name for piece in pieces),
+        pieces=tuple(pieces),
+        files=tuple(_files(places)),
         skip_rows=options.skip_rows,
         header=None if options.header is None else tuple(options.header),
     )
 
 
+def _files(places: Sequence[tuple[Path, str | None]]) -> Iterator[SourceFile]:
+    """Look at each file once, however many of those inside of it are named."""
+    looked_at = {path: SourceFile.of(path) for path in dict.fromkeys(path for path, _ in places)}
+    for path, member in places:
+        yield looked_at[path] if member is None else looked_at[path].inside(member)
+
+
 def compression_of(path: str | Path) -> str:
     """How a text file is compressed by its name, in the word that DuckDB and Arrow share."""
-    return _COMPRESSED.get(Path(path).suffix.lower(), "none")
-
-
-def check_whole(source: Source) -> None:
-    """Unpack compressed text files once: DuckDB takes a damaged or cut off one for a shorter one, Arrow does not.
-
-    Raises
-    ------
-    SourceError
-        When one is damaged or cut off.
-    """
-    for path in source.paths:
-        _check_whole(path)
-
-
-def _check_whole(path: str) -> None:
-    compression = compression_of(path)
-    if compression == "none":
-        return
-    try:
-        with pa.input_stream(str(path), compression=compression, buffer_size=_PIECE_BYTES) as stream:
-            while stream.read(_PIECE_BYTES):
-                pass
-    except OSError as error:
-        raise SourceError(
-            f"{path} cannot be read: it is no whole {compression} file ({error}); fetch or pack it again"
-        ) from error
+    return PACKINGS.get(Path(path).suffix.lower(), "none")
 
 
 def header_of(path: str, skip_rows: int, columns: Sequence[str]) -> list[str]:
@@ -159,32 +136,42 @@ def is_blank(path: str) -> bool:
         return not bytes(stream.read(_PIECE_BYTES)).strip()
 
 
-def _expand(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    if path.is_dir():
-        raise SourceError(f"{path} is a folder; name its files, such as {path / '*.parquet'}")
-    pattern = path.relative_to(path.anchor)
-    found = sorted(Path(path.anchor).glob(str(pattern)))
-    if not found:
-        raise SourceError(f"there is no file {path}; check the path, seen from {Path.cwd()}")
-    return found
-
-
 def is_readable(path: Path) -> bool:
     """Whether it is a file of a known kind, by its name."""
-    return _known_format(path) is not None and path.is_file()
+    return (kind_by_name(path.name) is not None or is_archive(path.name)) and path.is_file()
 
 
-def _known_format(path: Path) -> Format | None:
-    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in _COMPRESSED]
-    return _FORMATS.get(suffixes[-1]) if suffixes else None
+def _expand(path: Path) -> list[tuple[Path, str | None]]:
+    """The files that a path means, each with what it names inside of it."""
+    if path.is_file():
+        return [(path, None)]
+    if path.is_dir():
+        raise SourceError(f"{path} is a folder; name its files, such as {path / '*.parquet'}")
+    outer, member = split(path)
+    pattern = outer.relative_to(outer.anchor)
+    found = [outer] if outer.is_file() else sorted(Path(outer.anchor).glob(str(pattern)))
+    if not found:
+        raise SourceError(f"there is no file {outer}; check the path, seen from {Path.cwd()}")
+    if member is None:
+        return [(one, None) for one in found]
+    return [(one, name) for one in found for name in members(str(one), [member])]
 
 
-def _format(path: Path) -> Format:
-    kind = _known_format(path)
-    if kind is None:
-        raise SourceError(
-            f"{path.name} is of no known kind; allowed are .csv, .tsv, .txt (plain, .gz or .zst) and .parquet"
-        )
-    return kind
+def _pieces(path: Path, member: str | None, options: LoadOptions) -> list[Piece]:
+    """What there is to read in a file.
+
+    Raises
+    ------
+    SourceError
+        When it is of no known kind, or has something inside that is.
+    """
+    if not is_archive(path.name):
+        return [Piece(str(path), None, kind_of(path.name, options.file_format))]
+    chosen = members(str(path), options.members) if member is None else [member]
+    for name in chosen:
+        if is_archive(name) or kind_by_name(name, options.file_format) is None:
+            raise SourceError(
+                f"{path}/{name} is of no known kind, and nothing in an archive is passed over in silence; "
+                f"{ways_to_choose(str(path), chosen)}"
+            )
+    return [Piece(str(path), name, kind_of(name, options.file_format)) for name in chosen]

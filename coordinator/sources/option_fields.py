@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError
 
+from barhouse.coordinator.sources.file_kinds import Kind
 from barhouse.coordinator.sources.presets import Preset, preset_named
 from barhouse.store.errors import OptionsError
 from barhouse.store.hints import did_you_mean
@@ -93,6 +94,14 @@ class Reading(BaseModel):
         examples=["America/New_York"],
         json_schema_extra={"metavar": "ZONE"},
     )
+    file_format: Kind | None = Field(
+        default=None, description="what a file is whose name does not say so, once it is unpacked", examples=["csv"]
+    )
+    members: Annotated[tuple[str, ...], BeforeValidator(_names)] | None = Field(
+        default=None,
+        description="of an archive with several files inside only these; * and ? stand for other characters",
+        examples=[["*.csv"]],
+    )
     columns: Annotated[dict[str, str | None], BeforeValidator(columns_by_part)] = Field(
         default_factory=dict,
         description="which column is which part of a bar, where its name does not say; without a name there is none",
@@ -170,6 +179,8 @@ class LoadKeywords(TypedDict, total=False):
     preset: str | None
     label: Literal["start", "end"]
     timezone: str | None
+    file_format: Kind | None
+    members: str | Sequence[str] | None
     columns: Mapping[str, str | None] | None
     timestamp_format: str | None
     skip_rows: int

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
 
+from barhouse.coordinator.sources.file_kinds import FileKind
 from barhouse.store.errors import InputError, SourceError
 from barhouse.store.model.paths import refuse_unnameable
 
@@ -25,17 +26,20 @@ class SourceFile:
     Attributes
     ----------
     path
-        Absolute.
+        Absolute; of one file in an archive that of the archive, and the file's name in it.
     modified_at
         In UTC.
     fingerprint
-        A digest of its bytes.
+        A digest of its bytes; of a file in an archive those of the archive.
+    on_disk
+        The path that it was looked at by.
     """
 
     path: str
     size_bytes: int
     modified_at: datetime
     fingerprint: str
+    on_disk: str
 
     @classmethod
     def of(cls, path: Path) -> SourceFile:
@@ -57,7 +61,38 @@ class SourceFile:
         except OSError as error:
             raise SourceError(f"{path} cannot be read: {error.strerror}") from error
         modified_at = datetime.fromtimestamp(found.st_mtime, UTC)
-        return cls(str(path.resolve()), found.st_size, modified_at, digest)
+        return cls(str(path.resolve()), found.st_size, modified_at, digest, str(path))
+
+    def inside(self, member: str) -> SourceFile:
+        """One of the files in it, when it is an archive: known by the archive's bytes and its own name."""
+        return replace(self, path=f"{self.path}/{member}")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What rows are in: a file, or one of those in an archive.
+
+    Attributes
+    ----------
+    path
+        The file on the disk.
+    member
+        The name that it has in the archive that ``path`` is; None for what is none.
+    """
+
+    path: str
+    member: str | None
+    kind: FileKind
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self.path if self.member is None else f"{self.path}/{self.member}"
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether DuckDB can read it as it is."""
+        return self.member is None and self.kind.is_readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +106,11 @@ class Source:
     format
         How the rows are stored; ``arrow`` means ``table`` holds them.
     paths
-        The files, in the order they are read.
+        What is read, in this order.
+    pieces
+        The same, as it was given; until it is made readable, ``paths`` are their names.
     files
-        The same files, as they were just before they are read.
+        The files that these are in, as they were just before they are read.
     header
         The names of the columns, for text files that do not name them.
     partitions
@@ -90,6 +127,7 @@ class Source:
     name: str
     format: Format
     paths: tuple[str, ...] = ()
+    pieces: tuple[Piece, ...] = ()
     files: tuple[SourceFile, ...] = ()
     skip_rows: int = 0
     header: tuple[str, ...] | None = None
@@ -97,3 +135,7 @@ class Source:
     path_symbol: str | None = None
     table: pa.Table | None = None
     zones: Mapping[str, str] = field(default_factory=dict)
+
+    def name_of(self, path: str) -> str:
+        """What messages call one of ``paths``."""
+        return self.pieces[self.paths.index(path)].name

@@ -14,6 +14,7 @@ from datetime import date
 from barhouse.coordinator.load import canonical_rows, parts, source_rows
 from barhouse.coordinator.sources.opening import open_source
 from barhouse.coordinator.sources.options import LoadOptions
+from barhouse.coordinator.sources.readable_files import readable
 from barhouse.coordinator.streams import symbol_registration
 from barhouse.coordinator.streams.symbol_registration import Available, OnMissing, RegistrationRequest, by_symbol
 from barhouse.store.database.transaction import Transaction
@@ -268,17 +269,17 @@ def _held_by_source(
 ) -> dict[str, list[str]]:
     """Which of the symbols a source has bars of, by the sessions of each one's calendar."""
     interval = Interval.parse(source.interval)
-    opened = open_source(source.data, source.options)
-    rows = source_rows.open_rows(transaction, opened)
-    columns = parts.parts_of(rows, source.options)
     by_name = source.symbol is None
-    if by_name and columns["symbol"] is None:
-        raise SourceError(
-            f"{opened.name} has no column that names the symbol; say which one it holds with {Option('symbol')}"
+    with readable(open_source(source.data, source.options), transaction.scratch) as opened:
+        rows = source_rows.open_rows(transaction, opened)
+        columns = parts.parts_of(rows, source.options)
+        if by_name and columns["symbol"] is None:
+            raise SourceError(
+                f"{opened.name} has no column that names the symbol; say which one it holds with {Option('symbol')}"
+            )
+        read = canonical_rows.keep_parsed(
+            transaction, rows, columns, source.options, wants_dates=not interval.intraday, by_symbol=by_name
         )
-    read = canonical_rows.keep_parsed(
-        transaction, rows, columns, source.options, wants_dates=not interval.intraday, by_symbol=by_name
-    )
     ends = source.options.label == "end" and interval.intraday
     own = None if source.symbol is None else canonical_symbol(source.symbol)
     canonical = trading_calendar.canonical(transaction, set(calendars.values()))

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import duckdb
@@ -85,6 +87,15 @@ class Transaction:
         self.reads_only = reads_only
         self.failure: BaseException | None = None
         self._place = place
+
+    @property
+    def scratch(self) -> Path:
+        """The folder in which there is room for files that are needed only for a moment, as those of DuckDB are."""
+        chosen = Path(self.one("database.temporary_folder").folder)
+        if chosen != Path(f"{self._place}.tmp" if self._place != ":memory:" else ".tmp"):
+            chosen.mkdir(parents=True, exist_ok=True)
+            return chosen
+        return Path(gettempdir()) if self._place == ":memory:" else chosen.parent
 
     def run(self, name: str, parameters: dict[str, Any] | None = None, /, **places: object) -> list[Row]:
         """Run the statement ``room.own_name``; returns its rows, read to the end, with fields named as its columns.

@@ -60,6 +60,7 @@ NAMES: dict[str, Any] = {
     "on_missing": "skip",
     "unknown": "skip",
     "preset": "alpaca",
+    "file_format": "csv",
     "label": "start",
     "timestamp_format": "%Y-%m-%d %H:%M:%S",
     "volume_column": "volume",
@@ -79,6 +80,7 @@ LISTS: dict[str, Any] = {
     "requested": ["5m"],
     "header": ["symbol", "timestamp", "open", "high", "low", "close", "volume", "trade_count", "vwap"],
     "files": ["inbox/*.csv"],
+    "members": ["*.csv"],
     "break_": ["12:00-13:00"],
 }
 #: Tables of names.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -15,6 +16,7 @@ import pytest
 
 from barhouse import compact, restore
 from barhouse.coordinator.load import door, known_files
+from barhouse.coordinator.sources.source import Source
 from barhouse.store.errors import InputError, SourceError, UnknownSymbolError
 from tests.integration.load_kit import NEW_YORK, Bench, line, lines, minutes
 
@@ -418,7 +420,13 @@ def test_a_file_written_to_while_it_is_loaded_is_not_taken_for_known(
 ) -> None:
     path = bench.write(*stamped(FIVE))
     written_to = {**FIVE, 5: 100}
-    monkeypatch.setattr("barhouse.coordinator.load.door.check_whole", lambda _: bench.write(*stamped(written_to)))
+    readable = door.readable
+
+    def write_and_read(source: Source, beside: Path) -> AbstractContextManager[Source]:
+        bench.write(*stamped(written_to))
+        return readable(source, beside)
+
+    monkeypatch.setattr(door, "readable", write_and_read)
     assert bench.load(path).inserted == 6
     (row,) = bench.ask("SELECT outcome FROM source_file")
     assert row["outcome"] is None

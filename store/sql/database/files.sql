@@ -15,6 +15,11 @@ DETACH {name}
 -- gives: path
 SELECT path FROM duckdb_databases() WHERE database_name = current_database();
 
+-- name: temporary_folder
+-- Where DuckDB puts what does not fit into memory.
+-- gives: folder
+SELECT current_setting('temp_directory') AS folder;
+
 -- name: table_names
 -- The tables that a file holds.
 -- gives: table_name

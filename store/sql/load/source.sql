@@ -69,7 +69,17 @@ SELECT * FROM {rows}
 -- name: rows_with_path_symbol
 -- Rows of files whose path says whose they are.
 -- part: source_rows
-(SELECT * EXCLUDE (source_path), url_decode(regexp_extract(source_path, {pattern}, 1)) AS path_symbol FROM {rows})
+(SELECT * EXCLUDE (source_path), url_decode(regexp_extract({path}, {pattern}, 1)) AS path_symbol FROM {rows})
+
+-- name: path_read
+-- The path that a row was read from.
+-- part: expression
+source_path
+
+-- name: path_given
+-- The path that was given for it: another where the file was unpacked.
+-- part: expression
+list_extract([{given}], list_position([{read}], source_path))
 
 -- name: rows_wanted
 -- The rows of some symbols.

@@ -1,0 +1,88 @@
+"""The bytes of packed files, piece by piece: all of them, or an error that says what is wrong with the file.
+
+Nothing that is damaged or cut off may come out as a shorter file, and none so large that it was made to do harm.
+"""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from barhouse.store.errors import SourceError
+
+PIECE_BYTES = 1 << 20
+#: From so many bytes on, no more than so many times the size of the packed file; text packs to a tenth or thirtieth.
+_FREE_BYTES = 256 << 20
+_MOST_TIMES = 250
+
+
+def unpacked_pieces(path: str, packing: str, name: str) -> Iterator[bytes]:
+    """Unpack a file, called ``name`` in messages.
+
+    Raises
+    ------
+    SourceError
+        When it is damaged, cut off, or comes to far more than bars do.
+    """
+    pieces = _by_library(path, packing) if packing in ("bz2", "xz") else _by_arrow(path, packing)
+    try:
+        yield from limited(pieces, Path(path).stat().st_size, name)
+    except SourceError:
+        raise
+    except (OSError, EOFError, lzma.LZMAError, ValueError) as error:
+        kind = "file" if packing == "none" else f"{packing} file"
+        raise SourceError(f"{name} cannot be read: it is no whole {kind} ({error}); fetch or pack it again") from error
+
+
+def limited(pieces: Iterator[bytes], packed_bytes: int, name: str) -> Iterator[bytes]:
+    """Hand on pieces until they are far more than the packed bytes can mean.
+
+    Raises
+    ------
+    SourceError
+        When they are.
+    """
+    unpacked_bytes = 0
+    for piece in pieces:
+        unpacked_bytes += len(piece)
+        if unpacked_bytes > max(_FREE_BYTES, _MOST_TIMES * packed_bytes):
+            raise SourceError(
+                f"{name} comes to more than {_MOST_TIMES} times its {packed_bytes:,} bytes, as no bars do; if it is "
+                f"what it should be, unpack it yourself and load what is inside"
+            )
+        yield piece
+
+
+def _by_arrow(path: str, packing: str) -> Iterator[bytes]:
+    compression = None if packing == "none" else packing
+    with pa.input_stream(path, compression=compression, buffer_size=PIECE_BYTES) as stream:
+        while piece := stream.read(PIECE_BYTES):
+            yield piece
+
+
+def _by_library(path: str, packing: str) -> Iterator[bytes]:
+    """Unpack streams, one after the other, until the file ends.
+
+    The file objects of ``bz2`` and ``lzma`` pass over whatever follows a stream and is none, be it a damaged one.
+    """
+    with Path(path).open("rb") as packed:
+        waiting = packed.read(PIECE_BYTES)
+        while True:
+            stream = bz2.BZ2Decompressor() if packing == "bz2" else lzma.LZMADecompressor()
+            while not stream.eof:
+                if stream.needs_input:
+                    waiting = waiting or packed.read(PIECE_BYTES)
+                    if not waiting:
+                        raise EOFError("it ends in the middle")
+                yield stream.decompress(waiting, PIECE_BYTES)
+                waiting = b""
+            waiting = stream.unused_data or packed.read(PIECE_BYTES)
+            while packing == "xz" and waiting and not waiting.strip(b"\0"):  # what it may be filled up with
+                waiting = packed.read(PIECE_BYTES)
+            if not waiting:
+                return
+            waiting = waiting.lstrip(b"\0") if packing == "xz" else waiting
