@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from barhouse.coordinator.load.columns import Column
-from barhouse.coordinator.sources.files import compression_of, header_of, parquet_columns
+from barhouse.coordinator.sources.files import compression_of, header_of, parquet_schema
 from barhouse.coordinator.sources.scratch_folder import without_scratch
 from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
@@ -90,7 +90,7 @@ def open_rows(transaction: Transaction, source: Source) -> SourceRows:
     relation = _file_rows(source, by_name=by_name)
     columns = _described(transaction, source, relation)
     if source.format == "parquet":
-        by_file = {path: tuple(parquet_columns(path, source.name)) for path in source.paths}
+        by_file = {path: tuple(parquet_schema(path, source.name).names) for path in source.paths}
     ambiguous = frozenset(_ambiguous(source, columns, by_file))
     noting = _file_rows(source, by_name=by_name, noting_malformed=True) if source.format == "csv" else relation
     return SourceRows(source, columns, relation, noting, _numbered_rows(source, columns), by_file, ambiguous)

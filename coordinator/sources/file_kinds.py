@@ -9,9 +9,14 @@ from typing import Literal
 from barhouse.store.errors import SourceError
 from barhouse.store.hints import Option
 
-Kind = Literal["csv", "parquet"]
+Kind = Literal["csv", "parquet", "arrow"]
 
-KINDS: dict[str, Kind] = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet"}
+_NAMES: dict[Kind, tuple[str, ...]] = {
+    "csv": (".csv", ".tsv", ".txt"),
+    "parquet": (".parquet", ".pq"),
+    "arrow": (".arrow", ".arrows", ".ipc", ".feather"),
+}
+KINDS: dict[str, Kind] = {name: kind for kind, names in _NAMES.items() for name in names}
 #: By the words for them that Arrow has, where it has one.
 PACKINGS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".xz": "xz"}
 #: Those that DuckDB unpacks as it reads text.
@@ -37,7 +42,9 @@ class FileKind:
     @property
     def is_readable(self) -> bool:
         """Whether DuckDB can read it as it is."""
-        return self.packing in (_READ_AS_PACKED if self.kind == "csv" else "none")
+        if self.kind == "csv":
+            return self.packing in _READ_AS_PACKED
+        return self.kind == "parquet" and self.packing == "none"
 
 
 def kind_by_name(name: str, said: Kind | None = None) -> FileKind | None:
@@ -65,8 +72,8 @@ def kind_of(name: str, said: Kind | None) -> FileKind:
     found = kind_by_name(name, said)
     if found is None:
         raise SourceError(
-            f"{name} is of no known kind; allowed are {', '.join(KINDS)}, each plain or packed ({', '.join(PACKINGS)}) "
-            f"and {ARCHIVE} with such files inside; where its name does not say what it is, say "
+            f"{name} is of no known kind; allowed are {', '.join(KINDS)}, each plain or packed by one of "
+            f"{', '.join(PACKINGS)}, and {ARCHIVE} with such files inside; where its name does not say what it is, say "
             f"{Option('file_format', 'csv')}"
         )
     return found

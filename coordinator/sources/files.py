@@ -46,13 +46,13 @@ def open_file(data: object, options: LoadOptions) -> Source | None:
         raise SourceError(f"the files are of different kinds ({', '.join(sorted(kinds))}); load each kind by itself")
     (kind,) = kinds
     if kind != "csv" and options.skip_rows:
-        raise OptionsError(f"{Option('skip_rows')} is for text files; a Parquet file has no lines before its header")
+        raise OptionsError(f"{Option('skip_rows')} is for text files; those of {kind} have no lines before a header")
     if kind != "csv" and options.header:
-        raise OptionsError(f"{Option('header')} is for text files; a Parquet file names its columns itself")
+        raise OptionsError(f"{Option('header')} is for text files; those of {kind} name their columns themselves")
     name = str(given[0]) if len(given) == 1 else f"{given[0]} and {len(given) - 1} more"
     return Source(
         name=name,
-        format=kind,
+        format="csv" if kind == "csv" else "parquet",
         paths=tuple(piece.name for piece in pieces),
         pieces=tuple(pieces),
         files=tuple(_files(places)),
@@ -112,8 +112,8 @@ def first_lines(path: str) -> list[str]:
     return lines[:-1] if len(piece) == _HEADER_BYTES else lines
 
 
-def parquet_columns(path: str, name: str) -> list[str]:
-    """The names of the columns of a Parquet file as they stand; DuckDB renames those that come twice.
+def parquet_schema(path: str, name: str) -> pa.Schema:
+    """The columns of a Parquet file as they stand; DuckDB renames those that come twice, and forgets their zones.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def parquet_columns(path: str, name: str) -> list[str]:
 
     try:
         with ParquetFile(path) as opened:
-            return list(opened.schema_arrow.names)
+            return opened.schema_arrow
     except (pa.ArrowException, OSError) as error:
         raise SourceError(f"{name} cannot be read: {error}") from error
 

@@ -20,8 +20,12 @@ def open_frame(data: object) -> Source:
         For anything that holds no rows.
     """
     table = _as_arrow(data)
-    zones = {field.name: field.type.tz for field in table.schema if pa.types.is_timestamp(field.type) and field.type.tz}
-    return Source(name=_name(data), format="arrow", table=table, zones=zones)
+    return Source(name=_name(data), format="arrow", table=table, zones=zones_of(table.schema))
+
+
+def zones_of(schema: pa.Schema) -> dict[str, str]:
+    """The time zone that each column of instants was given in."""
+    return {field.name: field.type.tz for field in schema if pa.types.is_timestamp(field.type) and field.type.tz}
 
 
 def _as_arrow(data: object) -> pa.Table:

@@ -10,7 +10,11 @@ from pathlib import Path
 from tempfile import gettempdir
 
 from barhouse.coordinator.sources.archive import member_pieces
+from barhouse.coordinator.sources.arrow_files import arrow_rows
+from barhouse.coordinator.sources.files import parquet_schema
+from barhouse.coordinator.sources.frames import zones_of
 from barhouse.coordinator.sources.packed_bytes import unpacked_pieces
+from barhouse.coordinator.sources.parquet_copy import write_parquet
 from barhouse.coordinator.sources.scratch_folder import have_room, scratch_folder
 from barhouse.coordinator.sources.source import Piece, Source
 
@@ -29,7 +33,7 @@ def readable(source: Source, beside: Path) -> Iterator[Source]:
             # DuckDB takes a damaged or cut off one for a shorter one.
             deque(unpacked_pieces(piece.path, piece.kind.packing, piece.name), maxlen=0)
     if all(piece.is_readable for piece in source.pieces):
-        yield source
+        yield _with_zones(source)
         return
     # Folders named column=value are columns of the files inside, those above the scratch folder of none.
     with scratch_folder(Path(gettempdir()) if "=" in str(beside) else beside) as folder:
@@ -37,7 +41,18 @@ def readable(source: Source, beside: Path) -> Iterator[Source]:
             piece.path if piece.is_readable else _unpacked(piece, _place(folder, piece) / str(number))
             for number, piece in enumerate(source.pieces)
         ]
-        yield replace(source, paths=tuple(paths))
+        yield _with_zones(replace(source, paths=tuple(paths)))
+
+
+def _with_zones(source: Source) -> Source:
+    """Say which zone each column of Parquet files was written with, where all agree."""
+    if source.format != "parquet":
+        return source
+    found: dict[str, set[str]] = {}
+    for piece, path in zip(source.pieces, source.paths, strict=True):
+        for column, zone in zones_of(parquet_schema(path, piece.name)).items():
+            found.setdefault(column, set()).add(zone)
+    return replace(source, zones={column: zones.pop() for column, zones in found.items() if len(zones) == 1})
 
 
 def _place(folder: Path, piece: Piece) -> Path:
@@ -51,10 +66,13 @@ def _unpacked(piece: Piece, target: Path) -> str:
     """Unpack into a new file, which has no part of a name that was given."""
     path, packing = piece.path, piece.kind.packing
     if piece.member is not None:
-        path = _written(member_pieces(path, piece.member), target.with_suffix(".packed"))
-    if packing == "none" and piece.member is not None:
-        return path
-    return _written(unpacked_pieces(path, packing, piece.name), target)
+        path = _written(member_pieces(path, piece.member), target.with_suffix(".member"))
+    if packing != "none":
+        path = _written(unpacked_pieces(path, packing, piece.name), target.with_suffix(".plain"))
+    if piece.kind.kind == "arrow":
+        with arrow_rows(path, piece.name) as rows:
+            path = write_parquet(rows, target)
+    return path
 
 
 def _written(pieces: Iterator[bytes], target: Path) -> str:

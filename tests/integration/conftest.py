@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from load_kit import Bench, copy_template, make_template, make_template_of_every_kind
+from file_kit import ROWS
+from load_kit import NEW_YORK, Bench, copy_template, line, make_template, make_template_of_every_kind
 
 from barhouse import open_store
 from barhouse.store.records import trading_calendar
@@ -65,5 +66,15 @@ def shared_bench(template: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     """One store for tests of a module that leave nothing behind."""
     folder = tmp_path_factory.mktemp("shared")
     made = Bench(copy_template(template, folder), folder)
+    yield made
+    made.store.close()
+
+
+@pytest.fixture(scope="module")
+def loaded(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """A store that has the bars already: what is damaged must change none of them."""
+    folder = tmp_path_factory.mktemp("loaded")
+    made = Bench(copy_template(template, folder), folder)
+    made.load(made.write(*(line(*row) for row in ROWS)), timezone=NEW_YORK)
     yield made
     made.store.close()
