@@ -99,11 +99,11 @@ class Past:
         last = self._last_in_session(base, now, horizon)
         if last is None:
             return None
-        session_date, segment, start, base_count = last
+        session_date, segment, start, expected_of_last = last
         if stream.intraday:
             bounds = self._sessions.segments[stream.calendar, session_date, segment]
             # A closing bar starts where its segment ends, and counts before.
-            at = start if base_count else start - timedelta(microseconds=1)
+            at = start if expected_of_last else start - timedelta(microseconds=1)
             begins, ends = _bucket(bounds, timedelta(seconds=stream.length), at)
             dates, only, known = (session_date, session_date), segment, True
             expected = -((begins - ends) // timedelta(seconds=stream.base_length))
@@ -126,14 +126,14 @@ class Past:
     def _last_in_session(
         self, base: Stream, now: datetime, horizon: datetime
     ) -> tuple[date, int, datetime, int] | None:
-        """The date, segment, start and base_count of the last base bar that lies in a session."""
+        """The date, segment, start and expected_count of the last base bar that lies in a session."""
         count = 1
         while True:
             window, first, length = self._visible(base, now, horizon, count, None)
-            rows = window.table.slice(first, length).select(["session_date", "segment", "bar_start", "base_count"])
+            rows = window.table.slice(first, length).select(["session_date", "segment", "bar_start", "expected_count"])
             for row in reversed(rows.to_pylist()):
                 if row["session_date"] is not None:
-                    return row["session_date"], row["segment"], row["bar_start"], row["base_count"]
+                    return row["session_date"], row["segment"], row["bar_start"], row["expected_count"]
             if rows.num_rows < count:
                 return None
             count *= 16

@@ -26,7 +26,10 @@ from barhouse.store.records.session_days import BEGINNING, Bounds
 from barhouse.store.sql import identifier, sql
 
 #: What is kept by interval, and goes with a symbol.
-_BY_INTERVAL = ("bar", "invalidation", "session_coverage", "gap", "trade", "trade_bucket", "bar_vendor", "offered_bar")
+_BY_INTERVAL = (
+    *("bar", "invalidation", "session_coverage", "gap", "bar_vendor", "offered_bar"),
+    *("trade", "trade_bucket", "followed_symbol"),
+)
 
 
 def delete_bars(transaction: Transaction, name: str, text: str, bounds: Bounds, *, rewind: bool) -> DeleteReport:

@@ -6,7 +6,7 @@ caller of ``SessionCoordinator``, a job, a live session or a backtest, comes thr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -23,6 +23,7 @@ from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import LoadReport
 from barhouse.store.model.symbol import canonical_symbol
 from barhouse.store.records.batch import Batch
+from barhouse.store.sql import sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,9 @@ def load_source(
     return loaded
 
 
-def load_bars(transaction: Transaction, bars: pa.Table, interval: Interval, name: str) -> Loaded:
+def load_bars(
+    transaction: Transaction, bars: pa.Table, interval: Interval, name: str, lacking: TemporaryTable | None = None
+) -> Loaded:
     """Load bars in our own columns (``store.model.bar.COLUMNS``), as feeds deliver them and trades are built into.
 
     Parameters
@@ -69,8 +72,12 @@ def load_bars(transaction: Transaction, bars: pa.Table, interval: Interval, name
         Labelled by their start.
     name
         What reports call where they come from.
+    lacking
+        Those of them (interval_id, bar_start) of which it is not known that all of their trades are in them; None:
+        none is.
     """
-    return _load(transaction, rows_of_bars(transaction, bars, interval, name), interval, LoadOptions())
+    rows = rows_of_bars(transaction, bars, interval, name)
+    return _load(transaction, rows, interval, LoadOptions(), lacking)
 
 
 def request_of(symbol: str | None, interval: Interval, options: LoadOptions) -> str:
@@ -78,10 +85,19 @@ def request_of(symbol: str | None, interval: Interval, options: LoadOptions) -> 
     return options.request(symbol and canonical_symbol(symbol), str(interval))
 
 
-def _load(transaction: Transaction, rows: CanonicalRows, interval: Interval, options: LoadOptions) -> Loaded:
+def _load(
+    transaction: Transaction,
+    rows: CanonicalRows,
+    interval: Interval,
+    options: LoadOptions,
+    lacking: TemporaryTable | None = None,
+) -> Loaded:
     """Judge rows, accept those that are bars, write them, and account for all."""
     with read_errors(rows.name):
         judged = placement.judge(transaction, rows, interval, options)
+        if lacking is not None:
+            counted_less = sql("load.counted_less", judged_rows=judged.relation, lacking_bars=lacking)
+            judged = replace(judged, relation=counted_less, may_be_appended=False)
         batch = Batch.begin(transaction, "load", rows.name)  # judging may have extended a calendar, as its own batch
         accepted = acceptance.accept(transaction, judged, interval, options, batch.batch_id)
         plausibility.check_grid(transaction, judged, accepted, interval, options)

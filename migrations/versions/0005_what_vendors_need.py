@@ -18,11 +18,13 @@ changes_data = True
 
 def upgrade() -> None:
     _add_vendors()
+    _add_followed()
     change_views("0004", "0005")
 
 
 def downgrade() -> None:
     change_views("0005", "0004")
+    _drop_followed()
     _drop_vendors()
 
 
@@ -103,3 +105,24 @@ def _make_batch_anew(kinds: tuple[str, ...], more: list[sa.Column[str]], kind: s
         op.execute(f"INSERT INTO {table} BY NAME FROM kept_{table}")
     for table in ("batch", "rejected_bar", "history_start"):
         op.execute(f"DROP TABLE temp.kept_{table}")
+
+
+def _add_followed() -> None:
+    """Which symbols' trades are followed, and from when."""
+    op.create_table(
+        "followed_symbol",
+        sa.Column("interval_id", sa.Integer(), nullable=False),
+        sa.Column("followed_from", sa.DateTime(timezone=True), nullable=False),
+    )
+
+
+def _drop_followed() -> None:
+    # Older versions know no bars that lack trades; `repair` of theirs counts anew what these are part of.
+    op.execute(
+        """
+        UPDATE bar SET base_count = CASE WHEN session_date IS NOT NULL AND expected_count = 0 THEN 0 ELSE 1 END
+        WHERE interval_id IN (SELECT interval_id FROM interval_definition WHERE NOT derived)
+          AND base_count < CASE WHEN session_date IS NOT NULL AND expected_count = 0 THEN 0 ELSE 1 END
+    """
+    )
+    op.drop_table("followed_symbol")

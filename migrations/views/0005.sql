@@ -44,3 +44,60 @@ FROM (
 LEFT JOIN vendor AS kept ON kept.vendor = c.kept_vendor
 LEFT JOIN vendor AS offering ON offering.vendor = c.offered_vendor
 WHERE coalesce(kept.priority, 0) > coalesce(offering.priority, 0);
+
+-- macro: effective_start
+-- Where a base bar of a session counts in time: a closing bar (nothing is expected of it) just before the close it
+-- starts at.
+CREATE MACRO effective_start(start_, expected_) AS
+    CASE WHEN expected_ = 0 THEN make_timestamptz(epoch_us(start_) - 1) ELSE start_ END;
+
+-- view: bars_live
+-- bars, and the derived bars still forming, computed from the base bars at the moment of asking.
+CREATE VIEW bars_live AS
+WITH waiting AS (
+    SELECT d.symbol, d.interval, d.calendar, d.kind, d.unit, d.length, d.base_length,
+           b.bar_start, b.session_date, b.segment, b.open, b.high, b.low, b.close, b.volume, b.trade_count, b.vwap,
+           b.base_count
+    FROM definition AS d
+    JOIN bar AS b ON b.interval_id = d.base_id
+    WHERE d.derived AND b.session_date IS NOT NULL
+      AND effective_start(b.bar_start, b.expected_count) >= coalesce(d.derived_through, beginning())
+),
+placed AS (
+    SELECT w.*, t.session_date AS bucket_date, t.segment_close AS limit_,
+           later(t.segment_open, least((epoch_us(w.bar_start) - epoch_us(t.segment_open)) // (w.length::BIGINT * 1000000),
+                                       slots(t.segment_open, t.segment_close, w.length) - 1) * w.length) AS bucket_start,
+           NULL AS room
+    FROM waiting AS w
+    JOIN trading_session AS t ON t.calendar = w.calendar AND t.session_date = w.session_date
+                             AND t.segment = w.segment AND t.replaced_by IS NULL
+    WHERE w.unit = 'second'
+    UNION ALL
+    SELECT w.*, b.first_date, b.block_close, b.block_open, b.expected_count
+    FROM waiting AS w
+    JOIN calendar_block AS b ON b.calendar = w.calendar AND b.kind = w.kind
+                            AND w.session_date BETWEEN b.first_date AND b.last_date
+    WHERE w.unit <> 'second'
+),
+formed AS (
+    SELECT symbol, interval, bucket_start,
+           any_value(CASE WHEN unit = 'second' THEN least(later(bucket_start, length), limit_) ELSE limit_ END) AS bucket_end,
+           any_value(bucket_date) AS session_date,
+           arg_min(open, bar_start) AS open, max(high) AS high, min(low) AS low, arg_max(close, bar_start) AS close,
+           sum(volume::DECIMAL(38, 9)) AS volume,
+           CASE WHEN count(trade_count) = count(*) THEN sum(trade_count)::BIGINT END AS trade_count,
+           sum(CASE WHEN volume > 0 THEN (vwap * volume)::DECIMAL(38, 15) END) AS turnover,
+           bool_and(volume = 0 OR vwap IS NOT NULL) AS vwap_known,
+           sum(base_count)::INTEGER AS base_count,
+           any_value(room) AS room, any_value(base_length) AS base_length
+    FROM placed
+    GROUP BY symbol, interval, bucket_start
+)
+SELECT *, false AS forming FROM bars
+UNION ALL BY NAME
+SELECT symbol, interval, bucket_start AS bar_start, bucket_end AS bar_end, session_date, open, high, low, close,
+       volume::DOUBLE AS volume, trade_count, vwap_of(turnover, volume, vwap_known, low, high) AS vwap, base_count,
+       coalesce(room, slots(bucket_start, bucket_end, base_length))::INTEGER AS expected_count,
+       base_count = coalesce(room, slots(bucket_start, bucket_end, base_length)) AS complete,
+       NULL AS batch_id, true AS forming
+FROM formed;

@@ -17,6 +17,8 @@ metadata = sa.MetaData()
 _Instant = sa.DateTime(timezone=True)
 
 
+# base_count: 1 for a base bar, 0 for a closing bar, each one less where not all of its trades were seen; of a derived
+# bar the sum over its base bars.
 def _bar_columns() -> list[Column[object]]:
     return [
         Column("interval_id", sa.Integer, nullable=False),
@@ -31,7 +33,7 @@ def _bar_columns() -> list[Column[object]]:
         Column("volume", sa.Double, nullable=False),
         Column("trade_count", sa.BigInteger),
         Column("vwap", sa.Double),
-        Column("base_count", sa.Integer, nullable=False),  # base bars inside; 1 for a base bar, 0 for a closing bar
+        Column("base_count", sa.Integer, nullable=False),  # base bars inside that are whole, see below
         Column("expected_count", sa.Integer, nullable=False),  # base bars there is room for; 0 outside sessions
         Column("batch_id", sa.BigInteger, nullable=False),  # the batch that wrote these values
     ]
@@ -265,6 +267,13 @@ trade_bucket = Table(
     metadata,
     Column("interval_id", sa.Integer, nullable=False),
     Column("bar_start", _Instant, nullable=False),  # a base bar whose trades changed since it was built
+)
+
+followed_symbol = Table(
+    "followed_symbol",
+    metadata,
+    Column("interval_id", sa.Integer, nullable=False),  # of the base interval that its trades are built into
+    Column("followed_from", _Instant, nullable=False),  # in the time of the trades
 )
 
 session_run = Table(

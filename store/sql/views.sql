@@ -38,9 +38,10 @@ CREATE MACRO ended_slots(open_, close_, through_, seconds_) AS
          ELSE greatest(epoch_us(through_) - epoch_us(open_), 0) // (seconds_::BIGINT * 1000000) END;
 
 -- macro: effective_start
--- Where a base bar counts in time: a closing bar (it adds to no base_count) just before the close it starts at.
-CREATE MACRO effective_start(start_, count_) AS
-    CASE WHEN count_ = 0 THEN make_timestamptz(epoch_us(start_) - 1) ELSE start_ END;
+-- Where a base bar of a session counts in time: a closing bar (nothing is expected of it) just before the close it
+-- starts at.
+CREATE MACRO effective_start(start_, expected_) AS
+    CASE WHEN expected_ = 0 THEN make_timestamptz(epoch_us(start_) - 1) ELSE start_ END;
 
 -- macro: block_number
 -- Which block of sessions a session belongs to. Weeks count from Monday 1970-01-05, months from 1970-01, days from
@@ -245,7 +246,7 @@ WITH waiting AS (
     FROM definition AS d
     JOIN bar AS b ON b.interval_id = d.base_id
     WHERE d.derived AND b.session_date IS NOT NULL
-      AND effective_start(b.bar_start, b.base_count) >= coalesce(d.derived_through, beginning())
+      AND effective_start(b.bar_start, b.expected_count) >= coalesce(d.derived_through, beginning())
 ),
 placed AS (
     SELECT w.*, t.session_date AS bucket_date, t.segment_close AS limit_,

@@ -192,6 +192,7 @@ DOCUMENTED = {
         *("price", "size", "cancelled", "seen_at"),
     ],
     "trade_bucket": ["interval_id", "bar_start"],
+    "followed_symbol": ["interval_id", "followed_from"],
     "session_run": [
         *("run_id", "mode", "name", "config", "state", "cursor", "position", "pinned_batch"),
         *("owner", "pid", "started_at", "updated_at", "ended_at", "error"),

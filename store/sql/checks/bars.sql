@@ -32,7 +32,8 @@ FROM bar AS b JOIN {checked_intervals} AS d USING (interval_id)
 WHERE b.bar_start < d.retained_from AND {within_bars};
 
 -- name: misplaced_intraday
--- Every intraday base bar lies on the grid of the segment the calendar has at its start, or in no session.
+-- Every intraday base bar lies on the grid of the segment the calendar has at its start, or in no session. One that
+-- was not seen whole counts one less.
 -- gives: interval_id, at, stored, expected
 -- takes: checked_intervals
 -- reads: bar, trading_session
@@ -46,7 +47,8 @@ placed AS (
            s.session_date AS date_, s.segment AS segment_,
            ((epoch_us(b.bar_start) - epoch_us(s.segment_open)) // 1000000) AS since_open,
            ((epoch_us(s.segment_close) - epoch_us(b.bar_start)) // 1000000) AS to_close,
-           s.last_ AND d.closing_seconds > 0 AND b.bar_start = s.segment_close AS closing
+           coalesce(s.last_ AND d.closing_seconds > 0 AND b.bar_start = s.segment_close, false) AS closing,
+           CASE WHEN closing THEN 0 ELSE 1 END AS whole, CASE WHEN b.base_count = whole - 1 THEN whole - 1 ELSE whole END AS count_
     FROM bar AS b
     JOIN {checked_intervals} AS d ON d.interval_id = b.interval_id AND NOT d.derived AND d.unit = 'second'
     ASOF LEFT JOIN segment AS s ON s.calendar = d.calendar AND b.bar_start >= s.segment_open
@@ -54,9 +56,9 @@ placed AS (
 )
 SELECT interval_id, bar_start AS at, stored,
        CASE WHEN to_close > 0 AND since_open % length <> 0 THEN 'a bar on the grid'
-            WHEN to_close > 0 THEN concat_ws(' ', date_, segment_, least(length, to_close), 1, 1)
-            WHEN closing THEN concat_ws(' ', date_, segment_, length, 0, 0)
-            ELSE concat_ws(' ', length, 1, 0) END AS expected
+            WHEN to_close > 0 THEN concat_ws(' ', date_, segment_, least(length, to_close), count_, 1)
+            WHEN closing THEN concat_ws(' ', date_, segment_, length, count_, 0)
+            ELSE concat_ws(' ', length, count_, 0) END AS expected
 FROM placed
 WHERE stored <> expected;
 

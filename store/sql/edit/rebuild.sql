@@ -55,14 +55,16 @@ DELETE FROM bar USING {deduplicated} AS s WHERE bar.interval_id = s.interval_id 
 INSERT INTO bar SELECT * FROM {deduplicated} ORDER BY interval_id, bar_start;
 
 -- name: placed_bars
--- The base bars where the calendar has them now. misplaced says that it has no place for a bar.
+-- The base bars where the calendar has them now: one that was not seen whole still counts one less. misplaced says
+-- that the calendar has no place for a bar.
 -- makes: placed_bars(interval_id, bar_start, span_seconds, session_date, segment, open, high, low, close, volume,
 -- trade_count, vwap, base_count, expected_count, misplaced)
 -- takes: scope_intervals, calendar_pieces
 -- reads: bar, calendar_block
 CREATE OR REPLACE TEMP TABLE {placed_bars} AS
 WITH found AS (
-    SELECT b.*, d.length::BIGINT * 1000000 AS width_us, d.closing_seconds > 0 AS includes_closing_bar,
+    SELECT b.*, CASE WHEN b.session_date IS NOT NULL AND b.expected_count = 0 THEN 0 ELSE 1 END - b.base_count AS lacking,
+           d.length::BIGINT * 1000000 AS width_us, d.closing_seconds > 0 AS includes_closing_bar,
            epoch_us(b.bar_start) AS start_us, p.session_date AS in_date, p.segment AS in_segment,
            p.from_us, p.to_us, p.closed_date, p.closed_segment
     FROM bar AS b
@@ -80,7 +82,7 @@ SELECT interval_id, bar_start,
        CASE WHEN closing THEN closed_date ELSE in_date END AS session_date,
        CASE WHEN closing THEN closed_segment ELSE in_segment END AS segment,
        open, high, low, close, volume, trade_count, vwap,
-       CASE WHEN closing THEN 0 ELSE 1 END AS base_count, CASE WHEN in_segment IS NULL THEN 0 ELSE 1 END AS expected_count,
+       CASE WHEN closing THEN 0 ELSE 1 END - lacking AS base_count, CASE WHEN in_segment IS NULL THEN 0 ELSE 1 END AS expected_count,
        CASE WHEN from_us IS NULL THEN true
             WHEN in_segment IS NULL THEN start_us + width_us > to_us
             ELSE (start_us - from_us) % width_us <> 0 END AS misplaced

@@ -78,6 +78,14 @@ DELETE FROM bar WHERE batch_id = $batch_id;
 -- takes: judged_rows: any
 SELECT count(*) AS amended_count FROM {judged_rows} WHERE reason IS NULL AND (widened OR stray);
 
+-- name: counted_less
+-- Rows as judged, of which some are bars that may lack trades: these count one less than a whole bar.
+-- part: judged_rows
+-- takes: lacking_bars: any
+(SELECT j.* REPLACE (j.base_count - CASE WHEN l.interval_id IS NULL THEN 0 ELSE 1 END AS base_count)
+ FROM {judged_rows} AS j
+ LEFT JOIN {lacking_bars} AS l ON l.interval_id = j.interval_id AND l.bar_start = j.bar_start)
+
 -- name: stage
 -- Every row as judged, in the order of the bar table; of several with one key the source's last comes last.
 -- makes: staged_rows(file_row, interval_id, bar_start, span_seconds, session_date, segment, open, high, low,

@@ -126,11 +126,11 @@ WHEN NOT MATCHED THEN INSERT
 -- reads: definition
 INSERT INTO invalidation (interval_id, session_date, range_start, range_end, batch_id)
 SELECT c.interval_id, c.session_date,
-       min(CASE WHEN c.base_count = 0 THEN later(c.bar_start, -c.span_seconds) ELSE c.bar_start END),
+       min(CASE WHEN c.expected_count = 0 THEN later(c.bar_start, -c.span_seconds) ELSE c.bar_start END),
        max(later(c.bar_start, c.span_seconds)), $batch_id
 FROM {changed_bars} AS c
 JOIN (SELECT base_id, max(derived_through) AS derived_through FROM definition
       WHERE derived AND derived_through IS DISTINCT FROM final_before GROUP BY base_id) AS d
   ON d.base_id = c.interval_id
-WHERE c.session_date IS NOT NULL AND effective_start(c.bar_start, c.base_count) < d.derived_through
+WHERE c.session_date IS NOT NULL AND effective_start(c.bar_start, c.expected_count) < d.derived_through
 GROUP BY c.interval_id, c.session_date;
