@@ -167,6 +167,7 @@ class SessionCoordinator(StreamRegistrar):
         weekdays: str = "mon-fri",
         holidays: str | date | Iterable[date | str] = (),
         early_closes: Mapping[date, str] | Mapping[str, str] | None = None,
+        week_starts: str | None = None,
     ) -> CalendarReport:
         """Define a calendar of one's own, or change it: then what the change touches is derived again.
 
@@ -187,6 +188,9 @@ class SessionCoordinator(StreamRegistrar):
             Dates without a session.
         early_closes
             Dates with the time they close at.
+        week_starts
+            The weekday that weeks (``1w``) start on, such as ``"sun"``. By default it is Monday, or the day after the
+            weekend where sessions lie on Sundays and Mondays.
 
         Raises
         ------
@@ -202,6 +206,7 @@ class SessionCoordinator(StreamRegistrar):
             weekdays=weekdays,
             holidays=holidays,
             early_closes=early_closes,
+            week_starts=week_starts,
         )
         return self.define_calendar(definition)
 

@@ -306,7 +306,10 @@ class SessionStore(StoreFile):
                 return exports.export(transaction, place, asked, full=full, progress=progress)
 
     def calendars(self) -> pa.Table:
-        """The calendars kept: calendar, kind, timezone, known_from, known_through, symbol_count, definition."""
+        """The calendars kept.
+
+        Columns are calendar, kind, timezone, week_starts, known_from, known_through, symbol_count, definition.
+        """
         return self.sql(sql("records.calendars"))
 
     def sessions(self, calendar: str, start: Moment | None = None, end: Moment | None = None) -> pa.Table:

@@ -9,6 +9,7 @@ from barhouse.coordinator.edit import retention
 from barhouse.coordinator.edit.rebuild import rebuild
 from barhouse.store.calendars import exchange as calendars
 from barhouse.store.calendars.definition import CalendarDefinition
+from barhouse.store.calendars.week import WEEKDAYS
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import CalendarError
 from barhouse.store.model.reports import CalendarReport, SessionChange
@@ -29,7 +30,8 @@ def define(transaction: Transaction, definition: CalendarDefinition, grace: time
     spelled = {row.calendar.casefold(): row.calendar for row in transaction.run("records.calendar_names")}
     definition = replace(definition, name=spelled.get(definition.name.casefold(), definition.name))
     known = transaction.run("records.kept_calendar", {"calendar": definition.name})
-    if known and known[0].definition == definition.to_json():
+    same = bool(known) and known[0].definition == definition.to_json()
+    if same and trading_calendar.kept_week(transaction, definition.name) == definition.week_origin():
         return CalendarReport(calendar=definition.name, batch_id=None)
     return _change(transaction, definition.name, definition, grace)
 
@@ -48,7 +50,12 @@ def refresh(transaction: Transaction, name: str, grace: timedelta, *, apply: boo
     if not apply:
         computed = calendars.sessions(definition, known[0].known_from, known[0].known_through)
         sessions = transaction.attach("computed_sessions", computed.table)
-        return CalendarReport(calendar=name, batch_id=None, changes=_differences(transaction, name, sessions))
+        return CalendarReport(
+            calendar=name,
+            batch_id=None,
+            changes=_differences(transaction, name, sessions),
+            week_starts=_week_moved(transaction, name, computed),
+        )
     return _change(transaction, name, definition, grace)
 
 
@@ -63,6 +70,7 @@ def _change(
     sessions = transaction.attach("computed_sessions", computed.table)
     changes = _differences(transaction, name, sessions)
     moved = transaction.one("records.moved_session_count", {"calendar": name}, computed_sessions=sessions)
+    week_starts = _week_moved(transaction, name, computed)
     dates = {
         "known_from": min(known_from, computed.known_from),
         "known_through": max(known_through, computed.known_through),
@@ -72,7 +80,7 @@ def _change(
         transaction.run("records.redefine_calendar", {"calendar": name, "definition": text})
         transaction.run("records.extend_calendar", {"calendar": name, **dates})
         transaction.run("records.keep_timezone", zone)
-        if not changes and not moved.session_count:
+        if not (changes or moved.session_count or week_starts):
             return CalendarReport(calendar=name, batch_id=None)
     else:
         transaction.run("records.add_calendar", {"calendar": name, "definition": text, **dates})
@@ -82,6 +90,7 @@ def _change(
     if known:
         transaction.run("records.replace_sessions", identity, computed_sessions=sessions)
     transaction.run("records.add_changed_sessions", identity, computed_sessions=sessions)
+    trading_calendar.keep_week(transaction, name, computed.week_origin, batch)
     if known:
         symbols = transaction.make("edit.symbols_of_calendar", {"calendar": name})
         retention.move(transaction, symbols, batch)
@@ -91,10 +100,17 @@ def _change(
         calendar=name,
         batch_id=batch.batch_id,
         changes=changes if known else (),
+        week_starts=week_starts if known else None,
         inserted=batch.inserted,
         revised=batch.revised,
         deleted=batch.deleted,
     )
+
+
+def _week_moved(transaction: Transaction, name: str, computed: calendars.CalendarSessions) -> str | None:
+    """The weekday that weeks are to start on, where it is another than now."""
+    moved = computed.week_origin != trading_calendar.kept_week(transaction, name)
+    return WEEKDAYS[computed.week_origin.weekday()] if moved else None
 
 
 def _differences(transaction: Transaction, name: str, sessions: TemporaryTable) -> tuple[SessionChange, ...]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import sqlalchemy as sa
 from alembic import op
 
 from barhouse.migrations.view_changes import change_views
+from barhouse.store.calendars.definition import CalendarDefinition
+from barhouse.store.calendars.week import FIRST_MONDAY, week_origin
 
 revision = "0005"
 down_revision = "0004"
@@ -19,11 +23,15 @@ changes_data = True
 def upgrade() -> None:
     _add_vendors()
     _add_followed()
+    _add_weeks()
+    _add_corrections()
     change_views("0004", "0005")
 
 
 def downgrade() -> None:
     change_views("0005", "0004")
+    op.drop_table("calendar_correction")
+    _drop_weeks()
     _drop_followed()
     _drop_vendors()
 
@@ -126,3 +134,99 @@ def _drop_followed() -> None:
     """
     )
     op.drop_table("followed_symbol")
+
+
+# ------------------------------------------------------------------------------------------ weeks of calendars
+
+# Bars of weeks on a calendar, and whatever is derived from weeks, in intervals that are derived.
+_WEEKS = """
+    SELECT d.interval_id FROM interval_definition AS d JOIN symbol AS s USING (symbol_id)
+    WHERE s.removed_at IS NULL AND d.derived AND d.unit = 'week' AND s.calendar = :calendar
+"""
+# Loaded weeks would have to be placed anew, and final bars cannot be derived again: such weeks stay until the calendar
+# is refreshed (or defined again), which says what stands in the way.
+_HINDERED = """
+    SELECT count(*) FROM interval_definition AS d JOIN symbol AS s USING (symbol_id)
+    WHERE s.removed_at IS NULL AND s.calendar = :calendar
+      AND ((d.unit = 'week' AND NOT d.derived) OR d.retained_from IS NOT NULL)
+"""
+_BAR = (
+    "interval_id, bar_start, span_seconds, session_date, segment, open, high, low, close, volume, trade_count, vwap, "
+    "base_count, expected_count, batch_id"
+)
+_NEW_BATCH = """
+    INSERT INTO batch (batch_id, kind, source, started_at, committed_at, inserted, revised, unchanged, rejected, deleted)
+    SELECT max(batch_id) + 1, 'calendar', :calendar, greatest(now(), max(committed_at) + INTERVAL 1 MICROSECOND),
+           greatest(now(), max(committed_at) + INTERVAL 1 MICROSECOND), 0, 0, 0, 0, :deleted
+    FROM batch
+"""
+
+
+def _add_weeks() -> None:
+    """Weeks of calendars that trade on Sundays start after their weekend; what is derived of them is derived again."""
+    op.create_table(
+        "calendar_week",
+        sa.Column("calendar", sa.String(), nullable=False),
+        sa.Column("origin", sa.Date(), nullable=False),
+        sa.Column("batch_id", sa.BigInteger(), nullable=False),
+        sa.Column("replaced_by", sa.BigInteger()),
+    )
+    connection = op.get_bind()
+    for calendar, definition in connection.execute(sa.text("SELECT calendar, definition FROM trading_calendar")).all():
+        named = {"calendar": calendar}
+        origin = _origin(calendar, definition)
+        if origin == FIRST_MONDAY or connection.execute(sa.text(_HINDERED), named).scalar():
+            continue
+        count = f"SELECT count(*) FROM bar WHERE interval_id IN ({_WEEKS})"
+        connection.execute(
+            sa.text(_NEW_BATCH), {**named, "deleted": connection.execute(sa.text(count), named).scalar()}
+        )
+        batch = {**named, "batch_id": connection.execute(sa.text("SELECT max(batch_id) FROM batch")).scalar()}
+        connection.execute(
+            sa.text("INSERT INTO calendar_week VALUES (:calendar, :origin, :batch_id, NULL)"),
+            {**batch, "origin": origin},
+        )
+        connection.execute(
+            sa.text(
+                f"INSERT INTO bar_revision ({_BAR}, replaced_by) SELECT {_BAR}, :batch_id FROM bar"
+                f" WHERE interval_id IN ({_WEEKS}) ORDER BY interval_id, bar_start"
+            ),
+            batch,
+        )
+        for table in ("bar", "session_coverage", "gap"):
+            connection.execute(sa.text(f"DELETE FROM {table} WHERE interval_id IN ({_WEEKS})"), named)
+        connection.execute(
+            sa.text(
+                "UPDATE interval_definition SET derived_through = NULL, next_close = NULL, first_session = NULL,"
+                " expected_count = NULL, present_count = NULL, quality_pct = NULL"
+                f" WHERE interval_id IN ({_WEEKS})"
+            ),
+            named,
+        )
+
+
+def _origin(calendar: str, definition: str | None) -> date:
+    if definition is not None:
+        return CalendarDefinition.from_json(definition).week_origin()
+    days = op.get_bind().execute(
+        sa.text("SELECT DISTINCT session_date FROM trading_session WHERE calendar = :calendar AND replaced_by IS NULL"),
+        {"calendar": calendar},
+    )
+    return week_origin(day for (day,) in days)
+
+
+def _drop_weeks() -> None:
+    # Bars of weeks that start on another day than Monday are told by `verify` of the older version, and mended by `repair`.
+    op.drop_table("calendar_week")
+
+
+def _add_corrections() -> None:
+    """Sessions of a calendar that are otherwise than it says."""
+    op.create_table(
+        "calendar_correction",
+        sa.Column("calendar", sa.String(), nullable=False),
+        sa.Column("session_date", sa.Date(), nullable=False),
+        sa.Column("hours", sa.String(), nullable=True),
+        sa.Column("reason", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("calendar", "session_date"),
+    )

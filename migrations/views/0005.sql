@@ -1,55 +1,154 @@
 -- What schema 0005 changes of the views and macros of 0004.
 
--- view: batches
--- Every committed write.
-CREATE VIEW batches AS
-SELECT batch_id, kind, source, started_at, committed_at, inserted, revised, unchanged, rejected, deleted, vendor
-FROM batch;
-
--- view: vendors
--- Whose bars were loaded, with the priority that decides between those that contradict each other.
-CREATE VIEW vendors AS
-SELECT v.vendor, v.priority, count(b.batch_id) AS batch_count, max(b.committed_at) AS last_loaded_at
-FROM vendor AS v
-LEFT JOIN batch AS b USING (vendor)
-GROUP BY v.vendor, v.priority;
-
--- view: conflicts
--- Every bar of which a vendor said otherwise than the one of higher priority whose values are kept: the last it offered.
-CREATE VIEW conflicts AS
-SELECT symbol, interval, bar_start, session_date, kept_vendor, offered_vendor,
-       kept_open, offered_open, kept_high, offered_high, kept_low, offered_low, kept_close, offered_close,
-       kept_volume, offered_volume, kept_trade_count, offered_trade_count, kept_vwap, offered_vwap,
-       kept_batch_id, offered_batch_id
-FROM (
-    SELECT s.symbol, d.interval, b.bar_start, b.session_date,
-           CASE WHEN v.interval_id IS NULL THEN kept.vendor ELSE v.vendor END AS kept_vendor,
-           offering.vendor AS offered_vendor,
-           b.open AS kept_open, o.open AS offered_open, b.high AS kept_high, o.high AS offered_high,
-           b.low AS kept_low, o.low AS offered_low, b.close AS kept_close, o.close AS offered_close,
-           b.volume AS kept_volume, o.volume AS offered_volume,
-           b.trade_count AS kept_trade_count, o.trade_count AS offered_trade_count,
-           b.vwap AS kept_vwap, o.vwap AS offered_vwap, b.batch_id AS kept_batch_id, o.batch_id AS offered_batch_id
-    FROM offered_bar AS o
-    JOIN bar AS b USING (interval_id, bar_start)
-    JOIN interval_definition AS d USING (interval_id)
-    JOIN symbol AS s USING (symbol_id)
-    JOIN batch AS kept ON kept.batch_id = b.batch_id
-    JOIN batch AS offering ON offering.batch_id = o.batch_id
-    LEFT JOIN bar_vendor AS v
-           ON v.interval_id = b.interval_id AND v.bar_start = b.bar_start AND v.batch_id = b.batch_id
-    WHERE (b.open, b.high, b.low, b.close, b.volume, b.trade_count, b.vwap)
-          IS DISTINCT FROM (o.open, o.high, o.low, o.close, o.volume, o.trade_count, o.vwap)
-) AS c
-LEFT JOIN vendor AS kept ON kept.vendor = c.kept_vendor
-LEFT JOIN vendor AS offering ON offering.vendor = c.offered_vendor
-WHERE coalesce(kept.priority, 0) > coalesce(offering.priority, 0);
-
 -- macro: effective_start
 -- Where a base bar of a session counts in time: a closing bar (nothing is expected of it) just before the close it
 -- starts at.
 CREATE MACRO effective_start(start_, expected_) AS
     CASE WHEN expected_ = 0 THEN make_timestamptz(epoch_us(start_) - 1) ELSE start_ END;
+
+-- macro: block_number
+-- Which block of sessions a session belongs to. Weeks count from their calendar's origin (null: Monday 1970-01-05),
+-- months from 1970-01, days from the calendar's session 0, so that no block moves when a calendar is extended.
+CREATE MACRO block_number(unit_, length_, date_, ordinal_, origin_) AS
+    floor(CASE unit_
+              WHEN 'day' THEN ordinal_
+              WHEN 'week' THEN floor((date_ - coalesce(origin_, DATE '1970-01-05')) / 7)
+              WHEN 'month' THEN (year(date_) - 1970) * 12 + month(date_) - 1
+          END / length_)::INTEGER;
+
+-- macro: block_first_date
+-- The first calendar date of a block of weeks or months, a session or none; null for blocks of days.
+CREATE MACRO block_first_date(unit_, length_, block_, origin_) AS
+    CASE unit_
+        WHEN 'week' THEN coalesce(origin_, DATE '1970-01-05') + block_ * length_ * 7
+        WHEN 'month' THEN (DATE '1970-01-01' + to_months(block_ * length_))::DATE
+    END;
+
+-- macro: block_last_date
+-- The last calendar date that a block of weeks or months can reach; null for blocks of days.
+CREATE MACRO block_last_date(unit_, length_, block_, origin_) AS
+    block_first_date(unit_, length_, block_ + 1, origin_) - 1;
+
+-- view: calendar_block
+-- The blocks of sessions that bars of 1d and longer cover, for each length and base in use. first_date is the
+-- first session; begins_on and ends_on are the dates between which blocks of weeks and months lie, sessions or none;
+-- known says that no session can be added to the block; expected_count is the room for base bars.
+CREATE VIEW calendar_block AS
+WITH kind AS (
+    SELECT DISTINCT calendar, kind, unit, length, base_unit, base_length FROM definition WHERE unit <> 'second'
+),
+numbered AS (
+    SELECT k.*, t.session_date, t.ordinal, t.segment_open, t.segment_close, c.known_through, w.origin,
+           block_number(k.unit, k.length, t.session_date, t.ordinal, w.origin) AS block,
+           CASE WHEN k.base_unit = 'second' THEN slots(t.segment_open, t.segment_close, k.base_length) END AS room,
+           CASE WHEN k.base_unit <> 'second'
+                THEN block_number(k.base_unit, k.base_length, t.session_date, t.ordinal, w.origin) END AS base_block
+    FROM kind AS k
+    JOIN trading_session AS t ON t.calendar = k.calendar AND t.replaced_by IS NULL
+    JOIN trading_calendar AS c ON c.calendar = k.calendar
+    LEFT JOIN calendar_week AS w ON w.calendar = k.calendar AND w.replaced_by IS NULL
+)
+SELECT calendar, kind, unit, length, base_unit, base_length, block,
+       min(session_date) AS first_date, max(session_date) AS last_date,
+       block_first_date(unit, length, block, origin) AS begins_on,
+       block_last_date(unit, length, block, origin) AS ends_on,
+       min(segment_open) AS block_open, max(segment_close) AS block_close,
+       coalesce(block_last_date(unit, length, block, origin) <= any_value(known_through),
+                max(ordinal) = (block + 1) * length - 1) AS known,
+       coalesce(sum(room), count(DISTINCT base_block))::INTEGER AS expected_count
+FROM numbered
+GROUP BY calendar, kind, unit, length, base_unit, base_length, block, origin;
+
+-- macro: pending
+-- The derived intervals whose next bucket is closed, and how far they can be derived: a bucket that base bars have
+-- reached is closed once they are complete through its end, or once its end is no later than the given instant.
+-- An interval that is derived nowhere yet starts with its base's first session. Only the sessions around the instants
+-- that base bars are complete through are looked at: as many as the longest block can have, on either side.
+CREATE MACRO pending(clock_) AS TABLE
+WITH derived_ AS MATERIALIZED (
+    SELECT interval_id, symbol_id, base_first, calendar, kind, unit, length, closing_seconds, complete_through,
+           derived_through
+    FROM definition
+    WHERE derived AND complete_through > coalesce(derived_through, beginning())
+),
+reached AS MATERIALIZED (
+    SELECT DISTINCT calendar, kind, unit, length, closing_seconds, complete_through FROM derived_
+),
+around AS MATERIALIZED (
+    SELECT r.calendar, max(t.ordinal) FILTER (WHERE t.segment_open < r.first_) - r.reach AS from_,
+           max(t.ordinal) FILTER (WHERE t.segment_open < r.last_) + r.reach AS to_
+    FROM (SELECT calendar, min(complete_through) AS first_, max(complete_through) AS last_,
+                 1 + max(length * CASE unit WHEN 'second' THEN 0 WHEN 'day' THEN 1 WHEN 'week' THEN 7 ELSE 31 END) AS reach
+          FROM reached GROUP BY calendar) AS r
+    JOIN trading_session AS t ON t.calendar = r.calendar AND t.replaced_by IS NULL
+    GROUP BY r.calendar, r.reach
+),
+part AS MATERIALIZED (
+    SELECT t.calendar, t.session_date, t.ordinal, t.segment_open, t.segment_close
+    FROM trading_session AS t
+    JOIN around AS a ON a.calendar = t.calendar AND t.ordinal >= coalesce(a.from_, t.ordinal) AND t.ordinal <= a.to_
+    WHERE t.replaced_by IS NULL
+),
+bucket AS MATERIALIZED (
+    SELECT r.*, s.previous_close, s.segment_open AS open_,
+           later(s.segment_open, (slots(s.segment_open, least(r.complete_through, s.segment_close), r.length) - 1)
+                                 * r.length) AS start_,
+           s.segment_close AS close_, s.closes_session AS last_
+    FROM reached AS r
+    ASOF JOIN (
+        SELECT calendar, segment_open, segment_close, lag(segment_close) OVER one_calendar AS previous_close,
+               lead(session_date) OVER one_calendar IS DISTINCT FROM session_date AS closes_session
+        FROM part
+        WINDOW one_calendar AS (PARTITION BY calendar ORDER BY segment_open)
+    ) AS s ON s.calendar = r.calendar AND r.complete_through > s.segment_open
+    WHERE r.unit = 'second'
+),
+block AS (
+    SELECT calendar, kind, min(segment_open) AS block_open, max(segment_close) AS block_close,
+           lag(max(segment_close)) OVER (PARTITION BY calendar, kind ORDER BY min(segment_open)) AS previous_close,
+           coalesce(block_last_date(unit, length, block_, origin) <= any_value(known_through),
+                    max(ordinal) = (block_ + 1) * length - 1) AS known
+    FROM (
+        SELECT k.*, p.*  EXCLUDE (calendar), c.known_through, w.origin,
+               block_number(k.unit, k.length, p.session_date, p.ordinal, w.origin) AS block_
+        FROM (SELECT DISTINCT calendar, kind, unit, length FROM reached WHERE unit <> 'second') AS k
+        JOIN part AS p ON p.calendar = k.calendar
+        JOIN trading_calendar AS c ON c.calendar = k.calendar
+        LEFT JOIN calendar_week AS w ON w.calendar = k.calendar AND w.replaced_by IS NULL
+    )
+    GROUP BY calendar, kind, unit, length, block_, origin
+),
+ended AS MATERIALIZED (
+    SELECT calendar, kind, length, closing_seconds, complete_through, least(later(start_, length), close_) AS end_,
+           CASE WHEN start_ > open_ THEN start_ ELSE previous_close END AS before_,
+           CASE WHEN last_ AND later(start_, length) >= close_ THEN closing_seconds ELSE 0 END AS wait_, true AS known_
+    FROM bucket
+    UNION ALL
+    SELECT r.calendar, r.kind, r.length, r.closing_seconds, r.complete_through, b.block_close, b.previous_close,
+           r.closing_seconds, b.known
+    FROM reached AS r
+    ASOF JOIN block AS b ON b.calendar = r.calendar AND b.kind = r.kind AND r.complete_through > b.block_open
+    WHERE r.unit <> 'second'
+),
+closed AS MATERIALIZED (
+    SELECT calendar, kind, length, closing_seconds, complete_through,
+           CASE WHEN known_ AND (later(end_, wait_) <= complete_through OR later(end_, wait_) <= clock_)
+                THEN end_ ELSE before_ END AS through_
+    FROM ended
+),
+start_ AS MATERIALIZED (
+    SELECT t.calendar, t.session_date, min(t.segment_open) AS session_open
+    FROM trading_session AS t
+    SEMI JOIN (SELECT calendar, base_first AS session_date FROM derived_ WHERE derived_through IS NULL) AS f
+              USING (calendar, session_date)
+    WHERE t.replaced_by IS NULL
+    GROUP BY t.calendar, t.session_date
+)
+SELECT d.interval_id, d.symbol_id, d.derived_through, c.through_ AS new_through
+FROM derived_ AS d
+JOIN closed AS c USING (calendar, kind, length, closing_seconds, complete_through)
+LEFT JOIN start_ AS s ON s.calendar = d.calendar AND s.session_date = d.base_first AND d.derived_through IS NULL
+WHERE c.through_ > coalesce(d.derived_through, s.session_open);
 
 -- view: bars_live
 -- bars, and the derived bars still forming, computed from the base bars at the moment of asking.
@@ -101,3 +200,60 @@ SELECT symbol, interval, bucket_start AS bar_start, bucket_end AS bar_end, sessi
        base_count = coalesce(room, slots(bucket_start, bucket_end, base_length)) AS complete,
        NULL AS batch_id, true AS forming
 FROM formed;
+
+-- view: batches
+-- Every committed write.
+CREATE VIEW batches AS
+SELECT batch_id, kind, source, started_at, committed_at, inserted, revised, unchanged, rejected, deleted, vendor
+FROM batch;
+
+-- view: vendors
+-- Whose bars were loaded, with the priority that decides between those that contradict each other.
+CREATE VIEW vendors AS
+SELECT v.vendor, v.priority, count(b.batch_id) AS batch_count, max(b.committed_at) AS last_loaded_at
+FROM vendor AS v
+LEFT JOIN batch AS b USING (vendor)
+GROUP BY v.vendor, v.priority;
+
+-- view: conflicts
+-- Every bar of which a vendor said otherwise than the one of higher priority whose values are kept: the last it offered.
+CREATE VIEW conflicts AS
+SELECT symbol, interval, bar_start, session_date, kept_vendor, offered_vendor,
+       kept_open, offered_open, kept_high, offered_high, kept_low, offered_low, kept_close, offered_close,
+       kept_volume, offered_volume, kept_trade_count, offered_trade_count, kept_vwap, offered_vwap,
+       kept_batch_id, offered_batch_id
+FROM (
+    SELECT s.symbol, d.interval, b.bar_start, b.session_date,
+           CASE WHEN v.interval_id IS NULL THEN kept.vendor ELSE v.vendor END AS kept_vendor,
+           offering.vendor AS offered_vendor,
+           b.open AS kept_open, o.open AS offered_open, b.high AS kept_high, o.high AS offered_high,
+           b.low AS kept_low, o.low AS offered_low, b.close AS kept_close, o.close AS offered_close,
+           b.volume AS kept_volume, o.volume AS offered_volume,
+           b.trade_count AS kept_trade_count, o.trade_count AS offered_trade_count,
+           b.vwap AS kept_vwap, o.vwap AS offered_vwap, b.batch_id AS kept_batch_id, o.batch_id AS offered_batch_id
+    FROM offered_bar AS o
+    JOIN bar AS b USING (interval_id, bar_start)
+    JOIN interval_definition AS d USING (interval_id)
+    JOIN symbol AS s USING (symbol_id)
+    JOIN batch AS kept ON kept.batch_id = b.batch_id
+    JOIN batch AS offering ON offering.batch_id = o.batch_id
+    LEFT JOIN bar_vendor AS v
+           ON v.interval_id = b.interval_id AND v.bar_start = b.bar_start AND v.batch_id = b.batch_id
+    WHERE (b.open, b.high, b.low, b.close, b.volume, b.trade_count, b.vwap)
+          IS DISTINCT FROM (o.open, o.high, o.low, o.close, o.volume, o.trade_count, o.vwap)
+) AS c
+LEFT JOIN vendor AS kept ON kept.vendor = c.kept_vendor
+LEFT JOIN vendor AS offering ON offering.vendor = c.offered_vendor
+WHERE coalesce(kept.priority, 0) > coalesce(offering.priority, 0);
+
+-- macro: zoned
+-- An instant as it was given: a TIMESTAMPTZ, or text that says its zone as UTC, GMT, Z, an offset or an IANA name such as
+-- Europe/London. A date, or a time without a zone, would mean another instant in each session's time zone, and an
+-- abbreviation such as BST stands for several zones: both are errors.
+CREATE MACRO zoned(given_) AS
+    CASE WHEN typeof(given_) = 'TIMESTAMP WITH TIME ZONE' THEN given_::TIMESTAMPTZ
+         WHEN typeof(given_) = 'VARCHAR'
+              AND regexp_matches(given_::VARCHAR, ':[0-9.]+ ?((?i:Z|UTC|GMT|[A-Z_]+/[A-Z0-9_/+-]+)|[+-][0-9]{2}(:?[0-9]{2}){0,2})$')
+         THEN given_::TIMESTAMPTZ
+         ELSE error('an instant with its zone is needed, such as TIMESTAMPTZ ''2024-11-29 14:30:00+00'', not '
+                    || coalesce(given_::VARCHAR, 'NULL')) END;

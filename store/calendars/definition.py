@@ -7,13 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any
 
 from barhouse.store.calendars.time_zone import DAY_SECONDS, utc_seconds, wall_seconds, zone_named
+from barhouse.store.calendars.week import WEEKDAYS, first_weekday, origin_on
 from barhouse.store.errors import CalendarError
-
-_WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
 
 #: How each key of a TOML table is written; TOML has times and dates of its own.
 _TABLE_TYPES: dict[str, tuple[type, ...]] = {
@@ -24,6 +22,7 @@ _TABLE_TYPES: dict[str, tuple[type, ...]] = {
     "weekdays": (str,),
     "holidays": (list, tuple),
     "early_closes": (dict,),
+    "week_starts": (str,),
 }
 _TABLE_EXAMPLES = {
     "timezone": '"America/New_York"',
@@ -33,6 +32,7 @@ _TABLE_EXAMPLES = {
     "weekdays": '"mon-fri"',
     "holidays": '["2024-12-25"]',
     "early_closes": '{ 2024-12-24 = "13:00" }',
+    "week_starts": '"sun"',
 }
 
 
@@ -58,6 +58,8 @@ class CalendarDefinition:
         ISO numbers, Monday is 1, ascending.
     early_closes
         (session_date, close). It may fall before a break or inside one: what comes later vanishes.
+    week_starts
+        ISO number of the weekday that weeks start on; None: as the weekdays have it.
     """
 
     name: str
@@ -68,6 +70,7 @@ class CalendarDefinition:
     weekdays: tuple[int, ...] = (1, 2, 3, 4, 5)
     holidays: tuple[date, ...] = ()
     early_closes: tuple[tuple[date, time], ...] = ()
+    week_starts: int | None = None
 
     def __post_init__(self) -> None:
         if not self.name or self.name != self.name.strip() or not self.name.isprintable():
@@ -96,6 +99,7 @@ class CalendarDefinition:
         weekdays: str = "mon-fri",
         holidays: str | date | Iterable[str | date] = (),
         early_closes: Mapping[str, str | time] | Mapping[date, str | time] | None = None,
+        week_starts: str | None = None,
     ) -> CalendarDefinition:
         """Read a definition given as text.
 
@@ -109,6 +113,8 @@ class CalendarDefinition:
             ``"mon-fri"``, ``"sun-thu"``, ``"mon,wed,fri"`` or ``"daily"``.
         holidays, early_closes
             ISO dates; the latter with the time of the close.
+        week_starts
+            The weekday that weeks start on, such as ``"sun"``; by default after the weekend that ``weekdays`` leave.
 
         Raises
         ------
@@ -134,12 +140,13 @@ class CalendarDefinition:
                     for day, close in (early_closes or {}).items()
                 )
             ),
+            week_starts=None if week_starts is None else _weekday(week_starts),
         )
 
     @classmethod
     def from_table(cls, name: str, table: Mapping[str, Any]) -> CalendarDefinition:
         """Read a definition from a TOML table: the parameters of `parse`, with ``break`` for ``break_``."""
-        allowed = ("timezone", "open", "close", "break", "weekdays", "holidays", "early_closes")
+        allowed = tuple(_TABLE_TYPES)
         wrong = [f"{key!r} is unknown" for key in table if key not in allowed]
         wrong += [f"{key!r} is missing" for key in allowed[:3] if key not in table]
         if wrong:
@@ -160,18 +167,25 @@ class CalendarDefinition:
 
     def to_json(self) -> str:
         """Write the definition; equal definitions give equal text."""
-        return json.dumps(
-            {
-                "name": self.name,
-                "timezone": self.timezone,
-                "open": _clock_text(self.open),
-                "close": _clock_text(self.close),
-                "break": list(map(_break_text, self.breaks)),
-                "weekdays": ",".join(_WEEKDAYS[number - 1] for number in self.weekdays),
-                "holidays": [day.isoformat() for day in self.holidays],
-                "early_closes": {day.isoformat(): _clock_text(close) for day, close in self.early_closes},
-            }
-        )
+        table = {
+            "name": self.name,
+            "timezone": self.timezone,
+            "open": _clock_text(self.open),
+            "close": _clock_text(self.close),
+            "break": list(map(_break_text, self.breaks)),
+            "weekdays": ",".join(WEEKDAYS[number - 1] for number in self.weekdays),
+            "holidays": [day.isoformat() for day in self.holidays],
+            "early_closes": {day.isoformat(): _clock_text(close) for day, close in self.early_closes},
+        }
+        if self.week_starts is not None:  # a key of later: stores have definitions without it, which stay as they are
+            table["week_starts"] = WEEKDAYS[self.week_starts - 1]
+        return json.dumps(table)
+
+    def week_origin(self) -> date:
+        """Return the date from which weeks count: they start as said, or after the weekend that the weekdays leave."""
+        if self.week_starts is not None:
+            return origin_on(self.week_starts)
+        return origin_on(first_weekday({number for number in self.weekdays if (number - 2) % 7 + 1 in self.weekdays}))
 
     def segments(self, first: date, last: date) -> Iterator[tuple[date, int, int, int]]:
         """Yield (session_date, segment, open, close) of each segment; the last two in seconds since 1970."""
@@ -260,6 +274,13 @@ def _date(parameter: str, value: str | date) -> date:
         raise CalendarError(f"{parameter} {value!r} is not a date; give YYYY-MM-DD") from None
 
 
+def _weekday(text: str) -> int:
+    name = text.strip().casefold() if isinstance(text, str) else ""
+    if name not in WEEKDAYS:
+        raise CalendarError(f"week_starts {text!r} is no weekday; give one of {', '.join(WEEKDAYS)}")
+    return WEEKDAYS.index(name) + 1
+
+
 def _weekdays(text: str) -> tuple[int, ...]:
     """Read ``mon-fri``, ``sun-thu`` (it may wrap), ``mon,wed`` or ``daily`` into ISO numbers."""
     numbers: set[int] = set()
@@ -267,11 +288,11 @@ def _weekdays(text: str) -> tuple[int, ...]:
         raise CalendarError(f"weekdays {text!r} is no text; give a range such as mon-fri, or daily")
     for part in ("mon-sun" if text.strip().casefold() == "daily" else text.casefold()).split(","):
         start, _, end = (piece.strip() for piece in part.partition("-"))
-        if start not in _WEEKDAYS or (end or start) not in _WEEKDAYS:
+        if start not in WEEKDAYS or (end or start) not in WEEKDAYS:
             raise CalendarError(
-                f"weekdays {text!r}: {part.strip()!r} is none of {', '.join(_WEEKDAYS)}; "
+                f"weekdays {text!r}: {part.strip()!r} is none of {', '.join(WEEKDAYS)}; "
                 "give a range such as mon-fri, a list such as mon,wed,fri, or daily"
             )
-        begin, stop = _WEEKDAYS.index(start), _WEEKDAYS.index(end or start)
+        begin, stop = WEEKDAYS.index(start), WEEKDAYS.index(end or start)
         numbers.update((begin + step) % 7 + 1 for step in range((stop - begin) % 7 + 1))
     return tuple(sorted(numbers))

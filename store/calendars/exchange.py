@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from barhouse.store.calendars.definition import CalendarDefinition
 from barhouse.store.calendars.time_zone import EARLIEST, LATEST
+from barhouse.store.calendars.week import week_origin
 from barhouse.store.errors import CalendarError
 from barhouse.store.hints import Action, did_you_mean
 
@@ -51,12 +52,15 @@ class CalendarSessions:
         has no session; about a date outside nothing is known.
     timezone
         IANA name of the zone the calendar's wall clock is in.
+    week_origin
+        From which date its weeks count: the first day of one of them.
     """
 
     table: pa.Table
     known_from: date
     known_through: date
     timezone: str
+    week_origin: date
 
 
 def canonical_name(name: str, others: Iterable[str] = ()) -> str:
@@ -139,7 +143,8 @@ def sessions(calendar: str | CalendarDefinition, first: date, last: date) -> Cal
     columns = zip(*rows, strict=True) if rows else [()] * 4
     kinds = (pa.date32(), pa.int8(), pa.timestamp("s", "UTC"), pa.timestamp("s", "UTC"))
     arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
-    return CalendarSessions(_finished(calendar.name, *arrays), known_from, known_through, calendar.timezone)
+    table = _finished(calendar.name, *arrays)
+    return CalendarSessions(table, known_from, known_through, calendar.timezone, calendar.week_origin())
 
 
 def _exchange_sessions(name: str, first: date, last: date) -> CalendarSessions:
@@ -180,7 +185,8 @@ def _exchange_sessions(name: str, first: date, last: date) -> CalendarSessions:
             pa.concat_arrays([opens, break_ends.filter(paused)]),
             pa.concat_arrays([pc.coalesce(break_starts, closes), closes.filter(paused)]),
         )
-        return CalendarSessions(table, known_from, known_through, str(factory.tz))
+        origin = week_origin(schedule.index.date)
+        return CalendarSessions(table, known_from, known_through, str(factory.tz), origin)
     raise CalendarError(f"calendar {name!r} cannot be evaluated with {_versions()}: {refusal}") from refusal
 
 

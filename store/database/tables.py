@@ -74,6 +74,26 @@ calendar_timezone = Table(
     Column("timezone", sa.String, nullable=False),  # IANA name of the zone its wall clock is in
 )
 
+# No row that is current: weeks count from Monday 1970-01-05.
+calendar_week = Table(
+    "calendar_week",
+    metadata,
+    Column("calendar", sa.String, nullable=False),
+    Column("origin", sa.Date, nullable=False),  # the first day of the week that holds 1970-01-05
+    Column("batch_id", sa.BigInteger, nullable=False),
+    Column("replaced_by", sa.BigInteger),  # null: current
+)
+
+# What is said of single sessions beyond what the calendar says: that there is none, or its hours.
+calendar_correction = Table(
+    "calendar_correction",
+    metadata,
+    Column("calendar", sa.String, primary_key=True),
+    Column("session_date", sa.Date, primary_key=True),
+    Column("hours", sa.String),  # JSON: open, close, break; null: no session
+    Column("reason", sa.String),  # why, or who says so
+)
+
 trading_session = Table(
     "trading_session",
     metadata,

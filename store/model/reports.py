@@ -219,6 +219,9 @@ class CalendarReport(Report):
     calendar: str
     batch_id: int | None
     changes: tuple[SessionChange, ...] = ()
+    week_starts: str | None = Field(
+        default=None, description="the weekday that weeks start on now, where it was another"
+    )
     inserted: int = 0
     revised: int = 0
     deleted: int = 0

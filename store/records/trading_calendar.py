@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 from barhouse.store.calendars import exchange as calendars
 from barhouse.store.calendars.definition import CalendarDefinition
+from barhouse.store.calendars.week import FIRST_MONDAY
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import CalendarError
 from barhouse.store.hints import Option, did_you_mean
@@ -84,7 +85,24 @@ def keep(transaction: Transaction, names: Iterable[str]) -> None:
             )
             transaction.run("records.keep_timezone", {"calendar": name, "timezone": computed.timezone})
             # An empty range of known dates: everything computed is new.
-            _add(transaction, name, computed, date.max, date.min)
+            batch = _add(transaction, name, computed, date.max, date.min)
+            keep_week(transaction, name, computed.week_origin, batch)
+
+
+def kept_week(transaction: Transaction, name: str) -> date:
+    """From which date the weeks of a calendar count; see ``week_origin``."""
+    kept = transaction.run("records.kept_week", {"calendar": name})
+    return kept[0].origin if kept else FIRST_MONDAY
+
+
+def keep_week(transaction: Transaction, name: str, origin: date, batch: Batch) -> None:
+    """Let the weeks of a calendar count from a date from now on; extending it later never moves them."""
+    if origin == kept_week(transaction, name):
+        return
+    identity = {"calendar": name, "batch_id": batch.batch_id}
+    transaction.run("records.replace_week", identity)
+    if origin != FIRST_MONDAY:
+        transaction.run("records.keep_week", {**identity, "origin": origin})
 
 
 def reach(transaction: Transaction, names: Iterable[str], first: date, last: date) -> None:
@@ -126,7 +144,7 @@ def _add(
     computed: calendars.CalendarSessions,
     known_from: date,
     known_through: date,
-) -> None:
+) -> Batch:
     batch = Batch.begin(transaction, "calendar", name)
     sessions = transaction.attach("computed_sessions", computed.table)
     transaction.run(
@@ -140,3 +158,4 @@ def _add(
         computed_sessions=sessions,
     )
     batch.write(transaction)
+    return batch

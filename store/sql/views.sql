@@ -44,22 +44,27 @@ CREATE MACRO effective_start(start_, expected_) AS
     CASE WHEN expected_ = 0 THEN make_timestamptz(epoch_us(start_) - 1) ELSE start_ END;
 
 -- macro: block_number
--- Which block of sessions a session belongs to. Weeks count from Monday 1970-01-05, months from 1970-01, days from
--- the calendar's session 0, so that no block moves when a calendar is extended.
-CREATE MACRO block_number(unit_, length_, date_, ordinal_) AS
+-- Which block of sessions a session belongs to. Weeks count from their calendar's origin (null: Monday 1970-01-05),
+-- months from 1970-01, days from the calendar's session 0, so that no block moves when a calendar is extended.
+CREATE MACRO block_number(unit_, length_, date_, ordinal_, origin_) AS
     floor(CASE unit_
               WHEN 'day' THEN ordinal_
-              WHEN 'week' THEN floor((date_ - DATE '1970-01-05') / 7)
+              WHEN 'week' THEN floor((date_ - coalesce(origin_, DATE '1970-01-05')) / 7)
               WHEN 'month' THEN (year(date_) - 1970) * 12 + month(date_) - 1
           END / length_)::INTEGER;
 
--- macro: block_last_date
--- The last calendar date a block of weeks or months can reach; null for blocks of days.
-CREATE MACRO block_last_date(unit_, length_, block_) AS
+-- macro: block_first_date
+-- The first calendar date of a block of weeks or months, a session or none; null for blocks of days.
+CREATE MACRO block_first_date(unit_, length_, block_, origin_) AS
     CASE unit_
-        WHEN 'week' THEN DATE '1970-01-04' + (block_ + 1) * length_ * 7
-        WHEN 'month' THEN (DATE '1970-01-01' + to_months((block_ + 1) * length_))::DATE - 1
+        WHEN 'week' THEN coalesce(origin_, DATE '1970-01-05') + block_ * length_ * 7
+        WHEN 'month' THEN (DATE '1970-01-01' + to_months(block_ * length_))::DATE
     END;
+
+-- macro: block_last_date
+-- The last calendar date that a block of weeks or months can reach; null for blocks of days.
+CREATE MACRO block_last_date(unit_, length_, block_, origin_) AS
+    block_first_date(unit_, length_, block_ + 1, origin_) - 1;
 
 -- macro: vwap_of
 -- Turnover over volume, clamped to the bar's range against rounding; null without volume or when a part is unknown.
@@ -111,29 +116,33 @@ LEFT JOIN interval_definition AS b ON b.symbol_id = d.symbol_id AND b.interval =
 
 -- view: calendar_block
 -- The blocks of sessions that bars of 1d and longer cover, for each length and base in use. first_date is the
--- first session; known says that no session can be added to the block; expected_count is the room for base bars.
+-- first session; begins_on and ends_on are the dates between which blocks of weeks and months lie, sessions or none;
+-- known says that no session can be added to the block; expected_count is the room for base bars.
 CREATE VIEW calendar_block AS
 WITH kind AS (
     SELECT DISTINCT calendar, kind, unit, length, base_unit, base_length FROM definition WHERE unit <> 'second'
 ),
 numbered AS (
-    SELECT k.*, t.session_date, t.ordinal, t.segment_open, t.segment_close, c.known_through,
-           block_number(k.unit, k.length, t.session_date, t.ordinal) AS block,
+    SELECT k.*, t.session_date, t.ordinal, t.segment_open, t.segment_close, c.known_through, w.origin,
+           block_number(k.unit, k.length, t.session_date, t.ordinal, w.origin) AS block,
            CASE WHEN k.base_unit = 'second' THEN slots(t.segment_open, t.segment_close, k.base_length) END AS room,
            CASE WHEN k.base_unit <> 'second'
-                THEN block_number(k.base_unit, k.base_length, t.session_date, t.ordinal) END AS base_block
+                THEN block_number(k.base_unit, k.base_length, t.session_date, t.ordinal, w.origin) END AS base_block
     FROM kind AS k
     JOIN trading_session AS t ON t.calendar = k.calendar AND t.replaced_by IS NULL
     JOIN trading_calendar AS c ON c.calendar = k.calendar
+    LEFT JOIN calendar_week AS w ON w.calendar = k.calendar AND w.replaced_by IS NULL
 )
 SELECT calendar, kind, unit, length, base_unit, base_length, block,
        min(session_date) AS first_date, max(session_date) AS last_date,
+       block_first_date(unit, length, block, origin) AS begins_on,
+       block_last_date(unit, length, block, origin) AS ends_on,
        min(segment_open) AS block_open, max(segment_close) AS block_close,
-       coalesce(block_last_date(unit, length, block) <= any_value(known_through),
+       coalesce(block_last_date(unit, length, block, origin) <= any_value(known_through),
                 max(ordinal) = (block + 1) * length - 1) AS known,
        coalesce(sum(room), count(DISTINCT base_block))::INTEGER AS expected_count
 FROM numbered
-GROUP BY calendar, kind, unit, length, base_unit, base_length, block;
+GROUP BY calendar, kind, unit, length, base_unit, base_length, block, origin;
 
 -- macro: pending
 -- The derived intervals whose next bucket is closed, and how far they can be derived: a bucket that base bars have
@@ -182,16 +191,17 @@ bucket AS MATERIALIZED (
 block AS (
     SELECT calendar, kind, min(segment_open) AS block_open, max(segment_close) AS block_close,
            lag(max(segment_close)) OVER (PARTITION BY calendar, kind ORDER BY min(segment_open)) AS previous_close,
-           coalesce(block_last_date(unit, length, block_) <= any_value(known_through),
+           coalesce(block_last_date(unit, length, block_, origin) <= any_value(known_through),
                     max(ordinal) = (block_ + 1) * length - 1) AS known
     FROM (
-        SELECT k.*, p.*  EXCLUDE (calendar), c.known_through,
-               block_number(k.unit, k.length, p.session_date, p.ordinal) AS block_
+        SELECT k.*, p.*  EXCLUDE (calendar), c.known_through, w.origin,
+               block_number(k.unit, k.length, p.session_date, p.ordinal, w.origin) AS block_
         FROM (SELECT DISTINCT calendar, kind, unit, length FROM reached WHERE unit <> 'second') AS k
         JOIN part AS p ON p.calendar = k.calendar
         JOIN trading_calendar AS c ON c.calendar = k.calendar
+        LEFT JOIN calendar_week AS w ON w.calendar = k.calendar AND w.replaced_by IS NULL
     )
-    GROUP BY calendar, kind, unit, length, block_
+    GROUP BY calendar, kind, unit, length, block_, origin
 ),
 ended AS MATERIALIZED (
     SELECT calendar, kind, length, closing_seconds, complete_through, least(later(start_, length), close_) AS end_,
@@ -475,12 +485,13 @@ CREATE VIEW history AS
 SELECT kept_from FROM revision_retention;
 
 -- macro: zoned
--- An instant as it was given: a TIMESTAMPTZ, or text that says its zone. A date, or a time without a zone, would mean
--- another instant in each session's time zone and is an error.
+-- An instant as it was given: a TIMESTAMPTZ, or text that says its zone as UTC, GMT, Z, an offset or an IANA name such as
+-- Europe/London. A date, or a time without a zone, would mean another instant in each session's time zone, and an
+-- abbreviation such as BST stands for several zones: both are errors.
 CREATE MACRO zoned(given_) AS
     CASE WHEN typeof(given_) = 'TIMESTAMP WITH TIME ZONE' THEN given_::TIMESTAMPTZ
          WHEN typeof(given_) = 'VARCHAR'
-              AND regexp_matches(given_::VARCHAR, ':[0-9.]+ ?([A-Za-z][A-Za-z0-9_/+-]*|[+-][0-9]{2}(:?[0-9]{2}){0,2})$')
+              AND regexp_matches(given_::VARCHAR, ':[0-9.]+ ?((?i:Z|UTC|GMT|[A-Z_]+/[A-Z0-9_/+-]+)|[+-][0-9]{2}(:?[0-9]{2}){0,2})$')
          THEN given_::TIMESTAMPTZ
          ELSE error('an instant with its zone is needed, such as TIMESTAMPTZ ''2024-11-29 14:30:00+00'', not '
                     || coalesce(given_::VARCHAR, 'NULL')) END;

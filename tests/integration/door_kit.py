@@ -51,6 +51,7 @@ NAMES: dict[str, Any] = {
     "open": "09:30",
     "close": "16:00",
     "weekdays": "mon-fri",
+    "week_starts": "sun",
     "format": "parquet",
     "form": "csv",
     "mode": "0444",

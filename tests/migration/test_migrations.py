@@ -21,7 +21,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from barhouse import SessionCoordinator, open_store
+from barhouse import DataProcessor, SessionCoordinator, SessionStore, open_store
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.sources.source import SourceFile
 from barhouse.migrations.view_changes import views_at
@@ -179,6 +179,8 @@ DOCUMENTED = {
     "rejected_bar": ["batch_id", "file_row", "given", "reason"],
     "trading_calendar": ["calendar", "definition", "known_from", "known_through"],
     "calendar_timezone": ["calendar", "timezone"],
+    "calendar_week": ["calendar", "origin", "batch_id", "replaced_by"],
+    "calendar_correction": ["calendar", "session_date", "hours", "reason"],
     "trading_session": [
         *("calendar", "session_date", "ordinal", "segment"),
         *("segment_open", "segment_close", "batch_id", "replaced_by"),
@@ -563,3 +565,80 @@ def test_calendars_of_an_older_store_come_to_say_their_zones(path: Path) -> None
             "GONE": None,
         }
     assert rows(path, zones) == new
+
+
+SUNDAY_WEEKS = "SELECT symbol, session_date, open, close FROM bars WHERE interval = '1w' ORDER BY ALL"
+
+
+def store_with_weeks_from_monday(path: Path, *, loaded_weeks: bool = False) -> None:
+    """A store of schema 0004 with the sessions of two weeks from Sunday to Thursday, derived as it did."""
+    with open_store(path) as store:
+        coordinator = SessionCoordinator(store)
+        coordinator.add_calendar("DFM", timezone="Asia/Dubai", open="10:00", close="15:00", weekdays="sun-thu")
+        for symbol, calendar in (("A", "XTAE"), ("B", "DFM")):
+            coordinator.register(symbol, ["1d", "1w", "2w"], calendar)
+        if loaded_weeks:
+            coordinator.register("C", ["1w"], "DFM", base="1w")
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("DELETE FROM calendar_week")
+    days = [date(2024, 1, day) for day in (7, 8, 9, 10, 11, 14, 15, 16, 17, 18)]
+    prices = [float(price) for price in range(1, 11)]
+    names = ("bar_start", "open", "high", "low", "close", "volume")
+    table = pa.table(dict(zip(names, [days, *[prices] * 5], strict=True)))
+    with open_store(path) as store:
+        for symbol in ("A", "B"):
+            SessionCoordinator(store).load(table, symbol, "1d")
+        if loaded_weeks:
+            SessionCoordinator(store).load(table.slice(1, 1), "C", "1w")
+        DataProcessor(store).process()
+    alembic(path, "downgrade", "0004")
+    assert rows(path, SUNDAY_WEEKS)[:3] == [
+        ("A", date(2024, 1, 1), 1.0, 1.0),
+        ("A", date(2024, 1, 8), 2.0, 6.0),
+        ("A", date(2024, 1, 15), 7.0, 10.0),
+    ]
+
+
+def test_weeks_of_an_older_store_come_to_be_those_of_the_market(path: Path) -> None:
+    store_with_weeks_from_monday(path)
+    before = rows(path, "SELECT max(committed_at) FROM batches")[0][0]
+    with open_store(path) as store:
+        assert tuples(store.sql(SUNDAY_WEEKS)) == []
+        assert store.verify().sound
+        DataProcessor(store).process()
+        assert store.verify().sound
+        weeks = [(date(2024, 1, 7), 1.0, 5.0), (date(2024, 1, 14), 6.0, 10.0)]
+        assert tuples(store.sql(SUNDAY_WEEKS)) == [(symbol, *week) for symbol in "AB" for week in weeks]
+        longer = "SELECT symbol, session_date, open, close FROM bars WHERE interval = '2w' ORDER BY ALL"
+        assert tuples(store.sql(longer)) == [(symbol, date(2024, 1, 7), 1.0, 10.0) for symbol in "AB"]
+        assert store.bars("A", "1w", as_of=before)["close"].to_pylist() == [1.0, 6.0, 10.0]
+        assert store.sql("SELECT kind, source, deleted FROM batches WHERE deleted > 0 ORDER BY ALL").to_pylist() == [
+            {"kind": "calendar", "source": calendar, "deleted": 5} for calendar in ("DFM", "XTAE")
+        ]
+        for calendar in ("XTAE", "DFM"):
+            assert SessionCoordinator(store).refresh_calendar(calendar).batch_id is None
+
+
+def test_weeks_that_were_loaded_stay_until_their_calendar_is_refreshed(path: Path) -> None:
+    store_with_weeks_from_monday(path, loaded_weeks=True)
+    with open_store(path) as store:
+        weeks = rows_by_symbol(store)
+        assert weeks["B"] == [date(2024, 1, 1), date(2024, 1, 8), date(2024, 1, 15)]
+        assert weeks["C"] == [date(2024, 1, 8)]
+        DataProcessor(store).process()
+        assert store.verify().sound
+        coordinator = SessionCoordinator(store)
+        assert coordinator.refresh_calendar("DFM", apply=False).week_starts == "sun"
+        assert coordinator.refresh_calendar("DFM").week_starts == "sun"
+        weeks = rows_by_symbol(store)
+        assert weeks["A"] == weeks["B"] == [date(2024, 1, 7), date(2024, 1, 14)]
+        assert weeks["C"] == [date(2024, 1, 7)]
+        assert store.verify().sound
+
+
+def rows_by_symbol(store: SessionStore) -> dict[str, list[date]]:
+    """The first session of each week, by symbol."""
+    found: dict[str, list[date]] = {}
+    for symbol, day, *_ in tuples(store.sql(SUNDAY_WEEKS)):
+        found.setdefault(symbol, []).append(day)
+    return found

@@ -44,6 +44,9 @@ SECOND = 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ORIGIN = date(2000, 1, 1)
 FIRST_MONDAY = date(1970, 1, 5)
+WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+#: Exchanges whose weekend is Friday and Saturday.
+SUNDAY_TO_THURSDAY = ("XTAE", "XSAU")
 LATE_CLOCK = 5 * SECOND
 GRACE = 60 * SECOND
 
@@ -140,8 +143,12 @@ class Slot:
 class Calendar:
     """The sessions of one calendar, in order, the first one on or after ORIGIN having ordinal 0."""
 
-    def __init__(self, name: str, days: Iterable[tuple[date, tuple[tuple[int, int], ...]]]) -> None:
+    def __init__(
+        self, name: str, days: Iterable[tuple[date, tuple[tuple[int, int], ...]]], week_starts: str = "mon"
+    ) -> None:
         self.name = name
+        # The day of the week that 1970-01-05 is in on which it starts.
+        self.first_week = FIRST_MONDAY - timedelta(days=-WEEKDAYS.index(week_starts) % 7)
         ordered = sorted(days)
         before = sum(day < ORIGIN for day, _ in ordered)
         self.sessions = [Session(day, at - before, parts) for at, (day, parts) in enumerate(ordered)]
@@ -191,7 +198,7 @@ class Calendar:
         if length.unit == "d":
             return session.ordinal // length.count
         if length.unit == "w":
-            return (session.date - FIRST_MONDAY).days // 7 // length.count
+            return (session.date - self.first_week).days // 7 // length.count
         return ((session.date.year - 1970) * 12 + session.date.month - 1) // length.count
 
     def block(self, session: Session, length: Length) -> tuple[Session, ...]:
@@ -211,7 +218,7 @@ class Calendar:
         if length.unit == "d":
             begins = slot.date
         elif length.unit == "w":
-            begins = FIRST_MONDAY + timedelta(days=7 * length.count * self.block_key(slot.sessions[0], length))
+            begins = self.first_week + timedelta(days=7 * length.count * self.block_key(slot.sessions[0], length))
         else:
             months = length.count * self.block_key(slot.sessions[0], length)
             begins = date(1970 + months // 12, months % 12 + 1, 1)
@@ -226,7 +233,7 @@ class Calendar:
             after = slot.sessions[-1].date + timedelta(days=1)
             ends = [after, after]
             if length.unit == "w":
-                ends[1] = FIRST_MONDAY + timedelta(days=7 * length.count * (key + 1))
+                ends[1] = self.first_week + timedelta(days=7 * length.count * (key + 1))
             elif length.unit == "mo":
                 months = length.count * (key + 1)
                 ends[1] = date(1970 + months // 12, months % 12 + 1, 1)
@@ -306,9 +313,11 @@ def around_the_clock(first: date, last: date) -> Calendar:
 def own(name: str, first: date, last: date, definition: Mapping[str, Any]) -> Calendar:
     """A calendar that a user describes, with at most one break; no time of it may fall into a change of the clock."""
     zone = ZoneInfo(definition["timezone"])
-    weekdays = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
     begins, _, ends = definition.get("weekdays", "mon-fri").partition("-")
-    trading = range(weekdays.index(begins), weekdays.index(ends) + 1)
+    opening, closing = WEEKDAYS.index(begins), WEEKDAYS.index(ends)
+    trading = [(opening + step) % 7 for step in range((closing - opening) % 7 + 1)]
+    # A range of weekdays that wraps from Sunday to Monday is cut by weeks that start on Monday.
+    week_starts = definition.get("week_starts", begins if {6, 0} <= {*trading} and len(trading) < 7 else "mon")
     days = []
     for number in range((last - first).days + 1):
         day = first + timedelta(days=number)
@@ -332,7 +341,7 @@ def own(name: str, first: date, last: date, definition: Mapping[str, Any]) -> Ca
             (start, min(end, closed)) for start, end in zip(edges[::2], edges[1::2], strict=True) if start < closed
         ]
         days.append((day, tuple(parts)))
-    return Calendar(name, days)
+    return Calendar(name, days, week_starts)
 
 
 def exchange(name: str, first: date, last: date) -> Calendar:
@@ -349,7 +358,7 @@ def exchange(name: str, first: date, last: date) -> Calendar:
     for label, opened, break_from, break_to, closed in zip(schedule.index, *stamps, strict=True):
         whole = ((opened, closed),)
         days.append((label.date(), whole if break_from is None else ((opened, break_from), (break_to, closed))))
-    return Calendar(name, days)
+    return Calendar(name, days, "sun" if name in SUNDAY_TO_THURSDAY else "mon")
 
 
 # -------------------------------------------------------------------------------------------------- bars

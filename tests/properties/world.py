@@ -24,7 +24,8 @@ from barhouse.store.errors import CalendarError, InputError, RejectedBarsError
 FIRST_DAY, LAST_DAY = date(1998, 1, 1), date(2025, 12, 31)
 
 #: Calendars of one's own: LUNCH has a break, holidays and an early close; NIGHT spans midnight, also when the clock
-#: changes. The first definition of each is the one it has at first, the others are what it is changed to.
+#: changes; GULF trades on Sundays, on which its weeks start. The first definition of each is the one it has at first,
+#: the others are what it is changed to.
 OWN_CALENDARS: dict[str, list[dict[str, Any]]] = {
     "LUNCH": [
         lunch := {
@@ -53,6 +54,17 @@ OWN_CALENDARS: dict[str, list[dict[str, Any]]] = {
         night | {"holidays": ["2024-01-01", "2024-03-12"]},
         night | {"early_closes": {"2024-03-11": "12:00", "2024-03-12": "23:30"}},
     ],
+    "GULF": [
+        gulf := {"timezone": "Asia/Riyadh", "open": "10:00", "close": "15:00", "weekdays": "sun-thu"},
+        gulf | {"weekdays": "mon-fri"},
+        gulf | {"weekdays": "sat-wed"},
+        gulf | {"weekdays": "sat-thu"},
+        gulf | {"weekdays": "mon-sun"},
+        gulf | {"week_starts": "mon"},
+        gulf | {"week_starts": "thu"},
+        gulf | {"holidays": ["2024-01-07", "2024-03-10", "2024-03-14"]},
+        gulf | {"close": "14:00", "weekdays": "mon-fri", "week_starts": "sun"},
+    ],
 }
 
 #: Calendars of the random walk.
@@ -63,6 +75,8 @@ CALENDARS: dict[str, Callable[[], oracle.Calendar]] = {
     "24/7": lambda: oracle.around_the_clock(FIRST_DAY, LAST_DAY),
     "LUNCH": lambda: own_calendar("LUNCH", 0, None),
     "NIGHT": lambda: own_calendar("NIGHT", 0, None),
+    "GULF": lambda: own_calendar("GULF", 0, None),
+    "XTAE": lambda: oracle.exchange("XTAE", FIRST_DAY, LAST_DAY),
 }
 
 _BAR_TEXT = (
@@ -574,6 +588,12 @@ WINDOWS = {
         (date(2024, 3, 7), date(2024, 3, 13)),
         (date(2023, 12, 28), date(2024, 1, 3)),
     ],
+    "GULF": [
+        (date(1999, 11, 23), date(1999, 11, 30)),
+        (date(2024, 1, 4), date(2024, 1, 15)),
+        (date(2024, 3, 9), date(2024, 3, 17)),
+    ],
+    "XTAE": [(date(2024, 3, 20), date(2024, 3, 28)), (date(2024, 4, 18), date(2024, 5, 1))],
 }
 LONG_WINDOWS = {
     name: [(date(2023, 12, 20), date(2024, 3, 20)), (date(1999, 11, 20), date(1999, 12, 10))] for name in WINDOWS
@@ -585,4 +605,6 @@ BASES = {
     "24/7": ["1h", "30m", "4h", "50m", "1d", "3d"],
     "LUNCH": ["30m", "15m", "1h", "45m", "1d", "2d", "1w"],
     "NIGHT": ["1h", "30m", "2h", "90m", "1d", "1w", "1mo"],
+    "GULF": ["1h", "30m", "1d", "1w", "2w"],
+    "XTAE": ["30m", "1h", "1d", "1w"],
 }

@@ -69,6 +69,11 @@ def _early_closes(ctx: click.Context, parameter: click.Parameter, given: list[st
     help="A session that closes early. Repeatable.",
 )
 @click.option(
+    "--week-starts",
+    metavar="DAY",
+    help="The weekday that weeks start on, such as sun; by default the one after the weekend that --weekdays leave.",
+)
+@click.option(
     "--file",
     "source",
     cls=RenamedOption,

@@ -18,12 +18,15 @@ def calendar_changed(report: CalendarReport, *, added: bool = True, dry_run: boo
     what = f"{counted(len(hours), 'session')} of {report.calendar}"
     if hours:
         what += f", {min(hours)} to {max(hours)}" if len(hours) > 1 else f", {hours[0]}"
-    if dry_run and report.changes:
+    if report.week_starts is not None:
+        week = f"when weeks of {report.calendar} start ({report.week_starts})"
+        what = f"{what}, and {week}" if hours else week
+    if dry_run and (report.changes or report.week_starts):
         return f"would change {what}; nothing was written"
     if report.batch_id is None:
         nothing = "nothing changes in" if added else "nothing differs in"
         return f"{nothing} the calendar {report.calendar}"
-    if added and not report.changes:
+    if added and not (report.changes or report.week_starts):
         return f"added the calendar {report.calendar}"
     return f"changed {what}; bars: {bars_changed(report)}"
 
@@ -32,12 +35,12 @@ def redefined(before: str, after: str) -> list[str]:
     """Say in what a definition differs from the one before, both as JSON; the names do not count."""
     old, new = json.loads(before), json.loads(after)
     said = []
-    for key in new:
-        name = {"holidays": "holiday", "early_closes": "early close"}.get(key, key)
-        if key == "name" or old[key] == new[key]:
+    for key in {**new, **old}:
+        name = {"holidays": "holiday", "early_closes": "early close", "week_starts": "week start"}.get(key, key)
+        if key == "name" or old.get(key) == new.get(key):
             continue
-        if isinstance(new[key], str):
-            said.append(f"{name} {new[key]}, was {old[key]}")
+        if isinstance(new.get(key, old.get(key)), str):
+            said.append(f"{name} {new.get(key, 'by the weekdays')}, was {old.get(key, 'by the weekdays')}")
             continue
         was, is_now = (_entries(value) for value in (old[key], new[key]))
         said += [f"{name} {entry} added" for entry in is_now if entry not in was]

@@ -65,22 +65,26 @@ GROUP BY calendar, session_date;
 -- name: pinned_blocks
 -- The blocks of sessions of one length, base and calendar, from the sessions that were known when the run began.
 -- gives: first_date, last_date, open, close, known, expected_count
--- reads: trading_session
-WITH numbered AS (
-    SELECT session_date, ordinal, segment_open, segment_close,
-           block_number($unit, $length, session_date, ordinal) AS block,
+-- reads: calendar_week, trading_session
+WITH week AS (
+    SELECT any_value(origin) AS origin FROM calendar_week
+    WHERE calendar = $calendar AND batch_id <= $pinned AND (replaced_by IS NULL OR replaced_by > $pinned)
+),
+numbered AS (
+    SELECT session_date, ordinal, segment_open, segment_close, origin,
+           block_number($unit, $length, session_date, ordinal, origin) AS block,
            CASE WHEN $base_unit = 'second' THEN slots(segment_open, segment_close, $base_length) END AS room,
            CASE WHEN $base_unit <> 'second'
-                THEN block_number($base_unit, $base_length, session_date, ordinal) END AS base_block
-    FROM trading_session
+                THEN block_number($base_unit, $base_length, session_date, ordinal, origin) END AS base_block
+    FROM trading_session, week
     WHERE calendar = $calendar AND batch_id <= $pinned AND (replaced_by IS NULL OR replaced_by > $pinned)
 )
 SELECT min(session_date) AS first_date, max(session_date) AS last_date, min(segment_open) AS open, max(segment_close) AS close,
-       coalesce(block_last_date($unit, $length, block) <= $known_through::DATE,
+       coalesce(block_last_date($unit, $length, block, origin) <= $known_through::DATE,
                 max(ordinal) = (block + 1) * $length - 1) AS known,
        coalesce(sum(room), count(DISTINCT base_block))::INTEGER AS expected_count
 FROM numbered
-GROUP BY block
+GROUP BY block, origin
 ORDER BY block;
 
 -- name: pinned_bars

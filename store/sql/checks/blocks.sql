@@ -3,12 +3,14 @@
 -- name: session_blocks
 -- Each session with the block of sessions it is in.
 -- part: session_blocks(calendar, session_date, open_, close_, block_, room_, first_date, block_open, block_close, room)
--- reads: trading_session
+-- reads: calendar_week, trading_session
 SELECT *, min(session_date) OVER one_block AS first_date, min(open_) OVER one_block AS block_open,
        max(close_) OVER one_block AS block_close, sum(room_) OVER one_block AS room
 FROM (SELECT s.calendar, s.session_date, min(s.segment_open) AS open_, max(s.segment_close) AS close_,
              {number} AS block_, {room} AS room_
-      FROM trading_session AS s WHERE s.replaced_by IS NULL GROUP BY s.calendar, s.session_date)
+      FROM trading_session AS s
+      LEFT JOIN (SELECT calendar, origin FROM calendar_week WHERE replaced_by IS NULL) AS w ON w.calendar = s.calendar
+      WHERE s.replaced_by IS NULL GROUP BY s.calendar, s.session_date)
 WINDOW one_block AS (PARTITION BY calendar, block_)
 
 -- name: number_of_day
@@ -17,9 +19,9 @@ WINDOW one_block AS (PARTITION BY calendar, block_)
 floor(any_value(s.ordinal) / {length})
 
 -- name: number_of_week
--- Which block of N weeks, from Monday 1970-01-05.
+-- Which block of N weeks, from the week of the calendar that holds Monday 1970-01-05.
 -- part: expression
-floor(date_diff('day', DATE '1970-01-05', s.session_date) / 7 / {length})
+floor(date_diff('day', any_value(ifnull(w.origin, DATE '1970-01-05')), s.session_date) / 7 / {length})
 
 -- name: number_of_month
 -- Which block of N months, from 1970-01.

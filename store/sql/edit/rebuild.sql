@@ -60,7 +60,7 @@ INSERT INTO bar SELECT * FROM {deduplicated} ORDER BY interval_id, bar_start;
 -- makes: placed_bars(interval_id, bar_start, span_seconds, session_date, segment, open, high, low, close, volume,
 -- trade_count, vwap, base_count, expected_count, misplaced)
 -- takes: scope_intervals, calendar_pieces
--- reads: bar, calendar_block
+-- reads: bar, calendar_block, calendar_week
 CREATE OR REPLACE TEMP TABLE {placed_bars} AS
 WITH found AS (
     SELECT b.*, CASE WHEN b.session_date IS NOT NULL AND b.expected_count = 0 THEN 0 ELSE 1 END - b.base_count AS lacking,
@@ -93,11 +93,12 @@ SELECT b.interval_id, coalesce(k.block_open, b.bar_start),
        k.first_date, 0, b.open, b.high, b.low, b.close, b.volume, b.trade_count, b.vwap, 1, 1, k.first_date IS NULL
 FROM bar AS b
 JOIN {scope_intervals} AS d ON d.interval_id = b.interval_id AND NOT d.derived AND d.unit <> 'second'
+LEFT JOIN calendar_week AS w ON w.calendar = d.calendar AND w.replaced_by IS NULL
 LEFT JOIN calendar_block AS k
        ON k.calendar = d.calendar AND k.unit = d.unit AND k.length = d.length
       AND k.base_unit = d.base_unit AND k.base_length = d.base_length
       AND CASE d.unit WHEN 'day' THEN k.first_date = b.session_date
-                      ELSE k.block = block_number(d.unit, d.length, b.session_date, 0) END;
+                      ELSE k.block = block_number(d.unit, d.length, b.session_date, 0, w.origin) END;
 
 -- name: count_misplaced
 -- How many base bars have no place, and the first of them.

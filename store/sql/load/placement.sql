@@ -179,15 +179,14 @@ block_open
 block_close
 
 -- name: dates_at_start
--- The date of the first session, and the one that the block starts on (a week's Monday, a month's first).
+-- The date of the first session, and the one that the block begins on (a week's first day, a month's first).
 -- part: expression
-[first_date, CASE unit WHEN 'week' THEN DATE '1970-01-05' + block * length * 7
-                       WHEN 'month' THEN (DATE '1970-01-01' + to_months(block * length))::DATE END]
+[first_date, begins_on]
 
 -- name: dates_at_end
--- The dates at whose midnight the last session is over, and the whole block (a week's next Monday, a month's next first).
+-- The dates at whose midnight the last session is over, and the whole block (the first day of the next week or month).
 -- part: expression
-[last_date + 1, block_last_date(unit, length, block) + 1]
+[last_date + 1, ends_on + 1]
 
 -- name: judged_rows
 -- Every row as a bar: where it lies, and why it cannot be taken, if it cannot. The first reason that holds counts.

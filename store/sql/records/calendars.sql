@@ -10,17 +10,15 @@ SELECT definition, known_from, known_through FROM trading_calendar WHERE calenda
 -- A calendar as the store has it, and the earliest date that the blocks of sessions a date lies in can begin with; null
 -- where none are in use. Blocks of days are as many sessions long: of which a week has one at least.
 -- gives: definition, known_from, known_through, blocks_from
--- reads: trading_calendar, definition
+-- reads: calendar_week, trading_calendar, definition
 SELECT c.definition, c.known_from, c.known_through,
-       (SELECT min(CASE unit
-                       WHEN 'week' THEN DATE '1970-01-05' + block_number(unit, length, $date::DATE, 0) * length * 7
-                       WHEN 'month'
-                       THEN (DATE '1970-01-01' + to_months(block_number(unit, length, $date::DATE, 0) * length))::DATE
-                       ELSE $date::DATE - length * 7
-                   END)
-        FROM (SELECT DISTINCT unit, length FROM definition WHERE calendar = $calendar AND unit <> 'second')
+       (SELECT min(coalesce(block_first_date(k.unit, k.length,
+                                             block_number(k.unit, k.length, $date::DATE, 0, w.origin), w.origin),
+                            $date::DATE - k.length * 7))
+        FROM (SELECT DISTINCT unit, length FROM definition WHERE calendar = $calendar AND unit <> 'second') AS k
        ) AS blocks_from
 FROM trading_calendar AS c
+LEFT JOIN calendar_week AS w ON w.calendar = c.calendar AND w.replaced_by IS NULL
 WHERE c.calendar = $calendar;
 
 -- name: first_sessions
@@ -43,6 +41,22 @@ VALUES ($calendar, $definition, $known_from, $known_through);
 -- The zone that a calendar's wall clock is in.
 -- writes: calendar_timezone
 INSERT OR REPLACE INTO calendar_timezone (calendar, timezone) VALUES ($calendar, $timezone);
+
+-- name: kept_week
+-- Where the weeks of a calendar count from; no row: Monday 1970-01-05.
+-- gives: origin
+-- reads: calendar_week
+SELECT origin FROM calendar_week WHERE calendar = $calendar AND replaced_by IS NULL;
+
+-- name: replace_week
+-- Where its weeks counted from until now; the row stays, for the past keeps the weeks it knew.
+-- writes: calendar_week
+UPDATE calendar_week SET replaced_by = $batch_id WHERE calendar = $calendar AND replaced_by IS NULL;
+
+-- name: keep_week
+-- Where its weeks count from.
+-- writes: calendar_week
+INSERT INTO calendar_week (calendar, origin, batch_id, replaced_by) VALUES ($calendar, $origin, $batch_id, NULL);
 
 -- name: extend_calendar
 -- The dates that a calendar's sessions are now complete for.
@@ -122,13 +136,16 @@ UPDATE trading_calendar SET definition = $definition WHERE calendar = $calendar;
 SELECT calendar FROM trading_calendar ORDER BY calendar;
 
 -- name: calendars
--- The calendars the store has: whose they are, what they are known for, how many symbols they have.
--- gives: calendar, kind, timezone, known_from, known_through, symbol_count, definition
--- reads: calendar_timezone, symbol, trading_calendar
+-- The calendars the store has: whose they are, when their weeks start, what they are known for, how many symbols they
+-- have.
+-- gives: calendar, kind, timezone, week_starts, known_from, known_through, symbol_count, definition
+-- reads: calendar_timezone, calendar_week, symbol, trading_calendar
 SELECT c.calendar, CASE WHEN c.definition IS NULL THEN 'exchange' ELSE 'custom' END AS kind,
-       z.timezone, c.known_from, c.known_through, count(s.symbol_id) AS symbol_count, c.definition
+       z.timezone, lower(strftime(coalesce(w.origin, DATE '1970-01-05'), '%a')) AS week_starts, c.known_from,
+       c.known_through, count(s.symbol_id) AS symbol_count, c.definition
 FROM trading_calendar AS c
 LEFT JOIN calendar_timezone AS z USING (calendar)
+LEFT JOIN calendar_week AS w ON w.calendar = c.calendar AND w.replaced_by IS NULL
 LEFT JOIN symbol AS s ON s.calendar = c.calendar AND s.removed_at IS NULL
 GROUP BY ALL
 ORDER BY c.calendar;
