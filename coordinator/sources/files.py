@@ -46,9 +46,9 @@ def open_file(data: object, options: LoadOptions) -> Source | None:
         raise SourceError(f"the files are of different kinds ({', '.join(sorted(kinds))}); load each kind by itself")
     (kind,) = kinds
     if kind != "csv" and options.skip_rows:
-        raise OptionsError(f"{Option('skip_rows')} is for text files; those of {kind} have no lines before a header")
-    if kind != "csv" and options.header:
-        raise OptionsError(f"{Option('header')} is for text files; those of {kind} name their columns themselves")
+        raise OptionsError(f"{Option('skip_rows')} is for text files; files of {kind} have no lines before a header")
+    if kind not in ("csv", "json") and options.header:
+        raise OptionsError(f"{Option('header')} is for text and JSON; files of {kind} name their columns themselves")
     name = str(given[0]) if len(given) == 1 else f"{given[0]} and {len(given) - 1} more"
     return Source(
         name=name,

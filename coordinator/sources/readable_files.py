@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from barhouse.coordinator.sources.archive import member_pieces
 from barhouse.coordinator.sources.arrow_files import arrow_rows
 from barhouse.coordinator.sources.files import parquet_schema
 from barhouse.coordinator.sources.frames import zones_of
+from barhouse.coordinator.sources.json_files import json_rows
 from barhouse.coordinator.sources.packed_bytes import unpacked_pieces
 from barhouse.coordinator.sources.parquet_copy import write_parquet
 from barhouse.coordinator.sources.scratch_folder import have_room, scratch_folder
@@ -38,7 +39,7 @@ def readable(source: Source, beside: Path) -> Iterator[Source]:
     # Folders named column=value are columns of the files inside, those above the scratch folder of none.
     with scratch_folder(Path(gettempdir()) if "=" in str(beside) else beside) as folder:
         paths = [
-            piece.path if piece.is_readable else _unpacked(piece, _place(folder, piece) / str(number))
+            piece.path if piece.is_readable else _unpacked(piece, _place(folder, piece) / str(number), source.header)
             for number, piece in enumerate(source.pieces)
         ]
         yield _with_zones(replace(source, paths=tuple(paths)))
@@ -62,7 +63,7 @@ def _place(folder: Path, piece: Piece) -> Path:
     return place
 
 
-def _unpacked(piece: Piece, target: Path) -> str:
+def _unpacked(piece: Piece, target: Path, header: Sequence[str] | None) -> str:
     """Unpack into a new file, which has no part of a name that was given."""
     path, packing = piece.path, piece.kind.packing
     if piece.member is not None:
@@ -71,7 +72,9 @@ def _unpacked(piece: Piece, target: Path) -> str:
         path = _written(unpacked_pieces(path, packing, piece.name), target.with_suffix(".plain"))
     if piece.kind.kind == "arrow":
         with arrow_rows(path, piece.name) as rows:
-            path = write_parquet(rows, target)
+            return write_parquet(rows, target)
+    if piece.kind.kind == "json":
+        return write_parquet(json_rows(path, piece.name, header), target)
     return path
 
 

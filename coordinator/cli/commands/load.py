@@ -40,7 +40,7 @@ def load(
     then_process: bool,
     as_json: bool,
 ) -> None:
-    """Load base bars from text, Parquet or Arrow files, plain, packed, or in a .zip.
+    """Load base bars from text, Parquet, Arrow files or JSON, plain, packed, or in a .zip.
 
     New bars are added, changed ones revised, equal ones left alone. Rows that cannot be
     taken are kept in the view rejected, and the exit code says so.

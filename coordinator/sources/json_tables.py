@@ -1,0 +1,140 @@
+"""Where the records lie in one JSON value: below which keys, and whose they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from barhouse.store.errors import OptionsError, SourceError
+from barhouse.store.hints import Option
+
+#: The column of a symbol that stands outside of the records.
+SYMBOL = "symbol"
+_NAMES_OF_SYMBOL = ("symbol", "ticker", "instrument")
+#: Keys that say what lies below them rather than whose it is.
+_WRAPPERS = frozenset(
+    {
+        *("bars", "candles", "candlesticks", "chart", "content", "data", "historical", "history", "items", "klines"),
+        *("ohlc", "ohlcv", "prices", "quotes", "records", "response", "result", "results", "rows", "series", "values"),
+    }
+)
+_SHOWN_KEYS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class RecordTable:
+    """Records of one symbol, or that say themselves whose they are.
+
+    Attributes
+    ----------
+    symbol
+        Whose they are; None where nothing outside of them says so.
+    """
+
+    rows: Sequence[Mapping[str, Any]]
+    symbol: str | None
+
+    @classmethod
+    def of(cls, rows: Sequence[Any], symbol: str | None, header: Sequence[str] | None, name: str) -> RecordTable:
+        """Records; of lists, whose columns ``header`` names.
+
+        Raises
+        ------
+        SourceError
+            When the rows are neither, or lists of another length.
+        """
+        if all(isinstance(row, dict) for row in rows):
+            if header is not None and rows:
+                raise OptionsError(
+                    f"{name} has records that name their columns themselves; leave out {Option('header')}"
+                )
+            named = any(key.casefold() in _NAMES_OF_SYMBOL for row in rows[:1] for key in row)
+            return cls(rows, None if named else symbol)
+        if not all(isinstance(row, list) for row in rows):
+            raise SourceError(f"{name} has something among its rows that is neither a record nor a list of fields")
+        if header is None:
+            raise OptionsError(f"{name} has rows without names; say which columns they are with {Option('header')}")
+        odd = next((number for number, row in enumerate(rows, start=1) if len(row) != len(header)), None)
+        if odd is not None:
+            raise OptionsError(
+                f"{name} has {len(rows[odd - 1])} fields in row {odd}, and {Option('header')} names {len(header)}"
+            )
+        return cls([dict(zip(header, row, strict=True)) for row in rows], symbol)
+
+    def parts(self, row_count: int) -> Iterator[RecordTable]:
+        """The same, in parts of so many rows."""
+        for begin in range(0, len(self.rows), row_count):
+            yield replace(self, rows=self.rows[begin : begin + row_count])
+
+    def column(self, name: str) -> list[Any]:
+        """The values of a column; None where a record lacks it."""
+        if name == SYMBOL and self.symbol is not None:
+            return [self.symbol] * len(self.rows)
+        return [row.get(name) for row in self.rows]
+
+
+def tables_in(value: Any, header: Sequence[str] | None, name: str) -> list[RecordTable]:
+    """The records in a JSON value.
+
+    Raises
+    ------
+    SourceError
+        When there are several that could be meant.
+    """
+    found = [
+        (keys, RecordTable.of(rows, symbol, header, name)) for keys, symbol, rows in _found(value, (), None) if rows
+    ]
+    if len(found) > 1 and not all(_says_whose(table) for _, table in found):
+        keys = [".".join(keys) for keys, _ in found]
+        more = f" and {len(keys) - _SHOWN_KEYS} more" if len(keys) > _SHOWN_KEYS else ""
+        raise SourceError(
+            f"{name} has records in several places ({', '.join(keys[:_SHOWN_KEYS])}{more}), and nothing says whose "
+            f"they are; write each into a file of its own"
+        )
+    return [table for _, table in found]
+
+
+def _says_whose(table: RecordTable) -> bool:
+    return table.symbol is not None or any(key.casefold() in _NAMES_OF_SYMBOL for key in table.rows[0])
+
+
+def _found(value: Any, keys: tuple[str, ...], symbol: str | None) -> Iterator[tuple[tuple[str, ...], str | None, Any]]:
+    """Records, each with the keys above them and the symbol that these say."""
+    if isinstance(value, list):
+        yield keys, symbol, value
+        return
+    if not isinstance(value, dict):
+        return
+    said = _symbol_said(value)
+    columns = {key: inner for key, inner in value.items() if _is_column(inner)}
+    inside = {key: inner for key, inner in value.items() if key not in columns and _may_hold_rows(inner)}
+    if len(columns) > 1 and len({len(column) for column in columns.values()}) == 1:
+        yield (
+            keys,
+            said or symbol,
+            [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)],
+        )
+    elif value and not inside and not keys:
+        yield keys, None, [value]
+    for key, inner in inside.items():
+        # A key that is no wrapper says whose the records are; one that means something else is no registered symbol.
+        yield from _found(inner, (*keys, key), said or (symbol if key.casefold() in _WRAPPERS else key))
+
+
+def _symbol_said(value: Mapping[str, Any]) -> str | None:
+    """The symbol that stands beside records, or in what is said of them (``meta``) beside them."""
+    beside = (inner for inner in value.values() if isinstance(inner, dict))
+    for fields in (value, *(inner for inner in beside if not any(map(_may_hold_rows, inner.values())))):
+        for key, text in fields.items():
+            if key.casefold() in _NAMES_OF_SYMBOL and isinstance(text, str):
+                return text
+    return None
+
+
+def _is_column(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and not any(isinstance(one, list | dict) for one in value)
+
+
+def _may_hold_rows(value: Any) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list) and any(isinstance(one, list | dict) for one in value))
