@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from barhouse.coordinator.feeds.opening import open_feed
     from barhouse.coordinator.feeds.redis_feed import RedisFeed
     from barhouse.coordinator.feeds.websocket_feed import WebSocketFeed
+    from barhouse.coordinator.inspection.inspection import inspect_source
+    from barhouse.coordinator.inspection.report import InspectedBar, Inspection
     from barhouse.coordinator.jobs.config import JobConfig
     from barhouse.coordinator.jobs.job import check_job, run_job
     from barhouse.coordinator.jobs.report import JobReport
@@ -56,6 +58,8 @@ _MODULES = {
     "Gap": "store.model.symbol",
     "History": "coordinator.feeds.feed",
     "InputError": "store.errors",
+    "InspectedBar": "coordinator.inspection.report",
+    "Inspection": "coordinator.inspection.report",
     "Interval": "store.model.interval",
     "JobConfig": "coordinator.jobs.config",
     "JobReport": "coordinator.jobs.report",
@@ -75,6 +79,7 @@ _MODULES = {
     "check_job": "coordinator.jobs.job",
     "compact": "store.copies.compaction",
     "determine_streams": "coordinator.streams.determination",
+    "inspect_source": "coordinator.inspection.inspection",
     "open_feed": "coordinator.feeds.opening",
     "open_store": "store.session_store",
     "parse_events": "coordinator.feeds.events",
@@ -101,6 +106,8 @@ __all__ = [
     "Gap",
     "History",
     "InputError",
+    "InspectedBar",
+    "Inspection",
     "Interval",
     "JobConfig",
     "JobReport",
@@ -120,6 +127,7 @@ __all__ = [
     "check_job",
     "compact",
     "determine_streams",
+    "inspect_source",
     "open_feed",
     "open_store",
     "parse_events",

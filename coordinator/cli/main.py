@@ -21,6 +21,7 @@ from barhouse.coordinator.cli.commands import (
     deletion,
     derivation,
     export,
+    inspection,
     job,
     live,
     load,
@@ -85,12 +86,12 @@ def cli(ctx: click.Context, store: str, verbose: bool) -> None:
 
 _MODULES = (
     *(creation, registration, load, derivation, status, query, job, live, backtest, runs, verification, calendar),
-    *(copies, export, deletion, plugins),
+    *(copies, export, deletion, plugins, inspection),
 )
 _COMMANDS = {command.name: command for module in _MODULES for command in module.COMMANDS}
 #: As help lists them: in the order of use.
 _ORDER = (
-    *("init", "register", "load", "process", "end-session", "status", "gaps", "sql"),
+    *("init", "register", "inspect", "load", "process", "end-session", "status", "gaps", "sql"),
     *("run", "live", "backtest", "runs", "verify", "calendar"),
     *("publish", "export", "backup", "restore", "compact", "delete", "retain", "purge", "remove", "plugins"),
 )

@@ -74,6 +74,11 @@ def stamp(column: Column, source: Source, options: LoadOptions, *, wants_dates: 
     )
 
 
+def how_written(column: Column, options: LoadOptions) -> str:
+    """How the stamps of a column are written: the format that was said, ISO 8601, or their type."""
+    return options.timestamp_format or ("ISO 8601" if column.is_text else column.type)
+
+
 def are_dates(column: Column, options: LoadOptions) -> bool:
     """Whether every stamp is a date without a time of day, by its type or its format."""
     form = options.timestamp_format

@@ -101,15 +101,24 @@ def header_of(path: str, skip_rows: int, columns: Sequence[str]) -> list[str]:
 
 def first_lines(path: str) -> list[str]:
     """The first lines of a text file that are whole; none where it cannot be read, for that will be said elsewhere."""
+    piece = _first_piece(path)
+    encoding = _ENCODINGS.get(piece[:2], "utf-8-sig")
+    lines = piece.decode(encoding, errors="replace").splitlines()
+    return lines[:-1] if len(piece) == _HEADER_BYTES else lines
+
+
+def encoding_of(path: str) -> str:
+    """The encoding that a text file says itself, by how it begins; UTF-8 where it says none."""
+    return _ENCODINGS.get(_first_piece(path)[:2], "utf-8")
+
+
+def _first_piece(path: str) -> bytes:
     packed = compression_of(path)
     try:
         with pa.input_stream(path, compression=None if packed == "none" else packed) as stream:
-            piece = bytes(stream.read(_HEADER_BYTES))
+            return bytes(stream.read(_HEADER_BYTES))
     except OSError:
-        return []
-    encoding = next((name for mark, name in _ENCODINGS.items() if piece.startswith(mark)), "utf-8-sig")
-    lines = piece.decode(encoding, errors="replace").splitlines()
-    return lines[:-1] if len(piece) == _HEADER_BYTES else lines
+        return b""
 
 
 def parquet_schema(path: str, name: str) -> pa.Schema:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import pyarrow as pa
 
-from barhouse.coordinator.sources.files import first_lines
+from barhouse.coordinator.sources.files import encoding_of, first_lines
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.sources.presets import PRESETS, Mark, Preset, preset_named
 from barhouse.coordinator.sources.source import Source
@@ -50,6 +50,18 @@ def naming_presets(source: Source, options: LoadOptions) -> Iterator[None]:
         raise
 
 
+def text_facts(source: Source, options: LoadOptions) -> dict[str, str]:
+    """How a text file is written: what it is packed with, its encoding, and what stands between fields."""
+    if source.format != "csv" or not source.paths:
+        return {}
+    piece, lines = source.pieces[0], first_lines(source.paths[0])[options.skip_rows :]
+    found = {"encoding": encoding_of(source.paths[0])}
+    packed = piece.kind.packing if piece.member is None else "zip"
+    if packed != "none":
+        found["packed"] = packed
+    return found | ({"separator": separator_of(lines[0])} if lines else {})
+
+
 def looks_like(presets: Sequence[str]) -> str:
     """What to say of presets that fit."""
     return f"it looks like {' or '.join(presets)}: say {' or '.join(str(Option('preset', name)) for name in presets)}"
@@ -58,7 +70,11 @@ def looks_like(presets: Sequence[str]) -> str:
 def _names_known(mark: Mark, preset: Preset, lines: Sequence[str]) -> int | None:
     """How many of the names in the header a mark accounts for; None where it is not that vendor's file."""
     below = lines[int(preset.options.get("skip_rows", 0)) :]
-    names = [] if preset.options.get("header") or not below else names_in(below[0])
+    names = (
+        []
+        if preset.options.get("header") or not below
+        else [name.strip() for name in _fields(below[0], separator_of(below[0]))]
+    )
     rows = below if preset.options.get("header") else below[1:]
     fits = (
         (not mark.remark or (bool(lines) and re.match(mark.remark, lines[0], re.IGNORECASE) is not None))
@@ -69,10 +85,13 @@ def _names_known(mark: Mark, preset: Preset, lines: Sequence[str]) -> int | None
     return len({*mark.header, *mark.has}) if fits else None
 
 
-def names_in(line: str) -> list[str]:
-    """The names in a line that names columns, by the separator that makes most of them."""
-    found = [next(csv.reader([line], delimiter=sign), []) for sign in _SEPARATORS]
-    return [name.strip() for name in max(found, key=len)]
+def separator_of(line: str) -> str:
+    """What stands between the fields of a line: the sign that makes most of them."""
+    return max(_SEPARATORS, key=lambda sign: len(_fields(line, sign)))
+
+
+def _fields(line: str, separator: str) -> list[str]:
+    return next(csv.reader([line], delimiter=separator), [])
 
 
 def _lines(source: Source) -> list[str]:

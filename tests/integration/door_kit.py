@@ -68,7 +68,7 @@ NAMES: dict[str, Any] = {
     "ambiguous": "first",
     "replace": "sessions",
     "decimal": ",",
-    "thousands": ".",
+    "thousands": ",",
 }
 #: Several of something; one text is as good as a list of one.
 LISTS: dict[str, Any] = {

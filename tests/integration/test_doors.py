@@ -59,7 +59,7 @@ NO_DOORS = {
     **dict.fromkeys(("BarWriter", "ExportFormat", "Feed", "History"), "what packages implement"),
     **dict.fromkeys(("BarEvent", "TradeEvent", "CancelEvent"), "messages of feeds, which parse_events reads"),
     **dict.fromkeys(("Delivery", "FeedAddress", "FileToLoad", "Offer", "Refused"), "what feeds and sessions hand over"),
-    **dict.fromkeys(("Gap", "JobReport", "StreamDetermination"), "answers"),
+    **dict.fromkeys(("Gap", "InspectedBar", "Inspection", "JobReport", "StreamDetermination"), "answers"),
     **dict.fromkeys(("JobConfig", "LiveOptions"), "tables of a job file, tried as such below"),
 }
 #: Classes that are made by a method, of parts that have their types.
@@ -75,6 +75,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "LiveSession.add_interval": {"interval": "5m"},
     "SessionStore.export": {"full": True},
     "SourceBars": {"interval": "1m"},
+    "inspect_source": {"timezone": "UTC"},
     "open_feed": {"interval": "1m"},
 }
 
@@ -223,6 +224,7 @@ ALSO: dict[str, list[str]] = {
     "calendar refresh": ["--dry-run"],
     "delete": ["--start", "2024-11-27"],
     "export": ["--full"],
+    "inspect": ["--timezone", "UTC"],
     "live": ["--once", "--interval", "1m", "--symbols", "SPY", "--timezone", "UTC"],
     "load": ["--timezone", "UTC", "--interval", "1m"],
     "purge": ["--interval", "1m"],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from load_kit import Bench
-from vendor_kit import CASES, VENDORS, Vendor, kept
+from vendor_kit import CASES, VENDORS, Vendor, held, make_templates
 
 from barhouse import FolderFeed, InputError, LiveSession, LoadOptions, run_job
 from barhouse.coordinator.sources.opening import open_source
@@ -19,27 +19,14 @@ EVERY = pytest.mark.parametrize("vendor", CASES, ids=str)
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with the symbols of all files, minutes and hours and days of each in their own."""
-    folder = tmp_path_factory.mktemp("vendors")
-    for interval in sorted({vendor.interval for vendor in CASES}):
-        bench = Bench(folder / f"{interval}.duckdb", folder)
-        for vendor in CASES:
-            if vendor.interval == interval:
-                for symbol in vendor.bars:
-                    bench.coordinator.register(symbol, [interval], vendor.calendar, base=interval)
-        bench.store.close()
-    return folder
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_templates(tmp_path_factory.mktemp("vendors"))
 
 
 @pytest.fixture
-def bench(vendor: Vendor, template: Path, tmp_path: Path) -> Bench:
-    shutil.copy(template / f"{vendor.interval}.duckdb", tmp_path / "bars.duckdb")
+def bench(vendor: Vendor, templates: Path, tmp_path: Path) -> Bench:
+    shutil.copy(templates / f"{vendor.interval}.duckdb", tmp_path / "bars.duckdb")
     return Bench(tmp_path / "bars.duckdb", tmp_path)
-
-
-def held(bench: Bench, vendor: Vendor) -> dict[str, list[tuple[object, ...]]]:
-    return {symbol: kept(bench.bars(symbol, vendor.interval), vendor.interval) for symbol in vendor.bars}
 
 
 @EVERY
@@ -50,7 +37,8 @@ def test_a_preset_loads_the_bars_that_a_file_holds(vendor: Vendor, bench: Bench)
 
 
 @EVERY
-def test_a_job_and_a_live_session_load_the_same(vendor: Vendor, bench: Bench, tmp_path: Path) -> None:
+def test_a_job_and_a_live_session_load_the_same(vendor: Vendor, bench: Bench, templates: Path, tmp_path: Path) -> None:
+    shutil.copy(templates / f"{vendor.interval}.duckdb", tmp_path / "job.duckdb")
     named = {} if vendor.symbol is None else {"symbol": vendor.symbol}
     source = {"files": str(vendor.path), "interval": vendor.interval, "preset": vendor.preset, **named, **vendor.more}
     symbols = {

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from load_kit import Bench
+
 VENDORS = Path(__file__).parents[2] / "sample" / "vendors"
 PRICES = ("open", "high", "low", "close", "volume")
 #: The bar's start in UTC, or the date of its session; open, high, low, close, volume; trade count and vwap.
@@ -69,9 +71,10 @@ KLINES = [
     row("2024-10-21 10:00", 67000.01, 67120.5, 66980.0, 67100.25, 12.34567, trades=1543),
     row("2024-10-21 10:01", 67100.25, 67150.0, 67050.75, 67060.0, 8.7654, trades=1102),
 ]
-#: Two weeks apart: between them Europe's clocks went back, and America's had not yet.
+#: In two weeks: between them Europe's clocks went back, and America's had not yet.
 EURUSD_WEEKS = [
     row("2024-10-21 14:00", 1.08512, 1.08534, 1.08501, 1.08520, 1234.56),
+    row("2024-10-21 14:01", 1.08520, 1.08526, 1.08511, 1.08515, 987.65),
     row("2024-10-28 14:00", 1.08102, 1.08124, 1.08091, 1.08110, 2234.56),
 ]
 YAHOO_DAYS = [
@@ -135,12 +138,13 @@ CASES = [
         more={"volume_column": "Volume BTC"},
     ),
     Vendor("databento.csv", "databento", "1m", "XNYS", {"SPY": SPY}),
+    Vendor("databento_raw.csv", "databento_raw", "1m", "XNYS", {"SPY": SPY}),
     Vendor(
         "dukascopy.csv",
         "dukascopy",
         "1m",
         "24/7",
-        {"EURUSD": [EURUSD_WEEKS[0], row("2024-10-21 14:01", 1.08520, 1.08526, 1.08511, 1.08515, 987.65)]},
+        {"EURUSD": EURUSD_WEEKS[:2]},
         "EURUSD",
     ),
     Vendor("dukascopy_local.csv", "dukascopy_local", "1m", "24/7", {"EURUSD": EURUSD_WEEKS}, "EURUSD"),
@@ -168,6 +172,19 @@ CASES = [
     ),
     Vendor("ibkr.csv", "ibkr", "1m", "XNYS", {"AAPL": IBKR}, "AAPL"),
     Vendor("ibkr_api.csv", "ibkr_api", "1m", "XNYS", {"AAPL": IBKR}, "AAPL"),
+    Vendor(
+        "investing.csv",
+        "investing",
+        "1d",
+        "XNYS",
+        {
+            "SPX": [
+                row("2024-10-18", 5840, 5867.75, 5835.25, 5861.5, 950500),
+                row("2024-10-21", 5861.5, 5870, 5825.5, 5854, 1200000),
+            ]
+        },
+        "SPX",
+    ),
     Vendor("jforex.csv", "jforex", "1m", "24/7", {"EURUSD": EURUSD_WEEKS}, "EURUSD"),
     Vendor(
         "kibot_daily.txt",
@@ -189,6 +206,14 @@ CASES = [
             ]
         },
         "XBTUSD",
+    ),
+    Vendor(
+        "nasdaq.csv",
+        "nasdaq",
+        "1d",
+        "XNYS",
+        {"AAPL": [(*AAPL_DAYS[0][:5], 46431470, None, None), AAPL_DAYS[1]]},
+        "AAPL",
     ),
     Vendor(
         "ninjatrader.txt",
@@ -231,6 +256,22 @@ CASES = [
     Vendor("yfinance_intraday.csv", "yfinance", "1m", "XNYS", {"AAPL": AAPL}, "AAPL"),
     Vendor("yfinance_download.csv", "yfinance_download", "1d", "XNYS", {"AAPL": YAHOO_DAYS}, "AAPL"),
 ]
+
+
+def make_templates(folder: Path) -> Path:
+    """Stores with the symbols of all files and no bars, one for each interval: ``1m.duckdb``, ``1d.duckdb``."""
+    for interval in sorted({vendor.interval for vendor in CASES}):
+        bench = Bench(folder / f"{interval}.duckdb", folder)
+        for vendor in CASES:
+            if vendor.interval == interval:
+                bench.coordinator.register(list(vendor.bars), [interval], vendor.calendar, base=interval)
+        bench.store.close()
+    return folder
+
+
+def held(bench: Bench, vendor: Vendor) -> dict[str, list[Row]]:
+    """What a store has of a file's symbols."""
+    return {symbol: kept(bench.bars(symbol, vendor.interval), vendor.interval) for symbol in vendor.bars}
 
 
 def kept(rows: list[dict[str, Any]], interval: str) -> list[Row]:

@@ -1,0 +1,1 @@
+"""What a source holds and how it would be read, before it is loaded."""

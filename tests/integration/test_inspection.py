@@ -1,0 +1,185 @@
+"""What is said of a file before it is loaded: it is what a load makes of it, and the command that is named loads it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+from load_kit import HEADER, Bench, line, lines, minutes
+from vendor_kit import CASES, Vendor, held, kept, make_templates
+
+from barhouse import InputError, inspect_source
+from barhouse.coordinator.cli.main import cli
+
+SHOWN = 5
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_templates(tmp_path_factory.mktemp("vendors"))
+
+
+def written(folder: Path, *rows: str, name: str = "bars.csv", header: str = HEADER) -> Path:
+    path = folder / name
+    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("vendor", CASES, ids=str)
+def test_what_is_shown_and_named_is_what_a_load_comes_to(vendor: Vendor, templates: Path, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"preset": vendor.preset, **vendor.more} if vendor.more or vendor.fits else {}
+    report = inspect_source(vendor.path, vendor.symbol, **options)
+    assert report.problem is None and report.preset == vendor.preset
+    assert set(report.presets) == set(vendor.fits or [vendor.preset])
+    assert (report.interval, report.missing, report.rejects) == (vendor.interval, (), ())
+    assert report.symbols == (() if vendor.symbol else tuple(sorted(vendor.bars)))
+    shown = kept([bar.model_dump() for bar in report.bars], vendor.interval)
+    assert shown == [bar for symbol in sorted(vendor.bars) for bar in vendor.bars[symbol]][:SHOWN]
+
+    shutil.copy(templates / f"{vendor.interval}.duckdb", tmp_path / "bars.duckdb")
+    bench = Bench(tmp_path / "bars.duckdb", tmp_path)
+    said = dict(report.options)
+    bench.load(vendor.path, said.pop("interval"), said.pop("symbol", None), **said)
+    assert held(bench, vendor) == vendor.bars
+
+
+def test_nothing_is_written_and_no_store_is_opened(tmp_path: Path) -> None:
+    path = written(tmp_path, *lines(minutes("2024-11-26 09:30", "2024-11-26 10:30")))
+    before = path.read_bytes()
+    inspect_source(path, "SPY", timezone="UTC")
+    assert CliRunner().invoke(cli, ["inspect", str(path), "--timezone", "UTC"]).exit_code == 0
+    assert [one.name for one in tmp_path.iterdir()] == ["bars.csv"] and path.read_bytes() == before
+
+
+def test_of_presets_that_the_lines_do_not_tell_apart_none_is_used(tmp_path: Path) -> None:
+    path = written(tmp_path, "2024-10-18,10,11,9,10,5", header="Date,Open,High,Low,Close,Volume")
+    report = inspect_source(path)
+    assert (report.presets, report.preset) == (("stooq", "yfinance"), None)
+    assert report.options == {} and report.missing == ("symbol", "interval")
+
+
+def test_what_was_said_goes_before_the_preset_that_fits(tmp_path: Path) -> None:
+    path = tmp_path / "ES.txt"
+    path.write_text("20241021 133100;10;11;9;10;5\n20241021 133200;10;11;9;10;5\n", encoding="utf-8")
+    said = {"header": ["timestamp", "open", "high", "low", "close", "volume"], "timestamp_format": "%Y%m%d %H%M%S"}
+    report = inspect_source(path, timezone="UTC", **said)
+    assert (report.preset, report.presets, report.label) == (None, ("ninjatrader",), "start")
+    assert [bar.bar_start.strftime("%H:%M") for bar in report.bars if bar.bar_start] == ["13:31", "13:32"]
+
+
+@pytest.mark.parametrize(
+    ("stamps", "interval", "regular"),
+    [
+        (minutes("2024-11-26 09:30", "2024-11-26 11:30"), "1m", True),
+        (minutes("2024-11-26 09:30", "2024-11-26 15:30", step=30), "30m", True),
+        ([f"2024-11-{day:02}" for day in range(1, 30)], "1d", True),
+        (["2024-11-04", "2024-11-11", "2024-11-18", "2024-11-25"], "1w", True),
+        (["2024-11-26 09:30:00"], None, True),
+    ],
+)
+def test_the_interval_is_told_from_the_steps(
+    tmp_path: Path, stamps: list[str], interval: str | None, regular: bool
+) -> None:
+    report = inspect_source(written(tmp_path, *lines(stamps)), "SPY", timezone="America/New_York")
+    assert (report.problem, report.interval, report.regular) == (None, interval, regular)
+    assert report.missing == (() if interval else ("interval",))
+    first = report.bars[0]
+    if interval in ("1d", "1w"):
+        assert (first.session_date, first.bar_start) == (date.fromisoformat(stamps[0]), None)
+    else:
+        assert first.bar_start == datetime.fromisoformat("2024-11-26T14:30:00+00:00") and first.session_date is None
+
+
+def test_stamps_at_the_end_are_moved_by_the_interval(tmp_path: Path) -> None:
+    path = written(tmp_path, *lines(minutes("2024-11-26 10:30", "2024-11-26 16:30", step=60)))
+    report = inspect_source(path, "SPY", timezone="America/New_York", label="end")
+    assert report.interval == "1h" and report.bars[0].bar_start == datetime.fromisoformat("2024-11-26T14:30:00+00:00")
+
+
+def test_what_cannot_be_read_is_said_with_what_is_known(tmp_path: Path) -> None:
+    path = written(tmp_path, *lines(minutes("2024-11-26 09:30", "2024-11-26 11:30")))
+    report = inspect_source(path, "SPY")
+    assert report.problem is not None and "say which one they are in with timezone=" in report.problem
+    assert (report.row_count, report.naive, report.interval, report.bars) == (120, True, "1m", ())
+    assert report.parts["bar_start"] == "timestamp" and report.unused == ()
+
+
+def test_rows_that_cannot_be_taken_are_counted(tmp_path: Path) -> None:
+    rows = [*lines(minutes("2024-11-26 09:30", "2024-11-26 09:40")), line("2024-11-26 09:40:00", high=1)]
+    report = inspect_source(written(tmp_path, *rows), "SPY", timezone="UTC")
+    assert [(one.count, one.first_row) for one in report.rejects] == [(1, 11)]
+
+
+def test_only_the_first_rows_are_looked_at(tmp_path: Path) -> None:
+    stamps = minutes("2024-11-01 00:00", "2024-11-08 00:00")
+    assert len(stamps) == 10_080
+    report = inspect_source(written(tmp_path, *lines(stamps)), "SPY", timezone="UTC")
+    assert (report.row_count, report.interval, len(report.bars)) == (10_000, "1m", SHOWN)
+
+
+def test_frames_and_parquet_are_looked_at_alike(tmp_path: Path) -> None:
+    stamps = pd.date_range("2024-10-21 09:30", periods=20, freq="min", tz="America/New_York")
+    prices = {"open": 10.0, "high": 11.0, "low": 9.0, "close": 10.0, "volume": 5.0, "trade_count": 2, "vwap": 10.0}
+    frame = pd.DataFrame({"symbol": "AAA", "timestamp": stamps, **prices})
+    pq.write_table(pa.Table.from_pandas(frame), tmp_path / "a.parquet")
+    first = datetime.fromisoformat("2024-10-21T13:30:00+00:00")
+    for data, form in ((frame, "arrow"), (tmp_path / "a.parquet", "parquet")):
+        report = inspect_source(data)
+        assert (report.format, report.presets, report.symbols) == (form, ("alpaca",), ("AAA",))
+        assert (report.interval, report.separator, report.encoding) == ("1m", None, None)
+        assert report.bars[0].bar_start == first and report.bars[0].trade_count == 2
+
+
+def test_how_a_text_is_written_is_said(tmp_path: Path) -> None:
+    import gzip
+
+    path = tmp_path / "bars.tsv.gz"
+    text = "\n".join([HEADER, *lines(minutes("2024-11-26 09:30", "2024-11-26 09:40"))]).replace(",", "\t")
+    path.write_bytes(gzip.compress(text.encode()))
+    report = inspect_source(path, "SPY", timezone="UTC")
+    assert (report.packed, report.encoding, report.separator) == ("gzip", "utf-8", "\t")
+
+
+def test_what_is_no_file_or_no_option_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no file"):
+        inspect_source(tmp_path / "nothing.csv")
+    with pytest.raises(InputError, match="interval"):
+        inspect_source(written(tmp_path), interval="1M")
+
+
+# The command
+
+
+def test_the_command_says_what_loads_the_file_and_that_does(tmp_path: Path) -> None:
+    (vendor,) = [one for one in CASES if one.preset == "ninjatrader"]
+    shutil.copy(vendor.path, tmp_path / "ES 12-24.Last.txt")
+    shown = CliRunner().invoke(cli, ["inspect", "ES 12-24.Last.txt", "--symbol", "es"])
+    assert shown.exit_code == 0 and shown.stdout == ""
+    last = shown.stderr.splitlines()[-1].strip()
+    assert last == ("load with   barhouse load 'ES 12-24.Last.txt' --symbol ES --interval 1m --preset ninjatrader")
+    assert "first bars  ES 2024-10-21 13:30:00Z open 5850.25 high 5852.5 low 5849.75 close 5851 volume 1234" in (
+        shown.stderr
+    )
+    assert "timestamp, %Y%m%d %H%M%S in UTC, the end of a bar" in shown.stderr
+
+
+def test_the_command_gives_the_report_as_json_and_an_exit_code(tmp_path: Path) -> None:
+    path = written(tmp_path, *lines(minutes("2024-11-26 09:30", "2024-11-26 11:30")))
+    shown = CliRunner().invoke(cli, ["inspect", str(path), "--json"])
+    found = json.loads(shown.stdout)
+    assert shown.exit_code == 3 and "--timezone" in found["problem"]
+    told = CliRunner().invoke(cli, ["inspect", str(path)])
+    assert told.exit_code == 3 and "  not read  " in told.stderr and "--timezone America/New_York" in told.stderr
