@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from barhouse.coordinator.sources.presets import PRESETS
 from tests.docs import examples
 from tests.docs.pages import DOCS, ROOT, anchors, links, names_in_code, pages, place, prose
 from tests.docs.reference import GENERATED
@@ -114,3 +115,11 @@ def test_the_architecture_draws_the_contracts() -> None:
     layers = [one["layers"] for one in contracts if one["type"] == "layers"]
     assert len(layers) == 2
     assert [one for one in layers if " ▸ ".join(one) not in text] == []
+
+
+def test_every_preset_is_on_a_vendors_page() -> None:
+    """With a command that loads a file by it."""
+    text = "\n".join(page.read_text(encoding="utf-8") for page in (DOCS / "vendors").glob("*.md"))
+    shown = set(re.findall(r"^\$ barhouse load .*--preset (\w+)", text, re.MULTILINE))
+    named = set(re.findall(r"`(\w+)`", text))
+    assert [name for name in PRESETS.own() if name not in shown | named] == []
