@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from typing import Unpack
 
 from barhouse.coordinator.derive.derivation import GRACE
-from barhouse.coordinator.edit import calendar_edit, deletion, rebuild, retention
+from barhouse.coordinator.edit import calendar_edit, deletion, rebuild, retention, reversal
 from barhouse.coordinator.load.door import load_source
 from barhouse.coordinator.sources.opening import open_source
 from barhouse.coordinator.sources.options import LoadKeywords, LoadOptions, with_load_options
@@ -24,6 +24,7 @@ from barhouse.store.model.inputs import (
     Moment,
     Names,
     as_bound,
+    as_count,
     as_instant,
     as_interval,
     as_range,
@@ -32,7 +33,14 @@ from barhouse.store.model.inputs import (
     optional,
 )
 from barhouse.store.model.interval import Interval
-from barhouse.store.model.reports import CalendarReport, DeleteReport, LoadReport, RepairReport, RetentionReport
+from barhouse.store.model.reports import (
+    CalendarReport,
+    DeleteReport,
+    LoadReport,
+    RepairReport,
+    RetentionReport,
+    RevertReport,
+)
 from barhouse.store.model.symbol import canonical_symbol
 from barhouse.store.model.words import counted
 from barhouse.store.records import registration, run
@@ -130,6 +138,30 @@ class SessionCoordinator(StreamRegistrar):
             )
         with self._store.transaction() as transaction:
             return deletion.delete_bars(transaction, name, text, bounds, rewind=rewind)
+
+    def revert(self, batch_id: int, *, apply: bool = True) -> RevertReport:
+        """Undo a batch, as a batch of its own: bars that it added go, changed and deleted ones are as they were.
+
+        What goes stays in ``revisions``. What was derived follows with the next process; where the last bars of a
+        symbol go, the watermarks go back to the last bar that is left, as with ``delete_bars(rewind=True)``. The files
+        of a load count as not loaded. Undoing the undo brings back what it took away.
+
+        Parameters
+        ----------
+        batch_id
+            A load, a delete or a revert, by its number in the view ``batches`` or in the report of what wrote it.
+        apply
+            False only says what it would come to.
+
+        Raises
+        ------
+        InputError
+            When there is no such batch, when it is of another kind, when later batches changed the same bars or took
+            their symbols away, when what it replaced was purged, or when the calendar has no place for it any more.
+        """
+        number = as_count(batch_id, "batch_id", "the number of a batch")
+        with self._store.transaction() as transaction:
+            return reversal.revert(transaction, number, apply=apply)
 
     def end_session(self, session_date: date | str, symbols: Names | None = None) -> list[str]:
         """Declare a session over: what has not come by now is missing, and every bucket of it can close.

@@ -59,7 +59,7 @@ def delete_bars(transaction: Transaction, name: str, text: str, bounds: Bounds, 
         transaction.write("edit.rewind_base", {"interval_id": left.interval_id})
         rebuild(transaction, symbols, batch, clock=None)
     else:
-        _follow_first_session(transaction, symbols)
+        follow_first_session(transaction, symbols)
     batch.write(transaction)
     took_last = left.last_bar_end is None or deleted.last_end is None or deleted.last_end > left.last_bar_end
     return DeleteReport(
@@ -94,7 +94,7 @@ def _delete(
     return changes.deleted
 
 
-def _follow_first_session(transaction: Transaction, symbols: TemporaryTable) -> None:
+def follow_first_session(transaction: Transaction, symbols: TemporaryTable) -> None:
     """Have the ranges of derived intervals start where their base's does now.
 
     Bars that are deleted beyond what is derived leave nothing to derive again, so that no processing would see to it.

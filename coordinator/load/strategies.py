@@ -108,7 +108,7 @@ def _followed(transaction: Transaction, changes: Changes, reach: Reach, batch_id
     if changes.bars is not None and changes.count:
         merge.invalidate(transaction, changes.bars, batch_id)
     if reach.totals.advancing_count or changes.recounted:  # other values alone leave coverage as it is
-        transaction.write("load.look_ahead_anew", watermark_moves=reach.moves)
+        transaction.write("write.look_ahead_anew", watermark_moves=reach.moves)
         advance_bases(transaction, reach.moves)
         units = gather_intervals(transaction, sql("write.of_moves", watermark_moves=reach.moves)).units
         recompute_coverage(transaction, reach.moves, changes.recounted_bars, units)

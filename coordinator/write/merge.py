@@ -9,8 +9,8 @@ from typing import Literal
 from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
 from barhouse.store.sql import Sql, sql
 
-#: What a range that is written anew is: a stretch of time of an interval, a session, or a stretch of time in one.
-Within = Literal["range", "session", "range_of_session"]
+#: What is written anew: a stretch of time of an interval, a session, a stretch of time in one, or a bar.
+Within = Literal["range", "session", "range_of_session", "bar"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +104,8 @@ def replace(
     time_range
         Where all of the ranges lie.
     ranges
-        What is written anew: (interval_id, from_, to_), (interval_id, session_date), or all of these, as ``within``
-        says; all new bars lie there.
+        What is written anew: (interval_id, from_, to_), (interval_id, session_date), all of these, or (interval_id,
+        bar_start), as ``within`` says; all new bars lie there.
     except_rejected
         A further condition that stored bars ``b`` meet which are deleted, beginning with AND.
     """

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -43,7 +45,8 @@ _BATCH = ("batch_id", "kind", "source", "started_at", "committed_at", *_COUNTS)
 
 def _add_vendors() -> None:
     """Batches say whose bars they loaded, and may undo others; vendors have a priority, and offer other bars."""
-    _make_batch_anew((*_KINDS, "revert"), [sa.Column("vendor", sa.String(), nullable=True)], "kind")
+    more = [sa.Column("vendor", sa.String(), nullable=True), sa.Column("reverts", sa.BigInteger(), nullable=True)]
+    _make_batch_anew((*_KINDS, "revert"), more, "kind")
     op.create_table(
         "vendor",
         sa.Column("vendor", sa.String(), nullable=False),
@@ -75,7 +78,7 @@ def _drop_vendors() -> None:
     _make_batch_anew(_KINDS, [], "CASE kind WHEN 'revert' THEN 'repair' ELSE kind END")
 
 
-def _make_batch_anew(kinds: tuple[str, ...], more: list[sa.Column[str]], kind: str) -> None:
+def _make_batch_anew(kinds: tuple[str, ...], more: Sequence[sa.Column[Any]], kind: str) -> None:
     """Make the table of batches anew, and those that refer to it: no check of a table that is there can be changed."""
     for table in ("batch", "rejected_bar", "history_start"):
         op.execute(f"CREATE OR REPLACE TEMP TABLE kept_{table} AS FROM {table}")

@@ -204,7 +204,7 @@ FROM formed;
 -- view: batches
 -- Every committed write.
 CREATE VIEW batches AS
-SELECT batch_id, kind, source, started_at, committed_at, inserted, revised, unchanged, rejected, deleted, vendor
+SELECT batch_id, kind, source, started_at, committed_at, inserted, revised, unchanged, rejected, deleted, vendor, reverts
 FROM batch;
 
 -- view: vendors

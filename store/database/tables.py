@@ -53,6 +53,7 @@ batch = Table(
     Column("rejected", sa.BigInteger, nullable=False),
     Column("deleted", sa.BigInteger, nullable=False),
     Column("vendor", sa.String),  # whose bars a load brought; null: nobody was named, or it is no load
+    Column("reverts", sa.BigInteger),  # the batch that it undid; null: it is no revert
     CheckConstraint("kind in ('load', 'process', 'delete', 'remove', 'calendar', 'repair', 'retention', 'revert')"),
 )
 

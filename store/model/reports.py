@@ -121,6 +121,20 @@ class DeleteReport(Report):
     )
 
 
+class RevertReport(Report):
+    """What undoing a batch came to; ``batch_id`` is None when nothing was written."""
+
+    batch_id: int | None
+    reverted: int = Field(description="the batch that was undone")
+    kind: str = Field(description="what it was: a load, a delete or a revert")
+    source: str | None = Field(default=None, description="what it loaded, or was about")
+    symbols: tuple[str, ...] = ()
+    inserted: int = Field(default=0, description="base bars that came back")
+    revised: int = Field(default=0, description="base bars that have their old values again")
+    deleted: int = Field(default=0, description="base bars that it had added, and that are gone")
+    files: tuple[str, ...] = Field(default=(), description="its files, which count as not loaded")
+
+
 class RetainedInterval(Report):
     """What a purge took of one interval length."""
 

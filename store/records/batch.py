@@ -12,7 +12,10 @@ Kind = Literal["load", "process", "delete", "remove", "calendar", "repair", "ret
 
 @dataclass(slots=True)
 class Batch:
-    """The batch being written inside a transaction; the counts are of bars, ``vendor`` says whose a load brought."""
+    """The batch being written inside a transaction; the counts are of bars.
+
+    ``vendor`` says whose a load brought, ``reverts`` which batch this one undoes.
+    """
 
     batch_id: int
     kind: Kind
@@ -23,6 +26,7 @@ class Batch:
     rejected: int = 0
     deleted: int = 0
     vendor: str | None = None
+    reverts: int | None = None
 
     @classmethod
     def begin(cls, transaction: Transaction, kind: Kind, source: str | None = None) -> Batch:
@@ -45,5 +49,6 @@ class Batch:
                 "rejected": self.rejected,
                 "deleted": self.deleted,
                 "vendor": self.vendor,
+                "reverts": self.reverts,
             },
         )

@@ -390,7 +390,7 @@ FROM health_at(now());
 -- view: batches
 -- Every committed write.
 CREATE VIEW batches AS
-SELECT batch_id, kind, source, started_at, committed_at, inserted, revised, unchanged, rejected, deleted, vendor
+SELECT batch_id, kind, source, started_at, committed_at, inserted, revised, unchanged, rejected, deleted, vendor, reverts
 FROM batch;
 
 -- view: vendors

@@ -103,8 +103,8 @@ OTHER: dict[str, str] = {
         "a number": """keep n warm_up speed record_every batch_rows chunk_symbols grace skip_rows run_id every_seconds
             close_run metrics_port max_outside_pct grace_seconds max_rejected max_gaps max_missing min_quality_pct
             max_behind settle_seconds poll_seconds claim_seconds entries_at_once flush_seconds flush_rows backlog_rows
-            heartbeat_seconds trades_kept_seconds gap_fill_seconds gap_fill_days asks_at_once reconnect_seconds
-            reconnect_seconds_max publish_seconds publish_keep price_scale volume_scale""",
+            batch_id heartbeat_seconds trades_kept_seconds gap_fill_seconds gap_fill_days asks_at_once
+            reconnect_seconds reconnect_seconds_max publish_seconds publish_keep price_scale volume_scale""",
         "a place, or what is there": """folder target path paths backup backup_file output job report_file source
             publish export store data feed address url metrics_host""",
         "an object, whose parts have doors of their own": """progress clock error subscriber history options database

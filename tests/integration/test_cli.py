@@ -117,7 +117,19 @@ def test_help_lists_the_commands_in_the_order_of_use_and_the_exit_codes() -> Non
     assert listed == [
         *("init", "register", "load", "process", "end-session", "status", "gaps", "sql"),
         *("run", "live", "backtest", "runs", "verify", "calendar"),
-        *("publish", "export", "backup", "restore", "compact", "delete", "retain", "purge", "remove", "plugins"),
+        *(
+            "publish",
+            "export",
+            "backup",
+            "restore",
+            "compact",
+            "revert",
+            "delete",
+            "retain",
+            "purge",
+            "remove",
+            "plugins",
+        ),
     ]
     every = {
         one.name for path in (ROOT / "coordinator" / "cli" / "commands").glob("*.py") for one in commands_of(path.stem)
@@ -154,7 +166,19 @@ def test_the_examples_work_one_after_the_other(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("BARHOUSE_STORE", "demo.duckdb")  # as the job in sample/ has it
     for folder in ("published", "backups", "inbox"):
         (tmp_path / folder).mkdir()
-    order = ["init", "register", "load", "process", "end-session", "status", "gaps", "sql", "verify", "delete"]
+    order = [
+        "init",
+        "register",
+        "load",
+        "process",
+        "end-session",
+        "status",
+        "gaps",
+        "sql",
+        "verify",
+        "revert",
+        "delete",
+    ]
     order += ["run", "runs"]
     order += ["purge", "retain", "calendar add", "calendar list", "calendar show", "calendar refresh"]
     order += ["publish", "backup", "restore", "export", "compact", "backtest", "live", "remove", "plugins"]

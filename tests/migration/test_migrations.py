@@ -166,7 +166,7 @@ DOCUMENTED = {
     "gap": ["interval_id", "session_date", "segment", "gap_start", "gap_end", "missing_count", "incomplete_count"],
     "batch": [
         *("batch_id", "kind", "source", "started_at", "committed_at"),
-        *("inserted", "revised", "unchanged", "rejected", "deleted", "vendor"),
+        *("inserted", "revised", "unchanged", "rejected", "deleted", "vendor", "reverts"),
     ],
     "vendor": ["vendor", "priority"],
     "bar_vendor": ["interval_id", "bar_start", "batch_id", "vendor"],
@@ -509,7 +509,7 @@ def test_batches_made_anew_are_those_that_were_there(path: Path) -> None:
     before, referring = rows(path, "FROM batch ORDER BY batch_id"), rows(path, REFERRING)
     assert len(referring) == 2
     open_store(path).close()
-    assert rows(path, "FROM batch ORDER BY batch_id") == [(*row, None) for row in before]
+    assert rows(path, "FROM batch ORDER BY batch_id") == [(*row, None, None) for row in before]
     assert rows(path, REFERRING) == referring
     with duckdb.connect(str(path)) as connection:
         for refused in ("INSERT INTO rejected_bar VALUES (99, 1, '', '')", "DELETE FROM batch WHERE batch_id = 2"):

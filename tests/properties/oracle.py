@@ -487,8 +487,28 @@ class Derived:
     retained: Session | None = None
 
 
+@dataclass
+class Written:
+    """What a batch did to base bars, and what has become of that.
+
+    ``changes`` has each of them as it was before and is after, None where there was or is none.
+    """
+
+    batch_id: int
+    changes: dict[tuple[Symbol, int], tuple[Bar | None, Bar | None]]
+    reverts: int | None = None
+    derives: bool = False  # it may have written derived bars, too
+    undoable: bool = True  # False: a changed calendar
+    lost: bool = False  # something of it was purged
+    maybe_lost: bool = False  # derived bars that it wrote may have been
+
+
 class AllRejected(Exception):
     """No row of a load can be taken."""
+
+
+class NotUndone(Exception):
+    """A batch cannot be undone; says why."""
 
 
 class Misplaced(Exception):
@@ -622,6 +642,39 @@ class Symbol:
         """Where the last bar that is left ends, or what was purged does."""
         ends = [bar.end for bar in self.bars.values()]
         return max(ends + ([] if self.retained is None else [self.retained.open]), default=None)
+
+    def placed_back(self, changes: dict[int, tuple[Bar | None, Bar | None]]) -> dict[int, Bar]:
+        """The bars that come back when changes are taken back, where the calendar has them now."""
+        placed = {}
+        for before, _ in changes.values():
+            bar = None if before is None else self._placed_anew(before)
+            if before is not None and bar is None:
+                raise NotUndone("no place any more")
+            if bar is not None:
+                placed[bar.start] = bar
+        width = self.base.width if self.base.intraday else 0
+        outside = [bar.start for bar in placed.values() if bar.session is None]
+        for start, bar in self.bars.items():
+            overlaps = bar.session is None and any(abs(one - start) < width for one in outside)
+            if start not in changes and (start in placed or overlaps):
+                raise NotUndone("wrote or replaced some since")
+        return placed
+
+    def undo(self, changes: dict[int, tuple[Bar | None, Bar | None]], placed: dict[int, Bar]) -> tuple[int, int, int]:
+        """Take back what a batch did to base bars."""
+        old = dict(self.bars)
+        self.bars = {start: bar for start, bar in old.items() if start not in changes} | placed
+        counts = differences(old, self.bars)
+        ends, old_ends = ([bar.end for bar in bars.values()] for bars in (self.bars, old))
+        if old_ends and max(ends, default=min(old_ends) - 1) < max(old_ends):
+            self.complete_through = self._last_end()
+            return added([counts, self.rebuild(None)])
+        reached = [*ends, *[self.complete_through] * (self.complete_through is not None)]
+        self.complete_through = max(reached, default=None)
+        self._touched(old, sorted(changes.keys() | placed.keys()))
+        for derived in self.derived.values():
+            self._account_for(derived)
+        return counts
 
     def end_session(self, session: Session) -> bool:
         """Whether this moves the symbol on."""
@@ -876,6 +929,15 @@ def differences(old: dict[int, Bar], new: dict[int, Bar]) -> tuple[int, int, int
     )
 
 
+def changed(old: dict[int, Bar], new: dict[int, Bar]) -> dict[int, tuple[Bar | None, Bar | None]]:
+    """What differs between two sets of bars."""
+    return {
+        start: (old.get(start), new.get(start))
+        for start in old.keys() | new.keys()
+        if start not in old or start not in new or old[start].kept() != new[start].kept()
+    }
+
+
 def added(counts: Iterable[tuple[int, int, int]]) -> tuple[int, int, int]:
     inserted, revised, deleted = (sum(column) for column in zip((0, 0, 0), *counts, strict=True))
     return inserted, revised, deleted
@@ -899,6 +961,30 @@ class Model:
 
     def __init__(self) -> None:
         self.symbols: dict[str, Symbol] = {}
+        self.written: list[Written] = []
+
+    def undo(self, batch_id: int) -> tuple[int, int, int] | None:
+        """Undo a batch; bars inserted, revised and deleted with all that follows, None where it changed nothing."""
+        (which,) = [one for one in self.written if one.batch_id == batch_id]
+        undone: dict[int, int] = {}
+        for one in reversed(self.written):
+            if one.reverts is not None and one.batch_id not in undone:
+                undone[one.reverts] = one.batch_id
+        over = {*undone, *undone.values()}
+        if which.lost:
+            raise NotUndone("was given up for good")
+        if any(symbol not in self.symbols.values() for symbol, _ in which.changes):
+            raise NotUndone("removed since")
+        if batch_id in undone:
+            raise NotUndone("is undone already")
+        later = [one for one in self.written if one.batch_id > batch_id and one.batch_id not in over]
+        if any(one.changes.keys() & which.changes.keys() for one in later):
+            raise NotUndone("wrote or replaced some since")
+        by_symbol: dict[Symbol, dict[int, tuple[Bar | None, Bar | None]]] = {}
+        for (symbol, start), values in which.changes.items():
+            by_symbol.setdefault(symbol, {})[start] = values
+        placed = {symbol: symbol.placed_back(changes) for symbol, changes in by_symbol.items()}
+        return added(symbol.undo(by_symbol[symbol], placed[symbol]) for symbol in by_symbol) if by_symbol else None
 
     def load(self, rows: list[tuple[str, Row]], base: str, now: int, *, replace_sessions: bool = False) -> Counts:
         """Load a file of (symbol, row)."""

@@ -168,7 +168,9 @@ class Histories(RuleBasedStateMachine):
         rows = [priced(start, chance, style) for start in starts[first : first + count : step]]
         if "strange" in extras and label == "start":
             strange = window.strange(base)
-            rows += [priced(start, chance, style) for start in chance.sample(strange, min(4, len(strange)))]
+            rows += [
+                priced(start, chance, style) for start in chance.sample(strange, min(4, 2 * len(rows), len(strange)))
+            ]
         if "broken" in extras:
             row = priced(chance.choice(starts), chance, style)
             rows.append(Row(row.start, row.open, row.low - 1.0, row.low, row.close, row.volume))
@@ -256,6 +258,15 @@ class Histories(RuleBasedStateMachine):
             file = f"{len(self.loads)}.parquet" if (len(self.loads) + 1) % 3 else None
             self.world.load(name, rows, resend=resend, file=file, label=label)
             self.loads.append((name, rows, resend, file, label))
+
+    @precondition(lambda self: self.world.model.written)
+    @rule(pick=places, times=st.sampled_from([1, 1, 2, 3]), then=afterwards)
+    def revert(self, pick: int, times: int, then: str) -> None:
+        """The newest batches, mostly: older ones are often in the way of each other."""
+        self.world.hasty = then != ""
+        for each in range(times):
+            self.world.revert(each if pick % 3 else pick)
+        self._then(then if self.windows else "", pick)
 
     @precondition(lambda self: any(name in self.windows for name, *_ in self.loads))
     @rule(pick=places, then=afterwards)

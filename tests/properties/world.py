@@ -145,6 +145,7 @@ class World:
         self.model = oracle.Model()
         self.calendars = {name: calendar(name) for name in CALENDARS}
         self.past: list[tuple[datetime, set[tuple[object, ...]]]] = []
+        self._gone: dict[str, set[Symbol]] = {}  # the symbols of a name that were removed
         self.born: dict[str, int] = {}  # how long the past was when a symbol was registered
         self._open()
 
@@ -199,6 +200,7 @@ class World:
         data = table if file is None else self._file(file, table)
         options = {"symbol": name, "replace": "sessions" if resend else None, "label": label}
         batches = self._batches()
+        before = self._held()
         try:
             expected = self.model.load(pairs, base, self.now, replace_sessions=resend)
         except oracle.AllRejected:
@@ -208,6 +210,7 @@ class World:
             self.check()
             return None
         report = self.coordinator.load(data, interval=base, **options)
+        self._wrote(report.batch_id, before)
         shown = oracle.Counts(
             report.rows,
             report.inserted,
@@ -258,7 +261,10 @@ class World:
             self.check()
             return 0
         report = self.coordinator.delete_bars(name, symbol.base_text, *bounds, rewind=rewind)
+        before = self._held()
         deleted = symbol.delete(start, end)
+        if report.batch_id is not None:
+            self._wrote(report.batch_id, before, derives=rewind)
         assert report.deleted == deleted
         if deleted or (rewind and symbol.is_ahead()):
             inserted, revised, gone = symbol.rewind() if rewind else (0, 0, 0)
@@ -268,6 +274,54 @@ class World:
             assert self._batches() == batches
         self.check()
         return deleted
+
+    def _held(self) -> dict[Symbol, dict[int, oracle.Bar]]:
+        """The base bars of every symbol, as they are before a write."""
+        return {symbol: dict(symbol.bars) for symbol in self.model.symbols.values()}
+
+    def _wrote(
+        self,
+        batch_id: int,
+        before: dict[Symbol, dict[int, oracle.Bar]],
+        *,
+        reverts: int | None = None,
+        derives: bool = False,
+        undoable: bool = True,
+    ) -> None:
+        """Take down what a batch did to base bars."""
+        changes = {
+            (symbol, start): values
+            for symbol, bars in before.items()
+            for start, values in oracle.changed(bars, symbol.bars).items()
+        }
+        self.model.written.append(oracle.Written(batch_id, changes, reverts, derives, undoable))
+
+    def revert(self, pick: int) -> None:
+        """Undo a batch that wrote base bars, if that can be; what it would come to is said before."""
+        self.sound = False
+        undoable = [one for one in self.model.written if one.undoable]
+        if not undoable:
+            return
+        which = undoable[-1 - pick % len(undoable)]
+        batches, before = self._batches(), self._held()
+        try:
+            expected = self.model.undo(which.batch_id)
+        except oracle.NotUndone as error:
+            with pytest.raises(InputError, match=f"{error}|given up for good" if which.maybe_lost else str(error)):
+                self.coordinator.revert(which.batch_id)
+            assert self._batches() == batches
+            self.check()
+            return
+        foreseen = self.coordinator.revert(which.batch_id, apply=False)
+        assert self._batches() == batches
+        report = self.coordinator.revert(which.batch_id)
+        assert report.model_copy(update={"batch_id": None}) == foreseen
+        if expected is None:
+            assert report.batch_id is None
+        else:
+            self._check_batch(report.batch_id, expected[0], expected[1], 0, 0, expected[2])
+            self._wrote(report.batch_id, before, reverts=which.batch_id, derives=True)
+        self.check()
 
     def end_session(self, day: date, names: Sequence[str] | None = None) -> None:
         self.sound = False
@@ -309,6 +363,7 @@ class World:
             assert self._batches() == batches
             self.check()
             return
+        before = self._held()
         try:
             expected = self.model.edit(changed, self.now - oracle.GRACE)
         except oracle.Misplaced:
@@ -319,6 +374,7 @@ class World:
             return
         self.calendars[name] = changed
         report = self.coordinator.add_calendar(name, **definition)
+        self._wrote(report.batch_id, before, undoable=False)
         inserted, revised, deleted = expected
         self._check_batch(report.batch_id, inserted, revised, 0, 0, deleted)
         self.check()
@@ -337,7 +393,9 @@ class World:
         symbol = self.model.symbols.pop(name)
         kept = len(symbol.bars) + sum(len(one.bars) for one in symbol.derived.values())
         assert self.coordinator.remove_symbol(name, purge=purge).deleted == kept
+        self._gone.setdefault(name, set()).add(symbol)
         if purge:
+            self._lose(lambda one, start: one in self._gone[name])
             self._forget(0, lambda row: row[0] == name)
         self.check()
 
@@ -355,6 +413,10 @@ class World:
             self._check_batch(report.batch_id, 0, 0, 0, 0, purged)
             assert oracle.micros(report.intervals[0].retained_from) == start
             self._forget(self.born[name], lambda row: row[0] == name and row[1] == text and row[2] < start)
+            if text == symbol.base_text:
+                self._lose(lambda one, at: one is symbol and at < start)
+            else:
+                self._maybe_lose()
         self.check()
         return purged
 
@@ -364,6 +426,7 @@ class World:
         report = self.coordinator.purge_revisions(instant)
         if report.batch_id is not None:
             assert report.revisions
+            self._lose_revisions(instant)
             earlier = [one for one, _ in self.past if one < instant]
             for one in earlier[-1:]:
                 with pytest.raises(duckdb.Error, match="history is kept from"):
@@ -371,6 +434,27 @@ class World:
             self.past = self.past[len(earlier) :]
             self.born = {name: max(at - len(earlier), 0) for name, at in self.born.items()}
         self.check()
+
+    def _lose(self, gone: Callable[[Symbol, int], bool]) -> None:
+        """What batches did to bars that were purged is not known any more."""
+        for one in self.model.written:
+            one.lost = one.lost or any(gone(symbol, start) for symbol, start in one.changes)
+
+    def _maybe_lose(self) -> None:
+        for one in self.model.written:
+            one.maybe_lost = one.maybe_lost or one.derives
+
+    def _lose_revisions(self, instant: datetime) -> None:
+        """Nor what bars were that batches until an instant replaced."""
+        self._maybe_lose()
+        (row,) = self.store.sql(
+            "SELECT max(batch_id) AS last FROM batches WHERE committed_at < $instant", {"instant": instant}
+        ).to_pylist()
+        replaced: set[tuple[Symbol, int]] = set()
+        for one in reversed([one for one in self.model.written if one.batch_id <= row["last"]]):
+            own = {key for key, (before, _) in one.changes.items() if before is not None}
+            one.lost = one.lost or bool(own) or any(key in replaced for key in one.changes)
+            replaced |= one.changes.keys()
 
     def _forget(self, since: int, gone: Callable[[tuple[object, ...]], bool]) -> None:
         """What was purged is missing from the past, too."""

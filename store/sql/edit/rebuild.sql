@@ -55,19 +55,19 @@ DELETE FROM bar USING {deduplicated} AS s WHERE bar.interval_id = s.interval_id 
 INSERT INTO bar SELECT * FROM {deduplicated} ORDER BY interval_id, bar_start;
 
 -- name: placed_bars
--- The base bars where the calendar has them now: one that was not seen whole still counts one less. misplaced says
+-- Base bars where the calendar has them now: one that was not seen whole still counts one less. misplaced says
 -- that the calendar has no place for a bar.
 -- makes: placed_bars(interval_id, bar_start, span_seconds, session_date, segment, open, high, low, close, volume,
 -- trade_count, vwap, base_count, expected_count, misplaced)
--- takes: scope_intervals, calendar_pieces
--- reads: bar, calendar_block, calendar_week
+-- takes: scope_intervals, calendar_pieces, base_bars: any
+-- reads: calendar_block, calendar_week
 CREATE OR REPLACE TEMP TABLE {placed_bars} AS
 WITH found AS (
     SELECT b.*, CASE WHEN b.session_date IS NOT NULL AND b.expected_count = 0 THEN 0 ELSE 1 END - b.base_count AS lacking,
            d.length::BIGINT * 1000000 AS width_us, d.closing_seconds > 0 AS includes_closing_bar,
            epoch_us(b.bar_start) AS start_us, p.session_date AS in_date, p.segment AS in_segment,
            p.from_us, p.to_us, p.closed_date, p.closed_segment
-    FROM bar AS b
+    FROM {base_bars} AS b
     JOIN {scope_intervals} AS d ON d.interval_id = b.interval_id AND NOT d.derived AND d.unit = 'second'
     LEFT JOIN {calendar_pieces} AS p
            ON p.calendar = d.calendar AND p.day = day_number(epoch_us(b.bar_start))
@@ -91,7 +91,7 @@ UNION ALL
 SELECT b.interval_id, coalesce(k.block_open, b.bar_start),
        coalesce((epoch_us(k.block_close) - epoch_us(k.block_open)) // 1000000, b.span_seconds),
        k.first_date, 0, b.open, b.high, b.low, b.close, b.volume, b.trade_count, b.vwap, 1, 1, k.first_date IS NULL
-FROM bar AS b
+FROM {base_bars} AS b
 JOIN {scope_intervals} AS d ON d.interval_id = b.interval_id AND NOT d.derived AND d.unit <> 'second'
 LEFT JOIN calendar_week AS w ON w.calendar = d.calendar AND w.replaced_by IS NULL
 LEFT JOIN calendar_block AS k

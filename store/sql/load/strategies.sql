@@ -65,13 +65,3 @@ FROM (SELECT first_start AS start_, last_end AS end_ FROM {row_ranges}
       SELECT s.session_open, later(s.session_close, d.closing_seconds + 1)
       FROM {resent_sessions} AS r JOIN definition AS d USING (interval_id)
       JOIN calendar_session AS s ON s.calendar = d.calendar AND s.session_date = r.session_date);
-
--- name: look_ahead_anew
--- Intervals that are derived nowhere yet begin with the first session: bars may have come before it.
--- writes: interval_definition
--- takes: watermark_moves
--- reads: interval_definition
-UPDATE interval_definition SET next_close = NULL
-WHERE derived AND derived_through IS NULL
-  AND symbol_id IN (SELECT symbol_id FROM interval_definition
-                    WHERE interval_id IN (SELECT interval_id FROM {watermark_moves}));

@@ -17,8 +17,8 @@ SELECT coalesce(max(batch_id), 0) AS batch_id FROM batch;
 -- writes: batch
 -- reads: batch
 INSERT INTO batch (batch_id, kind, source, started_at, committed_at, inserted, revised, unchanged, rejected, deleted,
-                   vendor)
+                   vendor, reverts)
 SELECT $batch_id, $kind, $source, $started_at,
        greatest($clock::TIMESTAMPTZ, coalesce(instant(epoch_us(max(committed_at)) + 1), beginning())),
-       $inserted, $revised, $unchanged, $rejected, $deleted, $vendor
+       $inserted, $revised, $unchanged, $rejected, $deleted, $vendor, $reverts
 FROM batch;

@@ -73,6 +73,11 @@ p.interval_id = b.interval_id AND b.session_date IS NOT DISTINCT FROM p.session_
 -- part: condition
 p.interval_id = b.interval_id AND b.bar_start >= p.from_ AND b.bar_start < p.to_ AND b.session_date = p.session_date
 
+-- name: within_bar
+-- Where it is a bar.
+-- part: condition
+p.interval_id = b.interval_id AND p.bar_start = b.bar_start
+
 -- name: count_changes
 -- What the comparison found, whether coverage changes by it, and in which intervals.
 -- gives: inserted, revised, deleted, recounted, first_id, last_id

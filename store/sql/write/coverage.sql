@@ -91,6 +91,16 @@ UPDATE interval_definition AS d SET complete_through = p.new_through
 FROM {watermark_moves} AS p
 WHERE d.interval_id = p.interval_id AND p.new_through > coalesce(d.complete_through, beginning());
 
+-- name: look_ahead_anew
+-- Intervals that are derived nowhere yet begin with the first session: bars may have come before it.
+-- writes: interval_definition
+-- takes: watermark_moves
+-- reads: interval_definition
+UPDATE interval_definition SET next_close = NULL
+WHERE derived AND derived_through IS NULL
+  AND symbol_id IN (SELECT symbol_id FROM interval_definition
+                    WHERE interval_id IN (SELECT interval_id FROM {watermark_moves}));
+
 -- name: bounds_of_moves
 -- Whether some of them cover whole sessions, and until when every session is covered already.
 -- gives: has_blocks, covered_until
