@@ -71,8 +71,8 @@ class SessionCoordinator(StreamRegistrar):
         Parameters
         ----------
         data
-            A path to text or Parquet (plain, packed, or in an archive), several paths or a pattern; or an Arrow table
-            or reader, a pandas or polars frame.
+            A path to text, Parquet, Arrow or JSON (plain, packed, or in an archive), several paths or a pattern, where
+            ``{symbol}`` may say whose the bars are; or an Arrow table or reader, a pandas or polars frame.
         symbol
             Whose bars they are; without it a column must say (``symbol`` or ``ticker``, or named in ``columns``).
         interval

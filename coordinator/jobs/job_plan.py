@@ -10,15 +10,16 @@ from urllib.parse import unquote
 
 from barhouse.coordinator.jobs import file_contents
 from barhouse.coordinator.jobs.config import JobConfig, SourceConfig, SymbolGroup
-from barhouse.coordinator.jobs.discovery import FoundFile, LoadedFiles, PathPattern, find
+from barhouse.coordinator.jobs.discovery import LoadedFiles
 from barhouse.coordinator.jobs.file_contents import SymbolBars
 from barhouse.coordinator.jobs.report import FileProblem
 from barhouse.coordinator.load.columns import is_pattern
 from barhouse.coordinator.sources.opening import open_source
 from barhouse.coordinator.sources.options import LoadOptions
+from barhouse.coordinator.sources.path_patterns import FoundFile, PathPattern, find
 from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import Transaction
-from barhouse.store.errors import InputError, SourceError
+from barhouse.store.errors import ConfigError, InputError, SourceError
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.paths import printable
 from barhouse.store.model.symbol import one_spelling
@@ -158,7 +159,10 @@ def _readers(config: JobConfig, source: SourceConfig) -> list[tuple[Reader, list
     """One for each pattern, since each says symbols in its own way; with the files it matches."""
     made = []
     for text in source.files:
-        pattern = PathPattern.parse(text, config.folder)
+        try:
+            pattern = PathPattern.parse(text, config.folder)
+        except InputError as error:
+            raise ConfigError(f"files = {error}") from None
         by_path = pattern.symbol_expression is not None
         options = source.options(None if by_path or source.symbol else _chosen(config, source))
         if by_path:

@@ -21,6 +21,8 @@ from barhouse.store.model.bar import FALLBACK_NAMES, INSTRUMENTS, NAMES, REQUIRE
 #: The column of each part of a bar; None for a part that the source does not have.
 Parts = Mapping[str, Column | None]
 
+#: The column of the symbol that paths say.
+PATH_SYMBOL = "path_symbol"
 #: What DuckDB calls the first column of a text file that names none.
 _UNNAMED = "column0"
 #: What it adds to a name that differs from an earlier one in case alone, or not at all.
@@ -41,6 +43,8 @@ def parts_of(rows: SourceRows, options: LoadOptions) -> Parts:
     chosen = dict(options.columns)
     if options.volume_column is not None:
         chosen["volume"] = options.volume_column
+    if source.path_symbol is not None:
+        chosen.setdefault("symbol", PATH_SYMBOL)
     # A column without any value (all of it null) is no column.
     folded = {name.strip().casefold(): column for name, column in columns.items() if column.type.strip('"') != "NULL"}
     found: dict[str, Column | None] = {}

@@ -84,7 +84,7 @@ def open_rows(transaction: Transaction, source: Source) -> SourceRows:
     by_name = False
     by_file: dict[str, tuple[str, ...]] = {}
     if source.format == "csv" and len(source.paths) > 1:
-        each = {path: _file_rows(replace(source, paths=(path,)), by_name=False) for path in source.paths}
+        each = {path: _file_rows(source.only(path), by_name=False) for path in source.paths}
         by_file = {path: tuple(_described(transaction, source, rows)) for path, rows in each.items()}
         by_name = len(set(by_file.values())) > 1
     relation = _file_rows(source, by_name=by_name)
@@ -142,7 +142,7 @@ def forget_malformed(transaction: Transaction) -> None:
 def _file_rows(source: Source, *, by_name: bool, noting_malformed: bool = False) -> Sql:
     rows = _all_rows(source, by_name=by_name, noting_malformed=noting_malformed)
     if source.path_symbol is not None:
-        named = {path: source.name_of(path) for path in source.paths}
+        named = {path: piece.given for path, piece in zip(source.paths, source.pieces, strict=True)}
         path = sql("load.path_read")
         if any(path != name for path, name in named.items()):
             read, given = (joined(Sql(", "), map(literal, paths)) for paths in (named, named.values()))

@@ -11,6 +11,7 @@ import pyarrow as pa
 from barhouse.coordinator.sources.archive import members, split, ways_to_choose
 from barhouse.coordinator.sources.file_kinds import PACKINGS, is_archive, kind_by_name, kind_of
 from barhouse.coordinator.sources.options import LoadOptions
+from barhouse.coordinator.sources.path_patterns import PathPattern, find, has_parts
 from barhouse.coordinator.sources.source import Piece, Source, SourceFile
 from barhouse.store.errors import OptionsError, SourceError
 from barhouse.store.hints import Option
@@ -39,7 +40,16 @@ def open_file(data: object, options: LoadOptions) -> Source | None:
         given = list(data)
     else:
         return None
-    places = [place for name in given for place in _expand(expanded(name))]
+    path_symbol = None
+    if len(given) > 1 and any(map(has_parts, given)):
+        raise OptionsError("of paths with parts such as {symbol} a load takes one; load each by itself")
+    if has_parts(given[0]):
+        pattern = _pattern(str(given[0]))
+        places, path_symbol = [split(file.path) for file in find([pattern])], pattern.symbol_expression
+        if not places:
+            raise SourceError(f"there is no file {given[0]}; check the path, seen from {Path.cwd()}")
+    else:
+        places = [place for name in given for place in _expand(expanded(name))]
     pieces = [piece for path, member in places for piece in _pieces(path, member, options)]
     kinds = {piece.kind.kind for piece in pieces}
     if len(kinds) > 1:
@@ -56,6 +66,7 @@ def open_file(data: object, options: LoadOptions) -> Source | None:
         paths=tuple(piece.name for piece in pieces),
         pieces=tuple(pieces),
         files=tuple(_files(places)),
+        path_symbol=path_symbol,
         skip_rows=options.skip_rows,
         header=None if options.header is None else tuple(options.header),
     )
@@ -166,6 +177,22 @@ def _expand(path: Path) -> list[tuple[Path, str | None]]:
     return [(one, name) for one in found for name in members(str(one), [member])]
 
 
+def _pattern(given: str) -> PathPattern:
+    """A path with named parts.
+
+    Raises
+    ------
+    SourceError
+        When it has one that says what is asked for besides.
+    """
+    if "{interval}" in given:
+        raise OptionsError(
+            f"{given} leaves the interval open, but a load is of one; write it out in the path, and say it with "
+            f"{Option('interval')}"
+        )
+    return PathPattern.parse(given, Path.cwd())
+
+
 def _pieces(path: Path, member: str | None, options: LoadOptions) -> list[Piece]:
     """What there is to read in a file.
 
@@ -175,7 +202,7 @@ def _pieces(path: Path, member: str | None, options: LoadOptions) -> list[Piece]
         When it is of no known kind, or has something inside that is.
     """
     if not is_archive(path.name):
-        return [Piece(str(path), None, kind_of(path.name, options.file_format))]
+        return [Piece(str(path), None, kind_of(path.name, options.file_format), str(path))]
     chosen = members(str(path), options.members) if member is None else [member]
     for name in chosen:
         if is_archive(name) or kind_by_name(name, options.file_format) is None:
@@ -183,4 +210,5 @@ def _pieces(path: Path, member: str | None, options: LoadOptions) -> list[Piece]
                 f"{path}/{name} is of no known kind, and nothing in an archive is passed over in silence; "
                 f"{ways_to_choose(str(path), chosen)}"
             )
-    return [Piece(str(path), name, kind_of(name, options.file_format)) for name in chosen]
+    given = str(path) if member is None else f"{path}/{member}"
+    return [Piece(str(path), name, kind_of(name, options.file_format), given) for name in chosen]

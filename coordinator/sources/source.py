@@ -78,11 +78,14 @@ class Piece:
         The file on the disk.
     member
         The name that it has in the archive that ``path`` is; None for what is none.
+    given
+        The path that it is meant by, which may be that of the whole archive.
     """
 
     path: str
     member: str | None
     kind: FileKind
+    given: str
 
     @property
     def name(self) -> str:
@@ -139,3 +142,7 @@ class Source:
     def name_of(self, path: str) -> str:
         """What messages call one of ``paths``."""
         return self.pieces[self.paths.index(path)].name
+
+    def only(self, path: str) -> Source:
+        """The same of one of ``paths`` alone."""
+        return replace(self, paths=(path,), pieces=(self.pieces[self.paths.index(path)],))

@@ -12,10 +12,10 @@ import pytest
 from pydantic import BaseModel
 
 from barhouse.coordinator.jobs.config import JobConfig, PublishConfig, SourceConfig, read_config
-from barhouse.coordinator.jobs.discovery import PathPattern, find
 from barhouse.coordinator.jobs.job_example import job_example
+from barhouse.coordinator.sources.path_patterns import PathPattern, find
 from barhouse.coordinator.sources.presets import PRESETS
-from barhouse.store.errors import ConfigError
+from barhouse.store.errors import ConfigError, InputError
 from barhouse.store.model.mistakes import models_in
 
 GOOD = """
@@ -113,9 +113,7 @@ def test_mistakes_name_the_file_the_key_the_value_and_what_is_allowed(
 
 
 def test_a_part_of_a_path_that_there_is_none_of(tmp_path: Path) -> None:
-    with pytest.raises(
-        ConfigError, match=r"files = '\{day\}.csv': \{day\} is no part of a path; allowed are \{symbol\}"
-    ):
+    with pytest.raises(InputError, match=r"'\{day\}.csv': \{day\} is no part of a path; allowed are \{symbol\}"):
         PathPattern.parse("{day}.csv", tmp_path)
 
 

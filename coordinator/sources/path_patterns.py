@@ -1,0 +1,166 @@
+"""Patterns of paths: which files match, on the disk and inside of archives, and what their paths say of them."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from urllib.parse import unquote
+
+from barhouse.coordinator.sources.archive import members, split
+from barhouse.store.errors import InputError, SourceError
+from barhouse.store.model.interval import Interval
+from barhouse.store.model.paths import expanded
+from barhouse.store.model.symbol import canonical_symbol
+
+#: What each named part of a pattern may be, in expressions that Python and RE2 both know.
+_PARTS = {
+    "symbol": r"[^/]+?",
+    "interval": r"[0-9]+[A-Za-z]+",
+    "date": r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}",
+    "month": r"[0-9]{4}-?[0-9]{2}",
+}
+_TOKEN = re.compile(r"(\{\w*\}|\*\*/|\*\*|\*|\?)")
+_WILD = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file of a source.
+
+    Attributes
+    ----------
+    path
+        Absolute.
+    symbol, interval
+        What its path says of it, in their one spelling; None where it says nothing.
+    first_date, last_date
+        The dates its path names: a day, or a month from its first day through its last.
+    symbol_given
+        The symbol as its path spells it.
+    """
+
+    path: Path
+    symbol: str | None
+    interval: str | None
+    first_date: date | None
+    last_date: date | None
+    symbol_given: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PathPattern:
+    """A pattern of paths with named parts, such as ``data/{symbol}_{date}.csv``, ready to match.
+
+    Attributes
+    ----------
+    root
+        The folder that all its files lie in, near or far.
+    """
+
+    text: str
+    root: Path
+    glob: str
+    expression: re.Pattern[str]
+    symbol_expression: str | None = field(default=None)
+
+    @classmethod
+    def parse(cls, text: str, folder: Path) -> PathPattern:
+        """Read a pattern, relative to a folder.
+
+        Raises
+        ------
+        InputError
+            For a named part that there is none of.
+        """
+        whole = str(folder / expanded(text))
+        globbed, named, symbol_only = "", "", ""
+        seen: set[str] = set()
+        for token in _TOKEN.split(whole):
+            if token in _WILD:
+                globbed += token
+                named += _WILD[token]
+                symbol_only += _WILD[token]
+            elif token.startswith("{"):
+                part = token[1:-1]
+                if part not in _PARTS:
+                    raise InputError(
+                        f"{text!r}: {token} is no part of a path; allowed are "
+                        f"{', '.join('{' + part + '}' for part in _PARTS)}"
+                    )
+                globbed += "*"
+                named += f"(?P={part})" if part in seen else f"(?P<{part}>{_PARTS[part]})"
+                captured = part == "symbol" and part not in seen
+                symbol_only += f"({_PARTS[part]})" if captured else f"(?:{_PARTS[part]})"
+                seen.add(part)
+            else:
+                globbed += glob.escape(token)
+                named += re.escape(token)
+                symbol_only += re.escape(token)
+        return cls(text, _root(whole), globbed, re.compile(named), f"^{symbol_only}$" if "symbol" in seen else None)
+
+    def files(self) -> Iterator[FoundFile]:
+        """The files that match, on the disk or inside of archives that do, in no particular order."""
+        outer, inside = split(Path(self.glob))
+        for name in glob.iglob(str(outer), recursive=True):  # noqa: PTH207 - Path.glob takes no escaped names
+            if not Path(name).is_file():
+                continue
+            if inside is None:
+                yield from self._matching([name])
+                continue
+            try:
+                yield from self._matching([f"{name}/{member}" for member in members(name, None)])
+            except SourceError:  # whoever opens it says what is wrong
+                yield FoundFile(Path(name), None, None, None, None)
+
+    def _matching(self, names: Iterable[str]) -> Iterator[FoundFile]:
+        for name in names:
+            matched = self.expression.fullmatch(name)
+            if matched is None:
+                continue
+            found = _found_file(Path(name), {part: unquote(value) for part, value in matched.groupdict().items()})
+            if found is not None:
+                yield found
+
+
+def has_parts(path: str | Path) -> bool:
+    """Whether a path has named parts, and is no file by that very name."""
+    return any(token.startswith("{") for token in _TOKEN.split(str(path))) and not expanded(path).is_file()
+
+
+def _root(pattern: str) -> Path:
+    folders = split(Path(pattern))[0].parent.parts
+    fixed = next((number for number, folder in enumerate(folders) if _TOKEN.search(folder)), len(folders))
+    return Path(*folders[:fixed])
+
+
+def _found_file(path: Path, parts: dict[str, str]) -> FoundFile | None:
+    """A file with what its path says; None where a part of it is no symbol, interval or date, and so does not match."""
+    try:
+        symbol = canonical_symbol(parts["symbol"]) if "symbol" in parts else None
+        interval = str(Interval.parse(parts["interval"])) if "interval" in parts else None
+        first, last = _days(parts)
+    except (InputError, ValueError):
+        return None
+    return FoundFile(path, symbol, interval, first, last, parts.get("symbol"))
+
+
+def _days(parts: dict[str, str]) -> tuple[date | None, date | None]:
+    """The first and the last day named."""
+    if "date" in parts:
+        day = date.fromisoformat(parts["date"])
+        return day, day
+    if "month" in parts:
+        digits = parts["month"].replace("-", "")
+        first = date(int(digits[:4]), int(digits[4:]), 1)
+        return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    return None, None
+
+
+def find(patterns: Iterable[PathPattern]) -> list[FoundFile]:
+    """The files of several patterns, each once, the oldest first: by the dates named, then by path."""
+    found = {file.path: file for pattern in patterns for file in pattern.files()}
+    return sorted(found.values(), key=lambda file: (file.first_date or date.min, str(file.path)))
