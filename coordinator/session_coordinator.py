@@ -29,7 +29,6 @@ from barhouse.store.model.inputs import (
     as_interval,
     as_range,
     as_session_date,
-    as_symbols,
     optional,
 )
 from barhouse.store.model.interval import Interval
@@ -41,7 +40,6 @@ from barhouse.store.model.reports import (
     RetentionReport,
     RevertReport,
 )
-from barhouse.store.model.symbol import canonical_symbol
 from barhouse.store.model.words import counted
 from barhouse.store.records import registration, run
 from barhouse.store.records.run import Run
@@ -130,7 +128,7 @@ class SessionCoordinator(StreamRegistrar):
             Also take the watermarks back to the last bar that is left, so that what follows counts as not there
             yet rather than as missing; also where the range has no bar any more.
         """
-        name, text = canonical_symbol(symbol), as_interval(interval, "interval")
+        name, text = self._store.spelling.symbol(symbol), as_interval(interval, "interval")
         bounds = as_range(start, end)
         if start is None and end is None:
             raise InputError(
@@ -184,7 +182,10 @@ class SessionCoordinator(StreamRegistrar):
         InputError
             When there is such a session and it has begun for none of the symbols.
         """
-        day, names = as_session_date(session_date, "session_date"), optional(as_symbols, symbols, "symbols")
+        day, names = (
+            as_session_date(session_date, "session_date"),
+            optional(self._store.spelling.symbols, symbols, "symbols"),
+        )
         with self._store.transaction() as transaction:
             return deletion.end_session(transaction, day, names)
 
@@ -266,7 +267,7 @@ class SessionCoordinator(StreamRegistrar):
             ``verify`` misses them no longer: from then on it proves what is left. Old values that contradict each
             other are given up. For the whole store.
         """
-        names = optional(as_symbols, symbols, "symbols")
+        names = optional(self._store.spelling.symbols, symbols, "symbols")
         if accept_lost_history and names is not None:
             raise InputError(f"{Option('accept_lost_history')} is for the whole store; leave out symbols")
         with self._store.transaction() as transaction:
@@ -287,7 +288,7 @@ class SessionCoordinator(StreamRegistrar):
         UnknownSymbolError
             When it is not registered.
         """
-        name = canonical_symbol(symbol)
+        name = self._store.spelling.symbol(symbol)
         with self._store.transaction() as transaction:
             return deletion.remove_symbol(transaction, name, purge=purge)
 
@@ -312,7 +313,7 @@ class SessionCoordinator(StreamRegistrar):
             start that go. Of them, whole sessions and only such that every bar derived from the interval loses all of
             its base or nothing, and no further than everything is derived. Must be said.
         """
-        names = optional(as_symbols, symbols, "symbols")
+        names = optional(self._store.spelling.symbols, symbols, "symbols")
         rule = retention.RetentionRule(as_interval(interval, "interval"), before=as_bound(before, "before"))
         with self._store.transaction() as transaction:
             return retention.purge_bars(transaction, names, [rule])
@@ -332,7 +333,7 @@ class SessionCoordinator(StreamRegistrar):
         --------
         purge_bars, purge_revisions : what it means for the rest.
         """
-        names = optional(as_symbols, symbols, "symbols")
+        names = optional(self._store.spelling.symbols, symbols, "symbols")
         rules, revisions = retention.parse(policy)
         if revisions is not None and names is not None:
             raise InputError("revisions are kept or purged for the whole store; leave out symbols, or revisions")
@@ -381,14 +382,14 @@ class SessionCoordinator(StreamRegistrar):
         It is not taken: bars of another length would be loaded as what they are not.
         """
         bases = {row["symbol"]: row["interval"] for row in self._store.interval_rows() if not row["derived"]}
-        base = bases.get(canonical_symbol(symbol)) if symbol is not None else None
+        base = bases.get(self._store.spelling.symbol(symbol)) if symbol is not None else None
         if symbol is None and len(set(bases.values())) == 1:
             (base,) = set(bases.values())
         if base is None:
             return IntervalError(
                 f"{Option('interval')} is missing; say how long the bars are, {Option('interval', '1m')}"
             )
-        whose = "every symbol" if symbol is None else canonical_symbol(symbol)
+        whose = "every symbol" if symbol is None else self._store.spelling.symbol(symbol)
         return IntervalError(
             f"{Option('interval')} is missing; {whose} is loaded with {base} bars: if these are such, say "
             f"{Option('interval', base)}"

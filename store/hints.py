@@ -136,8 +136,10 @@ def did_you_mean(given: object, known: Iterable[str]) -> str:
 
     if not isinstance(given, str) or len(given) > _LONGEST_NAME:
         return ""
-    folded = {name.casefold(): name for name in known}
-    near = [folded[key] for key in get_close_matches(given.casefold(), folded)]
+    folded: dict[str, list[str]] = {}
+    for name in known:
+        folded.setdefault(name.casefold(), []).append(name)
+    near = [name for key in get_close_matches(given.casefold(), folded) for name in folded[key]]
     return f" (did you mean {' or '.join(near)}?)" if near else ""
 
 

@@ -12,6 +12,7 @@ from barhouse.store.checks import health, verification
 from barhouse.store.database.database import Clock, wall_clock
 from barhouse.store.database.opening import is_read_only, open_database
 from barhouse.store.errors import InputError
+from barhouse.store.hints import Option
 from barhouse.store.model.inputs import (
     Moment,
     Names,
@@ -19,14 +20,13 @@ from barhouse.store.model.inputs import (
     as_intervals,
     as_range,
     as_session_range,
-    as_symbols,
     optional,
     renamed,
 )
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.paths import absolute
 from barhouse.store.model.reports import ExportReport, Registration, VerifyReport
-from barhouse.store.model.symbol import SymbolSessionData, canonical_symbol
+from barhouse.store.model.symbol import SymbolSessionData
 from barhouse.store.records import bars, registration, run, symbol_data, trading_calendar
 from barhouse.store.sql import sql
 from barhouse.store.store_file import StoreFile
@@ -38,6 +38,7 @@ def open_store(
     read_only: bool = False,
     clock: Clock = wall_clock,
     settings: dict[str, str | int] | None = None,
+    case_sensitive: bool | None = None,
 ) -> SessionStore:
     """Open the store at ``path``, creating it or bringing it to the current schema.
 
@@ -54,9 +55,14 @@ def open_store(
         ``max_memory``, ``temp_directory``, ``max_temp_directory_size``, ``default_block_size``,
         ``checkpoint_threshold`` and ``wal_autocheckpoint``. By others bars could come out otherwise, so
         those are refused.
+    case_sensitive
+        Whether symbols that differ in case alone are two, such as ``AMPB`` and ``AMpB``. It is said before a store has
+        symbols, and kept in it; by default it is as it was made, and a new one takes them for one, in upper case.
 
     Raises
     ------
+    InputError
+        For another ``case_sensitive`` than the store was made with, and for settings that are not allowed.
     StoreHeldError
         The file is open for writing elsewhere; names the process.
     StoreVersionError
@@ -64,7 +70,9 @@ def open_store(
     MigrationError
         An upgrade failed; the file is as it was.
     """
-    return SessionStore(open_database(path, read_only=read_only, clock=clock, settings=settings))
+    return SessionStore(
+        open_database(path, read_only=read_only, clock=clock, settings=settings, case_sensitive=case_sensitive)
+    )
 
 
 class SessionStore(StoreFile):
@@ -94,9 +102,17 @@ class SessionStore(StoreFile):
             When it contradicts what is registered.
         CalendarError
             When its calendar is unknown.
+        InputError
+            When case counts in this store, and did not where the data were made.
         """
+        if self.case_sensitive and not symbol_data.case_sensitive:
+            raise InputError(
+                f"case counts in this store, and {symbol_data.symbol} may have been given in another; say "
+                f"{Option('case_sensitive', True)} where the symbol's data are made"
+            )
+        spelled = symbol_data.model_copy(update={"symbol": self.spelling.of(symbol_data.symbol)})
         with self.transaction() as transaction:
-            return registration.write(transaction, [symbol_data])[0]
+            return registration.write(transaction, [spelled])[0]
 
     def get_active_symbols(self) -> set[str]:
         """The symbols registered now."""
@@ -112,13 +128,13 @@ class SessionStore(StoreFile):
 
     def get_symbol_data(self, symbol: str) -> SymbolSessionData | None:
         """What the store knows of a symbol, or None when it is not registered. A copy: changing it changes nothing."""
-        name = canonical_symbol(symbol)
+        name = self.spelling.symbol(symbol)
         with self.reading() as transaction:
             return symbol_data.symbol_data(transaction, name)
 
     def interval_rows(self, symbols: Names | None = None) -> list[dict[str, Any]]:
         """The intervals of some symbols, or all: symbol, interval, derived, base, calendar; finest first."""
-        names = optional(as_symbols, symbols, "symbols")
+        names = optional(self.spelling.symbols, symbols, "symbols")
         rows: list[dict[str, Any]] = self.sql(sql("records.intervals_of"), {"symbols": names}).to_pylist()
         return rows
 
@@ -153,7 +169,7 @@ class SessionStore(StoreFile):
         UnknownSymbolError
             For a symbol or interval that is not registered (unless ``as_of`` is given: it may have been).
         """
-        name, text = canonical_symbol(symbol), str(Interval.parse(interval))
+        name, text = self.spelling.symbol(symbol), str(Interval.parse(interval))
         if live and as_of is not None:
             raise InputError("live and as_of exclude each other: forming bars exist only now; give one of them")
         bounds, then = as_range(start, end), optional(as_instant, as_of, "as_of")
@@ -164,7 +180,7 @@ class SessionStore(StoreFile):
 
     def health(self, symbols: Names | None = None) -> pa.Table:
         """The view ``health`` by the store's clock, of all symbols or some, those furthest behind first."""
-        names = optional(as_symbols, symbols, "symbols")
+        names = optional(self.spelling.symbols, symbols, "symbols")
         with self.reading() as transaction:
             registration.refuse_unknown(transaction, names)
             return health.health(transaction, self.now(), names)
@@ -176,7 +192,7 @@ class SessionStore(StoreFile):
 
     def intervals(self, symbols: Names | None = None) -> pa.Table:
         """The view ``intervals``, of all symbols or of some, finest interval first."""
-        names = optional(as_symbols, symbols, "symbols")
+        names = optional(self.spelling.symbols, symbols, "symbols")
         with self.reading() as transaction:
             registration.refuse_unknown(transaction, names)
             return transaction.table("records.intervals_in_order", {"symbols": names})
@@ -199,7 +215,7 @@ class SessionStore(StoreFile):
             ``gap_start``.
         """
         bounds = as_range(start, end)
-        name = None if symbol is None else canonical_symbol(symbol)
+        name = None if symbol is None else self.spelling.symbol(symbol)
         text = None if interval is None else str(Interval.parse(interval))
         parameters: dict[str, Any] = {"symbol": name, "interval": text}
         for bound, of_date, of_instant in zip(bounds, ("first_date", "end_date"), ("start", "end"), strict=True):
@@ -240,7 +256,10 @@ class SessionStore(StoreFile):
             With no differences, a proof.
         """
         first, last = as_session_range(start, end)
-        names, texts = optional(as_symbols, symbols, "symbols"), optional(as_intervals, intervals, "intervals")
+        names, texts = (
+            optional(self.spelling.symbols, symbols, "symbols"),
+            optional(as_intervals, intervals, "intervals"),
+        )
         with self.reading() as transaction:
             registration.refuse_unknown(transaction, names, texts)
             return verification.verify(transaction, names, texts, first, last, progress)
@@ -298,7 +317,10 @@ class SessionStore(StoreFile):
         from barhouse.store.copies.export_manifest import Selection
 
         full = renamed("anew", anew, "full", full)
-        names, texts = optional(as_symbols, symbols, "symbols"), optional(as_intervals, intervals, "intervals")
+        names, texts = (
+            optional(self.spelling.symbols, symbols, "symbols"),
+            optional(as_intervals, intervals, "intervals"),
+        )
         asked = Selection.of(format, names, texts, *as_range(start, end))
         with self.reading() as transaction:
             registration.refuse_unknown(transaction, names, texts)

@@ -18,6 +18,7 @@ from barhouse.store.database.database import STREAMED_ROWS, Database
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.model.file_mode import FileMode
 from barhouse.store.model.reports import CopyReport
+from barhouse.store.model.spelling import Spelling
 
 
 class StoreFile:
@@ -35,6 +36,16 @@ class StoreFile:
     def read_only(self) -> bool:
         """Whether it was opened only to be read."""
         return self._database.read_only
+
+    @property
+    def case_sensitive(self) -> bool:
+        """Whether symbols that differ in case alone are two, as was said when the store was made."""
+        return self._database.spelling.case_sensitive
+
+    @property
+    def spelling(self) -> Spelling:
+        """How the store spells symbols; whatever names one is read by it."""
+        return self._database.spelling
 
     def now(self) -> datetime:
         """The time by the store's clock, in UTC."""

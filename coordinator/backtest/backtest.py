@@ -35,11 +35,10 @@ from barhouse.store.model.inputs import (
     as_intervals,
     as_name,
     as_session_range,
-    as_symbols,
     optional,
 )
 from barhouse.store.model.interval import Interval, parse_all
-from barhouse.store.model.symbol import ClosingBar, canonical_symbol
+from barhouse.store.model.symbol import ClosingBar
 from barhouse.store.records import run
 from barhouse.store.session_store import SessionStore, open_store
 
@@ -111,7 +110,7 @@ class Backtest:
         ticks = as_count(record_every, "record_every", "how many ticks")
         warm_up_count = None if warm_up is None else as_count(warm_up, "warm_up", "how many sessions", least=0)
         wanted = None if intervals is None else tuple(str(interval) for interval in parse_all(intervals))
-        names, (first, last) = tuple(as_symbols(symbols, "symbols")), as_session_range(start, end)
+        names, (first, last) = tuple(store.spelling.symbols(symbols)), as_session_range(start, end)
         after = optional(as_instant, resume_after, "resume_after")
         self._store = store
         self._pace = Pace(speed)
@@ -144,6 +143,7 @@ class Backtest:
         calendar: str,
         *,
         closing_bar: ClosingBar = "outside",
+        case_sensitive: bool = False,
         **options: Any,
     ) -> Iterator[Backtest]:
         """Replay files or a frame, through a store in memory that is gone afterwards.
@@ -156,6 +156,8 @@ class Backtest:
             What to hand over; the source's own interval among them or not.
         calendar, closing_bar
             As in ``SessionCoordinator.register``.
+        case_sensitive
+            As in ``open_store``.
         options
             As for a backtest of a store: ``start``, ``end``, ``warm_up``, ``resume_after``, ``speed``.
 
@@ -164,8 +166,9 @@ class Backtest:
         RegistrationError
             Naming each symbol that the source has no bars of in the range.
         """
-        names, wanted = as_symbols(symbols, "symbols"), as_intervals(intervals, "intervals")
-        with open_store(":memory:") as store:
+        wanted = as_intervals(intervals, "intervals")
+        with open_store(":memory:", case_sensitive=case_sensitive) as store:
+            names = store.spelling.symbols(symbols)
             StreamRegistrar(store).register_for_backtest(
                 names,
                 wanted,
@@ -330,7 +333,7 @@ class Backtest:
         self._unrecorded = 0
 
     def _stream(self, symbol: str, interval: str) -> Stream:
-        name, text = canonical_symbol(symbol), str(Interval.parse(interval))
+        name, text = self._store.spelling.symbol(symbol), str(Interval.parse(interval))
         found = self._streams.get((name, text))
         if found is None:
             known = sorted({symbol for symbol, _ in self._streams})

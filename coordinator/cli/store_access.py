@@ -17,7 +17,9 @@ DEFAULT_STORE = "barhouse.duckdb"
 
 
 @contextmanager
-def opened(settings: Settings, *, read_only: bool = False, create: bool = False) -> Iterator[SessionStore]:
+def opened(
+    settings: Settings, *, read_only: bool = False, create: bool = False, case_sensitive: bool | None = None
+) -> Iterator[SessionStore]:
     """Open the store; only with ``create`` one that is not there, so that a mistyped path makes no store."""
     from barhouse.store.errors import StoreError
     from barhouse.store.session_store import open_store
@@ -29,16 +31,16 @@ def opened(settings: Settings, *, read_only: bool = False, create: bool = False)
             f"there is no store at {settings.store}; create it with `barhouse {named}init`, "
             f"or name another with --store"
         )
-    with open_store(settings.store, read_only=read_only and not in_memory) as store, interruptible(store):
+    opening = open_store(settings.store, read_only=read_only and not in_memory, case_sensitive=case_sensitive)
+    with opening as store, interruptible(store):
         yield store
 
 
 def check_registered(store: SessionStore, symbols: Sequence[str]) -> None:
     """Refuse symbols that the store does not have."""
     from barhouse.store.model.inputs import unknown_symbol
-    from barhouse.store.model.symbol import canonical_symbol
 
     known = store.get_active_symbols()
-    for name in map(canonical_symbol, symbols):
+    for name in map(store.spelling.symbol, symbols):
         if name not in known:
             raise unknown_symbol(name, known)

@@ -31,7 +31,7 @@ from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, SourceError
 from barhouse.store.hints import spelled
 from barhouse.store.model.interval import Interval
-from barhouse.store.model.symbol import canonical_symbol
+from barhouse.store.model.spelling import Spelling
 from barhouse.store.session_store import SessionStore, open_store
 
 #: How many rows are looked at, of how many bars are made, and how many are shown.
@@ -64,7 +64,7 @@ def inspect_source(
         When an option cannot be, or there is nothing that can be opened. What cannot be read as bars is reported.
     """
     how, given = LoadOptions(**options), dict(options)
-    name = None if symbol is None else canonical_symbol(symbol)
+    name = None if symbol is None else Spelling().symbol(symbol)
     length = None if interval is None else Interval.parse(interval)
     source = open_source(data, how)
     with open_store(":memory:") as store:
@@ -178,7 +178,7 @@ def _loaded(
         report = load_source(transaction, few, one, Interval.parse(base), how.but(label="start")).report
     back = timedelta(seconds=interval.length) if interval is not None and how.label == "end" else timedelta()
     bars: list[InspectedBar] = []
-    for name in sorted({canonical_symbol(name) for name in names}):
+    for name in sorted(store.spelling.symbols(names)):
         for bar in store.bars(name, base).slice(0, _SHOWN - len(bars)).to_pylist():
             values = {part: bar[part] for part in InspectedBar.model_fields if part in bar}
             start = None if base == "1d" else bar["bar_start"] - back

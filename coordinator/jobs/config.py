@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -35,6 +35,7 @@ from barhouse.store.errors import ConfigError, speaking
 from barhouse.store.model.file_mode import FileMode
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.paths import expanded
+from barhouse.store.model.spelling import Spelling, as_written
 from barhouse.store.model.symbol import ClosingBar, IntervalText, Symbol
 
 
@@ -42,8 +43,8 @@ def _as_list(given: object) -> object:
     return [given] if isinstance(given, str) else given
 
 
-def _spelled(names: list[str]) -> list[str]:
-    return [name.strip().upper() for name in names]
+def _written(names: list[str]) -> list[str]:
+    return [as_written(name) for name in names]
 
 
 def _format(name: str) -> str:
@@ -63,10 +64,11 @@ def _policy(given: dict[str, str]) -> dict[str, str]:
     return given
 
 
-Names = Annotated[list[str], BeforeValidator(_as_list), AfterValidator(_spelled), Field(min_length=1)]
+Names = Annotated[list[str], BeforeValidator(_as_list), AfterValidator(_written), Field(min_length=1)]
 Intervals = Annotated[list[IntervalText], BeforeValidator(_as_list), Field(min_length=1)]
 Patterns = Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
 DurationText = Annotated[str, AfterValidator(_duration)]
+_Spelled = TypeVar("_Spelled", bound=BaseModel)
 
 
 class _Table(BaseModel):
@@ -118,8 +120,8 @@ class SourceConfig(Loading):
 
     @field_validator("symbols")
     @classmethod
-    def _in_one_spelling(cls, given: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        return None if given is None else tuple(_spelled(list(given)))
+    def _as_written(cls, given: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return None if given is None else tuple(_written(list(given)))
 
     @model_validator(mode="after")
     def _one_way_to_say_it(self) -> SourceConfig:
@@ -216,6 +218,11 @@ class JobConfig(_Table):
         default_factory=dict,
         description=f"DuckDB settings, such as threads = 2 and memory_limit = '4GB'; allowed are {', '.join(ALLOWED)}",
     )
+    case_sensitive: bool | None = Field(
+        default=None,
+        description="of a store that is made: whether AMPB and AMpB are two symbols; one that is there must have been "
+        "made so",
+    )
     on_missing: Literal["skip", "raise"] = Field(
         default="skip", description="symbols named for which no file holds what is wanted: a problem, or the end of it"
     )
@@ -238,15 +245,38 @@ class JobConfig(_Table):
     @model_validator(mode="after")
     def _coherent(self) -> JobConfig:
         self.definitions()
-        first: dict[str, int] = {}
+        spelling = Spelling(case_sensitive=bool(self.case_sensitive))
+        first: dict[str, tuple[int, str]] = {}
         for number, group in enumerate(self.symbols):
             for name in group.names:
-                if first.setdefault(name, number) != number:
+                before, text = first.setdefault(spelling.of(name), (number, name))
+                if before != number:
+                    apart = "" if text == name else "; they are two where a store counts case: then say case_sensitive"
                     raise ValueError(
-                        f"symbols[{number}] names {name}, which symbols[{first[name]}] names already; name it in one, "
-                        f"with everything that is wanted of it"
+                        f"symbols[{number}] names {name}, which symbols[{before}] names already; name it in one, "
+                        f"with everything that is wanted of it{apart}"
                     )
         return self
+
+    def spelled(self, spelling: Spelling) -> JobConfig:
+        """The same with symbols as a store spells them."""
+
+        def respelled(table: _Spelled, *names: str) -> _Spelled:
+            said = {name: getattr(table, name) for name in names if getattr(table, name) is not None}
+            return table.model_copy(
+                update={
+                    name: spelling.of(value) if isinstance(value, str) else type(value)(map(spelling.of, value))
+                    for name, value in said.items()
+                }
+            )
+
+        changes: dict[str, Any] = {
+            "symbols": [respelled(group, "names") for group in self.symbols],
+            "sources": [respelled(source, "symbol", "symbols") for source in self.sources],
+        }
+        if self.export is not None:
+            changes["export"] = respelled(self.export, "symbols")
+        return self.model_copy(update=changes)
 
     def definitions(self) -> list[CalendarDefinition]:
         """The calendars of one's own."""

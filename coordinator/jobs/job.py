@@ -14,6 +14,7 @@ from barhouse.coordinator.jobs.config_errors import JOB_FILE
 from barhouse.coordinator.jobs.job_plan import Progress, plan, resolved
 from barhouse.coordinator.jobs.job_run import run_nightly
 from barhouse.coordinator.jobs.report import FileProblem, JobReport
+from barhouse.store.database.store_options import refuse_other
 from barhouse.store.errors import ConfigError, speaking
 from barhouse.store.model.paths import expanded
 from barhouse.store.records import trading_calendar
@@ -60,9 +61,15 @@ def run_job(
     """
     job = read_config(config)
     if isinstance(store, SessionStore):
+        refuse_other(store.spelling, job.case_sensitive, str(store.path or ":memory:"))
         return run_nightly(store, job, progress)
-    with open_store(store_path(job, store), settings=job.settings or None) as opened:
+    with open_job_store(job, store) as opened:
         return run_nightly(opened, job, progress)
+
+
+def open_job_store(job: JobConfig, store: str | Path | None = None) -> SessionStore:
+    """Open the store of a job, or the one given rather than it, as the job says; it is made when it is not there."""
+    return open_store(store_path(job, store), settings=job.settings or None, case_sensitive=job.case_sensitive)
 
 
 def store_path(job: JobConfig, store: str | Path | None = None) -> Path:
@@ -132,11 +139,17 @@ def check_job(
     job = read_config(config)
     place = store_path(job, store)
     exists = expanded(place).exists()
-    with open_store(place, read_only=True) if exists else open_store(":memory:") as opened:
+    wanted = job.case_sensitive
+    with (
+        open_store(place, read_only=True, case_sensitive=wanted)
+        if exists
+        else open_store(":memory:", case_sensitive=wanted)
+    ) as opened:
         return _checked(opened, job, place, exists, progress or (lambda *_: None))
 
 
 def _checked(store: SessionStore, job: JobConfig, place: Path, exists: bool, progress: Progress) -> JobCheck:
+    job = job.spelled(store.spelling)
     own = {name.casefold() for name in job.calendars}
     with store.reading() as transaction:
         trading_calendar.canonical(

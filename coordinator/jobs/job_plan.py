@@ -22,7 +22,7 @@ from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import ConfigError, InputError, SourceError
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.paths import printable
-from barhouse.store.model.symbol import one_spelling
+from barhouse.store.model.spelling import Spelling
 from barhouse.store.session_store import SessionStore
 
 #: So many files are looked into, or loaded, together; of those loaded no more than so many bytes, unless one has more.
@@ -113,14 +113,14 @@ def plan(store: SessionStore, config: JobConfig, progress: Progress) -> JobPlan:
     with store.reading() as transaction:
         loaded = LoadedFiles(transaction)
     for number, source in enumerate(config.sources):
-        readers = _readers(config, source)
+        readers = _readers(config, source, store.spelling)
         new: list[tuple[Reader, FoundFile]] = []
         seen: set[Path] = set()
         for reader, matching in readers:
             files = [file for file in matching if file.path not in seen]
             seen.update(file.path for file in files)
             made.found += len(files)
-            files = _alike(reader, files, made)
+            files = _alike(reader, files, made, store.spelling)
             fresh = [file for file in files if not loaded.has(file, reader.options, reader.symbol, reader.stated(file))]
             made.known += len(files) - len(fresh)
             new += [(reader, file) for file in fresh]
@@ -140,7 +140,7 @@ def plan(store: SessionStore, config: JobConfig, progress: Progress) -> JobPlan:
     return made
 
 
-def _alike(reader: Reader, files: Sequence[FoundFile], made: JobPlan) -> list[FoundFile]:
+def _alike(reader: Reader, files: Sequence[FoundFile], made: JobPlan, spelling: Spelling) -> list[FoundFile]:
     """The files without those whose paths name symbols that differ in case alone, which are failures."""
     spelled: dict[str, set[str]] = {}
     for file in files:
@@ -148,14 +148,14 @@ def _alike(reader: Reader, files: Sequence[FoundFile], made: JobPlan) -> list[Fo
     alike = []
     for file in files:
         try:
-            one_spelling(sorted(spelled[str(file.symbol)]), reader.pattern)
+            spelling.refuse_alike(sorted(spelled[str(file.symbol)]), reader.pattern)
             alike.append(file)
         except InputError as error:
             _fail(made, reader, file, str(error))
     return alike
 
 
-def _readers(config: JobConfig, source: SourceConfig) -> list[tuple[Reader, list[FoundFile]]]:
+def _readers(config: JobConfig, source: SourceConfig, spelling: Spelling) -> list[tuple[Reader, list[FoundFile]]]:
     """One for each pattern, since each says symbols in its own way; with the files it matches."""
     made = []
     for text in source.files:
@@ -168,7 +168,9 @@ def _readers(config: JobConfig, source: SourceConfig) -> list[tuple[Reader, list
         if by_path:
             options = options.but(columns={**options.columns, "symbol": "path_symbol"})
         reader = Reader(source, text, pattern.root, pattern.symbol_expression, options, source.symbol, config.folder)
-        made.append((reader, find([pattern])))
+        found = find([pattern])
+        files = [file if file.symbol is None else replace(file, symbol=spelling.of(file.symbol)) for file in found]
+        made.append((reader, files))
     return made
 
 
@@ -215,7 +217,7 @@ def _look_into(
         return
     for file in files:
         try:
-            _add(reader, file, held[file], groups, made)
+            _add(reader, file, held[file], groups, made, store.spelling)
         except InputError as error:
             _fail(made, reader, file, str(error))
 
@@ -249,7 +251,12 @@ def _held(
 
 
 def _add(
-    reader: Reader, file: FoundFile, held: dict[str, SymbolBars], groups: Sequence[SymbolGroup], made: JobPlan
+    reader: Reader,
+    file: FoundFile,
+    held: dict[str, SymbolBars],
+    groups: Sequence[SymbolGroup],
+    made: JobPlan,
+    spelling: Spelling,
 ) -> None:
     if reader.symbol is not None:
         held = {reader.symbol: next(iter(held.values()), SymbolBars(None, regular=False))}
@@ -260,10 +267,10 @@ def _add(
                 f"{reader.shown(file.path)} has no column that names the symbol; say symbol = in its source, put "
                 f"{{symbol}} into files, or name the column with columns = {{ symbol = ... }}"
             )
-    one_spelling(held, reader.shown(file.path))
+    spelling.refuse_alike(held, reader.shown(file.path))
     by_name: dict[str, SymbolBars] = {}
     for text, one in held.items():
-        by_name.setdefault(text.strip().upper(), one)
+        by_name.setdefault(spelling.of(text), one)
     wanted = {name: one for name, one in by_name.items() if _is_wanted(name, reader, groups)}
     strangers = sorted(by_name.keys() - wanted.keys())
     if strangers and reader.config.unknown == "report" and reader.config.symbols is None:

@@ -70,6 +70,7 @@ def _silent(stage: str, done: int, total: int) -> None:
 
 def run_nightly(store: SessionStore, config: JobConfig, progress: Progress | None) -> JobReport:
     """Run a job on an open store; see ``run_job``."""
+    config = config.spelled(store.spelling)
     started_at = store.now()
     coordinator = SessionCoordinator(store, grace=config.grace())
     job = None

@@ -26,10 +26,10 @@ from barhouse.coordinator.session_coordinator import SessionCoordinator
 from barhouse.coordinator.streams.symbol_registration import OnMissing
 from barhouse.store.errors import BarhouseError, FeedError, StoreError
 from barhouse.store.model.former_calls import interval_came_first
-from barhouse.store.model.inputs import Moment, Names, as_bound, as_interval, as_list, as_name, as_symbols, optional
+from barhouse.store.model.inputs import Moment, Names, as_bound, as_interval, as_list, as_name, optional
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import CopyReport
-from barhouse.store.model.symbol import ClosingBar, canonical_symbol
+from barhouse.store.model.symbol import ClosingBar
 from barhouse.store.session_store import SessionStore
 
 log = logging.getLogger("barhouse.live")
@@ -84,7 +84,7 @@ class LiveSession:
     ) -> None:
         self._store = store
         self._feed = feed
-        self._wanted = as_symbols(symbols, "symbols")
+        self._wanted = store.spelling.symbols(symbols)
         self._intervals = _texts(intervals)
         self._calendar = calendar
         self._closing_bar = closing_bar
@@ -160,7 +160,7 @@ class LiveSession:
 
     async def add_symbol(self, symbol: str, intervals: Names = (), calendar: str | None = None) -> None:
         """Take in a symbol: its history is loaded and derived before it goes live."""
-        name = canonical_symbol(symbol)
+        name = self._store.spelling.symbol(symbol)
         wanted, calendar = _texts(intervals) or self._intervals, calendar or self._calendar
         await self._do(self._register, [name], wanted, calendar, "raise")
         await self._gaps.fill([name], to_now=True)
@@ -171,7 +171,7 @@ class LiveSession:
     @interval_came_first("interval", "symbols", said="add_interval takes symbols, the interval")
     async def add_interval(self, symbols: Names | None = None, interval: str | None = None) -> None:
         """Add an interval to symbols (None: to all), derived back to their first base bar."""
-        names = sorted(self._writer.symbols) if symbols is None else as_symbols(symbols, "symbols")
+        names = sorted(self._writer.symbols) if symbols is None else self._store.spelling.symbols(symbols)
         text = as_interval(interval, "interval")
 
         def register() -> None:
@@ -183,14 +183,14 @@ class LiveSession:
 
     async def remove_symbol(self, symbol: str) -> None:
         """Strike a symbol off, as ``SessionCoordinator.remove_symbol`` does."""
-        name = canonical_symbol(symbol)
+        name = self._store.spelling.symbol(symbol)
         self._writer.symbols.discard(name)
         await self._feed.unsubscribe([name])
         await self._do(self._coordinator.remove_symbol, name)
 
     async def forming(self, symbol: str) -> pa.Table:
         """The base bars of a symbol that trades are still making, in the columns of a load."""
-        return await self._do(self._writer.forming, canonical_symbol(symbol))
+        return await self._do(self._writer.forming, self._store.spelling.symbol(symbol))
 
     async def publish(self, target: str | Path) -> CopyReport:
         """Write a snapshot for other processes between two transactions; see ``SessionStore.publish``."""

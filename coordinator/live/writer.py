@@ -106,6 +106,7 @@ class LiveWriter:
         OptionsError
             For a file that cannot be read with its options, unless another one was: then the file is to blame.
         """
+        taken = self._spelled(taken)
         try:
             with self._one_transaction() as transaction:
                 self._write(transaction, taken)
@@ -224,6 +225,15 @@ class LiveWriter:
             self._position = taken.position
         self._advance(transaction)
 
+    def _spelled(self, taken: Taken) -> Taken:
+        """What was taken, with symbols as the store spells them."""
+        spelled = {event.symbol: self._store.spelling.of(event.symbol) for event in taken.events}
+        if all(given == name for given, name in spelled.items()):
+            return taken
+        return replace(
+            taken, events=[event.model_copy(update={"symbol": spelled[event.symbol]}) for event in taken.events]
+        )
+
     def _load_table(self, transaction: Transaction, table: pa.Table, interval: str) -> LoadReport:
         """Load bars of a feed: in our own columns, or in such as a load understands."""
         length = Interval.parse(interval)
@@ -281,8 +291,8 @@ class LiveWriter:
 
     def _has_read_like(self, file: FileToLoad) -> bool:
         """Whether some file was read before in the way this one was to be."""
-        request = door.request_of(file.symbol, Interval.parse(file.interval), file.options)
         with self._store.transaction() as transaction:
+            request = door.request_of(transaction, file.symbol, Interval.parse(file.interval), file.options)
             has_read = transaction.one("live.was_requested", {"request": request}).was_requested
         return bool(has_read)
 

@@ -104,7 +104,7 @@ def rows_of_source(
     """
     rows = source_rows.open_rows(transaction, source)
     found = parts.parts_of(rows, options)
-    rows = parts.narrowed(rows, found, options)
+    rows = parts.narrowed(rows, found, options, transaction.spelling)
     if options.label == "end" and not interval.intraday:
         _refuse_dates(transaction, rows, found, options)
     symbols = symbols_of_source(transaction, rows, found["symbol"], symbol, interval)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from barhouse.store.model.spelling import Spelling
 from barhouse.store.sql import Sql, identifier, literal
 
 INTEGERS = {
@@ -50,9 +51,11 @@ def symbol(column: Column | None) -> Sql:
     return Sql("NULL::VARCHAR") if column is None else Sql(f"{column.sql}::VARCHAR")
 
 
-def named(column: Column, names: Sequence[str]) -> Sql:
+def named(column: Column, symbols: Sequence[str], spelling: Spelling) -> Sql:
     """A condition: that the column names one of some symbols; ``*`` and ``?`` stand for other characters."""
-    spelled = f"upper(trim({column.sql}::VARCHAR))"
+    spelled = f"nfc_normalize(trim({column.sql}::VARCHAR))"
+    spelled = spelled if spelling.case_sensitive else f"upper({spelled})"
+    names = [spelling.of(text) for text in symbols]
     plain = ", ".join(literal(text) for text in names if not is_pattern(text))
     wanted = [f"{spelled} IN ({plain})"] if plain else []
     wanted += [f"{spelled} GLOB {literal(text.replace('[', '[[]'))}" for text in names if is_pattern(text)]

@@ -21,7 +21,6 @@ from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import LoadReport
-from barhouse.store.model.symbol import canonical_symbol
 from barhouse.store.records.batch import Batch
 from barhouse.store.sql import sql
 
@@ -49,7 +48,7 @@ def load_source(
     A file that is known, while nothing has changed where its bars are, is not read again. One that is packed
     is looked through for damage before it is.
     """
-    request = request_of(symbol, interval, options)
+    request = request_of(transaction, symbol, interval, options)
     known = known_files.recall(transaction, source, request, options)
     if known is not None:
         return Loaded(known, None)
@@ -80,9 +79,9 @@ def load_bars(
     return _load(transaction, rows, interval, LoadOptions(), lacking)
 
 
-def request_of(symbol: str | None, interval: Interval, options: LoadOptions) -> str:
+def request_of(transaction: Transaction, symbol: str | None, interval: Interval, options: LoadOptions) -> str:
     """What a load asks of its files, in the spelling it is recorded in."""
-    return options.request(symbol and canonical_symbol(symbol), str(interval))
+    return options.request(symbol and transaction.spelling.symbol(symbol), str(interval))
 
 
 def _load(

@@ -17,6 +17,7 @@ from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.store.errors import OptionsError, SourceError
 from barhouse.store.hints import Option
 from barhouse.store.model.bar import FALLBACK_NAMES, INSTRUMENTS, NAMES, REQUIRED
+from barhouse.store.model.spelling import Spelling
 
 #: The column of each part of a bar; None for a part that the source does not have.
 Parts = Mapping[str, Column | None]
@@ -94,7 +95,7 @@ def instruments_of(rows: SourceRows, parts: Parts) -> tuple[Column, ...]:
     return tuple(column for column in unused if column.name.strip().casefold() in INSTRUMENTS)
 
 
-def narrowed(rows: SourceRows, parts: Parts, options: LoadOptions) -> SourceRows:
+def narrowed(rows: SourceRows, parts: Parts, options: LoadOptions, spelling: Spelling) -> SourceRows:
     """The rows without those of symbols that ``options.symbols`` leaves out.
 
     Raises
@@ -109,7 +110,7 @@ def narrowed(rows: SourceRows, parts: Parts, options: LoadOptions) -> SourceRows
         raise OptionsError(
             f"{rows.name} has no column that names the symbol, so {Option('symbols')} cannot choose among its rows"
         )
-    return rows.narrowed(expressions.named(column, [text.strip().upper() for text in options.symbols]))
+    return rows.narrowed(expressions.named(column, options.symbols, spelling))
 
 
 def _named(name: str | None, part: str, rows: SourceRows) -> Column | None:

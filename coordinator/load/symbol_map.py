@@ -16,8 +16,7 @@ from barhouse.store.hints import Option
 from barhouse.store.model.bar import INSTANT
 from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.interval import Interval
-from barhouse.store.model.symbol import canonical_symbol, one_spelling
-from barhouse.store.model.words import counted
+from barhouse.store.model.words import counted, shortened
 
 _TYPES = {
     "symbol_given": pa.string(),
@@ -87,7 +86,7 @@ def symbols_of_source(
                 f"{rows.name} has no column that names the symbol; say which symbol it holds with "
                 f"{Option('symbol')}, or which column names it with {Option('columns', {'symbol': 'NAME'})}"
             )
-        one_spelling(given, rows.name)
+        transaction.spelling.refuse_alike(given, rows.name)
         return _mapped(transaction, given, interval)
     if column is not None and len(given) > 1:
         listed = ", ".join(sorted(str(name) for name in given[:3]))
@@ -96,19 +95,21 @@ def symbols_of_source(
             f"{symbol}; leave out {Option('symbol')} to load each, or say {Option('columns', {'symbol': None})} if the "
             f"column means something else"
         )
-    named = given[0].strip() if column is not None and given and _letters(given[0]) != _letters(symbol) else None
-    return replace(_mapped(transaction, [symbol], interval, one=canonical_symbol(symbol)), named=named)
+    spelling = transaction.spelling
+    other = column is not None and given and _letters(spelling.of(given[0])) != _letters(spelling.of(symbol))
+    named = given[0].strip() if other else None
+    return replace(_mapped(transaction, [symbol], interval, one=transaction.spelling.symbol(symbol)), named=named)
 
 
 def _letters(symbol: str) -> str:
-    """A symbol without its signs: BTC-USD, BTC/USD and btcusd are one."""
-    return "".join(filter(str.isalnum, symbol)).upper()
+    """A symbol without its signs: BTC-USD, BTC/USD and BTCUSD are one."""
+    return "".join(filter(str.isalnum, symbol))
 
 
 def symbols_of_bars(transaction: Transaction, symbols: pa.ChunkedArray, interval: Interval) -> SymbolMap:
     """Where bars in our own columns go, by what their column ``symbol`` says."""
     given = [text for text in symbols.unique().to_pylist() if text is not None]
-    one_spelling(given, "what was delivered")
+    transaction.spelling.refuse_alike(given, "what was delivered")
     return _mapped(transaction, given, interval)
 
 
@@ -119,7 +120,7 @@ def _named(transaction: Transaction, rows: SourceRows, column: Column) -> list[s
 
 def _mapped(transaction: Transaction, given: Sequence[str], interval: Interval, *, one: str | None = None) -> SymbolMap:
     """Map spellings of symbols; ``one`` is the symbol that all rows are of, which must be there."""
-    spelled = {text: text.strip().upper() for text in given}
+    spelled = {text: transaction.spelling.of(text) for text in given}
     definitions = transaction.table("load.base_definitions", {"symbols": sorted(set(spelled.values()))})
     known = {row["symbol"]: row for row in definitions.to_pylist()}
     targets = [_target(text, name, known.get(name), interval) for text, name in spelled.items()]
@@ -149,7 +150,7 @@ def _target(text: str, name: str, known: dict[str, Any] | None, interval: Interv
 
 def reason_unregistered(name: str) -> str:
     """The reason why rows of a symbol go nowhere that is not registered."""
-    return f"symbol {name!r} is not registered"
+    return f"symbol {shortened(repr(name))} is not registered"
 
 
 def _refuse(transaction: Transaction, name: str, refusal: str) -> None:

@@ -14,7 +14,7 @@ from barhouse.coordinator.sources.archive import members, split
 from barhouse.store.errors import InputError, SourceError
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.paths import expanded
-from barhouse.store.model.symbol import canonical_symbol
+from barhouse.store.model.spelling import as_written
 
 #: What each named part of a pattern may be, in expressions that Python and RE2 both know.
 _PARTS = {
@@ -140,7 +140,7 @@ def _root(pattern: str) -> Path:
 def _found_file(path: Path, parts: dict[str, str]) -> FoundFile | None:
     """A file with what its path says; None where a part of it is no symbol, interval or date, and so does not match."""
     try:
-        symbol = canonical_symbol(parts["symbol"]) if "symbol" in parts else None
+        symbol = as_written(parts["symbol"]) if "symbol" in parts else None
         interval = str(Interval.parse(parts["interval"])) if "interval" in parts else None
         first, last = _days(parts)
     except (InputError, ValueError):

@@ -27,12 +27,12 @@ from barhouse.store.model.inputs import (
     as_interval,
     as_intervals,
     as_session_range,
-    as_symbols,
     optional,
 )
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import Registration, StreamReport
-from barhouse.store.model.symbol import ClosingBar, canonical_symbol
+from barhouse.store.model.spelling import as_written
+from barhouse.store.model.symbol import ClosingBar
 from barhouse.store.records import trading_calendar
 from barhouse.store.session_store import SessionStore
 
@@ -63,7 +63,7 @@ class SourceBars:
         options: LoadOptions | None = None,
     ) -> None:
         object.__setattr__(self, "data", data)
-        object.__setattr__(self, "symbol", optional(lambda one, _: canonical_symbol(one), symbol, "symbol"))
+        object.__setattr__(self, "symbol", optional(lambda one, _: as_written(one), symbol, "symbol"))
         object.__setattr__(self, "interval", as_interval(interval, "interval"))
         object.__setattr__(self, "options", options or LoadOptions())
 
@@ -94,7 +94,7 @@ class StreamRegistrar:
         Parameters
         ----------
         symbols
-            One symbol or many; case does not matter.
+            One symbol or many; case does not matter, unless the store was made case-sensitive.
         intervals
             What is wanted; the base interval to load is determined from it (see ``determine_streams``).
         calendar
@@ -115,7 +115,7 @@ class StreamRegistrar:
         RegistrationError
             Naming each symbol that cannot be registered, and why.
         """
-        names = as_symbols(symbols, "symbols")
+        names = self._store.spelling.symbols(symbols)
         symbol_registration.check_on_missing(on_missing)
         if base is not None and available is not None:
             raise InputError(
@@ -124,7 +124,7 @@ class StreamRegistrar:
             )
         request = RegistrationRequest(names, as_intervals(intervals, "intervals"), calendar, closing_bar, added_by)
         with self._store.transaction() as transaction:
-            offered = by_symbol(names, [base] if base is not None else available, "available")
+            offered = by_symbol(self._store.spelling, names, [base] if base is not None else available, "available")
             if base is None:
                 for name, found in symbol_registration.standing(transaction, names).items():
                     offered[name] = [found.base]
@@ -166,7 +166,7 @@ class StreamRegistrar:
             Naming each symbol that there are no bars of, that lacks a base for the intervals, or that contradicts
             what is registered.
         """
-        names, (first, last) = as_symbols(symbols, "symbols"), as_session_range(start, end)
+        names, (first, last) = self._store.spelling.symbols(symbols), as_session_range(start, end)
         with self._store.transaction() as transaction:
             known = symbol_registration.standing(transaction, names)
             held: dict[str, list[str]]
@@ -181,7 +181,9 @@ class StreamRegistrar:
                 held = _held_by_source(transaction, source, calendars, first, last)
                 where = f"the source holds {Interval.parse(source.interval)}, but"
             else:
-                held = {name: one for name, one in by_symbol(names, source, "source").items() if one}
+                held = {
+                    name: one for name, one in by_symbol(self._store.spelling, names, source, "source").items() if one
+                }
                 where = "the source holds"
             refused = {name: _without_bars(name, where, first, last) for name in names if not held.get(name)}
             request = RegistrationRequest(
@@ -214,8 +216,8 @@ class StreamRegistrar:
         RegistrationError
             Naming each symbol that the feed does not declare a base for, or whose registered base it lacks.
         """
-        names = as_symbols(symbols, "symbols")
-        declared = by_symbol(names, feed_intervals, "feed_intervals")
+        names = self._store.spelling.symbols(symbols)
+        declared = by_symbol(self._store.spelling, names, feed_intervals, "feed_intervals")
         with self._store.transaction() as transaction:
             refused = {name: "the feed declares no interval for it" for name in names if declared[name] == []}
             request = RegistrationRequest(
@@ -281,7 +283,8 @@ def _held_by_source(
             transaction, rows, columns, source.options, wants_dates=not interval.intraday, by_symbol=by_name
         )
     ends = source.options.label == "end" and interval.intraday
-    own = None if source.symbol is None else canonical_symbol(source.symbol)
+    spelling = transaction.spelling
+    own = None if source.symbol is None else spelling.symbol(source.symbol)
     canonical = trading_calendar.canonical(transaction, set(calendars.values()))
     trading_calendar.keep(transaction, canonical.values())
     found: dict[str, list[str]] = {}
@@ -302,7 +305,7 @@ def _held_by_source(
             },
             parsed_rows=read,
         )
-        names = {own if own is not None else canonical_symbol(given) for (given,) in named if own or given}
+        names = {own if own is not None else spelling.symbol(given) for (given,) in named if own or given}
         for name, follows in calendars.items():
             if name in names and canonical[follows] == calendar:
                 found[name] = [str(interval)]

@@ -13,7 +13,8 @@ from barhouse.store.hints import Action, Option
 from barhouse.store.model.inputs import Names, as_list
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import Registration
-from barhouse.store.model.symbol import ClosingBar, SymbolSessionData, canonical_symbol
+from barhouse.store.model.spelling import Spelling
+from barhouse.store.model.symbol import ClosingBar, SymbolSessionData
 from barhouse.store.records import registration
 
 Available = Names | Mapping[str, Names]
@@ -92,7 +93,7 @@ def determine(
         if name in failures:
             continue
         try:
-            symbols[name] = _determined(name, request, offered[name], registered.get(name))
+            symbols[name] = _determined(transaction, name, request, offered[name], registered.get(name))
         except StreamError as error:
             failures[name] = f"{name}: {error}" + _way_out(name, registered)
         except InputError as error:
@@ -115,7 +116,9 @@ def check_on_missing(on_missing: str) -> None:
         raise InputError(f"{Option('on_missing', on_missing)} is not known; allowed are 'raise' and 'skip'")
 
 
-def by_symbol(names: list[str], available: Available | None, parameter: str) -> dict[str, list[str] | None]:
+def by_symbol(
+    spelling: Spelling, names: list[str], available: Available | None, parameter: str
+) -> dict[str, list[str] | None]:
     """What is offered for each symbol: the same for all, or what a mapping says; None where nothing was said.
 
     Raises
@@ -124,7 +127,7 @@ def by_symbol(names: list[str], available: Available | None, parameter: str) -> 
         For what is neither intervals nor such a mapping.
     """
     if isinstance(available, Mapping):
-        found = {canonical_symbol(name): _offered(offered, parameter) for name, offered in available.items()}
+        found = {spelling.symbol(name): _offered(offered, parameter) for name, offered in available.items()}
         return {name: found.get(name, []) for name in names}
     everything = None if available is None else _offered(available, parameter)
     return {name: everything for name in names}
@@ -136,7 +139,11 @@ def _offered(given: Names, parameter: str) -> list[str]:
 
 
 def _determined(
-    name: str, request: RegistrationRequest, offered: Iterable[str] | None, registered: ExistingRegistration | None
+    transaction: Transaction,
+    name: str,
+    request: RegistrationRequest,
+    offered: Iterable[str] | None,
+    registered: ExistingRegistration | None,
 ) -> SymbolSessionData:
     calendar = request.calendar
     if calendar is None and registered:
@@ -153,6 +160,7 @@ def _determined(
         calendar=calendar,
         closing_bar=request.closing_bar or (registered.closing_bar if registered else "outside"),
         added_by=request.added_by,
+        case_sensitive=transaction.spelling.case_sensitive,
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
+from unicodedata import normalize
 
 import sqlalchemy as sa
 from alembic import op
@@ -18,6 +20,8 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
+log = logging.getLogger("barhouse.store")
+
 #: True has the file copied aside before this migration runs.
 changes_data = True
 
@@ -27,11 +31,14 @@ def upgrade() -> None:
     _add_followed()
     _add_weeks()
     _add_corrections()
+    _add_store_options()
+    _compose_symbols()
     change_views("0004", "0005")
 
 
 def downgrade() -> None:
     change_views("0005", "0004")
+    op.drop_table("store_option")
     op.drop_table("calendar_correction")
     _drop_weeks()
     _drop_followed()
@@ -233,3 +240,31 @@ def _add_corrections() -> None:
         sa.Column("reason", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("calendar", "session_date"),
     )
+
+
+def _add_store_options() -> None:
+    op.create_table(
+        "store_option",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("value", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+
+
+def _compose_symbols() -> None:
+    """Symbols are read in composed letters from here on: those kept otherwise could not be named any more."""
+    rows = op.get_bind().execute(sa.text("SELECT symbol_id, symbol, removed_at IS NULL FROM symbol")).all()
+    taken = {name for _, name, active in rows if active}
+    for number, name, active in rows:
+        composed = free = normalize("NFC", name)
+        if composed == name:
+            continue
+        while active and free in taken:  # two that look alike: which bars are right nobody can tell here
+            free += "_DECOMPOSED"
+        if active:
+            taken.add(free)
+            if free != composed:
+                log.warning("the symbol %s was there in composed letters and in others; that is %s now", composed, free)
+        op.get_bind().execute(
+            sa.text("UPDATE symbol SET symbol = :name WHERE symbol_id = :number"), {"name": free, "number": number}
+        )

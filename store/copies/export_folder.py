@@ -9,6 +9,7 @@ folder, which pyarrow, pandas, and patterns such as ``**/*.parquet`` pass over.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +25,7 @@ if sys.platform != "win32":
     import fcntl
 
 MANIFEST = "manifest.json"
+_LOWER = re.compile("[a-z]")
 _BESIDE = ".barhouse-export"
 _INSIDE = "_barhouse-export"
 #: Where exports before 0.1.0 was released had their manifest: in the folder.
@@ -157,8 +159,13 @@ def _leads_into(place: Path, path: Path) -> bool:
 
 
 def place_of(symbol: str, interval: str, month: str) -> str:
-    """Name a partition's folder as DuckDB does, odd characters percent-encoded."""
-    return f"symbol={quote(symbol, safe='')}/interval={interval}/month={month}"
+    """Name a partition's folder as DuckDB does, odd characters percent-encoded.
+
+    Lower case, which symbols have only where case tells them apart, is encoded too: file systems there are to which
+    ``AMPB`` and ``AMpB`` are one.
+    """
+    encoded = _LOWER.sub(lambda letter: f"%{ord(letter[0]):02X}", quote(symbol, safe=""))
+    return f"symbol={encoded}/interval={interval}/month={month}"
 
 
 def sync_all(files: Iterable[Path]) -> None:

@@ -25,6 +25,7 @@ from barhouse.store.database.query import check_reads
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import StoreClosedError, StoreError, StoreHeldError
 from barhouse.store.hints import Action
+from barhouse.store.model.spelling import Spelling
 
 Clock = Callable[[], datetime]
 
@@ -50,6 +51,8 @@ class Database:
         The process that opened it.
     owner
         Names this opening; no two are alike.
+    spelling
+        How symbols are spelled in it; as usual, until it was read.
     closed
         Whether close() was called.
     """
@@ -61,6 +64,7 @@ class Database:
         self.owner = uuid.uuid4().hex
         self.read_only = read_only
         self.clock = clock
+        self.spelling = Spelling()
         self._root = root
         self._lock = Lock(path, read_only=read_only) if path else None
         self._broken_by: BaseException | None = None
@@ -173,7 +177,13 @@ class Database:
 
     def _transaction_of(self, cursor: duckdb.DuckDBPyConnection, *, reads_only: bool) -> Transaction:
         return Transaction(
-            cursor, place=self.place, clock=self.clock, owner=self.owner, pid=self.pid, reads_only=reads_only
+            cursor,
+            place=self.place,
+            clock=self.clock,
+            owner=self.owner,
+            pid=self.pid,
+            spelling=self.spelling,
+            reads_only=reads_only,
         )
 
     @contextmanager

@@ -17,6 +17,7 @@ from barhouse.store.database.database import Clock, Database, wall_clock
 from barhouse.store.database.failures import failure_of, is_not_allowed
 from barhouse.store.database.file_lock import identity_of
 from barhouse.store.database.settings import checked
+from barhouse.store.database.store_options import choose_spelling
 from barhouse.store.errors import InputError, MigrationError, StoreError, StoreHeldError, StoreVersionError
 from barhouse.store.hints import Action, Option
 from barhouse.store.model.paths import absolute
@@ -42,13 +43,15 @@ def open_database(
     read_only: bool = False,
     clock: Clock = wall_clock,
     settings: dict[str, str | int] | None = None,
+    case_sensitive: bool | None = None,
 ) -> Database:
     """Open a store file, creating or upgrading it; ``":memory:"`` gives one that lives as long as the object.
 
     Raises
     ------
     InputError
-        For a store in memory that shall only be read: there is nothing in it.
+        For a store in memory that shall only be read: there is nothing in it. For another ``case_sensitive`` than the
+        store was made with.
     StoreHeldError
         The file is open for writing elsewhere; names the process.
     StoreVersionError
@@ -73,6 +76,7 @@ def open_database(
             _open.add(database)
     try:
         _bring_up_to_date(database)
+        choose_spelling(database, case_sensitive)
     except BaseException:
         database.close()
         raise

@@ -123,6 +123,14 @@ symbol = Table(
 )
 Index("symbol_active", symbol.c.symbol, sa.text("coalesce(epoch_us(removed_at), 9223372036854775807)"), unique=True)
 
+# What was said when the store was made, and differs from what is usual.
+store_option = Table(
+    "store_option",
+    metadata,
+    Column("name", sa.String, primary_key=True),
+    Column("value", sa.String, nullable=False),
+)
+
 # No foreign key to symbol: removed_at is indexed, DuckDB carries out its update as delete and insert, and would
 # refuse it for as long as a definition refers to the row.
 interval_definition = Table(

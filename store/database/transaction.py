@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from barhouse.store.database.failures import failure_of
 from barhouse.store.database.query import check_inside
+from barhouse.store.model.spelling import Spelling
 from barhouse.store.sql import Sql, identifier, sql, statement
 
 #: A row of an answer: a tuple whose fields have the names of the columns.
@@ -65,6 +66,8 @@ class Transaction:
         The store's clock, in UTC; ``now`` is what it showed when the transaction began.
     owner, pid
         The opening of the store it belongs to, and its process.
+    spelling
+        How the store spells symbols.
     reads_only
         Whether it may change the store's tables.
     """
@@ -77,12 +80,14 @@ class Transaction:
         clock: Callable[[], datetime],
         owner: str,
         pid: int,
+        spelling: Spelling,
         reads_only: bool,
     ) -> None:
         self.cursor = cursor
         self.clock = clock
         self.owner = owner
         self.pid = pid
+        self.spelling = spelling
         self.now = clock()
         self.reads_only = reads_only
         self.failure: BaseException | None = None

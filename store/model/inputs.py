@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from barhouse.store.errors import InputError, IntervalError, UnknownSymbolError
 from barhouse.store.hints import Action, Option, did_you_mean
 from barhouse.store.model.interval import Interval
-from barhouse.store.model.symbol import canonical_symbol
+from barhouse.store.model.words import shortened
 
 #: A date or an instant as a parameter takes it. (A ``datetime`` is a ``date`` to Python; it is told apart here.)
 Moment = date | datetime | str
@@ -103,17 +103,6 @@ def refuse_reversed(start: date | datetime | None, end: date | datetime | None) 
     """Refuse a range that ends before it begins; both bounds must be of one kind."""
     if start is not None and end is not None and start > end:
         raise InputError(f"{Option('start', start)} lies after {Option('end', end)}; give the earlier one as start")
-
-
-def as_symbols(given: Names, name: str = "symbols") -> list[str]:
-    """One symbol or several, each once and in its one spelling.
-
-    Raises
-    ------
-    InputError
-        When there is none, or one is no printable text.
-    """
-    return list(dict.fromkeys(canonical_symbol(symbol) for symbol in as_list(given, name, "a symbol")))
 
 
 def as_name(given: str, name: str) -> str:
@@ -211,7 +200,7 @@ def unknown_symbol(symbol: str, known: set[str]) -> UnknownSymbolError:
     """The error for a symbol that is not registered, with the names that come close."""
     meant = did_you_mean(symbol, sorted(known))
     first = f"register it first, {Action('register', [symbol])}"
-    return UnknownSymbolError(f"symbol {symbol!r} is not registered{meant}; {first}")
+    return UnknownSymbolError(f"symbol {shortened(repr(symbol))} is not registered{meant}; {first}")
 
 
 def _moment(given: object, name: str, wanted: str) -> date | datetime:

@@ -8,50 +8,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from barhouse.store.errors import InputError, SourceError
+from barhouse.store.errors import InputError
 from barhouse.store.hints import Option
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.mistakes import AsOptions, cause_of, sentences
+from barhouse.store.model.spelling import Spelling, as_written
 
 ClosingBar = Literal["outside", "include"]
-
-
-def canonical_symbol(given: str) -> str:
-    """The one spelling of a symbol: without surrounding blanks, upper case.
-
-    Raises
-    ------
-    InputError
-        For an empty or unprintable text.
-    """
-    if not isinstance(given, str) or not given.strip() or not given.strip().isprintable():
-        raise InputError(f"symbol {given!r} is not usable; a symbol is printable text such as 'SPY' or 'BTC-USD'")
-    return given.strip().upper()
-
-
-def one_spelling(given: Iterable[str], where: str) -> None:
-    """Refuse spellings that differ in case alone: vendors have instruments that do, and here they are one symbol.
-
-    Raises
-    ------
-    SourceError
-        Naming the spellings.
-    """
-    found: dict[str, str] = {}
-    for text in map(str.strip, given):
-        first = found.setdefault(text.upper(), text)
-        if first != text:
-            raise SourceError(
-                f"{where} names {first} and {text}, which are one symbol here, as case does not count; they may be two "
-                f"instruments: spell them alike if they are one, or else rename one or leave it out"
-            )
 
 
 def _canonical_interval(given: str) -> str:
     return str(Interval.parse(given))
 
 
-Symbol = Annotated[str, AfterValidator(canonical_symbol)]
+Symbol = Annotated[str, AfterValidator(as_written)]
 IntervalText = Annotated[str, AfterValidator(_canonical_interval)]
 
 
@@ -119,6 +89,7 @@ class BarIntervalData(_Model):
 class SymbolSessionData(_Model):
     """A symbol with its intervals: one base interval, and those derived from it.
 
+    ``symbol`` is kept in upper case, unless ``case_sensitive``, which is for stores that were made so.
     ``calendar`` names the trading calendar whose sessions the bars belong to. ``closing_bar`` says what becomes of
     the bar that starts exactly at a session's last close: kept aside (``outside``) or added to the last bucket of
     each derived interval (``include``).
@@ -130,6 +101,12 @@ class SymbolSessionData(_Model):
     calendar: str = "XNYS"
     closing_bar: ClosingBar = "outside"
     added_by: str = "user"
+    case_sensitive: bool = False
+
+    @model_validator(mode="after")
+    def _spelled(self) -> SymbolSessionData:
+        self.symbol = Spelling(case_sensitive=self.case_sensitive).of(self.symbol)
+        return self
 
     @model_validator(mode="after")
     def _coherent(self) -> SymbolSessionData:
@@ -172,6 +149,7 @@ class SymbolSessionData(_Model):
         calendar: str = "XNYS",
         closing_bar: ClosingBar = "outside",
         added_by: str = "user",
+        case_sensitive: bool = False,
     ) -> SymbolSessionData:
         """A registration from interval names alone.
 
@@ -187,7 +165,7 @@ class SymbolSessionData(_Model):
         base, derived = _canonical_interval(base_interval), map(_canonical_interval, derived_intervals)
         try:
             return cls(
-                symbol=canonical_symbol(symbol),
+                symbol=as_written(symbol),
                 base_interval=base,
                 bars={
                     base: BarIntervalData(derived=False),
@@ -196,6 +174,7 @@ class SymbolSessionData(_Model):
                 calendar=calendar,
                 closing_bar=closing_bar,
                 added_by=added_by,
+                case_sensitive=case_sensitive,
             )
         except ValidationError as error:
             raise cause_of(error) or InputError("; ".join(sentences(error, cls, AsOptions()))) from None

@@ -11,3 +11,8 @@ def counted(count: int, noun: str) -> str:
 def agreeing(count: int, one: str, several: str) -> str:
     """Choose the verb, or the noun, that goes with a number: ``agreeing(2, "lies", "lie")``."""
     return one if count == 1 else several
+
+
+def shortened(text: str, most: int = 120) -> str:
+    """A text as a message shows it: of one that is too long to be read, the beginning and how long it is."""
+    return text if len(text) <= most else f"{text[:most]}... ({len(text):,} characters)"

@@ -36,4 +36,5 @@ def symbol_data(transaction: Transaction, symbol: str) -> SymbolSessionData | No
         calendar=found[0].calendar,
         closing_bar=found[0].closing_bar,
         added_by=found[0].added_by,
+        case_sensitive=transaction.spelling.case_sensitive,
     )

@@ -153,6 +153,7 @@ BAR_COLUMNS = [
 ]
 DOCUMENTED = {
     "symbol": ["symbol_id", "symbol", "calendar", "closing_bar", "added_by", "registered_at", "removed_at"],
+    "store_option": ["name", "value"],
     "interval_definition": [
         *("interval_id", "symbol_id", "interval", "unit", "length", "derived", "base"),
         *("complete_through", "derived_through", "retained_from", "retained_date"),

@@ -19,7 +19,7 @@ TRADE = {"type": "trade", "symbol": "SPY", "id": 7, "at": 1732890600.25, "price"
 def test_a_message_is_an_event_or_a_list() -> None:
     (bar,), refused = parse_events(json.dumps(BAR))
     assert isinstance(bar, BarEvent) and not refused
-    assert (bar.symbol, bar.interval, bar.start) == ("SPY", "1m", datetime(2024, 11, 29, 14, 30, tzinfo=UTC))
+    assert (bar.symbol, bar.interval, bar.start) == ("spy", "1m", datetime(2024, 11, 29, 14, 30, tzinfo=UTC))
     events, refused = parse_events(json.dumps([TRADE, {"type": "cancel", "symbol": "SPY", "id": "7"}]).encode())
     assert isinstance(events[0], TradeEvent) and isinstance(events[1], CancelEvent) and not refused
     assert (events[0].id, events[0].at) == ("7", datetime(2024, 11, 29, 14, 30, 0, 250_000, tzinfo=UTC))

@@ -93,7 +93,7 @@ def mistakes(folder: Path, text: str) -> str:
         ),
         (
             ("[[sources]]", '[[symbols]]\nnames = ["QQQ", "spy"]\nintervals = ["5m"]\ncalendar = "XNYS"\n[[sources]]'),
-            "/job.toml: symbols[1] names SPY, which symbols[0] names already; name it in one, with everything that is",
+            "/job.toml: symbols[1] names spy, which symbols[0] names already; name it in one, with everything that is",
         ),
         (
             ("[[symbols]]", "[symbols]"),
@@ -184,7 +184,7 @@ def test_how_often_to_publish() -> None:
     ("pattern", "path", "expected"),
     [
         ("{symbol}_{date}.csv", "BRK_B_2024-01-02.csv", ("BRK_B", None, date(2024, 1, 2))),
-        ("{symbol}_{date}.csv", "spy_20240102.csv", ("SPY", None, date(2024, 1, 2))),
+        ("{symbol}_{date}.csv", "spy_20240102.csv", ("spy", None, date(2024, 1, 2))),
         ("{symbol}_{date}.csv", "spy_20241302.csv", None),
         ("{symbol}/{symbol}-{interval}-{month}.csv", "BTC/BTC-1h-2024-02.csv", ("BTC", "1h", date(2024, 2, 1))),
         ("{symbol}/{symbol}-{interval}-{month}.csv", "BTC/ETH-1h-2024-02.csv", None),
@@ -192,8 +192,8 @@ def test_how_often_to_publish() -> None:
         ("s={symbol}/**/*.csv", "s=A%2FB/a/b/x.csv", ("A/B", None, None)),
         ("{symbol}.csv", " .csv", None),
         ("{symbol}.csv", "%00.csv", None),
-        ("a [1]/{symbol}.csv", "a [1]/x.csv", ("X", None, None)),
-        ("deep/**/{symbol}.csv", "deep/x.csv", ("X", None, None)),
+        ("a [1]/{symbol}.csv", "a [1]/x.csv", ("x", None, None)),
+        ("deep/**/{symbol}.csv", "deep/x.csv", ("x", None, None)),
     ],
 )
 def test_patterns_of_paths(tmp_path: Path, pattern: str, path: str, expected: tuple[Any, ...] | None) -> None:

@@ -11,7 +11,7 @@ import pytest
 from barhouse import BarhouseError, BarIntervalData, Gap, SymbolSessionData
 from barhouse.store.errors import InputError
 from barhouse.store.model.reports import LoadReport
-from barhouse.store.model.symbol import canonical_symbol
+from barhouse.store.model.spelling import Spelling
 
 GAP = Gap(
     session_date=date(2024, 11, 26),
@@ -145,17 +145,30 @@ def test_two_objects_share_no_gaps() -> None:
         ('O\'Neil "x"', 'O\'NEIL "X"'),
         ("日経", "日経"),
         ("ñ", "Ñ"),
+        ("n\u0303", "Ñ"),
+        ("\u212b", "Å"),
     ],
 )
 def test_a_symbol_is_any_printable_text_in_upper_case(given: str, kept: str) -> None:
-    assert canonical_symbol(given) == kept
-    assert canonical_symbol(kept) == kept
+    assert Spelling().symbol(given) == kept
+    assert Spelling().symbol(kept) == kept
+
+
+def test_where_case_counts_only_blanks_and_the_composition_of_letters_do_not() -> None:
+    spelling = Spelling(case_sensitive=True)
+    assert spelling.symbols([" AMpB ", "AMPB", "n\u0303", "ñ"]) == ["AMpB", "AMPB", "ñ"]
+
+
+def test_a_symbol_of_a_million_characters_is_not_shown_whole() -> None:
+    with pytest.raises(InputError, match=r"AAA\.\.\. \(1,000,002 characters\)") as raised:
+        Spelling().symbol("A" * 1_000_000)
+    assert len(str(raised.value)) < 400
 
 
 @pytest.mark.parametrize("given", ["", "  ", "\t", "A\tB", "A\nB", "A\x00", "\u200b", None, 5])
 def test_no_symbol(given: object) -> None:
     with pytest.raises(InputError, match="not usable"):
-        canonical_symbol(given)
+        Spelling().symbol(given)
 
 
 def test_reports_cannot_be_changed() -> None:

@@ -21,14 +21,20 @@ from barhouse.store.model.paths import expanded
     metavar="[PATH]",
     help="Write a job file with everything that can be said, explained, rather than a store.  [default: job.toml]",
 )
+@click.option(
+    "--case-sensitive",
+    is_flag=True,
+    default=None,
+    help="Symbols that differ in case alone are two, such as AMPB and AMpB; it is said once, before there are symbols.",
+)
 @click.pass_obj
-def init(settings: Settings, job: Path | None) -> None:
+def init(settings: Settings, job: Path | None, case_sensitive: bool | None) -> None:
     """Create the store, or upgrade it to this version; or write a job file."""
     if job is not None:
         _write_job(job)
         return
     existed = expanded(settings.store).exists()
-    with opened(settings, create=True) as store:
+    with opened(settings, create=True, case_sensitive=case_sensitive or None) as store:
         place = store.path or settings.store
     reports.say(f"{place} is up to date" if existed else f"created the store {place}")
 

@@ -51,7 +51,8 @@ def delete(
     confirm(f"Delete {symbol} {interval} {stretch(start, end)}?", yes=yes)
     with opened(settings) as store:
         report = SessionCoordinator(store).delete_bars(symbol, interval, start, end, rewind=rewind)
-    reports.put(report, deleted(symbol.strip().upper(), interval, report, rewound=rewind), as_json=as_json)
+        name = store.spelling.symbol(symbol)
+    reports.put(report, deleted(name, interval, report, rewound=rewind), as_json=as_json)
 
 
 @command("retain", example="barhouse retain 1m=2y 5m=5y revisions=1y --yes")

@@ -58,13 +58,11 @@ def run(ctx: click.Context, job: Path, *, dry_run: bool, report_file: Path | Non
     if dry_run:
         ctx.exit(_checked(ctx, job, report_file, as_json=as_json))
     from barhouse.coordinator.jobs.config import read_config
-    from barhouse.coordinator.jobs.job import run_job, store_path
-    from barhouse.store.session_store import open_store
+    from barhouse.coordinator.jobs.job import open_job_store, run_job
 
     config = read_config(job)
-    place = store_path(config, _store(ctx.obj, config))
     with (
-        open_store(place, settings=config.settings or None) as store,
+        open_job_store(config, _store(ctx.obj, config)) as store,
         interruptible(store),
         _watched(ctx.obj, store) as progress,
     ):

@@ -87,7 +87,8 @@ def remove(settings: Settings, symbol: str, purge: bool, yes: bool, as_json: boo
     confirm(f"Remove {symbol} with all its bars{', for good' if purge else ''}?", yes=yes)
     with opened(settings) as store:
         report = SessionCoordinator(store).remove_symbol(symbol, purge=purge)
-    reports.put(report, removed(symbol.strip().upper(), report, purged=purge), as_json=as_json)
+        name = store.spelling.symbol(symbol)
+    reports.put(report, removed(name, report, purged=purge), as_json=as_json)
 
 
 COMMANDS = (register, remove)

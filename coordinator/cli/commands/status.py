@@ -10,7 +10,7 @@ import click
 from barhouse.coordinator.cli.command import Settings, command
 from barhouse.coordinator.cli.options import format_option, output_option, symbols_argument
 from barhouse.coordinator.cli.output import reports, tables
-from barhouse.coordinator.cli.sentences.status import summary, without_bars
+from barhouse.coordinator.cli.sentences.status import spelling, summary, without_bars
 from barhouse.coordinator.cli.store_access import check_registered, opened
 from barhouse.coordinator.cli.watch import watch_health
 
@@ -73,6 +73,7 @@ def status(
     with opened(settings, read_only=True) as store:
         check_registered(store, symbols)
         table = store.intervals(symbols or None)
+        case_sensitive = store.case_sensitive
     if form != "table":
         tables.write(table, form, output)
         return
@@ -80,6 +81,7 @@ def status(
         tables.write(_digest(table), form, output, every_row=show_all)
     else:
         _write_worst(table, output)
+    reports.say(spelling(case_sensitive=case_sensitive))
     reports.say(without_bars(_without_bars(table), of_any=table.num_rows > 0))
 
 

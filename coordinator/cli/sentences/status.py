@@ -18,6 +18,11 @@ def without_bars(symbols: Sequence[str], *, of_any: bool) -> str:
     return f"{listed(symbols, 'symbols')} {have} no bars yet; `barhouse load` loads them"
 
 
+def spelling(*, case_sensitive: bool) -> str:
+    """Say how symbols are told apart, where that is not as usual."""
+    return "case counts in this store: symbols that differ in it alone are two" if case_sensitive else ""
+
+
 def summary(*, symbols: int, intervals: int, wrong: int, shown: int) -> str:
     """Say what is not shown of a store with many symbols."""
     head = f"{counted(symbols, 'symbol')}, {counted(intervals, 'interval')}"

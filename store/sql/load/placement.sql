@@ -7,7 +7,7 @@
 -- takes: zone_pieces
 CREATE OR REPLACE TEMP TABLE {inferred_occurrences} AS
 WITH ordered AS (
-    SELECT file_row, upper(trim(symbol_given)) AS symbol_given, local, instant_given FROM {canonical_rows}
+    SELECT file_row, nfc_normalize(trim(symbol_given)) AS symbol_given, local, instant_given FROM {canonical_rows}
 ),
 direction AS (
     SELECT symbol_given, arg_min(local, file_row) > arg_max(local, file_row) AS backwards
