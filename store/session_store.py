@@ -39,6 +39,7 @@ def open_store(
     clock: Clock = wall_clock,
     settings: dict[str, str | int] | None = None,
     case_sensitive: bool | None = None,
+    sealed: bool = False,
 ) -> SessionStore:
     """Open the store at ``path``, creating it or bringing it to the current schema.
 
@@ -58,6 +59,10 @@ def open_store(
     case_sensitive
         Whether symbols that differ in case alone are two, such as ``AMPB`` and ``AMpB``. It is said before a store has
         symbols, and kept in it; by default it is as it was made, and a new one takes them for one, in upper case.
+    sealed
+        Have DuckDB keep this opening from every file but the store's own, whatever a query, or a view that somebody
+        else put into the file, asks for: for queries, and for stores, that come from others. Nothing can be loaded from
+        files, exported or copied then.
 
     Raises
     ------
@@ -71,7 +76,9 @@ def open_store(
         An upgrade failed; the file is as it was.
     """
     return SessionStore(
-        open_database(path, read_only=read_only, clock=clock, settings=settings, case_sensitive=case_sensitive)
+        open_database(
+            path, read_only=read_only, clock=clock, settings=settings, case_sensitive=case_sensitive, sealed=sealed
+        )
     )
 
 

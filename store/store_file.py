@@ -15,6 +15,7 @@ import pyarrow as pa
 from barhouse.store.checks.verification import Progress
 from barhouse.store.copies import publication
 from barhouse.store.database.database import STREAMED_ROWS, Database
+from barhouse.store.database.limits import Limits
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.model.file_mode import FileMode
 from barhouse.store.model.reports import CopyReport
@@ -59,9 +60,33 @@ class StoreFile:
         """One consistent view for several statements; nothing is written."""
         return self._database.reading()
 
-    def sql(self, query: str, parameters: dict[str, Any] | list[Any] | None = None) -> pa.Table:
-        """Ask with SQL, reading only; ``$name`` or ``?`` in the query stand for ``parameters``."""
-        return self._database.query(query, parameters)
+    def sql(
+        self,
+        query: str,
+        parameters: dict[str, Any] | list[Any] | None = None,
+        *,
+        reads_files: bool = False,
+        max_rows: int | None = None,
+        max_seconds: float | None = None,
+    ) -> pa.Table:
+        """Ask with SQL, reading only; ``$name`` or ``?`` in the query stand for ``parameters``.
+
+        No query writes anything, a file neither. Where little memory is allowed, queries wait for each other, so that
+        there is enough for who writes: there run as many at once as there are 256 MB, and one in any case.
+
+        Parameters
+        ----------
+        reads_files
+            Whether the query may read files, such as ``read_csv('holidays.csv')``; otherwise it knows the store alone.
+        max_rows, max_seconds
+            How many rows the answer may have, and how long it may take; as much as it takes by default.
+
+        Raises
+        ------
+        InputError
+            When the query does more than read, or its answer is beyond its limits.
+        """
+        return self._database.query(query, parameters, reads_files=reads_files, limits=Limits(max_rows, max_seconds))
 
     def stream(
         self,
@@ -69,22 +94,28 @@ class StoreFile:
         parameters: dict[str, Any] | list[Any] | None = None,
         *,
         batch_rows: int = STREAMED_ROWS,
+        reads_files: bool = False,
+        max_rows: int | None = None,
+        max_seconds: float | None = None,
     ) -> AbstractContextManager[pa.RecordBatchReader]:
         """Ask with SQL as :meth:`sql` does, for an answer that is larger than memory: it comes batch by batch.
 
         Parameters
         ----------
-        query, parameters
+        query, parameters, reads_files
             As for ``sql``.
         batch_rows
             How many rows a batch has at most.
+        max_rows, max_seconds
+            How many rows the answer may have; and how long its beginning, and each batch, may take.
 
         Returns
         -------
         context manager
             Of a ``pyarrow.RecordBatchReader``. The answer is of the moment the query began, and ends with the context.
         """
-        return self._database.stream(query, parameters, batch_rows=batch_rows)
+        limits = Limits(max_rows, max_seconds)
+        return self._database.stream(query, parameters, batch_rows=batch_rows, reads_files=reads_files, limits=limits)
 
     def running(self) -> Sequence[duckdb.DuckDBPyConnection]:
         """The connections of queries and writes that are under way now; for ``interrupt``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from barhouse.coordinator.cli.command import Settings
 from barhouse.coordinator.cli.interrupts import interruptible
@@ -18,9 +18,12 @@ DEFAULT_STORE = "barhouse.duckdb"
 
 @contextmanager
 def opened(
-    settings: Settings, *, read_only: bool = False, create: bool = False, case_sensitive: bool | None = None
+    settings: Settings, /, *, read_only: bool = False, create: bool = False, **options: Any
 ) -> Iterator[SessionStore]:
-    """Open the store; only with ``create`` one that is not there, so that a mistyped path makes no store."""
+    """Open the store; only with ``create`` one that is not there, so that a mistyped path makes no store.
+
+    ``options`` are those of ``open_store``.
+    """
     from barhouse.store.errors import StoreError
     from barhouse.store.session_store import open_store
 
@@ -31,7 +34,7 @@ def opened(
             f"there is no store at {settings.store}; create it with `barhouse {named}init`, "
             f"or name another with --store"
         )
-    opening = open_store(settings.store, read_only=read_only and not in_memory, case_sensitive=case_sensitive)
+    opening = open_store(settings.store, read_only=read_only and not in_memory, **options)
     with opening as store, interruptible(store):
         yield store
 

@@ -36,7 +36,7 @@ class FoundFile:
     path
         Absolute.
     symbol, interval
-        What its path says of it, in their one spelling; None where it says nothing.
+        What its path says of it, the symbol in the case it has there; None where it says nothing.
     first_date, last_date
         The dates its path names: a day, or a month from its first day through its last.
     symbol_given

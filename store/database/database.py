@@ -21,11 +21,13 @@ import pyarrow as pa
 
 from barhouse.store.database.failures import breaks, broken, failure_of, is_interrupt
 from barhouse.store.database.file_lock import Lock, identity_of, refuse_own
+from barhouse.store.database.limits import NO_LIMITS, Limits, Turns
 from barhouse.store.database.query import check_reads
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import StoreClosedError, StoreError, StoreHeldError
 from barhouse.store.hints import Action
 from barhouse.store.model.spelling import Spelling
+from barhouse.store.sql import Sql, sql
 
 Clock = Callable[[], datetime]
 
@@ -75,6 +77,7 @@ class Database:
         self._cursors: list[duckdb.DuckDBPyConnection] = []  # those in use
         self._measures = False  # whether somebody asks how far statements have come
         self._readers_changed = threading.Condition()
+        self._turns = Turns(root.execute(sql("database.memory_limit")).fetchall()[0][0])
 
     @property
     def root(self) -> duckdb.DuckDBPyConnection:
@@ -207,21 +210,28 @@ class Database:
                 with suppress(duckdb.Error):  # closing the connection ends it in any case
                     cursor.rollback()
 
-    def query(self, text: str, parameters: dict[str, Any] | list[Any] | None = None) -> pa.Table:
+    def query(
+        self,
+        text: str,
+        parameters: dict[str, Any] | list[Any] | None = None,
+        *,
+        reads_files: bool = False,
+        limits: Limits = NO_LIMITS,
+    ) -> pa.Table:
         """Read with one SQL statement, in a read-only transaction of a connection of its own.
 
         Raises
         ------
         InputError
-            When the statement does anything but read, or there is more or less than one, or it names the store's
-            own file. A read-only transaction alone would let through what ends it, and settings and attached files
-            that outlive it.
+            When the statement does anything but read, or there is more or less than one, or it reaches beyond the
+            store's tables and (with ``reads_files``) files, or its answer is beyond its limits. A read-only transaction
+            alone would let through what ends it, and settings, attached and written files that outlive it.
         """
-        with self._reader() as cursor, self.explaining():
+        with self._turns.taken(), self._reader() as cursor, self.explaining(), limits.timed(cursor):
             try:
-                relation = self._asked(cursor, text, parameters)
+                relation = self._asked(cursor, text, parameters, reads_files=reads_files)
                 try:
-                    return relation.to_arrow_table() if relation is not None else pa.table({})
+                    return pa.table({}) if relation is None else _read(relation, limits)
                 finally:
                     del relation  # an error's traceback would keep it, and with it the file
             finally:
@@ -229,35 +239,52 @@ class Database:
 
     @contextmanager
     def stream(
-        self, text: str, parameters: dict[str, Any] | list[Any] | None = None, *, batch_rows: int = STREAMED_ROWS
+        self,
+        text: str,
+        parameters: dict[str, Any] | list[Any] | None = None,
+        *,
+        batch_rows: int = STREAMED_ROWS,
+        reads_files: bool = False,
+        limits: Limits = NO_LIMITS,
     ) -> Iterator[pa.RecordBatchReader]:
         """Read as :meth:`query` does, but batch by batch: what is not read yet takes no memory."""
         with self._reader() as cursor:
             try:
-                with self.explaining():
-                    relation = self._asked(cursor, text, parameters)
+                with self._turns.taken(), self.explaining(), limits.timed(cursor):
+                    relation = self._asked(cursor, text, parameters, reads_files=reads_files)
                     source = pa.table({}).to_reader() if relation is None else relation.to_arrow_reader(batch_rows)
                     del relation
                 with source:
-                    yield pa.RecordBatchReader.from_batches(source.schema, self._explained(source))
+                    yield pa.RecordBatchReader.from_batches(source.schema, self._explained(source, cursor, limits))
             finally:
                 self._have_lock()
 
-    def _explained(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def _explained(
+        self, batches: Iterator[pa.RecordBatch], cursor: duckdb.DuckDBPyConnection, limits: Limits
+    ) -> Iterator[pa.RecordBatch]:
         """Tell failures of reading; those of whoever takes the batches are none of the store's."""
+        row_count = 0
         while True:
-            with self.explaining():
+            with self.explaining(), limits.timed(cursor):
                 batch = next(batches, None)
             if batch is None:
                 return
+            row_count += batch.num_rows
+            limits.check_rows(row_count)
             yield batch
 
     def _asked(
-        self, cursor: duckdb.DuckDBPyConnection, text: str, parameters: dict[str, Any] | list[Any] | None
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        text: str,
+        parameters: dict[str, Any] | list[Any] | None,
+        *,
+        reads_files: bool,
     ) -> duckdb.DuckDBPyRelation | None:
-        check_reads(cursor, text)
-        if self.path is not None:
-            refuse_own(text, parameters, self.path)
+        if not isinstance(text, Sql):  # the store's own have been looked at
+            if self.path is not None:
+                refuse_own(text, parameters, self.path)
+            check_reads(cursor, text, reads_files=reads_files)
         cursor.execute("BEGIN TRANSACTION READ ONLY")
         return cursor.sql(text, params=parameters) if parameters else cursor.sql(text)
 
@@ -336,6 +363,17 @@ class Database:
         except StoreHeldError:
             with suppress(duckdb.Error):
                 self._root.execute("PRAGMA disable_checkpoint_on_shutdown")
+
+
+def _read(relation: duckdb.DuckDBPyRelation, limits: Limits) -> pa.Table:
+    if limits.max_rows is None:
+        return relation.to_arrow_table()
+    batches: list[pa.RecordBatch] = []
+    with relation.to_arrow_reader(min(STREAMED_ROWS, limits.max_rows + 1)) as reader:
+        for batch in reader:
+            batches.append(batch)
+            limits.check_rows(sum(one.num_rows for one in batches))
+        return pa.Table.from_batches(batches, reader.schema)
 
 
 @contextmanager

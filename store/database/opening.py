@@ -44,6 +44,7 @@ def open_database(
     clock: Clock = wall_clock,
     settings: dict[str, str | int] | None = None,
     case_sensitive: bool | None = None,
+    sealed: bool = False,
 ) -> Database:
     """Open a store file, creating or upgrading it; ``":memory:"`` gives one that lives as long as the object.
 
@@ -65,13 +66,13 @@ def open_database(
                 f"a store in memory begins empty, so {Option('read_only', True)} leaves nothing to be done with it; "
                 f"open it without, or name a file"
             )
-        database = Database(None, connect(":memory:", settings=settings), read_only=False, clock=clock)
+        database = Database(None, connect(":memory:", settings=settings, sealed=sealed), read_only=False, clock=clock)
     else:
         file = absolute(path)
         _check_place(file, read_only=read_only)
         with _opening:
             _check_not_open(file, read_only=read_only)
-            root = _connect_in_place(file, read_only=read_only, settings=settings)
+            root = _connect_in_place(file, read_only=read_only, settings=settings, sealed=sealed)
             database = Database(file, root, read_only=read_only, clock=clock)
             _open.add(database)
     try:
@@ -109,7 +110,7 @@ def attached(database: Database, file: Path, name: str) -> Iterator[None]:
 
 
 def _connect_in_place(
-    file: Path, *, read_only: bool, settings: dict[str, str | int] | None
+    file: Path, *, read_only: bool, settings: dict[str, str | int] | None, sealed: bool
 ) -> duckdb.DuckDBPyConnection:
     """Connect to a file that was not replaced between being found and being locked.
 
@@ -117,7 +118,7 @@ def _connect_in_place(
     """
     while True:
         found = identity_of(file)
-        root = connect(str(file), read_only=read_only, settings=settings)
+        root = connect(str(file), read_only=read_only, settings=settings, sealed=sealed)
         if found in (None, identity_of(file)):
             return root
         root.close()
@@ -181,9 +182,9 @@ def is_read_only(file: Path) -> bool:
 
 
 def connect(
-    place: str, *, read_only: bool = False, settings: dict[str, str | int] | None = None
+    place: str, *, read_only: bool = False, settings: dict[str, str | int] | None = None, sealed: bool = False
 ) -> duckdb.DuckDBPyConnection:
-    """Open a file with the settings every store needs, and those given.
+    """Open a file with the settings every store needs, and those given; ``sealed`` so that no other file is.
 
     Raises
     ------
@@ -194,6 +195,10 @@ def connect(
     """
     # A query's names are the store's, never Python's variables.
     config: dict[str, Any] = {"python_enable_replacements": False, **checked(settings)}
+    # What is not built in is nothing a store needs, and would be fetched from the network.
+    config |= {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    if sealed:
+        config["enable_external_access"] = False
     if not read_only:
         # Keeps a file made by DuckDB 2 readable to 1.5; it cannot be said later.
         config["storage_compatibility_version"] = "v1.5.0"

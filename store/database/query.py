@@ -1,46 +1,41 @@
 """What a text of SQL would do, told by the kinds of statements that DuckDB finds in it.
 
 A query runs in a read-only transaction, which keeps bars as they are. It does not keep what all connections of the
-process share: settings, by which statements of ours would come to other bars, extensions and attached files.
+process share: settings, by which statements of ours would come to other bars, extensions, attached files, and files.
 """
 
 from __future__ import annotations
 
-import re
-
 import duckdb
 
+from barhouse.store.database.reach import refuse_beyond
 from barhouse.store.errors import InputError
 
-_READING = frozenset({"SELECT", "COPY", "MULTI"})
+_READING = frozenset({"SELECT", "MULTI"})
 #: What may stand in a transaction beside the statements of the store.
-_WRITING = _READING | {"INSERT", "UPDATE", "DELETE", "MERGE_INTO", "CREATE", "CREATE_FUNC", "DROP", "ALTER"}
-#: Functions that read nothing, but change what DuckDB is for every connection.
-_CHANGING_FUNCTIONS = re.compile(
-    r"(add|remove)_grammar_extension|(create|destroy|register|deregister)_external_resource", re.IGNORECASE
-)
+_WRITING = _READING | {"COPY", "INSERT", "UPDATE", "DELETE", "MERGE_INTO", "CREATE", "CREATE_FUNC", "DROP", "ALTER"}
 
 
-def check_reads(cursor: duckdb.DuckDBPyConnection, text: str) -> None:
-    """Refuse a text that is anything but one statement that reads.
+def check_reads(cursor: duckdb.DuckDBPyConnection, text: str, *, reads_files: bool) -> None:
+    """Refuse a text that is anything but one statement that reads, from the store alone or also from files.
 
     Raises
     ------
     InputError
         Also for ``EXPLAIN`` of another: with ``ANALYZE`` it is carried out.
     """
-    kinds = _kinds(cursor.extract_statements(text))
+    kinds, meant = _kinds(cursor.extract_statements(text)), text
     if kinds == ["EXPLAIN"]:
-        explained = _explained(cursor, text)
+        meant = _explained(cursor, text)
+        explained = _kinds(cursor.extract_statements(meant)) if meant else []
         kinds = explained if _reads(explained) else [f"EXPLAIN {' and '.join(explained) or 'of something else'}"]
     if not _reads(kinds):
         raise InputError(
-            f"a query is one statement that reads (SELECT, WITH, FROM, PIVOT, DESCRIBE, SHOW, EXPLAIN, COPY ... TO), "
-            f"not {' and '.join(kinds) or 'an empty text'}; a store is changed through its coordinator"
+            f"a query is one statement that reads (SELECT, WITH, FROM, PIVOT, DESCRIBE, SHOW, EXPLAIN), not "
+            f"{' and '.join(kinds) or 'an empty text'}; a store is changed through its coordinator, and bars are "
+            f"written to files by an export"
         )
-    found = _CHANGING_FUNCTIONS.search(text)
-    if found is not None:
-        raise InputError(f"a query does not call {found[0]}, which changes DuckDB for the whole process; leave it out")
+    refuse_beyond(cursor, meant, reads_files=reads_files)
 
 
 def check_inside(cursor: duckdb.DuckDBPyConnection, text: str, *, reads_only: bool, own: bool) -> None:
@@ -60,7 +55,8 @@ def check_inside(cursor: duckdb.DuckDBPyConnection, text: str, *, reads_only: bo
     if reads_only and len(kinds) != 1:
         raise TypeError(f"a transaction that reads runs one statement at a time; run each by itself: {text[:80]!r}")
     for kind in kinds if own else ():
-        meant = _explained(cursor, text) if kind == "EXPLAIN" else [kind]
+        explained = _explained(cursor, text) if kind == "EXPLAIN" else None
+        meant = [kind] if explained is None else _kinds(cursor.extract_statements(explained))
         if not meant or not _WRITING.issuperset(meant):
             raise TypeError(
                 f"a transaction runs statements that read or write tables, not {kind}; leave it out, and give settings "
@@ -71,7 +67,7 @@ def check_inside(cursor: duckdb.DuckDBPyConnection, text: str, *, reads_only: bo
 def _kinds(statements: list[duckdb.Statement]) -> list[str]:
     kinds = [statement.type.name for statement in statements]
     # PIVOT is MULTI to DuckDB 2; 1.5 spells it out, in statements without a text.
-    if kinds == ["CREATE", "SELECT"] and not any(statement.query for statement in statements):
+    if set(kinds[:-1]) == {"CREATE"} and kinds[-1] == "SELECT" and not any(statement.query for statement in statements):
         return ["MULTI"]
     return kinds
 
@@ -80,8 +76,8 @@ def _reads(kinds: list[str]) -> bool:
     return len(kinds) == 1 and kinds[0] in _READING
 
 
-def _explained(cursor: duckdb.DuckDBPyConnection, text: str) -> list[str]:
-    """The kinds of what an ``EXPLAIN`` wraps: the text after it, and after ``ANALYZE`` and options in brackets."""
+def _explained(cursor: duckdb.DuckDBPyConnection, text: str) -> str:
+    """What an ``EXPLAIN`` wraps: the text after it, and after ``ANALYZE`` and options; empty if not found."""
     given = text.encode()
     tokens = [at for at, kind in duckdb.tokenize(text) if kind != duckdb.token_type.comment]
     words = [given[at:end].decode().strip() for at, end in zip(tokens, [*tokens[1:], len(given)], strict=True)]
@@ -89,10 +85,13 @@ def _explained(cursor: duckdb.DuckDBPyConnection, text: str) -> list[str]:
     depth = 0
     for number in range(first, len(words)):
         if depth == 0:
+            inner = given[tokens[number] :].decode()
             try:
-                return _kinds(cursor.extract_statements(given[tokens[number] :].decode()))
+                cursor.extract_statements(inner)
             except duckdb.ParserException:
                 if number > first or not words[number].startswith("("):
-                    return []
+                    return ""
+            else:
+                return inner
         depth += words[number].count("(") - words[number].count(")")
-    return []
+    return ""

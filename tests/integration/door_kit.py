@@ -99,18 +99,19 @@ OTHER: dict[str, str] = {
     for what, names in {
         "a flag": """rewind purge apply live full anew check restart record in_transaction read_only accept_lost_history
             force strict once as_json no_volume then_process watch show_all dry_run repair no_check revisions yes
-            verify case_sensitive""",
+            verify case_sensitive sealed reads_files""",
         "a number": """keep n warm_up speed record_every batch_rows chunk_symbols grace skip_rows run_id every_seconds
             close_run metrics_port max_outside_pct grace_seconds max_rejected max_gaps max_missing min_quality_pct
             max_behind settle_seconds poll_seconds claim_seconds entries_at_once flush_seconds flush_rows backlog_rows
             batch_id heartbeat_seconds trades_kept_seconds gap_fill_seconds gap_fill_days asks_at_once
-            reconnect_seconds reconnect_seconds_max publish_seconds publish_keep price_scale volume_scale""",
+            reconnect_seconds reconnect_seconds_max publish_seconds publish_keep price_scale volume_scale
+            max_rows max_seconds""",
         "a place, or what is there": """folder target path paths backup backup_file output job report_file source
             publish export store data feed address url metrics_host""",
         "an object, whose parts have doors of their own": """progress clock error subscriber history options database
             definition symbol_data running parameters position problem config other table sources process
             thresholds""",
-        "a text in a language of its own": "query text message",
+        "a text in a language of its own": "query text message max_memory",
         "a date already, of a calendar's own code": "first last",
         "a name of Redis or HTTP, which the store never sees": "stream group consumer headers",
     }.items()

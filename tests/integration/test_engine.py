@@ -629,26 +629,16 @@ def test_reading_only_refuses_to_write(path: Path) -> None:
         "EXPLAIN ANALYZE DEALLOCATE mine",
         "EXPLAIN ANALYZE DELETE FROM session_run",
         "EXPLAIN SET threads = 1",
+        "COPY session_run FROM 'runs.csv'",
+        "COPY session_run TO 'runs.csv'",
+        "COPY session_run TO ('ru' || 'ns') (FORMAT csv, PARTITION_BY (mode), OVERWRITE true)",
+        "EXPLAIN ANALYZE COPY session_run FROM 'runs.csv'",
+        "EXPLAIN ANALYZE COPY session_run TO ('ru' || 'ns')",
     ],
 )
 def test_a_query_only_reads(database: Database, query: str) -> None:
     note(database, 1)
     with pytest.raises(InputError, match="a query is one statement that reads"):
-        database.query(query)
-    assert runs(database) == [1]
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        "COPY session_run FROM 'runs.csv'",
-        "EXPLAIN ANALYZE COPY session_run FROM 'runs.csv'",
-        "FROM force_checkpoint()",
-    ],
-)
-def test_a_query_that_looks_like_reading_does_not_write(database: Database, query: str) -> None:
-    note(database, 1)
-    with pytest.raises(duckdb.Error):
         database.query(query)
     assert runs(database) == [1]
 
@@ -674,12 +664,6 @@ def test_a_query_that_looks_like_reading_does_not_write(database: Database, quer
 def test_what_reads_is_answered(database: Database, query: str, rows: int) -> None:
     note(database, 1)
     assert database.query(query).num_rows == rows
-
-
-@pytest.mark.parametrize("query", ["FROM add_grammar_extension('x')", "FROM \"Remove_Grammar_Extension\"('x')"])
-def test_a_query_does_not_change_what_duckdb_is(database: Database, query: str) -> None:
-    with pytest.raises(InputError, match=r"a query does not call \w+_(E|e)xtension, which changes DuckDB"):
-        database.query(query)
 
 
 def settings_of(database: Database) -> dict[str, str]:
@@ -719,11 +703,7 @@ def test_a_transaction_may_have_tables_of_its_own(database: Database) -> None:
         transaction.execute("DROP TABLE mine")
 
 
-def test_a_query_may_write_a_file_and_take_parameters(database: Database, tmp_path: Path) -> None:
-    note(database, 7)
-    target = tmp_path / "runs.csv"
-    database.query(f"COPY (SELECT run_id FROM session_run) TO '{target}'")
-    assert target.read_text() == "run_id\n7\n"
+def test_a_query_takes_parameters(database: Database) -> None:
     assert database.query("SELECT $a + 1 AS b", {"a": 1})["b"].to_pylist() == [2]
     assert database.query("SELECT ? AS b", [3])["b"].to_pylist() == [3]
 

@@ -6,6 +6,7 @@ import re
 import sys
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -55,15 +56,31 @@ def gaps(
 
 @command("sql", example="barhouse sql \"FROM bars WHERE symbol = 'SPY' AND interval = '1d'\"")
 @click.argument("query")
+@click.option("--files", "reads_files", is_flag=True, help="The query may read files, as in FROM 'holidays.csv'.")
+@click.option("--max-rows", type=click.IntRange(min=1), metavar="N", help="Refuse an answer of more rows.")
+@click.option("--max-seconds", type=float, metavar="SECONDS", help="End a query that takes longer.")
+@click.option("--max-memory", metavar="SIZE", help="What the query may take of it, such as 2GB; then it uses the disk.")
 @data_options
 @click.pass_obj
-def sql(settings: Settings, query: str, form: str, output: Path | None) -> None:
+def sql(
+    settings: Settings,
+    query: str,
+    *,
+    reads_files: bool,
+    max_rows: int | None,
+    max_seconds: float | None,
+    max_memory: str | None,
+    form: str,
+    output: Path | None,
+) -> None:
     """Ask with SQL; "-" takes the query from stdin.
 
     \b
     Views: bars, bars_live, intervals, coverage, gaps, batches, revisions, rejected,
     runs, health, retention, revision_retention;
     and bars_as_of(instant): bars as the store knew them at that moment.
+    A query reads the store, and with --files files; it writes nothing.
+    What it answers is written with --output, and bars with export.
     """
     tables.check(form, output)
     text = sys.stdin.read() if query == "-" else query
@@ -73,7 +90,10 @@ def sql(settings: Settings, query: str, form: str, output: Path | None) -> None:
     from barhouse.store.errors import InputError
 
     try:
-        with opened(settings, read_only=True) as store, store.stream(text) as answer:
+        memory = None if max_memory is None else {"memory_limit": max_memory}
+        opening = opened(settings, read_only=True, sealed=not reads_files, settings=memory)
+        limits: dict[str, Any] = {"max_rows": max_rows, "max_seconds": max_seconds}
+        with opening as store, store.stream(text, reads_files=reads_files, **limits) as answer:
             data = tables.begun(answer)
             if not isinstance(data, pa.Table):
                 tables.write(data, form, output)

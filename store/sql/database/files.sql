@@ -31,3 +31,28 @@ WHERE NOT temporary AND schema_name = 'main' AND database_name = current_databas
 -- gives: version_num
 -- reads: alembic_version
 SELECT version_num FROM alembic_version;
+
+-- name: parsed
+-- A statement that reads, as the tree that it is parsed into, in JSON.
+-- gives: tree
+SELECT json_serialize_sql($text::VARCHAR, skip_null := true, skip_empty := true, skip_default := true) AS tree;
+
+-- name: is_table
+-- Whether a name of several parts, or with odd letters, is a table's or a view's; all in lower case.
+-- gives: is_table
+SELECT count(*) > 0 AS is_table
+FROM (SELECT database_name, schema_name, table_name AS name FROM duckdb_tables()
+      UNION ALL SELECT database_name, schema_name, view_name FROM duckdb_views())
+WHERE lower(name) = $name
+  AND $path::VARCHAR[] IN ([]::VARCHAR[], [lower(schema_name)], [lower(database_name)], [lower(database_name), lower(schema_name)]);
+
+-- name: is_macro
+-- Whether a name is that of a macro of the store that gives rows.
+-- gives: is_macro
+SELECT count(*) > 0 AS is_macro FROM duckdb_functions()
+WHERE function_type = 'table_macro' AND NOT internal AND lower(function_name) = $name;
+
+-- name: memory_limit
+-- How much memory DuckDB may use, in bytes.
+-- gives: byte_count
+SELECT parse_formatted_bytes(current_setting('memory_limit')) AS byte_count;
