@@ -65,8 +65,8 @@ def holdings(
         in_utc = options.but(timezone="UTC")
         read = canonical_rows.keep_parsed(transaction, rows, found, in_utc, wants_dates=True, by_symbol=by_symbol)
     names = [row.symbol_given or "" for row in transaction.run("jobs.symbols_read", parsed_rows=read)]
-    if interval is not None:
-        return {name: SymbolBars(interval, regular=True) for name in names}
+    if interval or opened.interval:
+        return {name: SymbolBars(interval or opened.interval, regular=True) for name in names}
     held = dict.fromkeys(names, SymbolBars(None, regular=False))
     for steps in transaction.run("jobs.steps", parsed_rows=read):
         regular = _is_regular(int(steps.shortest_count), int(steps.step_count))

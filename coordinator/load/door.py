@@ -19,6 +19,8 @@ from barhouse.coordinator.sources.readable_files import readable
 from barhouse.coordinator.sources.recognition import naming_presets
 from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import TemporaryTable, Transaction
+from barhouse.store.errors import OptionsError
+from barhouse.store.hints import Option
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import LoadReport
 from barhouse.store.records.batch import Batch
@@ -53,6 +55,11 @@ def load_source(
     if known is not None:
         return Loaded(known, None)
     with readable(source, transaction.scratch) as opened, naming_presets(opened, options):
+        if opened.interval not in (None, str(interval)):
+            raise OptionsError(
+                f"{source.name} holds {opened.interval} bars, as it says itself, not {interval}; say "
+                f"{Option('interval', opened.interval)} for a symbol that is loaded with such"
+            )
         rows = rows_of_source(transaction, opened, symbol, interval, options)
         plausibility.check_span(transaction, rows, interval, options)
         loaded = _load(transaction, rows, interval, options)

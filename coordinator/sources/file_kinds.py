@@ -9,13 +9,14 @@ from typing import Literal
 from barhouse.store.errors import SourceError
 from barhouse.store.hints import Option
 
-Kind = Literal["csv", "parquet", "arrow", "json"]
+Kind = Literal["csv", "parquet", "arrow", "json", "dbn"]
 
 _NAMES: dict[Kind, tuple[str, ...]] = {
     "csv": (".csv", ".tsv", ".txt"),
     "parquet": (".parquet", ".pq"),
     "arrow": (".arrow", ".arrows", ".ipc", ".feather"),
     "json": (".jsonl", ".ndjson", ".json"),
+    "dbn": (".dbn",),
 }
 KINDS: dict[str, Kind] = {name: kind for kind, names in _NAMES.items() for name in names}
 #: By the words for them that Arrow has, where it has one.

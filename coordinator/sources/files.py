@@ -59,6 +59,8 @@ def open_file(data: object, options: LoadOptions) -> Source | None:
         raise OptionsError(f"{Option('skip_rows')} is for text files; files of {kind} have no lines before a header")
     if kind not in ("csv", "json") and options.header:
         raise OptionsError(f"{Option('header')} is for text and JSON; files of {kind} name their columns themselves")
+    if kind == "dbn" and options.price_scale is not None:
+        raise OptionsError(f"{Option('price_scale')} is for whole numbers; prices of {kind} are read as what they mean")
     name = str(given[0]) if len(given) == 1 else f"{given[0]} and {len(given) - 1} more"
     return Source(
         name=name,

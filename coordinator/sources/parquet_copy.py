@@ -10,6 +10,8 @@ from pyarrow.parquet import ParquetWriter
 
 from barhouse.coordinator.sources.scratch_folder import have_room
 
+#: Where the schema of rows says how long bars are, when their file says so itself.
+INTERVAL = "barhouse.interval"
 #: As many as a row group of DuckDB.
 _GROUP_ROWS = 122_880
 

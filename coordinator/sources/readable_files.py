@@ -11,13 +11,15 @@ from tempfile import gettempdir
 
 from barhouse.coordinator.sources.archive import member_pieces
 from barhouse.coordinator.sources.arrow_files import arrow_rows
+from barhouse.coordinator.sources.dbn_files import dbn_rows
 from barhouse.coordinator.sources.files import parquet_schema
 from barhouse.coordinator.sources.frames import zones_of
 from barhouse.coordinator.sources.json_files import json_rows
 from barhouse.coordinator.sources.packed_bytes import unpacked_pieces
-from barhouse.coordinator.sources.parquet_copy import write_parquet
+from barhouse.coordinator.sources.parquet_copy import INTERVAL, write_parquet
 from barhouse.coordinator.sources.scratch_folder import have_room, scratch_folder
 from barhouse.coordinator.sources.source import Piece, Source
+from barhouse.store.errors import SourceError
 
 
 @contextmanager
@@ -34,7 +36,7 @@ def readable(source: Source, beside: Path) -> Iterator[Source]:
             # DuckDB takes a damaged or cut off one for a shorter one.
             deque(unpacked_pieces(piece.path, piece.kind.packing, piece.name), maxlen=0)
     if all(piece.is_readable for piece in source.pieces):
-        yield _with_zones(source)
+        yield _with_schema(source)
         return
     # Folders named column=value are columns of the files inside, those above the scratch folder of none.
     with scratch_folder(Path(gettempdir()) if "=" in str(beside) else beside) as folder:
@@ -42,18 +44,26 @@ def readable(source: Source, beside: Path) -> Iterator[Source]:
             piece.path if piece.is_readable else _unpacked(piece, _place(folder, piece) / str(number), source.header)
             for number, piece in enumerate(source.pieces)
         ]
-        yield _with_zones(replace(source, paths=tuple(paths)))
+        yield _with_schema(replace(source, paths=tuple(paths)))
 
 
-def _with_zones(source: Source) -> Source:
-    """Say which zone each column of Parquet files was written with, where all agree."""
+def _with_schema(source: Source) -> Source:
+    """Say what Parquet files say of themselves: the zone of each column, where all agree, and how long bars are."""
     if source.format != "parquet":
         return source
-    found: dict[str, set[str]] = {}
+    zones: dict[str, set[str]] = {}
+    intervals: set[str | None] = set()
     for piece, path in zip(source.pieces, source.paths, strict=True):
-        for column, zone in zones_of(parquet_schema(path, piece.name)).items():
-            found.setdefault(column, set()).add(zone)
-    return replace(source, zones={column: zones.pop() for column, zones in found.items() if len(zones) == 1})
+        schema = parquet_schema(path, piece.name)
+        for column, zone in zones_of(schema).items():
+            zones.setdefault(column, set()).add(zone)
+        said = (schema.metadata or {}).get(INTERVAL.encode())
+        intervals.add(None if said is None else said.decode())
+    if len(intervals) > 1:
+        listed = ", ".join(sorted(map(str, intervals)))
+        raise SourceError(f"{source.name} holds bars of several lengths ({listed}); load each by itself")
+    agreed = {column: found.pop() for column, found in zones.items() if len(found) == 1}
+    return replace(source, zones=agreed, interval=intervals.pop())
 
 
 def _place(folder: Path, piece: Piece) -> Path:
@@ -73,6 +83,8 @@ def _unpacked(piece: Piece, target: Path, header: Sequence[str] | None) -> str:
     if piece.kind.kind == "arrow":
         with arrow_rows(path, piece.name) as rows:
             return write_parquet(rows, target)
+    if piece.kind.kind == "dbn":
+        return write_parquet(dbn_rows(path, piece.name), target)
     if piece.kind.kind == "json":
         return write_parquet(json_rows(path, piece.name, header), target)
     return path

@@ -125,6 +125,8 @@ class Source:
         The rows themselves, for frames.
     zones
         The time zone each time-zone-aware column was given in, by column name.
+    interval
+        How long the bars are, where the files say so themselves.
     """
 
     name: str
@@ -138,6 +140,7 @@ class Source:
     path_symbol: str | None = None
     table: pa.Table | None = None
     zones: Mapping[str, str] = field(default_factory=dict)
+    interval: str | None = None
 
     def name_of(self, path: str) -> str:
         """What messages call one of ``paths``."""
