@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from barhouse.coordinator.load.columns import Column
-from barhouse.coordinator.sources.files import compression_of, header_of, parquet_schema
+from barhouse.coordinator.sources.files import compression_of, header_of, parquet_schema, repeats_header
 from barhouse.coordinator.sources.scratch_folder import without_scratch
 from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
@@ -154,20 +154,26 @@ def _file_rows(source: Source, *, by_name: bool, noting_malformed: bool = False)
 def _all_rows(source: Source, *, by_name: bool, noting_malformed: bool) -> Sql:
     if source.format == "parquet":
         return sql("load.parquet_rows", paths=_listed(source.paths), more=_more(source))
-    compressions = [compression_of(path) for path in source.paths]
-    if not by_name and len(set(compressions)) == 1:
-        return _text_rows(source, source.paths, compressions[0], noting_malformed=noting_malformed)
+    kinds = [(compression_of(path), _header(source, path)) for path in source.paths]
+    if not by_name and len(set(kinds)) == 1:
+        return _text_rows(source, source.paths, *kinds[0], noting_malformed=noting_malformed)
     rows: Sql | None = None
-    for path, compression in zip(source.paths, compressions, strict=True):
-        alone = _text_rows(source, (path,), compression, noting_malformed=noting_malformed)
+    for path, kind in zip(source.paths, kinds, strict=True):
+        alone = _text_rows(source, (path,), *kind, noting_malformed=noting_malformed)
         rows = sql("load.rows_alone", rows=alone) if rows is None else sql("load.rows_by_name", before=rows, rows=alone)
     return sql("load.rows_together", rows=rows)
 
 
-def _text_rows(source: Source, paths: Sequence[str], compression: str, *, noting_malformed: bool) -> Sql:
-    header = sql("load.header_in_file")
-    if source.header is not None:
-        header = sql("load.header_given", names=joined(Sql(", "), map(literal, source.header)))
+def _header(source: Source, path: str) -> Sql:
+    """Where the names of a text file's columns come from: the file, the options, or both alike."""
+    if source.header is None:
+        return sql("load.header_in_file")
+    names = joined(Sql(", "), map(literal, source.header))
+    repeated = repeats_header(path, source.skip_rows, source.header)
+    return sql("load.header_repeated" if repeated else "load.header_given", names=names)
+
+
+def _text_rows(source: Source, paths: Sequence[str], compression: str, header: Sql, *, noting_malformed: bool) -> Sql:
     places = {
         "paths": _listed(paths),
         "compression": literal(compression),

@@ -120,6 +120,29 @@ def first_lines(path: str) -> list[str]:
     return lines[:-1] if len(piece) == _HEADER_BYTES else lines
 
 
+def repeats_header(path: str, skip_rows: int, header: Sequence[str]) -> bool:
+    """Whether a text file names its columns itself, as they are said to be called.
+
+    Raises
+    ------
+    OptionsError
+        When it has them in another order.
+    """
+    wanted = [name.strip().casefold() for name in header]
+    line = "".join(first_lines(path)[skip_rows : skip_rows + 1])
+    for sign in _SEPARATORS:
+        names = next(csv.reader([line], delimiter=sign), [])
+        found = [name.strip().casefold() for name in names]
+        if sorted(found) == sorted(wanted):
+            if found != wanted:
+                raise OptionsError(
+                    f"{path} names its columns {', '.join(names)}, in another order than {Option('header')} does "
+                    f"({', '.join(header)}); leave it out"
+                )
+            return True
+    return False
+
+
 def encoding_of(path: str) -> str:
     """The encoding that a text file says itself, by how it begins; UTF-8 where it says none."""
     return _ENCODINGS.get(_first_piece(path)[:2], "utf-8")

@@ -13,7 +13,7 @@ import pytest
 from load_kit import HEADER, NEW_YORK, Bench, line, lines, minutes, unchanged
 
 from barhouse.coordinator.cli.sentences.load import loaded
-from barhouse.store.errors import InputError, RejectedBarsError, SourceError
+from barhouse.store.errors import InputError, OptionsError, RejectedBarsError, SourceError
 
 STAMPS = ["2024-11-26T15:00:00Z", "2024-11-26T15:01:00Z"]
 PARTS = ("open", "high", "low", "close", "volume")
@@ -121,8 +121,28 @@ def test_data_are_not_taken_for_a_header(bench: Bench) -> None:
     for data in (headless, [headed, headless], [headless, headed]):
         with unchanged(bench), pytest.raises(SourceError, match="no column"):
             bench.load(data, timezone=NEW_YORK)
-    report = bench.load(headed, timezone=NEW_YORK, header=HEADER.split(","))
-    assert (report.inserted, report.rejected) == (3, 1), "the header as a row is said to be none"
+    other = HEADER.replace("timestamp", "When").split(",")
+    report = bench.load(headed, timezone=NEW_YORK, header=other, columns={"bar_start": "When"})
+    assert (report.inserted, report.rejected) == (3, 1), "another header as a row is said to be none"
+
+
+def test_a_header_that_is_said_and_there_is_one(bench: Bench) -> None:
+    """Vendors ship a layout with a header and without: one and the same options load both, also together."""
+    said = HEADER.upper().split(",")
+    headed = bench.write(*lines(minutes("2024-11-26 10:00", "2024-11-26 10:03")))
+    headless = bench.folder / "headless.csv"
+    headless.write_text("\n".join(lines(minutes("2024-11-26 10:03", "2024-11-26 10:06"))) + "\n")
+    for data, count in ((headed, 3), (headless, 3), ([headed, headless], 0), ([headless, headed], 0)):
+        report = bench.load(data, timezone=NEW_YORK, header=said)
+        assert (report.inserted, report.rejected) == (count, 0)
+    assert len(bench.starts()) == 6
+    swapped = [*said[:2], "LOW", "HIGH", *said[4:]]
+    for data in (headed, [headless, headed]):
+        with (
+            unchanged(bench),
+            pytest.raises(OptionsError, match=r"in another order than header= does .*; leave it out"),
+        ):
+            bench.load(data, timezone=NEW_YORK, header=swapped)
 
 
 @pytest.mark.parametrize("source", SOURCES)

@@ -10,10 +10,8 @@ import pytest
 from load_kit import Bench
 from vendor_kit import CASES, VENDORS, Vendor, held, make_templates
 
-from barhouse import FolderFeed, InputError, LiveSession, LoadOptions, run_job
-from barhouse.coordinator.sources.opening import open_source
+from barhouse import FolderFeed, InputError, LiveSession, LoadOptions, inspect_source, run_job
 from barhouse.coordinator.sources.presets import PRESETS, preset_named
-from barhouse.coordinator.sources.recognition import presets_of
 
 EVERY = pytest.mark.parametrize("vendor", CASES, ids=str)
 
@@ -62,8 +60,8 @@ def test_a_job_and_a_live_session_load_the_same(vendor: Vendor, bench: Bench, te
 
 @EVERY
 def test_the_first_lines_tell_which_preset_fits(vendor: Vendor) -> None:
-    found = presets_of(open_source(vendor.path, LoadOptions()))
-    assert set(found) == set(vendor.fits or [vendor.preset])
+    found = inspect_source(vendor.path).presets
+    assert set(found) == set([vendor.preset] if vendor.fits is None else vendor.fits)
 
 
 @EVERY
@@ -72,7 +70,7 @@ def test_a_file_that_is_refused_without_a_preset_is_told_which_fits(vendor: Vend
     try:
         bench.load(vendor.path, vendor.interval, vendor.symbol)
     except InputError as error:
-        for name in vendor.fits or (vendor.preset,):
+        for name in (vendor.preset,) if vendor.fits is None else vendor.fits:
             assert f"preset={name!r}" in str(error)
         assert held(bench, vendor) == {symbol: [] for symbol in vendor.bars}
     else:

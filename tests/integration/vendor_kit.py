@@ -25,7 +25,7 @@ class Vendor:
     more
         What has to be said beside the preset.
     fits
-        The presets that its first lines fit, where those do not tell it apart.
+        The presets that its first lines fit, where that is not just the one.
     """
 
     file: str
@@ -35,7 +35,7 @@ class Vendor:
     bars: dict[str, list[Row]]
     symbol: str | None = None
     more: dict[str, Any] = field(default_factory=dict)
-    fits: tuple[str, ...] = ()
+    fits: tuple[str, ...] | None = None
 
     @property
     def path(self) -> Path:
@@ -55,6 +55,18 @@ AAPL = [
     row("2024-10-21 13:31", 234.8, 235.05, 234.7, 234.95, 98765),
 ]
 AAPL_TRADES = [(*AAPL[0][:6], 4321, None), (*AAPL[1][:6], 987, None)]
+ALPACA = {
+    "AAPL": [
+        row("2024-10-21 13:30", 234.45, 234.9, 234.1, 234.8, 512345, trades=4321, vwap=234.52),
+        row("2024-10-21 13:31", 234.8, 235.05, 234.7, 234.95, 98765, trades=987, vwap=234.9),
+    ],
+    "SPY": [row("2024-10-21 13:30", 583.85, 584.2, 583.6, 584.0, 301200, trades=2500, vwap=583.91)],
+}
+COINBASE = [
+    row("2024-10-21 10:00", 67000.0, 67120.0, 66950.5, 67100.2, 11.22334),
+    row("2024-10-21 10:01", 67100.2, 67150.5, 66980.01, 67060.11, 7.65432),
+]
+FIRSTRATE = [row("2024-10-21 13:29", 234.3, 234.5, 234.2, 234.45, 15230), *AAPL]
 AAPL_DAYS = [
     row("2024-10-18", 236.18, 236.18, 234.01, 235, 46431472),
     row("2024-10-21", 234.45, 236.85, 234.45, 236.48, 36254470),
@@ -83,19 +95,8 @@ YAHOO_DAYS = [
 ]
 
 CASES = [
-    Vendor(
-        "alpaca.csv",
-        "alpaca",
-        "1m",
-        "XNYS",
-        {
-            "AAPL": [
-                row("2024-10-21 13:30", 234.45, 234.9, 234.1, 234.8, 512345, trades=4321, vwap=234.52),
-                row("2024-10-21 13:31", 234.8, 235.05, 234.7, 234.95, 98765, trades=987, vwap=234.9),
-            ],
-            "SPY": [row("2024-10-21 13:30", 583.85, 584.2, 583.6, 584.0, 301200, trades=2500, vwap=583.91)],
-        },
-    ),
+    Vendor("alpaca.csv", "alpaca", "1m", "XNYS", ALPACA),
+    Vendor("alpaca.json", "alpaca_json", "1m", "XNYS", ALPACA),
     Vendor("binance.csv", "binance", "1m", "24/7", {"BTCUSDT": KLINES}, "BTCUSDT"),
     Vendor(
         "binance_us.csv",
@@ -111,19 +112,8 @@ CASES = [
         "BTCUSDT",
     ),
     Vendor("binance_futures.csv", "binance_futures", "1m", "24/7", {"BTCUSDT": KLINES}, "BTCUSDT"),
-    Vendor(
-        "coinbase.csv",
-        "coinbase",
-        "1m",
-        "24/7",
-        {
-            "BTC-USD": [
-                row("2024-10-21 10:00", 67000.0, 67120.0, 66950.5, 67100.2, 11.22334),
-                row("2024-10-21 10:01", 67100.2, 67150.5, 66980.01, 67060.11, 7.65432),
-            ]
-        },
-        "BTC-USD",
-    ),
+    Vendor("coinbase.csv", "coinbase", "1m", "24/7", {"BTC-USD": COINBASE}, "BTC-USD"),
+    Vendor("coinbase.json", "coinbase", "1m", "24/7", {"BTC-USD": COINBASE}, "BTC-USD", fits=()),
     Vendor(
         "cryptodatadownload.csv",
         "cryptodatadownload",
@@ -148,14 +138,8 @@ CASES = [
         "EURUSD",
     ),
     Vendor("dukascopy_local.csv", "dukascopy_local", "1m", "24/7", {"EURUSD": EURUSD_WEEKS}, "EURUSD"),
-    Vendor(
-        "firstratedata.txt",
-        "firstratedata",
-        "1m",
-        "XNYS",
-        {"AAPL": [row("2024-10-21 13:29", 234.3, 234.5, 234.2, 234.45, 15230), *AAPL]},
-        "AAPL",
-    ),
+    Vendor("firstratedata.txt", "firstratedata", "1m", "XNYS", {"AAPL": FIRSTRATE}, "AAPL"),
+    Vendor("firstratedata_header.csv", "firstratedata", "1m", "XNYS", {"AAPL": FIRSTRATE}, "AAPL", fits=()),
     Vendor(
         "histdata.csv",
         "histdata",

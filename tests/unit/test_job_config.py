@@ -64,7 +64,7 @@ def mistakes(folder: Path, text: str) -> str:
         (('calendar = "XNYS"', ""), "/job.toml: symbols[0].calendar is missing: whose sessions: an exchange such as"),
         (
             ('files = "*.csv"', 'files = "*.csv"\npreset = "bloomberg"'),
-            "/job.toml: sources[0].preset = 'bloomberg' is not known; allowed are alpaca, binance,",
+            "/job.toml: sources[0].preset = 'bloomberg' is not known; allowed are alpaca, alpaca_json,",
         ),
         (
             ('files = "*.csv"', 'files = "*.csv"\ntimezone = "Mars/Crater"'),

@@ -119,7 +119,7 @@ def test_an_option_is_written_where_it_is_defined_and_where_it_has_effect_and_no
         ({"columns": {"date": "a", "ts": "b"}}, OptionsError, r"'ts' is bar_start, which was named before"),
         ({"columns": {"open": 3}}, InputError, r"3 in columns= cannot be used: input should be a valid string"),
         ({"timezone": "New York"}, CalendarError, r"timezone 'New York' is not an IANA name"),
-        ({"preset": "bloomberg"}, InputError, r"preset='bloomberg' is not known; allowed are alpaca, binance"),
+        ({"preset": "bloomberg"}, InputError, r"preset='bloomberg' is not known; allowed are alpaca, alpaca_json"),
         ({"label": 1, "strict": 2}, InputError, r"label=1 is not known; .*; strict=2 cannot be used"),
     ],
 )

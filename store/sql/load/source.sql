@@ -38,6 +38,11 @@ header = true
 -- part: options
 header = false, names = [{names}]
 
+-- name: header_repeated
+-- The same, where a text file says those names itself.
+-- part: options
+header = true, names = [{names}]
+
 -- name: folders_name_no_columns
 -- Folders named column=value are just folders.
 -- part: options
