@@ -106,7 +106,8 @@ def _option(text: OptionText) -> click.Option:
         shown = " or ".join(f"{part}={name or ''}" for part, name in text.example.items())
         said += f" Such as {shown}; repeatable, the parts are in `barhouse load --help`."
         return click.Option(names, multiple=True, callback=_pairs, metavar="PART=NAME", help=said)
-    kind = click.FLOAT if isinstance(text.example, float) else click.STRING
+    kinds: dict[type, click.ParamType[Any]] = {float: click.FLOAT, int: click.INT}
+    kind = kinds.get(type(text.example), click.STRING)
     return click.Option(names, type=kind, metavar=text.metavar, help=said)
 
 

@@ -76,6 +76,7 @@ def _rebuild_bases(transaction: Transaction, intervals: TemporaryTable, batch: B
         new_bars = sql("edit.retained_bars", placed_bars=placed, scope_intervals=intervals)
         replaced = transaction.make("edit.base_ranges", scope_intervals=intervals)
         _count(batch, merge.replace(transaction, new_bars, _EVERYWHERE, batch.batch_id, ranges=replaced))
+        transaction.write("write.carry_vendors", {"batch_id": batch.batch_id, "of": batch.batch_id})
         transaction.write("edit.raise_watermarks", scope_intervals=intervals)
     transaction.write("edit.begin_bases", scope_intervals=intervals)
     transaction.write("edit.rewind_derived", scope_intervals=intervals)
@@ -96,7 +97,7 @@ def repair(
 ) -> RepairReport:
     """Mend what can be derived again; see ``SessionCoordinator.repair``."""
     before = verification.verify(transaction, names, None, None, None)
-    mendable = not set(before.totals) <= {"impossible", "revision"}
+    mendable = not set(before.totals) <= {"impossible", "revision", "vendor"}
     accepting = accept_lost_history and "revision" in before.totals
     if not (mendable or accepting):
         return RepairReport(batch_id=None, before=before, after=before)
@@ -106,6 +107,7 @@ def repair(
         drop_duplicates(transaction, symbols)
         rebuild(transaction, symbols, batch, clock=transaction.now - grace)
     accepted = _accept_losses(transaction, batch) if accepting else 0
+    transaction.write("edit.purge_vendors")
     if not accepting:
         batch.write(transaction)
     after = verification.verify(transaction, names, None, None, None)

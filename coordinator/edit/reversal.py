@@ -182,6 +182,7 @@ def _undo(transaction: Transaction, undone: _Undone, batch: Batch) -> None:
         within="bar",
     )
     assert changes.bars is not None
+    transaction.write("write.carry_vendors", {"batch_id": batch.batch_id, "of": undone.batch_id})
     _count(batch, changes)
     merge.invalidate(transaction, changes.bars, batch.batch_id)
     moves = transaction.make("edit.moves_after_reversal", scope_intervals=scope.intervals, bar_changes=changes.bars)

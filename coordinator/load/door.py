@@ -10,7 +10,16 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from barhouse.coordinator.load import acceptance, instruments, known_files, placement, plausibility, rejects, strategies
+from barhouse.coordinator.load import (
+    acceptance,
+    instruments,
+    known_files,
+    placement,
+    plausibility,
+    rejects,
+    strategies,
+    vendors,
+)
 from barhouse.coordinator.load.canonical_rows import CanonicalRows, rows_of_bars, rows_of_source
 from barhouse.coordinator.load.outcome import report_of
 from barhouse.coordinator.load.source_rows import read_errors
@@ -104,6 +113,7 @@ def _load(
         if lacking is not None:
             counted_less = sql("load.counted_less", judged_rows=judged.relation, lacking_bars=lacking)
             judged = replace(judged, relation=counted_less, may_be_appended=False)
+        priority = vendors.priority_of(transaction, options)
         batch = Batch.begin(transaction, "load", rows.name)  # judging may have extended a calendar, as its own batch
         accepted = acceptance.accept(transaction, judged, interval, options, batch.batch_id)
         plausibility.check_grid(transaction, judged, accepted, interval, options)
@@ -113,12 +123,14 @@ def _load(
     rejects.check(transaction, judged, rejected, accepted.count + rejected.count, options)
 
     reach = strategies.reach_of(transaction, accepted)
+    settled = vendors.settle(transaction, accepted, reach, options, batch.batch_id, priority)
     write = strategies.strategy_for(reach, options)
-    changes = write(transaction, accepted, reach, batch.batch_id)
+    changes = write(transaction, settled.accepted, reach, batch.batch_id, settled.spared)
 
     batch.inserted, batch.revised, batch.deleted = changes.inserted, changes.revised, changes.deleted
     batch.rejected = rejected.count
     batch.unchanged = accepted.count - changes.inserted - changes.revised
+    batch.vendor = options.vendor
     batch.write(transaction)
     rejected.keep(transaction, batch.batch_id)
-    return Loaded(report_of(batch, rows.name, interval, accepted, rejected, reach), accepted.bar_counts)
+    return Loaded(report_of(batch, rows.name, interval, settled, rejected, reach), accepted.bar_counts)

@@ -33,6 +33,7 @@ def note(transaction: Transaction, source: Source, request: str, options: LoadOp
     certain = (
         _stands_alone(source)
         and not report.rejected
+        and not report.conflicts
         and report.last_bar_end is not None
         and options.replace is None
         and _is_as_it_was(source)
@@ -79,6 +80,7 @@ def recall(transaction: Transaction, source: Source, request: str, options: Load
         return None
     batch = Batch.begin(transaction, "load", source.name)
     batch.unchanged = before.rows
+    batch.vendor = options.vendor
     batch.write(transaction)
     counts = {"inserted": 0, "revised": 0, "unchanged": before.rows}
     report = before.model_copy(update={"batch_id": batch.batch_id, "source": source.name, **counts})

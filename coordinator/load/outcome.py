@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from barhouse.coordinator.load.acceptance import AcceptedRows
 from barhouse.coordinator.load.rejects import QuotedRejects
 from barhouse.coordinator.load.strategies import Reach
+from barhouse.coordinator.load.vendors import Settled
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import LoadReport
 from barhouse.store.records.batch import Batch
 
 
 def report_of(
-    batch: Batch, name: str, interval: Interval, accepted: AcceptedRows, rejected: QuotedRejects, reach: Reach
+    batch: Batch, name: str, interval: Interval, settled: Settled, rejected: QuotedRejects, reach: Reach
 ) -> LoadReport:
     """The report of a batch that is written."""
-    totals = reach.totals
+    totals, accepted = reach.totals, settled.accepted
     return LoadReport(
         batch_id=batch.batch_id,
         source=name,
@@ -31,6 +31,8 @@ def report_of(
         vwap_left_out=accepted.stray_count,
         deleted=batch.deleted,
         repeated=accepted.same_repeat_count,
+        tolerated=settled.tolerated_count,
+        conflicts=settled.conflict_count,
         first_session=totals.first_session,
         last_session=totals.last_session,
         first_bar=totals.first_bar,

@@ -20,7 +20,7 @@ from barhouse.coordinator.write.coverage import (
 )
 from barhouse.coordinator.write.merge import Changes, TimeRange
 from barhouse.store.database.transaction import Row, TemporaryTable, Transaction
-from barhouse.store.sql import Sql, sql
+from barhouse.store.sql import Sql, joined, sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,13 @@ class Reach:
 class Strategy(Protocol):
     """A way to write accepted rows; returns what it changed."""
 
-    def __call__(self, transaction: Transaction, accepted: AcceptedRows, reach: Reach, batch_id: int) -> Changes:
-        """Write the rows with everything that must be true with them."""
+    def __call__(
+        self, transaction: Transaction, accepted: AcceptedRows, reach: Reach, batch_id: int, spared: Sql | None
+    ) -> Changes:
+        """Write the rows with everything that must be true with them.
+
+        ``spared`` is a condition that bars meet which may be taken away, beginning with AND.
+        """
 
 
 def reach_of(transaction: Transaction, accepted: AcceptedRows) -> Reach:
@@ -65,7 +70,9 @@ def strategy_for(reach: Reach, options: LoadOptions) -> Strategy:
     return merge_changed if reach.totals.overlapping_count else append_unseen
 
 
-def append_unseen(transaction: Transaction, accepted: AcceptedRows, reach: Reach, batch_id: int) -> Changes:
+def append_unseen(
+    transaction: Transaction, accepted: AcceptedRows, reach: Reach, batch_id: int, spared: Sql | None
+) -> Changes:
     """Add rows that lie beyond all bars of their intervals, unless they were written as they were read."""
     count = accepted.count if accepted.is_written else merge.append(transaction, accepted.bars, batch_id)
     if count and reach.totals.derived_count:
@@ -74,7 +81,9 @@ def append_unseen(transaction: Transaction, accepted: AcceptedRows, reach: Reach
     return Changes(inserted=count, recounted=True)
 
 
-def merge_changed(transaction: Transaction, accepted: AcceptedRows, reach: Reach, batch_id: int) -> Changes:
+def merge_changed(
+    transaction: Transaction, accepted: AcceptedRows, reach: Reach, batch_id: int, spared: Sql | None
+) -> Changes:
     """Write rows where they differ from the bars that are stored; those keep their old values as revisions."""
     overlapping = sql(
         "load.overlapping_intervals",
@@ -86,11 +95,14 @@ def merge_changed(transaction: Transaction, accepted: AcceptedRows, reach: Reach
     return _followed(transaction, changes, reach, batch_id)
 
 
-def replace_sessions(transaction: Transaction, accepted: AcceptedRows, reach: Reach, batch_id: int) -> Changes:
+def replace_sessions(
+    transaction: Transaction, accepted: AcceptedRows, reach: Reach, batch_id: int, spared: Sql | None
+) -> Changes:
     """Merge likewise, and let go what the sessions that rows came for hold besides them."""
     assert accepted.staged is not None
     sessions = transaction.make("load.resent_sessions", bar_counts=accepted.bar_counts)
     bounds = transaction.one("load.resent_range", resent_sessions=sessions, row_ranges=reach.ranges)
+    rejected = sql("load.except_rejected", staged_rows=accepted.staged)
     changes = merge.replace(
         transaction,
         accepted.bars,
@@ -98,7 +110,7 @@ def replace_sessions(transaction: Transaction, accepted: AcceptedRows, reach: Re
         batch_id,
         ranges=sessions,
         within="session",
-        except_rejected=sql("load.except_rejected", staged_rows=accepted.staged),
+        except_rejected=joined(Sql(" "), [rejected, *([] if spared is None else [spared])]),
     )
     return _followed(transaction, changes, reach, batch_id)
 

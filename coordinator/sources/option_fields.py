@@ -36,6 +36,12 @@ def _names(given: Any) -> Any:
     return (given,) if isinstance(given, str) else _list(given)
 
 
+def _vendor(name: str) -> str:
+    from barhouse.store.model.inputs import as_name
+
+    return as_name(name, "vendor").strip()
+
+
 def _zone(name: str) -> str:
     from barhouse.store.calendars.time_zone import zone_named
 
@@ -171,6 +177,33 @@ class Loading(Reading):
         examples=[["SPY", "QQQ"]],
         json_schema_extra={"short": "-s"},
     )
+    vendor: Annotated[str, AfterValidator(_vendor)] | None = Field(
+        default=None,
+        description="whose bars they are, by a name of your choice: of vendors that contradict each other the one with "
+        "the greater priority stays",
+        examples=["polygon"],
+    )
+    priority: int | None = Field(
+        default=None,
+        ge=-1000,
+        le=1000,
+        strict=True,
+        description="the priority of that vendor, kept until another is said; 0 at first, and where nobody is named",
+        examples=[10],
+        json_schema_extra={"metavar": "N"},
+    )
+    conflicts: Literal["report", "keep", "replace"] = Field(
+        default="report",
+        description="what becomes of rows that say otherwise than bars of a vendor of greater priority: the bars stay "
+        "and the view conflicts has the rows, they stay and nothing is kept, or they are replaced",
+    )
+    tolerance: Annotated[float, Strict(), Field(ge=0, le=0.01, allow_inf_nan=False)] | None = Field(
+        default=None,
+        description="how far prices and the volume may be from those of the bar that is there, in relation to them, "
+        "for it to count as unchanged",
+        examples=[1e-6],
+        json_schema_extra={"metavar": "RATIO"},
+    )
 
 
 class LoadKeywords(TypedDict, total=False):
@@ -194,6 +227,10 @@ class LoadKeywords(TypedDict, total=False):
     strict: bool
     replace: Literal["sessions"] | None
     symbols: str | Sequence[str] | None
+    vendor: str | None
+    priority: int | None
+    conflicts: Literal["report", "keep", "replace"]
+    tolerance: float | None
 
 
 def checked(preset: Preset) -> Preset:

@@ -25,6 +25,7 @@ _ADVICE: dict[DifferenceKind, str] = {
     "gap": "repair counts it again",
     "quality": "repair computes it again",
     "watermark": "repair moves it to the last bar",
+    "vendor": "no bar hangs on it; restore a backup, or load the files of the vendors again",
     "revision": "what was lost cannot be derived again; restore a backup, or let repair accept the loss",
 }
 
@@ -65,6 +66,7 @@ def verify(
     checks.run("revision", "checks.overlapping", {"whole": whole})
     if whole:
         checks.run("revision", "checks.unrevised")
+        checks.run("vendor", "checks.unfounded")
     return VerifyReport(
         symbol_count=counts.symbol_count,
         interval_count=counts.interval_count,

@@ -68,6 +68,12 @@ class LoadReport(Report):
     )
     deleted: int = Field(description='bars that a re-sent session no longer has; only with replace="sessions"')
     repeated: int = Field(default=0, description="rows that say again what a later row says; a subset of the unchanged")
+    tolerated: int = Field(
+        default=0, description="rows that differ from the bar that is there within tolerance; a subset of the unchanged"
+    )
+    conflicts: int = Field(
+        default=0, description="rows that contradict a vendor of greater priority, whose bars stay; a subset likewise"
+    )
     first_session: date | None = Field(default=None, description="the first session the rows taken lie in")
     last_session: date | None = None
     first_bar: datetime | None = Field(default=None, description="where the first row taken starts, in UTC")
@@ -164,7 +170,17 @@ class RetentionReport(Report):
 
 
 DifferenceKind = Literal[
-    "duplicate", "impossible", "retained", "misplaced", "derived", "coverage", "gap", "quality", "watermark", "revision"
+    "duplicate",
+    "impossible",
+    "retained",
+    "misplaced",
+    "derived",
+    "coverage",
+    "gap",
+    "quality",
+    "watermark",
+    "revision",
+    "vendor",
 ]
 
 

@@ -21,7 +21,7 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 #: Where all that a store keeps is written, the calendars' sessions aside.
 TABLES = (
     *("bar", "bar_revision", "invalidation", "session_coverage", "gap", "batch", "rejected_bar"),
-    *("trading_calendar", "symbol", "interval_definition"),
+    *("trading_calendar", "symbol", "interval_definition", "vendor", "bar_vendor", "offered_bar"),
 )
 
 

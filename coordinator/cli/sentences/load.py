@@ -28,12 +28,20 @@ def loaded(report: LoadReport) -> str:
         head += f"; {report.widened:,} with high or low widened by rounding"
     if report.vwap_left_out:
         head += f"; {report.vwap_left_out:,} with a vwap outside of low and high, left out"
+    if report.tolerated:
+        head += f"; {report.tolerated:,} within tolerance of what is there"
     lines = [head]
     if report.named:
         lines.append(f"  its own column names {report.named}: taken for {listed(report.symbols, 'symbols')}, as said")
     for reject in report.rejects:
         first = f"row {reject.first_row}" if reject.first_row is not None else "line"
         lines.append(f"  {reject.count:,} rejected: {reject.reason}; first {first}: {reject.first_given}")
+    if report.conflicts:
+        say = agreeing(report.conflicts, "row says", "rows say")
+        lines.append(
+            f"  {report.conflicts:,} {say} otherwise than a vendor of greater priority, whose bars stay: "
+            f'barhouse sql "FROM conflicts"'
+        )
     if report.rejected:
         lines.append(f'  all of them: barhouse sql "FROM rejected WHERE batch_id = {report.batch_id}"')
     return "\n".join(lines)

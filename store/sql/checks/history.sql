@@ -32,6 +32,37 @@ FROM (SELECT batch_id FROM bar UNION ALL SELECT batch_id FROM bar_revision
 WHERE NOT EXISTS (SELECT 1 FROM batch AS b WHERE b.batch_id = x.batch_id)
 GROUP BY x.batch_id;
 
+-- name: unfounded
+-- What vendors offered, and whose bars and revisions are, belongs to loads, vendors, bars and revisions that are there,
+-- each once.
+-- gives: interval_id, at, stored, expected
+-- reads: offered_bar, bar_vendor, batch, vendor, bar, bar_revision, interval_definition
+SELECT o.interval_id, o.bar_start AS at, 'a bar offered by batch ' || o.batch_id AS stored,
+       'a load, and a base interval' AS expected
+FROM offered_bar AS o
+LEFT JOIN batch AS t ON t.batch_id = o.batch_id AND t.kind = 'load'
+LEFT JOIN interval_definition AS d ON d.interval_id = o.interval_id AND NOT d.derived
+WHERE t.batch_id IS NULL OR d.interval_id IS NULL
+UNION ALL
+SELECT o.interval_id, o.bar_start, count(*) || ' bars offered by ' || coalesce(t.vendor, 'nobody named'), '1 bar'
+FROM offered_bar AS o JOIN batch AS t USING (batch_id)
+GROUP BY o.interval_id, o.bar_start, t.vendor HAVING count(*) > 1
+UNION ALL
+SELECT v.interval_id, v.bar_start, 'values of batch ' || v.batch_id || ' said to be of '
+       || coalesce(v.vendor, 'nobody named'), 'a bar or a revision'
+FROM bar_vendor AS v
+ANTI JOIN (SELECT interval_id, bar_start, batch_id FROM bar
+           UNION ALL SELECT interval_id, bar_start, batch_id FROM bar_revision) AS b
+       ON b.interval_id = v.interval_id AND b.bar_start = v.bar_start AND b.batch_id = v.batch_id
+UNION ALL
+SELECT interval_id, bar_start, count(*) || ' vendors of the values of batch ' || batch_id, '1 vendor'
+FROM bar_vendor GROUP BY interval_id, bar_start, batch_id HAVING count(*) > 1
+UNION ALL
+SELECT NULL, NULL, 'vendor ' || n.vendor || ' in ' || n.place, 'a vendor with a priority'
+FROM (SELECT DISTINCT vendor, 'batch' AS place FROM batch WHERE vendor IS NOT NULL
+      UNION SELECT DISTINCT vendor, 'bar_vendor' FROM bar_vendor WHERE vendor IS NOT NULL) AS n
+ANTI JOIN vendor AS p ON p.vendor = n.vendor;
+
 -- name: overlapping
 -- At every moment a bar had one set of values: each ends where, or before, the next begins. Of the whole store those of
 -- removed symbols are among them.

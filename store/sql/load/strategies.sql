@@ -10,16 +10,20 @@
 
 -- name: reach
 -- What the rows reach: how many intervals have bars there already, are derived there already, or come further with
--- them; which stretch of time the first of these are in; their first and last session, first and last bar, and their symbols.
+-- them; which stretch of time the first of these are in; their first and last session, first and last bar, and their
+-- symbols; between which priorities all vendors are, nobody being 0.
 -- gives: overlapping_count, derived_count, advancing_count, overlap_start, overlap_end, first_session, last_session,
--- first_bar, last_bar_end, symbols
+-- first_bar, last_bar_end, symbols, least_priority, greatest_priority
 -- takes: base_definitions
+-- reads: vendor
 SELECT count(*) FILTER (WHERE is_below) AS overlapping_count,
        count(*) FILTER (WHERE first_start <= derived_through) AS derived_count,
        count(*) FILTER (WHERE complete_through IS NULL OR last_end > complete_through) AS advancing_count,
        min(first_start) FILTER (WHERE is_below) AS overlap_start, max(last_end) FILTER (WHERE is_below) AS overlap_end,
        min(first_date) AS first_session, max(last_date) AS last_session, min(first_start) AS first_bar,
-       max(last_end) AS last_bar_end, coalesce(list(symbol ORDER BY symbol), []) AS symbols
+       max(last_end) AS last_bar_end, coalesce(list(symbol ORDER BY symbol), []) AS symbols,
+       least((SELECT min(priority) FROM vendor), 0) AS least_priority,
+       greatest((SELECT max(priority) FROM vendor), 0) AS greatest_priority
 FROM (SELECT *, first_start < complete_through AS is_below
       FROM {row_ranges} JOIN {base_definitions} USING (interval_id));
 
