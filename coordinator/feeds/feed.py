@@ -63,7 +63,8 @@ class Delivery:
     file
         A file to load.
     missed
-        Something was sent before this that did not arrive and will not come again: gaps are looked for at once.
+        Something was sent before this that did not arrive and will not come again: gaps are looked for at once, and
+        base bars that lack trades by it are incomplete.
     """
 
     position: Position | None
@@ -99,6 +100,8 @@ class Feed(History, Protocol):
 
     - What may come right by connecting again is raised as ``FeedError``: the session waits a little and calls ``offer``
       or ``deliveries`` again. ``InputError`` ends the session. So does anything else, as a mistake of the feed.
+    - Trades come in the order they were made, those of all symbols together; one that comes after a later one is late.
+      How far they have come is the feed's time: it says which base bars were seen from their start to their end.
     - Nothing is lost if ``deliveries`` gives everything after the position it was given. Nothing is harmed if it gives
       more: events that come again change nothing.
     - A message that cannot be understood is delivered as ``Refused``, not raised: it must not come again for ever.

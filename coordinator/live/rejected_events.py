@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 
 import pyarrow as pa
 
 from barhouse.coordinator.feeds.events import Refused
+from barhouse.coordinator.live.delivery_queue import Taken
 from barhouse.store.database.transaction import Transaction
+from barhouse.store.model.paths import printable
 from barhouse.store.records.batch import Batch
 
 
@@ -20,3 +23,12 @@ def refuse(transaction: Transaction, source: str, refused: Sequence[Refused]) ->
     schema = pa.schema(dict.fromkeys(columns, pa.string()))
     events = transaction.attach("rejected_event", pa.table(columns, schema=schema))
     transaction.write("live.add_rejected_events", {"batch_id": batch.batch_id}, rejected_event=events)
+
+
+def as_given(taken: Taken, symbols: Collection[str]) -> list[str]:
+    """All that was taken of some symbols, as the view ``rejected`` quotes it."""
+    given = [event.model_dump_json() for event in taken.events if event.symbol in symbols]
+    given += [] if taken.file is None else [printable(taken.file.path)]
+    for tables in (taken.bars or {}).values():
+        given += [json.dumps(row, default=str) for table in tables for row in table.to_pylist()]
+    return given

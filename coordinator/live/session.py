@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -164,7 +165,7 @@ class LiveSession:
         wanted, calendar = _texts(intervals) or self._intervals, calendar or self._calendar
         await self._do(self._register, [name], wanted, calendar, "raise")
         await self._gaps.fill([name], to_now=True)
-        self._writer.symbols.add(name)
+        await self._do(self._writer.follow, name)
         await self._feed.subscribe([name])
         await self._gaps.fill([name], to_now=True)  # what was sent in between
 
@@ -247,14 +248,20 @@ class LiveSession:
         try:
             async with stream_of(self._feed, sorted(self._writer.symbols), self._handed) as stream:
                 async for delivery in stream:
-                    if delivery.missed or not self._status.connected:
-                        self._gaps.wake(to_now=delivery.missed or self._handed is None)
+                    connected = not self._status.connected
+                    # Without a position to go on after, the feed is not asked for what it sent in between.
+                    missed = delivery.missed or (connected and self._handed is None)
+                    if connected or missed:
+                        self._gaps.wake(to_now=missed)
                     self._status.connected = True
+                    if not (connected or missed or delivery.row_count or delivery.position is not None):
+                        continue
+                    given = replace(delivery, missed=missed)
                     if delivery.row_count or delivery.position is not None:
                         self._last_arrival = monotonic()
-                        await self._backlog.put(delivery)
                         delivered = True
-                        self._handed = delivery.position or self._handed
+                    await self._backlog.put(given, self._store.now(), connected=connected)
+                    self._handed = delivery.position or self._handed
         except FeedError as error:
             if not delivered:
                 raise
@@ -296,19 +303,20 @@ class LiveSession:
                 if taken.position is not None:
                     await self._acknowledge(taken.position, problem)
             elif self._backlog.ended:
+                await self._do(self._writer.finish)
                 return
             if monotonic() - last_beat >= options.heartbeat_seconds:
-                await self._do(self._writer.beat, self._through())
+                await self._do(self._writer.beat, *self._through())
                 last_beat = monotonic()
             self._note_lag()
 
-    def _through(self) -> datetime:
-        """What counts as now for closing by the clock: only when the feed has nothing more to say about the past."""
+    def _through(self) -> tuple[datetime, bool]:
+        """What counts as now for closing by the clock, and whether that is now: the feed has nothing more to say."""
         quiet = monotonic() - self._last_arrival >= self._options.heartbeat_seconds
         now = self._store.now()
         if self._status.connected and quiet and not self._gaps.is_awake:
-            return now
-        return min(now, (self._writer.cursor or now) + self._options.grace)
+            return now, True
+        return min(now, (self._writer.cursor or now) + self._options.grace), False
 
     async def _acknowledge(self, position: Position, problem: str | None) -> None:
         try:

@@ -2,48 +2,67 @@
 
 What is kept of a trade is the greatest of what was sent: a cancellation before everything, then the highest revision.
 So bars come out the same in whatever order trades arrive, and however often. A base bar is built when it has ended,
-and again when one of its trades changes; it goes when its last trade is cancelled.
+and again when one of its trades changes; it goes when its last trade is cancelled. It is whole when its trades were
+seen from its start to its end (``live.seen``); one that is not never takes the place of one that is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from barhouse.store.database.transaction import Transaction
-from barhouse.store.model.bar import COLUMNS, TURNOVER_LIMIT, VOLUME_LIMIT
+from barhouse.coordinator.live.seen import FeedProgress, Seen
+from barhouse.store.database.transaction import TemporaryTable, Transaction
+from barhouse.store.model.bar import CLOCK_TOLERANCE, COLUMNS, INSTANT, TURNOVER_LIMIT, VOLUME_LIMIT
 from barhouse.store.records import trading_calendar
-from barhouse.store.sql import sql
+from barhouse.store.sql import Sql, sql
 
 #: A trade this far ahead of the clock is a mistake, which must not be kept until its day comes.
 _AHEAD = timedelta(days=1)
+#: A step this long between two trades of a feed that catches up may be that from a late one to the present.
+LEAP = timedelta(seconds=10)
+_STRETCHES = pa.schema({"seen_from": INSTANT, "seen_to": INSTANT, "is_open": pa.bool_()})
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """Base bars whose trades changed: those to load, by interval; and those that have no trade left."""
+    """Base bars whose trades changed: those to load, by interval; and those that have no trade left.
+
+    Attributes
+    ----------
+    lacking
+        Those to load that are not whole, or not known to be.
+    """
 
     bars: Mapping[str, pa.Table]
-    emptied: tuple[tuple[str, str, datetime], ...]
+    lacking: Sql
+    emptied: tuple[tuple[str, str, datetime], ...] = ()
 
 
-def take(transaction: Transaction, given: pa.Table, kept_from: datetime, now: datetime) -> list[tuple[int, str]]:
+def take(
+    transaction: Transaction, given: pa.Table, kept_from: datetime, now: datetime, seen: Seen, arrived_at: datetime
+) -> tuple[list[tuple[int, str]], Seen]:
     """Keep trades and cancellations, and note which base bars they touch.
 
     Parameters
     ----------
     given
-        In the columns of ``sources.events.trade_table``.
+        In the columns of ``feeds.events.trade_table``, in the order they came.
     kept_from
         Base bars that start before this are final; what belongs to them is refused.
+    seen, arrived_at
+        What was seen of the feed before, and when these came.
 
     Returns
     -------
     list of (int, str)
         The ``given_row`` of each that is not taken, and why.
+    Seen
+        What is seen of the feed with them.
     """
     given_trades = transaction.attach("given_trades", given)
     calendars = [row.calendar for row in transaction.run("live.calendars_of_trades", given_trades=given_trades)]
@@ -63,31 +82,102 @@ def take(transaction: Transaction, given: pa.Table, kept_from: datetime, now: da
     rejected = transaction.run("live.rejected_trades", judged_trades=judged)
     new_trades = transaction.make("live.make_new_trades", judged_trades=judged)
     changes = transaction.make("live.make_trade_changes", new_trades=new_trades)
+    seen = _with_progress(transaction, judged, changes, now, seen.heard(arrived_at))
     transaction.write("live.mark_changed_bars", trade_changes=changes)
     transaction.write("live.apply_trade_changes", {"now": now}, trade_changes=changes)
-    return [(row.given_row, row.reason) for row in rejected]
+    return [(row.given_row, row.reason) for row in rejected], seen
 
 
-def build(transaction: Transaction, through: datetime) -> Built | None:
-    """Build the base bars that wait and have ended by ``through``; None when there are none."""
-    due = transaction.make("live.make_due_bars", {"through": through})
-    if not due.row_count:
+def _with_progress(
+    transaction: Transaction, judged: TemporaryTable, changes: TemporaryTable, now: datetime, seen: Seen
+) -> Seen:
+    """What is seen of a feed with new trades; those that the clock cannot explain tell nothing of its time."""
+    asked = {
+        "not_before": seen.not_before,
+        "reached": seen.reached or seen.not_before,
+        "before": seen.reached,
+        "present": seen.present,
+        "leap_us": LEAP // timedelta(microseconds=1),
+        "arrived_at": seen.heard_at,
+        "newest": now + CLOCK_TOLERANCE,
+    }
+    found = transaction.one("live.progress", asked, judged_trades=judged, trade_changes=changes)
+    if found.first_at is None:
+        return seen
+    lag, lateness = (timedelta(microseconds=micros) for micros in (found.lag_us, found.lateness_us))
+    return seen.with_trades(FeedProgress(found.first_at, found.last_at, lag, lateness, found.leaps_to), seen.heard_at)
+
+
+def build(transaction: Transaction, through: datetime, now: datetime, seen: Seen, heard_at: datetime) -> Built | None:
+    """Build the base bars that wait and have ended by ``through``; None when there are none.
+
+    Parameters
+    ----------
+    heard_at
+        Until when, by the clock, the feed was heard, or is known to be quiet.
+    """
+    due = _due(transaction, sql("live.waiting_buckets"), {}, through, now, seen.stretches(heard_at))
+    if not due.table.row_count:
         return None
-    rows = transaction.run("live.built_bars", buckets=due)
-    emptied = tuple(tuple(row) for row in transaction.run("live.emptied_bars", due_bars=due))
-    transaction.write("live.consume_due_bars", due_bars=due)
-    return Built(_tables(rows), emptied)
+    built = _built(transaction, due)
+    news = transaction.make("live.make_bars_to_write", built_bars=built, stored_bars_of_trades=due.stored)
+    emptied = transaction.run(
+        "live.emptied_bars", due_bars=due.table, built_bars=built, stored_bars_of_trades=due.stored
+    )
+    transaction.write("live.consume_due_bars", due_bars=due.table)
+    return _to_load(transaction, news, tuple(tuple(row) for row in emptied))
+
+
+def doubt(transaction: Transaction, now: datetime, seen: Seen) -> Built | None:
+    """The base bars that were whole and, with the last stretch of a feed over, are no longer known to be."""
+    if not seen.ended:
+        return None
+    after = {"after": seen.ended[-1][1]}
+    due = _due(transaction, sql("live.buckets_after"), after, now, now, seen.stretches(now))
+    if not due.table.row_count:
+        return None
+    built = _built(transaction, due)
+    return _to_load(
+        transaction, transaction.make("live.make_doubted_bars", built_bars=built, stored_bars_of_trades=due.stored)
+    )
 
 
 def forming(transaction: Transaction, symbol: str) -> pa.Table:
     """The base bars of a symbol that are not built yet, as the trades at hand make them."""
-    rows = transaction.run("live.built_bars", {"symbol": symbol}, buckets=sql("live.forming_bars"))
+    made = sql("live.bars_of_trades", buckets=sql("live.forming_buckets"))
+    rows = transaction.run("live.forming_bars", {"symbol": symbol}, bars_of_trades=made)
     return next(iter(_tables(rows).values()), _table([]))
 
 
-def held(transaction: Transaction, symbol: str) -> list[datetime]:
-    """The starts of a symbol's base bars that are built from trades at hand."""
-    return [row.bar_start for row in transaction.run("live.bars_with_trades", {"symbol": symbol})]
+def held(transaction: Transaction, symbol: str, now: datetime, seen: Seen) -> list[datetime]:
+    """The starts of a symbol's base bars that trades at hand make whole, or will."""
+    of_symbol = sql("live.buckets_of_symbol")
+    due = _due(transaction, of_symbol, {"symbol": symbol}, now + _AHEAD, now, seen.stretches(seen.heard_at))
+    rows = transaction.run(
+        "live.bars_with_trades",
+        due_bars=due.table,
+        built_bars=_built(transaction, due),
+        stored_bars_of_trades=due.stored,
+    )
+    return [row.bar_start for row in rows]
+
+
+def without(data: object, starts: Sequence[datetime]) -> object:
+    """A table of bars without those of some starts; anything else as it is."""
+    if isinstance(data, pa.Table) and "bar_start" in data.column_names:
+        column = data["bar_start"]
+        return data.filter(pc.invert(pc.is_in(column, pa.array(starts, column.type))))
+    return data
+
+
+def follow(transaction: Transaction, symbols: Iterable[str], since: datetime) -> None:
+    """Follow the trades of symbols: of those that were not followed before, from an instant on."""
+    transaction.write("live.follow", {"symbols": sorted(symbols), "since": since})
+
+
+def follow_only(transaction: Transaction, symbols: Iterable[str]) -> None:
+    """Follow the trades of no other symbols any longer."""
+    transaction.write("live.follow_no_longer", {"symbols": sorted(symbols)})
 
 
 def prune(transaction: Transaction, kept_from: datetime) -> None:
@@ -99,6 +189,47 @@ def kept_from(through: datetime, kept: timedelta, before: datetime | None) -> da
     """From when trades are kept, in whole minutes, at an instant; it never goes back."""
     limit = datetime.fromtimestamp((through - kept).timestamp() // 60 * 60, UTC)
     return limit if before is None else max(limit, before)
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """``due_bars``, and ``stored_bars_of_trades`` of what they were looked for among."""
+
+    table: TemporaryTable
+    stored: TemporaryTable
+
+
+def _due(
+    transaction: Transaction,
+    waiting: Sql,
+    asked: Mapping[str, object],
+    through: datetime,
+    now: datetime,
+    stretches: Sequence[tuple[datetime, datetime, bool]],
+) -> _Due:
+    """Those of the base bars that wait (``waiting``, with the values of its parameters) that are due."""
+    rows = [dict(zip(_STRETCHES.names, stretch, strict=True)) for stretch in stretches]
+    attached = transaction.attach("seen_stretches", pa.Table.from_pylist(rows, _STRETCHES))
+    stored = transaction.make("live.make_stored_bars", dict(asked), waiting_buckets=waiting)
+    due = transaction.make(
+        "live.make_due_bars",
+        {**asked, "through": through, "now": now},
+        waiting_buckets=waiting,
+        stored_bars_of_trades=stored,
+        seen_stretches=attached,
+    )
+    return _Due(due, stored)
+
+
+def _built(transaction: Transaction, due: _Due) -> TemporaryTable:
+    return transaction.make("live.make_built_bars", bars_of_trades=sql("live.bars_of_trades", buckets=due.table))
+
+
+def _to_load(
+    transaction: Transaction, news: TemporaryTable, emptied: tuple[tuple[str, str, datetime], ...] = ()
+) -> Built:
+    rows = transaction.run("live.bars_written", bars_to_write=news)
+    return Built(_tables(rows), sql("live.lacking", bars_to_write=news), emptied)
 
 
 def _tables(rows: list[tuple[object, ...]]) -> dict[str, pa.Table]:

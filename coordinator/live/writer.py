@@ -22,7 +22,8 @@ from barhouse.coordinator.feeds.feed import FileToLoad, Position
 from barhouse.coordinator.live import trades
 from barhouse.coordinator.live.delivery_queue import Taken
 from barhouse.coordinator.live.options import LiveOptions
-from barhouse.coordinator.live.rejected_events import refuse
+from barhouse.coordinator.live.rejected_events import as_given, refuse
+from barhouse.coordinator.live.seen import BEGINNING, Seen
 from barhouse.coordinator.live.status import Counts
 from barhouse.coordinator.load import door
 from barhouse.coordinator.load.canonical_rows import is_canonical
@@ -63,6 +64,7 @@ class LiveWriter:
         self._position: Position | None = None
         self._kept_from: datetime | None = None
         self._pruned_to: datetime | None = None
+        self._seen = Seen.nothing(store.now())
         self.symbols: set[str] = set()
         self.cursor: datetime | None = None
         self.counts = Counts()
@@ -73,6 +75,7 @@ class LiveWriter:
         with self._store.transaction() as transaction:
             run.recover(transaction)
             before = run.runs(transaction, mode="live")
+            newest = max(before, key=lambda state: state.updated_at, default=None)
             kept = [state.position["trades_kept_from"] for state in before if state.position]
             self._kept_from = max((datetime.fromisoformat(text) for text in kept if text), default=None)
             last = next((state for state in before if state.name == name), None)
@@ -81,10 +84,18 @@ class LiveWriter:
             else:
                 cursor, position = (None, None) if last is None else (last.cursor, last.position)
                 begun = run.begin(transaction, "live", name, config, cursor=cursor, position=position)
+            if begun.position and begun.position["feed"] == self._feed_name:
+                self._position = begun.position["at"]
+            goes_on = self._position is not None and newest is last
+            self._go_on(transaction, None if newest is None else newest.position, goes_on=goes_on)
         self._run_id, self.cursor = begun.run_id, begun.cursor
-        if begun.position and begun.position["feed"] == self._feed_name:
-            self._position = begun.position["at"]
         return begun
+
+    def follow(self, symbol: str) -> None:
+        """Take in a symbol: what the feed sends of it counts from now on."""
+        with self._store.transaction() as transaction:
+            trades.follow(transaction, [symbol], self._follows_from())
+        self.symbols.add(symbol)
 
     @property
     def position(self) -> Position | None:
@@ -106,7 +117,11 @@ class LiveWriter:
         OptionsError
             For a file that cannot be read with its options, unless another one was: then the file is to blame.
         """
-        taken = self._spelled(taken)
+        taken = taken.spelled(self._store.spelling.of)
+        if taken.connected or taken.missed:
+            with self._one_transaction() as transaction:
+                self._connected(transaction, taken.began_at or self._store.now(), missed=taken.missed)
+            taken = replace(taken, connected=False, missed=False)
         try:
             with self._one_transaction() as transaction:
                 self._write(transaction, taken)
@@ -122,11 +137,18 @@ class LiveWriter:
                 self.write(part)
         return None
 
-    def beat(self, through: datetime) -> None:
-        """Do what the clock asks for: build, declare sessions over, derive, forget old trades."""
+    def beat(self, through: datetime, is_quiet: bool = True) -> None:
+        """Do what the clock asks for: build, declare sessions over, derive, forget old trades.
+
+        Parameters
+        ----------
+        is_quiet
+            Whether the feed is there and has nothing to say, so that its time goes on with the clock.
+        """
+        now = self._store.now()
         with self._one_transaction() as transaction:
             before = self.counts.model_copy()
-            self._build(transaction, through)
+            self._build(transaction, through if is_quiet else self._reached(), heard_at=now if is_quiet else None)
             over = {"symbols": sorted(self.symbols), "through": through - self._options.grace}
             for calendar, session_date, symbols in transaction.run("live.sessions_over", over):
                 moved = self._coordinator.end_session(session_date, symbols)
@@ -139,9 +161,9 @@ class LiveWriter:
     def load_history(self, symbol: str, interval: str, data: object) -> None:
         """Load bars that a history gave, and derive; bars that are built from trades at hand stay as they are."""
         with self._one_transaction() as transaction:
-            built = trades.held(transaction, symbol)
+            built = trades.held(transaction, symbol, self._store.now(), self._seen)
             if built:
-                data = _without(data, built)
+                data = trades.without(data, built)
             if isinstance(data, pa.Table) and not data.num_rows:
                 return
             source = open_source(data, _AS_IT_IS)
@@ -149,6 +171,14 @@ class LiveWriter:
             self._count(report)
             self.counts.filled_count += report.inserted + report.revised
         self._processor.process(NO_CLOCK)
+
+    def finish(self) -> None:
+        """Build what has ended, for nothing more will come."""
+        now = self._store.now()
+        with self._one_transaction() as transaction:
+            if self._build(transaction, now + self._options.settle):
+                self._derive(min(now, (self.cursor or NO_CLOCK) + self._options.grace))
+                self._advance(transaction)
 
     def derive(self) -> None:
         """Derive what waits, the clock aside."""
@@ -180,12 +210,12 @@ class LiveWriter:
     @contextmanager
     def _one_transaction(self) -> Iterator[Transaction]:
         """One transaction; when it fails, what was counted and remembered goes with it."""
-        before = self.counts.model_copy(), self._position, self.cursor, self._kept_from, self._pruned_to
+        before = self.counts.model_copy(), self._position, self.cursor, self._kept_from, self._pruned_to, self._seen
         try:
             with self._store.transaction() as transaction:
                 yield transaction
         except BaseException:
-            self.counts, self._position, self.cursor, self._kept_from, self._pruned_to = before
+            self.counts, self._position, self.cursor, self._kept_from, self._pruned_to, self._seen = before
             raise
 
     def _write(self, transaction: Transaction, taken: Taken) -> None:
@@ -198,6 +228,8 @@ class LiveWriter:
         tables = [(interval, table) for interval, given in (taken.bars or {}).items() for table in given]
         newest = NO_CLOCK
         changed = False
+        arrived_at = taken.arrived_at or self._store.now()
+        self._seen = self._seen.heard(arrived_at)
         for interval, table in (*tables, *bar_tables(bars).items()):
             changed |= self._count(self._load_table(transaction, table, interval))
         if taken.file is not None:
@@ -208,7 +240,7 @@ class LiveWriter:
             self.counts.row_count += report.rows
             changed |= self._count(report)
         if traded:
-            refused += self._take_trades(transaction, traded)
+            refused += self._take_trades(transaction, traded, arrived_at)
             newest = min(self._store.now(), max((event.at for event in traded if event.at), default=NO_CLOCK))
         if refused:
             refuse(transaction, self._feed_name, refused)
@@ -217,22 +249,13 @@ class LiveWriter:
         newest = max(newest, reached or NO_CLOCK)
         # Time as the feed tells it: while it is behind the clock, bars must not close before their last rows came.
         through = min(self._store.now(), newest + self._options.grace)
-        changed |= self._build(transaction, through)
+        changed |= self._build(transaction, self._reached())
         if changed:
             self._derive(through)
         self.cursor = newest if self.cursor is None else max(self.cursor, newest)
         if taken.position is not None:
             self._position = taken.position
         self._advance(transaction)
-
-    def _spelled(self, taken: Taken) -> Taken:
-        """What was taken, with symbols as the store spells them."""
-        spelled = {event.symbol: self._store.spelling.of(event.symbol) for event in taken.events}
-        if all(given == name for given, name in spelled.items()):
-            return taken
-        return replace(
-            taken, events=[event.model_copy(update={"symbol": spelled[event.symbol]}) for event in taken.events]
-        )
 
     def _load_table(self, transaction: Transaction, table: pa.Table, interval: str) -> LoadReport:
         """Load bars of a feed: in our own columns, or in such as a load understands."""
@@ -248,29 +271,73 @@ class LiveWriter:
         self.counts.refused_count += report.rejected
         return bool(report.inserted or report.revised)
 
-    def _take_trades(self, transaction: Transaction, traded: Sequence[Any]) -> list[Refused]:
+    def _take_trades(self, transaction: Transaction, traded: Sequence[Any], arrived_at: datetime) -> list[Refused]:
         now = self._store.now()
         self._kept_from = trades.kept_from(now, self._options.trades_kept, self._kept_from)
-        rows = trades.take(transaction, trade_table(traded), self._kept_from, now)
+        table = trade_table(traded)
+        rows, self._seen = trades.take(transaction, table, self._kept_from, now, self._seen, arrived_at)
         return [Refused(traded[row].model_dump_json(), reason) for row, reason in rows]
 
-    def _build(self, transaction: Transaction, through: datetime) -> bool:
-        built = trades.build(transaction, min(through - self._options.settle, self._store.now()))
-        if built is None:
-            return False
+    def _build(self, transaction: Transaction, through: datetime, heard_at: datetime | None = None) -> bool:
+        now = self._store.now()
+        ended = min(through - self._options.settle, now)
+        built = trades.build(transaction, ended, now, self._seen, heard_at or self._seen.heard_at)
+        return built is not None and self._load_built(transaction, built)
+
+    def _load_built(self, transaction: Transaction, built: trades.Built) -> bool:
+        """Load base bars that were built; whether there were any."""
         for interval, table in built.bars.items():
             turnover = pc.multiply(pc.max_element_wise(pc.abs(table["high"]), pc.abs(table["low"])), table["volume"])
             beyond = table.filter(pc.greater_equal(turnover, TURNOVER_LIMIT)).to_pylist()
             if beyond:
                 given = [Refused(json.dumps(row, default=str), "built from trades, too large") for row in beyond]
                 refuse(transaction, self._feed_name, given)
+                for row in beyond:
+                    self._delete(row["symbol"], interval, row["bar_start"])
             sane = table.filter(pc.less(turnover, TURNOVER_LIMIT))
             if sane.num_rows:
-                self._count(self._load_table(transaction, sane, interval))
+                length = Interval.parse(interval)
+                self._count(door.load_bars(transaction, sane, length, self._feed_name, built.lacking).report)
         for symbol, interval, start in built.emptied:
-            end = start + timedelta(microseconds=1)
-            self.counts.deleted_count += self._coordinator.delete_bars(symbol, interval, start, end).deleted
-        return True
+            self._delete(symbol, interval, start)
+        return bool(built.bars or built.emptied)
+
+    def _delete(self, symbol: str, interval: str, start: datetime) -> None:
+        end = start + timedelta(microseconds=1)
+        self.counts.deleted_count += self._coordinator.delete_bars(symbol, interval, start, end).deleted
+
+    def _go_on(self, transaction: Transaction, position: Position | None, *, goes_on: bool) -> None:
+        """Take up what was seen of the feed; ``goes_on``: where it stopped, for the feed goes on there."""
+        now = self._store.now()
+        trades.follow_only(transaction, self.symbols if goes_on else ())
+        seen = position and position.get("seen")
+        self._seen = Seen.from_json(seen) if seen else Seen.nothing(now)
+        if not goes_on:
+            self._lose(transaction, now)
+        trades.follow(transaction, self.symbols, self._follows_from() if goes_on else BEGINNING)
+
+    def _connected(self, transaction: Transaction, at: datetime, *, missed: bool) -> None:
+        """The feed was connected anew, or tells that something was ``missed``."""
+        if missed:
+            self._lose(transaction, at)
+        else:
+            self._seen = self._seen.connected()
+        self._advance(transaction)
+
+    def _lose(self, transaction: Transaction, at: datetime) -> None:
+        """End the stretch in which the feed was seen; bars beyond its end are no longer known to be whole."""
+        self._seen = self._seen.lost(at)
+        built = trades.doubt(transaction, self._store.now(), self._seen)
+        if built is not None and self._load_built(transaction, built):
+            self._derive(NO_CLOCK)
+
+    def _follows_from(self) -> datetime:
+        """From when on a symbol is followed that is taken in now, in the feed's time."""
+        return BEGINNING if self._seen.reached is None else self._reached() + timedelta(microseconds=1)
+
+    def _reached(self) -> datetime:
+        """How far the feed has come in its own time."""
+        return self._seen.through(self._seen.heard_at) or NO_CLOCK
 
     def _derive(self, through: datetime) -> None:
         report = self._processor.process(through)
@@ -279,6 +346,7 @@ class LiveWriter:
     def _prune(self, transaction: Transaction) -> None:
         if self._kept_from is not None and self._kept_from != self._pruned_to:
             trades.prune(transaction, self._kept_from)
+            self._seen = self._seen.since(self._kept_from)
             self._pruned_to = self._kept_from
 
     def _advance(self, transaction: Transaction) -> None:
@@ -286,6 +354,7 @@ class LiveWriter:
             "feed": self._feed_name,
             "at": self._position,
             "trades_kept_from": self._kept_from and self._kept_from.isoformat(),
+            "seen": self._seen.as_json(),
         }
         run.advance(transaction, self._run_id, self.cursor, position)
 
@@ -305,11 +374,7 @@ class LiveWriter:
 
     def _refuse_all(self, taken: Taken, error: InputError) -> None:
         reason = str(error)[:_SHOWN_CHARACTERS]
-        given = [event.model_dump_json() for event in taken.events if event.symbol in self.symbols]
-        given += [] if taken.file is None else [printable(taken.file.path)]
-        for tables in (taken.bars or {}).values():
-            given += [json.dumps(row, default=str) for table in tables for row in table.to_pylist()]
-        refused = [*taken.refused, *(Refused(text, reason) for text in given)]
+        refused = [*taken.refused, *(Refused(text, reason) for text in as_given(taken, self.symbols))]
         what = (
             f"{counted(len(refused), 'row')} of {self._feed_name} {agreeing(len(refused), 'is', 'are')}"
             if taken.file is None
@@ -328,11 +393,3 @@ class LiveWriter:
             self.counts.refused_file_count += 1
         if len(self.refused_files) < _SHOWN_FILES:
             self.refused_files.append((printable(taken.file.path), reason))
-
-
-def _without(data: object, starts: Sequence[datetime]) -> object:
-    """A table of bars without those of some starts; anything else as it is."""
-    if isinstance(data, pa.Table) and "bar_start" in data.column_names:
-        column = data["bar_start"]
-        return data.filter(pc.invert(pc.is_in(column, pa.array(starts, column.type))))
-    return data

@@ -27,7 +27,7 @@ from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.sources.readable_files import readable
 from barhouse.coordinator.sources.recognition import naming_presets
 from barhouse.coordinator.sources.source import Source
-from barhouse.store.database.transaction import TemporaryTable, Transaction
+from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
 from barhouse.store.errors import OptionsError
 from barhouse.store.hints import Option
 from barhouse.store.model.interval import Interval
@@ -77,7 +77,7 @@ def load_source(
 
 
 def load_bars(
-    transaction: Transaction, bars: pa.Table, interval: Interval, name: str, lacking: TemporaryTable | None = None
+    transaction: Transaction, bars: pa.Table, interval: Interval, name: str, lacking: Relation | None = None
 ) -> Loaded:
     """Load bars in our own columns (``store.model.bar.COLUMNS``), as feeds deliver them and trades are built into.
 
@@ -105,7 +105,7 @@ def _load(
     rows: CanonicalRows,
     interval: Interval,
     options: LoadOptions,
-    lacking: TemporaryTable | None = None,
+    lacking: Relation | None = None,
 ) -> Loaded:
     """Judge rows, accept those that are bars, write them, and account for all."""
     with read_errors(rows.name):

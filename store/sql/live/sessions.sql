@@ -26,14 +26,22 @@ GROUP BY t.calendar, c.session_date
 ORDER BY c.session_date, t.calendar;
 
 -- name: gaps_since
--- The gaps of base bars in sessions since a date.
+-- The gaps of base bars in sessions since a date; and of the symbols whose trades are followed the bars that lack some
+-- where nothing is expected: outside of sessions, and closing bars.
 -- gives: symbol, interval, gap_start, gap_end
--- reads: definition, gap
+-- reads: bar, definition, followed_symbol, gap
 SELECT d.symbol, d.interval, g.gap_start, g.gap_end
 FROM definition AS d
 JOIN gap AS g USING (interval_id)
 WHERE NOT d.derived AND d.symbol IN (SELECT unnest($symbols::VARCHAR[])) AND g.session_date >= $since
-ORDER BY d.symbol, g.gap_start;
+UNION ALL
+SELECT d.symbol, d.interval, b.bar_start, later(b.bar_start, b.span_seconds)
+FROM definition AS d
+JOIN bar AS b USING (interval_id)
+WHERE d.symbol IN (SELECT unnest($symbols::VARCHAR[])) AND d.interval_id IN (SELECT interval_id FROM followed_symbol)
+  AND b.bar_start >= $since::DATE::TIMESTAMP AT TIME ZONE 'UTC' AND b.expected_count = 0
+  AND b.base_count < CASE WHEN b.session_date IS NULL THEN 1 ELSE 0 END
+ORDER BY symbol, gap_start;
 
 -- name: base_progress
 -- How far the base bars of each symbol have come.
