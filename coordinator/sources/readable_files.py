@@ -54,7 +54,7 @@ def _with_schema(source: Source) -> Source:
     zones: dict[str, set[str]] = {}
     intervals: set[str | None] = set()
     for piece, path in zip(source.pieces, source.paths, strict=True):
-        schema = parquet_schema(path, piece.name)
+        schema = parquet_schema(path, source.name if len(source.pieces) == 1 else piece.name)
         for column, zone in zones_of(schema).items():
             zones.setdefault(column, set()).add(zone)
         said = (schema.metadata or {}).get(INTERVAL.encode())

@@ -11,15 +11,22 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from random import Random
+from tempfile import gettempdir
 from typing import Any
 
 import pytest
 from file_kit import ROWS, TEXT, halves, held, load_damaged, parquet, zipped, zstd
-from load_kit import HEADER, NEW_YORK, Bench, line, unchanged
+from load_kit import HEADER, NEW_YORK, Bench, copy_template, line, unchanged
 
+from barhouse import SessionCoordinator, open_store
+from barhouse.coordinator.load import door
 from barhouse.coordinator.sources import packed_bytes, scratch_folder
+from barhouse.coordinator.sources.files import is_readable
+from barhouse.coordinator.sources.readable_files import readable
+from barhouse.coordinator.sources.source import Source
 from barhouse.store.errors import OptionsError, SourceError
 
 PACKED: dict[str, Callable[[bytes], bytes]] = {
@@ -298,3 +305,59 @@ def test_a_folder_without_a_lock_is_left_until_it_is_old(tmp_path: Path) -> None
     os.utime(made, (time.time() - 7200, time.time() - 7200))
     with scratch_folder.scratch_folder(tmp_path):
         assert not made.exists()
+
+
+# What vendors deliver
+
+
+def test_an_archive_of_klines_by_its_preset(kinds: Bench) -> None:
+    """As data.binance.vision has them since 2025: one text without a header, stamps in microseconds."""
+    kinds.coordinator.register("BTCUSDT", ["1m"], "24/7")
+    stamps = [1735689600000000, 1735689660000000]
+    rows = [f"{at},100.0,101.0,99.0,100.5,12.5,{at + 59999999},1250.0,7,6.0,600.0,0" for at in stamps]
+    path = kinds.folder / "BTCUSDT-1m-2025-01-01.zip"
+    path.write_bytes(zipped({"BTCUSDT-1m-2025-01-01.csv": "\n".join(rows).encode()}))
+    assert kinds.load(path, symbol="BTCUSDT", preset="binance_us").inserted == 2
+    assert kinds.starts("BTCUSDT") == ["2025-01-01 00:00", "2025-01-01 00:01"]
+    assert [(bar["volume"], bar["trade_count"]) for bar in kinds.bars("BTCUSDT")] == [(12.5, 7), (12.5, 7)]
+
+
+# Where it is unpacked
+
+
+def test_the_place_to_unpack_is_that_of_what_memory_does_not_hold(
+    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = []
+
+    def noting(source: Source, beside: Path) -> AbstractContextManager[Source]:
+        places.append(beside)
+        return readable(source, beside)
+
+    monkeypatch.setattr(door, "readable", noting)
+    path = tmp_path / "bars.csv.xz"
+    path.write_bytes(lzma.compress(TEXT))
+    store = copy_template(template, tmp_path)
+    for settings in ({}, {"temp_directory": str(tmp_path / "elsewhere")}):
+        with open_store(store, settings=settings) as opened:
+            SessionCoordinator(opened).load(
+                path, "SPY", "1m", timezone=NEW_YORK, ambiguous="first", strict=bool(settings)
+            )
+    with open_store(":memory:") as opened:
+        SessionCoordinator(opened).register("SPY", ["1m"], "XNYS")
+        SessionCoordinator(opened).load(path, "SPY", "1m", timezone=NEW_YORK)
+    assert places == [tmp_path, tmp_path / "elsewhere", Path(gettempdir())]
+
+
+def test_a_folder_that_is_watched_takes_what_is_packed(bench: Bench) -> None:
+    inbox = bench.folder / "inbox"
+    inbox.mkdir()
+    for name in ("a.zip", "b.csv.xz", "c.jsonl", "d.feather"):
+        (inbox / name).touch()
+    (inbox / "e.exe").touch()
+    assert [path.name for path in sorted(inbox.iterdir()) if is_readable(path)] == [
+        "a.zip",
+        "b.csv.xz",
+        "c.jsonl",
+        "d.feather",
+    ]
