@@ -2,12 +2,13 @@
 
 A file is taken once it has a name of its own (not ``.name``, ``name.part`` or ``name.tmp``) and has not changed for a
 moment; writers that rename a finished file into the folder are safe in any case. What is loaded goes to the folder
-``loaded`` inside it, what cannot be loaded to ``failed``, with the reason beside it.
+``loaded`` inside it, what cannot be loaded to ``failed``, with the reason beside it; links, too, for none is followed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +22,8 @@ from barhouse.store.errors import FeedError, InputError
 from barhouse.store.hints import Option
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.paths import absolute, printable
+
+log = logging.getLogger("barhouse.live")
 
 #: Folders inside it, for files that were taken and for those that were not.
 LOADED, FAILED = "loaded", "failed"
@@ -125,6 +128,10 @@ class FolderFeed:
                     or printable(Path(name)) in self._handed
                     or not is_readable(path)
                 ):
+                    continue
+                if path.is_symlink():
+                    self._move(name, f"{name} is a link, which may lead anywhere; put the file itself here")
+                    log.warning("%s is a link, and not followed; it was moved to %s", printable(path), FAILED)
                     continue
                 changed_at = path.stat().st_mtime
                 if 0 <= time() - changed_at < self._settle_seconds:

@@ -15,6 +15,7 @@ from barhouse.coordinator.sources.path_patterns import PathPattern, find, has_pa
 from barhouse.coordinator.sources.source import Piece, Source, SourceFile
 from barhouse.store.errors import OptionsError, SourceError
 from barhouse.store.hints import Option
+from barhouse.store.model.open_stores import refuse_unreadable
 from barhouse.store.model.paths import expanded
 
 _PIECE_BYTES = 1 << 20
@@ -50,6 +51,8 @@ def open_file(data: object, options: LoadOptions) -> Source | None:
             raise SourceError(f"there is no file {given[0]}; check the path, seen from {Path.cwd()}")
     else:
         places = [place for name in given for place in _expand(expanded(name))]
+    for path, _ in places:
+        refuse_unreadable(path)
     pieces = [piece for path, member in places for piece in _pieces(path, member, options)]
     kinds = {piece.kind.kind for piece in pieces}
     if len(kinds) > 1:

@@ -8,13 +8,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from barhouse.store.copies.bar_format import format_named
 from barhouse.store.database.replacement import put_in_place, written_beside
 from barhouse.store.errors import InputError
 from barhouse.store.model.inputs import as_range
 from barhouse.store.model.interval import Interval
+from barhouse.store.model.words import shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +119,42 @@ class Manifest:
         """
         try:
             said: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-            lists = {name: None if said[name] is None else tuple(said[name]) for name in ("symbols", "intervals")}
-            return cls(
-                Selection(format=said["format"], start=said["start"], end=said["end"], **lists),
-                said["batch_id"],
-                said["committed_at"],
-                {place: PartitionState(**held) for place, held in said["partitions"].items()},
-                said["unfinished"],
-            )
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{file} is no manifest of an export ({error}); export into another folder") from error
+            found = _Said.model_validate(said)
+        except (ValueError, RecursionError) as error:
+            why = shortened(str(error).splitlines()[0])
+            raise InputError(f"{file} is no manifest of an export ({why}); export into another folder") from error
+        symbols = None if found.symbols is None else tuple(found.symbols)
+        intervals = None if found.intervals is None else tuple(found.intervals)
+        return cls(
+            Selection(found.format, symbols, intervals, found.start, found.end),
+            found.batch_id,
+            found.committed_at,
+            {place: PartitionState(**held.model_dump()) for place, held in found.partitions.items()},
+            found.unfinished,
+        )
+
+
+#: Where a partition lies in the folder, and nowhere else.
+_Place = Annotated[str, Field(pattern=r"^symbol=[^/\\]+/interval=[0-9a-z]+/month=[0-9]{4,}-[0-9]{2}$")]
+
+
+class _HeldPartition(BaseModel):
+    row_count: int
+    batch_id: int
+    size_bytes: int
+
+
+class _Said(BaseModel):
+    """What a manifest says, which somebody else may have written."""
+
+    model_config = ConfigDict(strict=True, defer_build=True)
+
+    format: str
+    symbols: list[str] | None
+    intervals: list[str] | None
+    start: str | None
+    end: str | None
+    batch_id: int | None
+    committed_at: str | None
+    partitions: dict[_Place, _HeldPartition]
+    unfinished: list[_Place]

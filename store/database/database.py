@@ -26,6 +26,7 @@ from barhouse.store.database.query import check_reads
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import StoreClosedError, StoreError, StoreHeldError
 from barhouse.store.hints import Action
+from barhouse.store.model.open_stores import OPENED
 from barhouse.store.model.spelling import Spelling
 from barhouse.store.sql import Sql, sql
 
@@ -77,6 +78,7 @@ class Database:
         self._cursors: list[duckdb.DuckDBPyConnection] = []  # those in use
         self._measures = False  # whether somebody asks how far statements have come
         self._readers_changed = threading.Condition()
+        OPENED.add(self)
         self._turns = Turns(root.execute(sql("database.memory_limit")).fetchall()[0][0])
 
     @property
