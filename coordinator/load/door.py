@@ -25,7 +25,7 @@ from barhouse.coordinator.load.outcome import report_of
 from barhouse.coordinator.load.source_rows import read_errors
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.sources.readable_files import readable
-from barhouse.coordinator.sources.recognition import naming_presets
+from barhouse.coordinator.sources.recognition import naming_presets, otherwise
 from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
 from barhouse.store.errors import OptionsError
@@ -72,6 +72,8 @@ def load_source(
         rows = rows_of_source(transaction, opened, symbol, interval, options)
         plausibility.check_span(transaction, rows, interval, options)
         loaded = _load(transaction, rows, interval, options)
+        report = loaded.report.model_copy(update={"presets": otherwise(opened, options)})
+        loaded = Loaded(report, loaded.bar_counts)
     known_files.note(transaction, source, request, options, loaded.report)
     return loaded
 

@@ -21,6 +21,8 @@ from barhouse.store.errors import PluginError, RejectedBarsError, SourceError
 from barhouse.store.hints import Option
 
 _SEPARATORS = ",;\t|"
+#: The options that change what a stamp or a number means, rather than where it stands.
+_OF_VALUES = ("label", "price_scale", "volume_scale")
 
 
 def presets_of(source: Source, among: Sequence[str] | None = None) -> tuple[str, ...]:
@@ -48,6 +50,18 @@ def naming_presets(source: Source, options: LoadOptions) -> Iterator[None]:
         if found:
             error.args = (f"{error.args[0]}; {looks_like(found)}", *error.args[1:])
         raise
+
+
+def otherwise(source: Source, options: LoadOptions) -> tuple[str, ...]:
+    """The presets that fit a text and would read its stamps or numbers otherwise than they were read without one."""
+    if options.preset is not None or source.format != "csv":
+        return ()
+    said = {name: getattr(options, name) for name in options.model_fields_set}
+    return tuple(
+        name
+        for name in presets_of(source)
+        if any(getattr(LoadOptions(preset=name, **said), one) != getattr(options, one) for one in _OF_VALUES)
+    )
 
 
 def text_facts(source: Source, options: LoadOptions) -> dict[str, str]:

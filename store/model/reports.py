@@ -74,6 +74,10 @@ class LoadReport(Report):
     conflicts: int = Field(
         default=0, description="rows that contradict a vendor of greater priority, whose bars stay; a subset likewise"
     )
+    presets: tuple[str, ...] = Field(
+        default=(),
+        description="of a text loaded without a preset, those that fit its first lines and would read it otherwise",
+    )
     first_session: date | None = Field(default=None, description="the first session the rows taken lie in")
     last_session: date | None = None
     first_bar: datetime | None = Field(default=None, description="where the first row taken starts, in UTC")

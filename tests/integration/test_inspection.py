@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from datetime import date, datetime
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from barhouse import InputError, inspect_source
 from barhouse.coordinator.cli.main import cli
 
 SHOWN = 5
+RUNNER = CliRunner(**{name: False for name in signature(CliRunner).parameters if name == "mix_stderr"})
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +62,7 @@ def test_nothing_is_written_and_no_store_is_opened(tmp_path: Path) -> None:
     path = written(tmp_path, *lines(minutes("2024-11-26 09:30", "2024-11-26 10:30")))
     before = path.read_bytes()
     inspect_source(path, "SPY", timezone="UTC")
-    assert CliRunner().invoke(cli, ["inspect", str(path), "--timezone", "UTC"]).exit_code == 0
+    assert RUNNER.invoke(cli, ["inspect", str(path), "--timezone", "UTC"]).exit_code == 0
     assert [one.name for one in tmp_path.iterdir()] == ["bars.csv"] and path.read_bytes() == before
 
 
@@ -166,7 +168,7 @@ def test_what_is_no_file_or_no_option_is_an_error(tmp_path: Path) -> None:
 def test_the_command_says_what_loads_the_file_and_that_does(tmp_path: Path) -> None:
     (vendor,) = [one for one in CASES if one.preset == "ninjatrader"]
     shutil.copy(vendor.path, tmp_path / "ES 12-24.Last.txt")
-    shown = CliRunner().invoke(cli, ["inspect", "ES 12-24.Last.txt", "--symbol", "es"])
+    shown = RUNNER.invoke(cli, ["inspect", "ES 12-24.Last.txt", "--symbol", "es"])
     assert shown.exit_code == 0 and shown.stdout == ""
     last = shown.stderr.splitlines()[-1].strip()
     assert last == ("load with   barhouse load 'ES 12-24.Last.txt' --symbol ES --interval 1m --preset ninjatrader")
@@ -178,8 +180,8 @@ def test_the_command_says_what_loads_the_file_and_that_does(tmp_path: Path) -> N
 
 def test_the_command_gives_the_report_as_json_and_an_exit_code(tmp_path: Path) -> None:
     path = written(tmp_path, *lines(minutes("2024-11-26 09:30", "2024-11-26 11:30")))
-    shown = CliRunner().invoke(cli, ["inspect", str(path), "--json"])
+    shown = RUNNER.invoke(cli, ["inspect", str(path), "--json"])
     found = json.loads(shown.stdout)
     assert shown.exit_code == 3 and "--timezone" in found["problem"]
-    told = CliRunner().invoke(cli, ["inspect", str(path)])
+    told = RUNNER.invoke(cli, ["inspect", str(path)])
     assert told.exit_code == 3 and "  not read  " in told.stderr and "--timezone America/New_York" in told.stderr

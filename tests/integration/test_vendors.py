@@ -11,6 +11,7 @@ from load_kit import Bench
 from vendor_kit import CASES, VENDORS, Vendor, held, make_templates
 
 from barhouse import FolderFeed, InputError, LiveSession, LoadOptions, inspect_source, run_job
+from barhouse.coordinator.cli.sentences.load import otherwise
 from barhouse.coordinator.sources.presets import PRESETS, preset_named
 
 EVERY = pytest.mark.parametrize("vendor", CASES, ids=str)
@@ -85,3 +86,17 @@ def test_every_preset_has_a_file_and_says_what_it_is() -> None:
     for name in PRESETS.own():
         preset = preset_named(name)
         assert preset.about and preset.options and preset.marks, name
+
+
+def test_a_file_that_a_preset_would_read_otherwise_is_said_to_look_like_it(tmp_path: Path) -> None:
+    """All but the label was said: the bars are a minute late, as it was asked for, and the report says so."""
+    bench = Bench(tmp_path / "bars.duckdb", tmp_path)
+    bench.coordinator.register("ES", ["1m"], "24/7")
+    path = VENDORS / "ninjatrader.txt"
+    said = {"header": ["timestamp", "open", "high", "low", "close", "volume"], "timestamp_format": "%Y%m%d %H%M%S"}
+    report = bench.load(path, "1m", "ES", timezone="UTC", **said)
+    assert report.presets == ("ninjatrader",)
+    assert otherwise(report) == f"hint: {path} looks like ninjatrader, read otherwise with preset='ninjatrader'"
+    for more in ({"label": "end", **said}, {"preset": "ninjatrader"}):
+        right = bench.load(path, "1m", "ES", timezone="UTC", **more)
+        assert (right.presets, otherwise(right)) == ((), "")

@@ -13,7 +13,7 @@ from barhouse.coordinator.cli.file_options import FileCommand, file_options
 from barhouse.coordinator.cli.options import interval_option, json_option
 from barhouse.coordinator.cli.output import reports
 from barhouse.coordinator.cli.progress import statements_bar
-from barhouse.coordinator.cli.sentences.load import loaded, outside
+from barhouse.coordinator.cli.sentences.load import loaded, otherwise, outside
 from barhouse.coordinator.cli.store_access import opened
 
 
@@ -69,6 +69,7 @@ def load(
             report = SessionCoordinator(store).load(data, symbol, interval, **load_options)
         reports.put(report, loaded(report), as_json=as_json)
         reports.say(outside(report))
+        reports.say(otherwise(report))
         if then_process:
             derive(store, settings, as_json=as_json)
     if report.rejected:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from barhouse.coordinator.cli.sentences.words import listed
+from barhouse.store.hints import Option, spelled
 from barhouse.store.model.words import agreeing, counted
 
 if TYPE_CHECKING:
@@ -45,6 +46,14 @@ def loaded(report: LoadReport) -> str:
     if report.rejected:
         lines.append(f'  all of them: barhouse sql "FROM rejected WHERE batch_id = {report.batch_id}"')
     return "\n".join(lines)
+
+
+def otherwise(report: LoadReport) -> str:
+    """Name the presets that would have read a text otherwise; nothing where there are none."""
+    if not report.presets:
+        return ""
+    said = " or ".join(spelled(str(Option("preset", name))) for name in report.presets)
+    return f"hint: {report.source} looks like {' or '.join(report.presets)}, read otherwise with {said}"
 
 
 def outside(report: LoadReport) -> str:
