@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
-from typing import Unpack
+from typing import Any, Unpack
 
 from barhouse.coordinator.derive.derivation import GRACE
 from barhouse.coordinator.edit import calendar_edit, deletion, rebuild, retention, reversal
@@ -16,6 +16,7 @@ from barhouse.coordinator.load.door import load_source
 from barhouse.coordinator.sources.opening import open_source
 from barhouse.coordinator.sources.options import LoadKeywords, LoadOptions, with_load_options
 from barhouse.coordinator.streams.registrar import StreamRegistrar
+from barhouse.store.calendars.correction import corrections_of
 from barhouse.store.calendars.definition import CalendarDefinition
 from barhouse.store.errors import InputError, IntervalError
 from barhouse.store.hints import Action, Option
@@ -201,6 +202,10 @@ class SessionCoordinator(StreamRegistrar):
         holidays: str | date | Iterable[date | str] = (),
         early_closes: Mapping[date, str] | Mapping[str, str] | None = None,
         week_starts: str | None = None,
+        late_opens: Mapping[date, str] | Mapping[str, str] | None = None,
+        hours: Mapping[str, Any] | None = None,
+        changes: Iterable[Mapping[str, Any]] | None = None,
+        sessions: Mapping[str, Any] | Mapping[date, Any] | None = None,
     ) -> CalendarReport:
         """Define a calendar of one's own, or change it: then what the change touches is derived again.
 
@@ -224,6 +229,17 @@ class SessionCoordinator(StreamRegistrar):
         week_starts
             The weekday that weeks (``1w``) start on, such as ``"sun"``. By default it is Monday, or the day after the
             weekend where sessions lie on Sundays and Mondays.
+        late_opens
+            Dates with the time they open at.
+        hours
+            Weekdays that have hours of their own: ``{"fri": {"open": "09:30", "close": "12:00"}}``, with ``"break"`` if
+            there are any.
+        changes
+            What is otherwise from a date on, in the order of time: ``[{"from": "2025-01-06", "close": "17:00"}]``, with
+            any of open, close, break, weekdays and hours.
+        sessions
+            Single sessions beyond all that, by their dates, as in ``correct_calendar``: extra ones, or such with hours
+            of their own.
 
         Raises
         ------
@@ -240,6 +256,10 @@ class SessionCoordinator(StreamRegistrar):
             holidays=holidays,
             early_closes=early_closes,
             week_starts=week_starts,
+            late_opens=late_opens,
+            hours=hours,
+            changes=changes,
+            sessions=sessions,
         )
         return self.define_calendar(definition)
 
@@ -247,6 +267,32 @@ class SessionCoordinator(StreamRegistrar):
         """Do the same as ``add_calendar``, with a definition read from elsewhere."""
         with self._store.transaction() as transaction:
             return calendar_edit.define(transaction, definition, self._grace)
+
+    def correct_calendar(
+        self, name: str, sessions: Mapping[str, Any] | Mapping[date, Any], *, apply: bool = True
+    ) -> CalendarReport:
+        """Correct single sessions of a calendar, an exchange's too: what they touch is derived again.
+
+        Corrections stay when the calendar is refreshed, defined anew, or extended.
+
+        Parameters
+        ----------
+        sessions
+            What each session is, by its date: ``{"open": "18:00", "close": "19:00"}`` in wall-clock times of the
+            calendar's zone, with ``"break"`` and a ``"reason"`` if there are any; ``False`` where there is no session;
+            None where it is as the calendar says again. A close that is not after the open belongs to the next day.
+        apply
+            False only says what would change.
+
+        Raises
+        ------
+        CalendarError
+            For hours that make no sense, overlap another session or leave a bar without a place; for a date that the
+            calendar is not known for.
+        """
+        corrections, resets = corrections_of(name, sessions)
+        with self._store.transaction() as transaction:
+            return calendar_edit.correct(transaction, name, corrections, resets, self._grace, apply=apply)
 
     def refresh_calendar(self, name: str, *, apply: bool = True) -> CalendarReport:
         """Compare a calendar the store has with what exchange_calendars says today; ``apply`` takes it over."""

@@ -341,6 +341,12 @@ class SessionStore(StoreFile):
         """
         return self.sql(sql("records.calendars"))
 
+    def corrections(self, calendar: str | None = None) -> pa.Table:
+        """What was corrected in a calendar, or in all: calendar, session_date, hours (null: no session), reason."""
+        with self.reading() as transaction:
+            name = None if calendar is None else trading_calendar.kept_name(transaction, calendar)
+            return transaction.table("records.corrections", {"calendar": name})
+
     def sessions(self, calendar: str, start: Moment | None = None, end: Moment | None = None) -> pa.Table:
         """The sessions of a calendar with ``start <= session_date < end``, one row per segment, in UTC.
 

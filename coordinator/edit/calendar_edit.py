@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 from barhouse.coordinator.edit import retention
 from barhouse.coordinator.edit.rebuild import rebuild
 from barhouse.store.calendars import exchange as calendars
+from barhouse.store.calendars.correction import SessionCorrection
 from barhouse.store.calendars.definition import CalendarDefinition
+from barhouse.store.calendars.exchange import CalendarSessions
 from barhouse.store.calendars.week import WEEKDAYS
-from barhouse.store.database.transaction import TemporaryTable, Transaction
+from barhouse.store.database.transaction import Row, TemporaryTable, Transaction
 from barhouse.store.errors import CalendarError
 from barhouse.store.model.reports import CalendarReport, SessionChange
 from barhouse.store.records import trading_calendar
@@ -25,19 +28,45 @@ def define(transaction: Transaction, definition: CalendarDefinition, grace: time
         pass
     else:
         raise CalendarError(
-            f"calendar {definition.name!r} cannot be defined: {taken} comes with Barhouse; choose another name"
+            f"calendar {definition.name!r} cannot be defined: {taken} comes with Barhouse; choose another name, or "
+            f"correct single sessions of it"
         )
     spelled = {row.calendar.casefold(): row.calendar for row in transaction.run("records.calendar_names")}
     definition = replace(definition, name=spelled.get(definition.name.casefold(), definition.name))
-    known = transaction.run("records.kept_calendar", {"calendar": definition.name})
+    name = definition.name
+    known = transaction.run("records.kept_calendar", {"calendar": name})
     same = bool(known) and known[0].definition == definition.to_json()
-    if same and trading_calendar.kept_week(transaction, definition.name) == definition.week_origin():
-        return CalendarReport(calendar=definition.name, batch_id=None)
-    return _change(transaction, definition.name, definition, grace)
+    if same and trading_calendar.kept_week(transaction, name) == definition.week_origin():
+        return CalendarReport(calendar=name, batch_id=None)
+    today = transaction.now.date()
+    dates = (known[0].known_from, known[0].known_through) if known else (today, today)
+    found = trading_calendar.computed(transaction, name, definition, *dates)
+    if known:
+        transaction.run("records.redefine_calendar", {"calendar": name, "definition": definition.to_json()})
+        return _take_over(transaction, name, found, known[0], grace)
+    transaction.run(
+        "records.add_calendar",
+        {
+            "calendar": name,
+            "definition": definition.to_json(),
+            "known_from": min(dates[0], found.known_from),
+            "known_through": max(dates[1], found.known_through),
+        },
+    )
+    transaction.run("records.keep_timezone", {"calendar": name, "timezone": found.timezone})
+    batch = Batch.begin(transaction, "calendar", name)
+    sessions = transaction.attach("computed_sessions", found.table)
+    identity = {"calendar": name, "batch_id": batch.batch_id}
+    transaction.run("records.add_changed_sessions", identity, computed_sessions=sessions)
+    trading_calendar.keep_week(transaction, name, found.week_origin, batch)
+    batch.write(transaction)
+    return CalendarReport(calendar=name, batch_id=batch.batch_id)
 
 
 def refresh(transaction: Transaction, name: str, grace: timedelta, *, apply: bool) -> CalendarReport:
     """Compare a kept exchange calendar with what the installed library computes, and take that over if wanted.
+
+    Corrections of single sessions stay.
 
     Raises
     ------
@@ -45,77 +74,127 @@ def refresh(transaction: Transaction, name: str, grace: timedelta, *, apply: boo
         When the store does not have the calendar.
     """
     name = trading_calendar.kept_name(transaction, name)
-    known = transaction.run("records.kept_calendar", {"calendar": name})
-    definition = CalendarDefinition.from_json(known[0].definition) if known[0].definition else name
-    if not apply:
-        computed = calendars.sessions(definition, known[0].known_from, known[0].known_through)
-        sessions = transaction.attach("computed_sessions", computed.table)
-        return CalendarReport(
-            calendar=name,
-            batch_id=None,
-            changes=_differences(transaction, name, sessions),
-            week_starts=_week_moved(transaction, name, computed),
-        )
-    return _change(transaction, name, definition, grace)
+    (known,) = transaction.run("records.kept_calendar", {"calendar": name})
+    source = CalendarDefinition.from_json(known.definition) if known.definition else name
+    found = trading_calendar.computed(transaction, name, source, known.known_from, known.known_through)
+    return _take_over(transaction, name, found, known, grace) if apply else _compared(transaction, name, found)
 
 
-def _change(
-    transaction: Transaction, name: str, definition: CalendarDefinition | str, grace: timedelta
+def correct(
+    transaction: Transaction,
+    name: str,
+    corrections: Sequence[SessionCorrection],
+    resets: Collection[date],
+    grace: timedelta,
+    *,
+    apply: bool,
 ) -> CalendarReport:
-    known = transaction.run("records.kept_calendar", {"calendar": name})
-    today = transaction.now.date()
-    known_from, known_through = (known[0].known_from, known[0].known_through) if known else (today, today)
-    computed = calendars.sessions(definition, known_from, known_through)
-    text = definition.to_json() if isinstance(definition, CalendarDefinition) else None
-    sessions = transaction.attach("computed_sessions", computed.table)
-    changes = _differences(transaction, name, sessions)
-    moved = transaction.one("records.moved_session_count", {"calendar": name}, computed_sessions=sessions)
-    week_starts = _week_moved(transaction, name, computed)
-    dates = {
-        "known_from": min(known_from, computed.known_from),
-        "known_through": max(known_through, computed.known_through),
-    }
-    zone = {"calendar": name, "timezone": computed.timezone}
-    if known:
-        transaction.run("records.redefine_calendar", {"calendar": name, "definition": text})
-        transaction.run("records.extend_calendar", {"calendar": name, **dates})
-        transaction.run("records.keep_timezone", zone)
-        if not (changes or moved.session_count or week_starts):
-            return CalendarReport(calendar=name, batch_id=None)
+    """Correct single sessions of a calendar, an exchange's too; the others stay as the store has them.
+
+    Parameters
+    ----------
+    resets
+        Dates whose sessions are as the calendar says again.
+    apply
+        False only says what would change.
+
+    Raises
+    ------
+    CalendarError
+        For a calendar that neither the store nor exchange_calendars has, a date that it is not known for, a session
+        that overlaps another, or one that leaves a base bar without a place.
+    """
+    if apply:
+        name = trading_calendar.canonical(transaction, [name])[name]
+        trading_calendar.keep(transaction, [name])
     else:
-        transaction.run("records.add_calendar", {"calendar": name, "definition": text, **dates})
-        transaction.run("records.keep_timezone", zone)
+        name = trading_calendar.kept_name(transaction, name)  # one that it lacks has nothing that could change
+    days = {one.session_date for one in corrections} | set(resets)
+    if apply and days:
+        trading_calendar.reach(transaction, [name], min(days), max(days))
+    (known,) = transaction.run("records.kept_calendar", {"calendar": name})
+    if unknown := sorted(one for one in days if not known.known_from <= one <= known.known_through and apply):
+        raise CalendarError(
+            f"the calendar {name} is known from {known.known_from} through {known.known_through}; {unknown[0]} lies "
+            "beyond, where nobody knows its sessions"
+        )
+    found = _with_corrections(transaction, name, known, corrections, resets)
+    if not apply:
+        return _compared(transaction, name, found)
+    for one in corrections:
+        row = {"session_date": one.session_date, "hours": one.hours_text(), "reason": one.reason}
+        transaction.run("records.keep_correction", {"calendar": name, **row})
+    for day in resets:
+        transaction.run("records.drop_correction", {"calendar": name, "session_date": day})
+    return _take_over(transaction, name, found, known, grace)
+
+
+def _with_corrections(
+    transaction: Transaction,
+    name: str,
+    known: Row,
+    corrections: Sequence[SessionCorrection],
+    resets: Collection[date],
+) -> CalendarSessions:
+    """The sessions that the store has with some corrected, and others as their calendar has them."""
+    source = CalendarDefinition.from_json(known.definition) if known.definition else name
+    zone = calendars.timezone_of(source) if isinstance(source, str) else source.timezone
+    table = transaction.table("records.kept_segments", {"calendar": name}).cast(calendars.SEGMENTS)
+    if resets:
+        told = calendars.sessions(source, known.known_from, known.known_through)
+        table = calendars.replaced(name, table, resets, calendars.segments_of(told.table, resets))
+    week = trading_calendar.kept_week(transaction, name)
+    kept = CalendarSessions(table, known.known_from, known.known_through, zone, week)
+    return calendars.corrected(name, kept, corrections)
+
+
+def _take_over(
+    transaction: Transaction, name: str, found: CalendarSessions, known: Row, grace: timedelta
+) -> CalendarReport:
+    """Let a calendar of the store have these sessions, and derive again what differs by that."""
+    sessions = transaction.attach("computed_sessions", found.table)
+    report = _compared(transaction, name, found, sessions)
+    moved = transaction.one("records.moved_session_count", {"calendar": name}, computed_sessions=sessions)
+    transaction.run(
+        "records.extend_calendar",
+        {
+            "calendar": name,
+            "known_from": min(known.known_from, found.known_from),
+            "known_through": max(known.known_through, found.known_through),
+        },
+    )
+    transaction.run("records.keep_timezone", {"calendar": name, "timezone": found.timezone})
+    if not (report.changes or moved.session_count or report.week_starts):
+        return report
     batch = Batch.begin(transaction, "calendar", name)
     identity = {"calendar": name, "batch_id": batch.batch_id}
-    if known:
-        transaction.run("records.replace_sessions", identity, computed_sessions=sessions)
+    transaction.run("records.replace_sessions", identity, computed_sessions=sessions)
     transaction.run("records.add_changed_sessions", identity, computed_sessions=sessions)
-    trading_calendar.keep_week(transaction, name, computed.week_origin, batch)
-    if known:
-        symbols = transaction.make("edit.symbols_of_calendar", {"calendar": name})
-        retention.move(transaction, symbols, batch)
-        rebuild(transaction, symbols, batch, clock=transaction.now - grace)
+    trading_calendar.keep_week(transaction, name, found.week_origin, batch)
+    symbols = transaction.make("edit.symbols_of_calendar", {"calendar": name})
+    retention.move(transaction, symbols, batch)
+    rebuild(transaction, symbols, batch, clock=transaction.now - grace)
     batch.write(transaction)
-    return CalendarReport(
-        calendar=name,
-        batch_id=batch.batch_id,
-        changes=changes if known else (),
-        week_starts=week_starts if known else None,
-        inserted=batch.inserted,
-        revised=batch.revised,
-        deleted=batch.deleted,
+    return report.model_copy(
+        update={
+            "batch_id": batch.batch_id,
+            "inserted": batch.inserted,
+            "revised": batch.revised,
+            "deleted": batch.deleted,
+        }
     )
 
 
-def _week_moved(transaction: Transaction, name: str, computed: calendars.CalendarSessions) -> str | None:
-    """The weekday that weeks are to start on, where it is another than now."""
-    moved = computed.week_origin != trading_calendar.kept_week(transaction, name)
-    return WEEKDAYS[computed.week_origin.weekday()] if moved else None
-
-
-def _differences(transaction: Transaction, name: str, sessions: TemporaryTable) -> tuple[SessionChange, ...]:
-    found = transaction.run("records.session_differences", {"calendar": name}, computed_sessions=sessions)
-    return tuple(
-        SessionChange(session_date=session.session_date, before=session.before, after=session.after)
-        for session in found
+def _compared(
+    transaction: Transaction, name: str, found: CalendarSessions, sessions: TemporaryTable | None = None
+) -> CalendarReport:
+    """In what sessions differ from those that the store has."""
+    attached = sessions or transaction.attach("computed_sessions", found.table)
+    rows = transaction.run("records.session_differences", {"calendar": name}, computed_sessions=attached)
+    moved = found.week_origin != trading_calendar.kept_week(transaction, name)
+    return CalendarReport(
+        calendar=name,
+        batch_id=None,
+        changes=tuple(SessionChange(session_date=row.session_date, before=row.before, after=row.after) for row in rows),
+        week_starts=WEEKDAYS[found.week_origin.weekday()] if moved else None,
     )

@@ -70,7 +70,11 @@ def _rebuild_bases(transaction: Transaction, intervals: TemporaryTable, batch: B
         trading_calendar.reach(transaction, [row.calendar for row in rows], dates.first_date, dates.last_date)
         pieces = calendar_pieces(transaction, intervals, dates.first_date, dates.last_date)
         placed = transaction.make(
-            "edit.placed_bars", scope_intervals=intervals, calendar_pieces=pieces, base_bars=identifier("bar")
+            "edit.placed_bars",
+            {"since": batch.batch_id},
+            scope_intervals=intervals,
+            calendar_pieces=pieces,
+            base_bars=identifier("bar"),
         )
         _refuse_misplaced(transaction, placed, intervals)
         new_bars = sql("edit.retained_bars", placed_bars=placed, scope_intervals=intervals)

@@ -155,7 +155,9 @@ def _placed(transaction: Transaction, batch_id: int, bars: TemporaryTable, count
     intervals = transaction.make("write.scope_intervals", condition=in_scope)
     pieces = calendar_pieces(transaction, intervals, counts.first_start.date(), counts.last_start.date())
     old = sql("edit.replaced_values", batch_id=batch_id, batch_bars=bars)
-    placed = transaction.make("edit.placed_bars", scope_intervals=intervals, calendar_pieces=pieces, base_bars=old)
+    placed = transaction.make(
+        "edit.placed_bars", {"since": batch_id}, scope_intervals=intervals, calendar_pieces=pieces, base_bars=old
+    )
     misplaced = transaction.one("edit.count_misplaced", placed_bars=placed, scope_intervals=intervals)
     if misplaced.misplaced_count:
         raise InputError(

@@ -28,6 +28,7 @@ from barhouse.coordinator.edit import retention
 from barhouse.coordinator.jobs.config_errors import JOB_FILE, explained
 from barhouse.coordinator.sources.options import Loading, LoadOptions
 from barhouse.coordinator.sources.presets import preset_named
+from barhouse.store.calendars.correction import corrections_of
 from barhouse.store.calendars.definition import CalendarDefinition
 from barhouse.store.copies.bar_format import FORMATS
 from barhouse.store.database.settings import ALLOWED, checked
@@ -227,7 +228,8 @@ class JobConfig(_Table):
         default="skip", description="symbols named for which no file holds what is wanted: a problem, or the end of it"
     )
     calendars: dict[str, dict[str, Any]] = Field(
-        default_factory=dict, description="calendars of one's own, each a table as in `barhouse calendar add --file`"
+        default_factory=dict,
+        description="calendars of one's own, each a table as in `barhouse calendar add --file`, or `sessions` alone",
     )
     symbols: list[SymbolGroup] = Field(min_length=1, description="groups of symbols")
     sources: list[SourceConfig] = Field(min_length=1, description="where bars come from")
@@ -245,6 +247,7 @@ class JobConfig(_Table):
     @model_validator(mode="after")
     def _coherent(self) -> JobConfig:
         self.definitions()
+        self.corrections()
         spelling = Spelling(case_sensitive=bool(self.case_sensitive))
         first: dict[str, tuple[int, str]] = {}
         for number, group in enumerate(self.symbols):
@@ -279,8 +282,18 @@ class JobConfig(_Table):
         return self.model_copy(update=changes)
 
     def definitions(self) -> list[CalendarDefinition]:
-        """The calendars of one's own."""
-        return [CalendarDefinition.from_table(name, table) for name, table in self.calendars.items()]
+        """The calendars of one's own: those of which more is said than single sessions."""
+        return [CalendarDefinition.from_table(name, table) for name, table in self._told(corrected=False)]
+
+    def corrections(self) -> dict[str, dict[str, Any]]:
+        """The single sessions that are said of calendars of exchanges."""
+        found = {name: table["sessions"] for name, table in self._told(corrected=True)}
+        for name, sessions in found.items():
+            corrections_of(name, sessions)
+        return found
+
+    def _told(self, *, corrected: bool) -> list[tuple[str, dict[str, Any]]]:
+        return [(name, table) for name, table in self.calendars.items() if (set(table) == {"sessions"}) == corrected]
 
     @property
     def folder(self) -> Path:

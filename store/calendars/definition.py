@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from itertools import pairwise
+from datetime import date, time, timedelta
+from functools import cached_property
 from typing import Any
 
-from barhouse.store.calendars.time_zone import DAY_SECONDS, utc_seconds, wall_seconds, zone_named
-from barhouse.store.calendars.week import WEEKDAYS, first_weekday, origin_on
+from barhouse.store.calendars.correction import SessionCorrection, corrections_of
+from barhouse.store.calendars.hours import DayHours, break_text, clock, clock_text, day, several
+from barhouse.store.calendars.schedule import Schedule, weekday, weekday_text
+from barhouse.store.calendars.time_zone import zone_named
+from barhouse.store.calendars.week import first_weekday, origin_on
 from barhouse.store.errors import CalendarError
 
 #: How each key of a TOML table is written; TOML has times and dates of its own.
@@ -22,6 +25,10 @@ _TABLE_TYPES: dict[str, tuple[type, ...]] = {
     "weekdays": (str,),
     "holidays": (list, tuple),
     "early_closes": (dict,),
+    "late_opens": (dict,),
+    "hours": (dict,),
+    "changes": (list, tuple),
+    "sessions": (dict,),
     "week_starts": (str,),
 }
 _TABLE_EXAMPLES = {
@@ -32,6 +39,10 @@ _TABLE_EXAMPLES = {
     "weekdays": '"mon-fri"',
     "holidays": '["2024-12-25"]',
     "early_closes": '{ 2024-12-24 = "13:00" }',
+    "late_opens": '{ 2024-12-27 = "10:30" }',
+    "hours": '{ fri = { open = "09:30", close = "12:00" } }',
+    "changes": '[{ from = "2025-01-06", close = "17:00" }]',
+    "sessions": '{ 2024-11-01 = { open = "18:00", close = "19:00" } }',
     "week_starts": '"sun"',
 }
 
@@ -42,7 +53,7 @@ class CalendarDefinition:
 
     A close that is not after its open lies on the next day: the session spans midnight, and ``session_date``
     is the day it closes on. Midnight as a close is 24:00, the end of ``session_date`` itself, so 00:00 to
-    00:00 is the plain day. Weekdays, holidays and early closes all name the session date.
+    00:00 is the plain day. Weekdays, holidays, early closes and whatever else names days name the session date.
 
     A wall time that a clock change skips becomes the instant of the change, and one that occurs twice is the
     first of the two. This keeps wall times in order in UTC too, so no change can make segments overlap; a
@@ -56,8 +67,14 @@ class CalendarDefinition:
         (start, end) in trading order; past midnight when the session spans it.
     weekdays
         ISO numbers, Monday is 1, ascending.
-    early_closes
-        (session_date, close). It may fall before a break or inside one: what comes later vanishes.
+    early_closes, late_opens
+        (session_date, time). It may fall before a break or inside one: what comes later, or earlier, vanishes.
+    weekday_hours
+        (ISO number, hours) of weekdays that have hours of their own.
+    changes
+        (session_date, schedule): the weekdays and hours from that date on, ascending.
+    sessions
+        Single sessions beyond all that: extra ones, or such with hours of their own.
     week_starts
         ISO number of the weekday that weeks start on; None: as the weekdays have it.
     """
@@ -71,21 +88,22 @@ class CalendarDefinition:
     holidays: tuple[date, ...] = ()
     early_closes: tuple[tuple[date, time], ...] = ()
     week_starts: int | None = None
+    late_opens: tuple[tuple[date, time], ...] = ()
+    weekday_hours: tuple[tuple[int, DayHours], ...] = ()
+    changes: tuple[tuple[date, Schedule], ...] = ()
+    sessions: tuple[SessionCorrection, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.name or self.name != self.name.strip() or not self.name.isprintable():
             raise CalendarError(f"name {self.name!r} is no name for a calendar; give printable text such as 'FX'")
         zone_named(self.timezone)
-        edges = self._edges()
-        hours = f"open {_clock_text(self.open)} and close {_clock_text(self.close)}"
-        if any(later <= earlier for earlier, later in pairwise(edges)):
-            given = ", ".join(map(_break_text, self.breaks))
-            raise self._refused(f"break {given} must lie between {hours}, in that order, none empty or touching")
-        for day, close in self.early_closes:
-            if not self._trades(day):
-                raise self._refused(f"early_closes {day} has no session: a holiday or not one of the weekdays")
-            if edges[0] + self._after_open(close) >= edges[-1]:
-                raise self._refused(f"early_closes {day} {_clock_text(close)} must lie between {hours}")
+        for what, times in (("early_closes", self.early_closes), ("late_opens", self.late_opens)):
+            for session_date, at in times:
+                hours = self._regular_hours(session_date)
+                if hours is None:
+                    raise self._refused(f"{what} {session_date} has no session: a holiday or not one of the weekdays")
+                if not hours.holds(at):
+                    raise self._refused(f"{what} {session_date} {clock_text(at)} must lie between {hours}")
 
     @classmethod
     def parse(
@@ -100,6 +118,10 @@ class CalendarDefinition:
         holidays: str | date | Iterable[str | date] = (),
         early_closes: Mapping[str, str | time] | Mapping[date, str | time] | None = None,
         week_starts: str | None = None,
+        late_opens: Mapping[str, str | time] | Mapping[date, str | time] | None = None,
+        hours: Mapping[str, Any] | None = None,
+        changes: Iterable[Mapping[str, Any]] | None = None,
+        sessions: Mapping[str, Any] | Mapping[date, Any] | None = None,
     ) -> CalendarDefinition:
         """Read a definition given as text.
 
@@ -111,36 +133,40 @@ class CalendarDefinition:
             ``"12:00-13:00"``, or several.
         weekdays
             ``"mon-fri"``, ``"sun-thu"``, ``"mon,wed,fri"`` or ``"daily"``.
-        holidays, early_closes
-            ISO dates; the latter with the time of the close.
+        holidays, early_closes, late_opens
+            ISO dates; the latter with the time of the close or open.
         week_starts
             The weekday that weeks start on, such as ``"sun"``; by default after the weekend that ``weekdays`` leave.
+        hours
+            Weekdays that have hours of their own: ``{"fri": {"open": "09:30", "close": "12:00"}}``.
+        changes
+            What is otherwise from a date on: ``[{"from": "2025-01-06", "close": "17:00"}]``, with any of open, close,
+            break, weekdays and hours.
+        sessions
+            Single sessions: ``{"2024-11-01": {"open": "18:00", "close": "19:00"}}``, or ``False`` for none.
 
         Raises
         ------
         CalendarError
             Names the parameter, the value and what is allowed.
         """
-        texts = [] if break_ is None else _several("break", break_)
         if not isinstance(name, str):
             raise CalendarError(f"name {name!r} is no name for a calendar; give printable text such as 'FX'")
-        if not isinstance(early_closes, Mapping | None):
-            raise CalendarError(f"early_closes {early_closes!r} is no mapping from dates to times")
+        first = Schedule.parse(name, open=open, close=close, break_=break_, weekdays=weekdays, hours=hours)
         return cls(
             name=name.strip(),
             timezone=timezone,
-            open=_clock("open", open),
-            close=_clock("close", close),
-            breaks=tuple(map(_break, texts)),
-            weekdays=_weekdays(weekdays),
-            holidays=tuple(sorted({_date("holidays", day) for day in _several("holidays", holidays)})),
-            early_closes=tuple(
-                sorted(
-                    (_date("early_closes", day), _clock("early_closes", close))
-                    for day, close in (early_closes or {}).items()
-                )
-            ),
-            week_starts=None if week_starts is None else _weekday(week_starts),
+            open=first.hours.open,
+            close=first.hours.close,
+            breaks=first.hours.breaks,
+            weekdays=first.weekdays,
+            holidays=tuple(sorted({day("holidays", one) for one in several("holidays", holidays)})),
+            early_closes=_times("early_closes", early_closes),
+            week_starts=None if week_starts is None else weekday("week_starts", week_starts),
+            late_opens=_times("late_opens", late_opens),
+            weekday_hours=first.weekday_hours,
+            changes=tuple(first.changed(name, () if changes is None else changes)),
+            sessions=() if sessions is None else corrections_of(name, sessions)[0],
         )
 
     @classmethod
@@ -167,132 +193,69 @@ class CalendarDefinition:
 
     def to_json(self) -> str:
         """Write the definition; equal definitions give equal text."""
-        table = {
+        table: dict[str, Any] = {
             "name": self.name,
             "timezone": self.timezone,
-            "open": _clock_text(self.open),
-            "close": _clock_text(self.close),
-            "break": list(map(_break_text, self.breaks)),
-            "weekdays": ",".join(WEEKDAYS[number - 1] for number in self.weekdays),
-            "holidays": [day.isoformat() for day in self.holidays],
-            "early_closes": {day.isoformat(): _clock_text(close) for day, close in self.early_closes},
+            "open": clock_text(self.open),
+            "close": clock_text(self.close),
+            "break": list(map(break_text, self.breaks)),
+            "weekdays": ",".join(map(weekday_text, self.weekdays)),
+            "holidays": [one.isoformat() for one in self.holidays],
+            "early_closes": {one.isoformat(): clock_text(close) for one, close in self.early_closes},
         }
-        if self.week_starts is not None:  # a key of later: stores have definitions without it, which stay as they are
-            table["week_starts"] = WEEKDAYS[self.week_starts - 1]
-        return json.dumps(table)
+        # Keys of later: stores have definitions without them, which stay as they are.
+        later = {
+            "week_starts": self.week_starts and weekday_text(self.week_starts),
+            "late_opens": {one.isoformat(): clock_text(opened) for one, opened in self.late_opens},
+            "hours": {weekday_text(number): hours.table() for number, hours in self.weekday_hours},
+            "changes": [{"from": since.isoformat(), **schedule.table()} for since, schedule in self.changes],
+            "sessions": {one.session_date.isoformat(): one.table() for one in self.sessions},
+        }
+        return json.dumps(table | {key: value for key, value in later.items() if value})
 
     def week_origin(self) -> date:
         """Return the date from which weeks count: they start as said, or after the weekend that the weekdays leave."""
         if self.week_starts is not None:
             return origin_on(self.week_starts)
-        return origin_on(first_weekday({number for number in self.weekdays if (number - 2) % 7 + 1 in self.weekdays}))
+        schedules = [self._schedule, *(schedule for _, schedule in self.changes)]
+        return origin_on(first_weekday({number for schedule in schedules for number in schedule.continued()}))
 
     def segments(self, first: date, last: date) -> Iterator[tuple[date, int, int, int]]:
         """Yield (session_date, segment, open, close) of each segment; the last two in seconds since 1970."""
         zone = zone_named(self.timezone)
-        early = dict(self.early_closes)
-        edges = self._edges()
-        # The wall clock runs on from the midnight before the open, which is the day before when past 24:00.
-        lead_seconds = DAY_SECONDS if edges[-1] > DAY_SECONDS else 0
+        early, late = dict(self.early_closes), dict(self.late_opens)
+        single = {one.session_date: one.hours for one in self.sessions}
         for number in range((last - first).days + 1):
-            day = first + timedelta(days=number)
-            if not self._trades(day):
+            one = first + timedelta(days=number)
+            hours = single[one] if one in single else self._regular_hours(one)
+            if hours is None:
                 continue
-            midnight = wall_seconds(day) - lead_seconds
-            end = edges[0] + self._after_open(early[day]) if day in early else edges[-1]
-            segment = 0
-            for start, stop in zip(edges[::2], edges[1::2], strict=True):
-                opened = utc_seconds(zone, midnight + start)
-                closed = utc_seconds(zone, midnight + min(stop, end))
-                if opened < closed:
-                    yield day, segment, opened, closed
-                    segment += 1
+            if one in late and one not in single:
+                hours = hours.opening(late[one])
+            closes = None if one in single else early.get(one)
+            for segment, (opened, closed) in enumerate(hours.segments(zone, one, closes)):
+                yield one, segment, opened, closed
 
-    def _trades(self, day: date) -> bool:
-        return day.isoweekday() in self.weekdays and day not in self.holidays
+    @cached_property
+    def _schedule(self) -> Schedule:
+        return Schedule(DayHours(self.open, self.close, self.breaks), self.weekdays, self.weekday_hours)
 
-    def _after_open(self, clock: time) -> int:
-        """Seconds of wall clock from the open to the next such time, 1 to 86,400."""
-        return (_seconds(clock) - _seconds(self.open)) % DAY_SECONDS or DAY_SECONDS
+    def _regular_hours(self, one: date) -> DayHours | None:
+        """The hours of a day by its weekday; None on holidays and other days without a session."""
+        if one in self._holidays:
+            return None
+        schedule = next((later for since, later in reversed(self.changes) if since <= one), self._schedule)
+        return schedule.hours_on(one)
 
-    def _edges(self) -> list[int]:
-        """Open, breaks and close in order, in seconds from the midnight before the open."""
-        clocks = [*(clock for pair in self.breaks for clock in pair), self.close]
-        opened = _seconds(self.open)
-        return [opened, *(opened + self._after_open(clock) for clock in clocks)]
+    @cached_property
+    def _holidays(self) -> frozenset[date]:
+        return frozenset(self.holidays)
 
     def _refused(self, why: str) -> CalendarError:
         return CalendarError(f"calendar {self.name!r}: {why}")
 
 
-def _several(parameter: str, given: object) -> list[Any]:
-    """One or several; a text is one, never its letters."""
-    if isinstance(given, str | date):
-        return [given]
-    if not isinstance(given, Iterable):
-        raise CalendarError(f"{parameter} {given!r} is neither one nor a list of them")
-    return list(given)
-
-
-def _seconds(clock: time) -> int:
-    return clock.hour * 3600 + clock.minute * 60 + clock.second
-
-
-def _clock_text(clock: time) -> str:
-    return clock.isoformat("seconds").removesuffix(":00")
-
-
-def _break_text(pause: tuple[time, time]) -> str:
-    return "-".join(map(_clock_text, pause))
-
-
-def _clock(parameter: str, value: str | time) -> time:
-    if isinstance(value, time) and value.tzinfo is None and value.microsecond == 0:
-        return value
-    text = "00:00" if value == "24:00" else str(value).strip()
-    for form in ("%H:%M", "%H:%M:%S"):
-        try:
-            return datetime.strptime(text, form).time()
-        except ValueError:
-            continue
-    raise CalendarError(f"{parameter} {value!r} is not a wall clock time; give HH:MM or HH:MM:SS")
-
-
-def _break(text: str) -> tuple[time, time]:
-    start, dash, end = str(text).partition("-")
-    if not dash:
-        raise CalendarError(f"break {text!r} is not a stretch of time; give HH:MM-HH:MM")
-    return _clock("break", start.strip()), _clock("break", end.strip())
-
-
-def _date(parameter: str, value: str | date) -> date:
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value
-    try:
-        return date.fromisoformat(str(value))
-    except ValueError:
-        raise CalendarError(f"{parameter} {value!r} is not a date; give YYYY-MM-DD") from None
-
-
-def _weekday(text: str) -> int:
-    name = text.strip().casefold() if isinstance(text, str) else ""
-    if name not in WEEKDAYS:
-        raise CalendarError(f"week_starts {text!r} is no weekday; give one of {', '.join(WEEKDAYS)}")
-    return WEEKDAYS.index(name) + 1
-
-
-def _weekdays(text: str) -> tuple[int, ...]:
-    """Read ``mon-fri``, ``sun-thu`` (it may wrap), ``mon,wed`` or ``daily`` into ISO numbers."""
-    numbers: set[int] = set()
-    if not isinstance(text, str):
-        raise CalendarError(f"weekdays {text!r} is no text; give a range such as mon-fri, or daily")
-    for part in ("mon-sun" if text.strip().casefold() == "daily" else text.casefold()).split(","):
-        start, _, end = (piece.strip() for piece in part.partition("-"))
-        if start not in WEEKDAYS or (end or start) not in WEEKDAYS:
-            raise CalendarError(
-                f"weekdays {text!r}: {part.strip()!r} is none of {', '.join(WEEKDAYS)}; "
-                "give a range such as mon-fri, a list such as mon,wed,fri, or daily"
-            )
-        begin, stop = WEEKDAYS.index(start), WEEKDAYS.index(end or start)
-        numbers.update((begin + step) % 7 + 1 for step in range((stop - begin) % 7 + 1))
-    return tuple(sorted(numbers))
+def _times(parameter: str, given: object) -> tuple[tuple[date, time], ...]:
+    if not isinstance(given, Mapping | None):
+        raise CalendarError(f"{parameter} {given!r} is no mapping from dates to times")
+    return tuple(sorted((day(parameter, one), clock(parameter, at)) for one, at in (given or {}).items()))

@@ -7,16 +7,17 @@ calendar of one's own. Nor is pyarrow.compute, by those who only read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from importlib.metadata import version
 from typing import Final
 
 import pyarrow as pa
 
+from barhouse.store.calendars.correction import SessionCorrection
 from barhouse.store.calendars.definition import CalendarDefinition
-from barhouse.store.calendars.time_zone import EARLIEST, LATEST
+from barhouse.store.calendars.time_zone import EARLIEST, LATEST, zone_named
 from barhouse.store.calendars.week import week_origin
 from barhouse.store.errors import CalendarError
 from barhouse.store.hints import Action, did_you_mean
@@ -140,11 +141,63 @@ def sessions(calendar: str | CalendarDefinition, first: date, last: date) -> Cal
     known_from = max(min(first, ORIGIN), EARLIEST)
     known_through = min(max(last, date(datetime.now(UTC).year + 1, 12, 31)), LATEST)
     rows = list(calendar.segments(known_from, known_through))
+    table = _finished(calendar.name, *_as_arrays(rows))
+    return CalendarSessions(table, known_from, known_through, calendar.timezone, calendar.week_origin())
+
+
+def corrected(name: str, answer: CalendarSessions, corrections: Iterable[SessionCorrection]) -> CalendarSessions:
+    """Return sessions with those that are otherwise than their calendar says, within the dates it is known for.
+
+    Raises
+    ------
+    CalendarError
+        Where a session would overlap another.
+    """
+    known = [one for one in corrections if answer.known_from <= one.session_date <= answer.known_through]
+    if not known:
+        return answer
+    zone = zone_named(answer.timezone)
+    rows = [
+        (one.session_date, segment, *edges)
+        for one in known
+        for segment, edges in enumerate(one.hours.segments(zone, one.session_date) if one.hours else ())
+    ]
+    return replace(answer, table=replaced(name, answer.table, {one.session_date for one in known}, _as_arrays(rows)))
+
+
+def replaced(name: str, table: pa.Table, days: Collection[date], segments: Iterable[pa.Array]) -> pa.Table:
+    """Return segments, schema ``SEGMENTS``, with those of some days replaced by others, and counted anew.
+
+    Parameters
+    ----------
+    segments
+        Of those days: session_date, segment, segment_open, segment_close.
+    """
+    import pyarrow.compute as pc
+
+    kept = table.filter(pc.invert(pc.is_in(table["session_date"], pa.array(sorted(days), pa.date32()))))
+    columns = ("session_date", "segment", "segment_open", "segment_close")
+    both = [
+        pa.concat_arrays([kept[column].cast(kind).combine_chunks(), more.cast(kind)])
+        for column, more in zip(columns, segments, strict=True)
+        for kind in [SEGMENTS.field(column).type]
+    ]
+    return _finished(name, *both)
+
+
+def segments_of(table: pa.Table, days: Collection[date]) -> list[pa.Array]:
+    """Return the segments of some days, as ``replaced`` takes them."""
+    import pyarrow.compute as pc
+
+    found = table.filter(pc.is_in(table["session_date"], pa.array(sorted(days), pa.date32())))
+    return [found[name].combine_chunks() for name in ("session_date", "segment", "segment_open", "segment_close")]
+
+
+def _as_arrays(rows: Collection[tuple[date, int, int, int]]) -> list[pa.Array]:
+    """Segments (date, number, open, close in seconds since 1970) as arrays."""
     columns = zip(*rows, strict=True) if rows else [()] * 4
     kinds = (pa.date32(), pa.int8(), pa.timestamp("s", "UTC"), pa.timestamp("s", "UTC"))
-    arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
-    table = _finished(calendar.name, *arrays)
-    return CalendarSessions(table, known_from, known_through, calendar.timezone, calendar.week_origin())
+    return [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
 
 
 def _exchange_sessions(name: str, first: date, last: date) -> CalendarSessions:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import date, timedelta
 
 from barhouse.store.calendars import exchange as calendars
+from barhouse.store.calendars.correction import SessionCorrection
 from barhouse.store.calendars.definition import CalendarDefinition
 from barhouse.store.calendars.week import FIRST_MONDAY
 from barhouse.store.database.transaction import Transaction
@@ -73,20 +74,33 @@ def keep(transaction: Transaction, names: Iterable[str]) -> None:
     for name in sorted(set(names)):
         if not transaction.run("records.kept_calendar", {"calendar": name}):
             today = transaction.now.date()
-            computed = calendars.sessions(name, today, today)
+            found = calendars.sessions(name, today, today)
             transaction.run(
                 "records.add_calendar",
                 {
                     "calendar": name,
                     "definition": None,
-                    "known_from": computed.known_from,
-                    "known_through": computed.known_through,
+                    "known_from": found.known_from,
+                    "known_through": found.known_through,
                 },
             )
-            transaction.run("records.keep_timezone", {"calendar": name, "timezone": computed.timezone})
+            transaction.run("records.keep_timezone", {"calendar": name, "timezone": found.timezone})
             # An empty range of known dates: everything computed is new.
-            batch = _add(transaction, name, computed, date.max, date.min)
-            keep_week(transaction, name, computed.week_origin, batch)
+            batch = _add(transaction, name, found, date.max, date.min)
+            keep_week(transaction, name, found.week_origin, batch)
+
+
+def corrections(transaction: Transaction, name: str) -> tuple[SessionCorrection, ...]:
+    """What is said of single sessions of a calendar beyond what it says, by date."""
+    rows = transaction.run("records.corrections", {"calendar": name})
+    return tuple(SessionCorrection.from_row(row.session_date, row.hours, row.reason) for row in rows)
+
+
+def computed(
+    transaction: Transaction, name: str, source: CalendarDefinition | str, first: date, last: date
+) -> calendars.CalendarSessions:
+    """The sessions of a calendar by its definition or by the installed library, corrected."""
+    return calendars.corrected(name, calendars.sessions(source, first, last), corrections(transaction, name))
 
 
 def kept_week(transaction: Transaction, name: str) -> date:
@@ -118,16 +132,16 @@ def reach(transaction: Transaction, names: Iterable[str], first: date, last: dat
             continue
         source = CalendarDefinition.from_json(kept.definition) if kept.definition else name
         first_date, last_date = min(kept.known_from, wanted_from), max(kept.known_through, wanted_through)
-        computed = calendars.sessions(source, first_date, last_date)
-        if computed.known_from >= kept.known_from and computed.known_through <= kept.known_through:
+        found = computed(transaction, name, source, first_date, last_date)
+        if found.known_from >= kept.known_from and found.known_through <= kept.known_through:
             continue
-        _add(transaction, name, computed, kept.known_from, kept.known_through)
+        _add(transaction, name, found, kept.known_from, kept.known_through)
         transaction.run(
             "records.extend_calendar",
             {
                 "calendar": name,
-                "known_from": min(kept.known_from, computed.known_from),
-                "known_through": max(kept.known_through, computed.known_through),
+                "known_from": min(kept.known_from, found.known_from),
+                "known_through": max(kept.known_through, found.known_through),
             },
         )
 
@@ -141,12 +155,12 @@ def reach_first_bars(transaction: Transaction, names: Iterable[str]) -> None:
 def _add(
     transaction: Transaction,
     name: str,
-    computed: calendars.CalendarSessions,
+    found: calendars.CalendarSessions,
     known_from: date,
     known_through: date,
 ) -> Batch:
     batch = Batch.begin(transaction, "calendar", name)
-    sessions = transaction.attach("computed_sessions", computed.table)
+    sessions = transaction.attach("computed_sessions", found.table)
     transaction.run(
         "records.add_sessions",
         {

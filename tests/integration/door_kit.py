@@ -91,6 +91,9 @@ TABLES_OF_NAMES: dict[str, Any] = {
     "policy": {"1m": "90d"},
     "retention": {"1m": "90y"},
     "early_closes": {"2024-12-24": "13:00"},
+    "late_opens": {"2024-12-27": "10:30"},
+    "hours": {"fri": {"open": "09:30", "close": "12:00"}},
+    "sessions": {"2024-12-25": {"open": "10:00", "close": "12:00"}},
     "columns": {"volume": "volume"},
     "settings": {"threads": 1},
     "calendars": {"FX": {"timezone": "UTC", "open": "09:00", "close": "17:00"}},
@@ -112,7 +115,7 @@ OTHER: dict[str, str] = {
             publish export store data feed address url metrics_host""",
         "an object, whose parts have doors of their own": """progress clock error subscriber history options database
             definition symbol_data running parameters position problem config other table sources process
-            thresholds""",
+            thresholds changes""",
         "a text in a language of its own": "query text message max_memory",
         "a date already, of a calendar's own code": "first last",
         "a name of Redis or HTTP, which the store never sees": "stream group consumer headers",

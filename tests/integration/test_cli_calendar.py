@@ -156,3 +156,30 @@ def test_refreshing_shows_the_sessions_that_differ(spy: Line) -> None:
     assert applied.stderr == "changed 1 session of XNYS, 2021-06-16; bars: 0 new, 0 revised, 0 deleted\n"
     assert "2021-06-16" in applied.stdout
     assert spy("calendar", "refresh", "XNYS", "--dry-run").stdout == ""
+
+
+def test_a_session_is_corrected_and_shown(line: Line) -> None:
+    line("calendar", "add", *FX)
+    hours = (
+        "calendar",
+        "set",
+        "FX",
+        "2024-12-25",
+        "--open",
+        "18:00",
+        "--close",
+        "12:00",
+        "--reason",
+        "a broker's notice",
+    )
+    said = line(*hours, "--yes")
+    assert said.stderr == (
+        "FX 2024-12-25: 2024-12-24 23:00:00+00 to 2024-12-25 17:00:00+00, was 2024-12-24 22:00:00+00 to "
+        "2024-12-25 22:00:00+00\nchanged 1 session of FX, 2024-12-25; bars: 0 new, 0 revised, 0 deleted\n"
+    )
+    assert line("calendar", "set", "FX", "2024-12-25", "--no-session", "--yes").exit_code == 0
+    assert [day for day, *_ in sessions(line, "FX")] == ["2024-12-24", "2024-12-26"]
+    assert line("calendar", "set", "FX", "2024-12-25", "--reset", "--yes").exit_code == 0
+    assert [day for day, *_ in sessions(line, "FX")] == ["2024-12-24", "2024-12-25", "2024-12-26"]
+    refused = line("calendar", "set", "FX", "2024-12-25", "--open", "18:00", expected=ExitCode.USAGE)
+    assert "say --open and --close, or --no-session, or --reset" in refused.stderr

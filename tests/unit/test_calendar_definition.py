@@ -266,5 +266,63 @@ def test_a_toml_table_is_a_definition() -> None:
         2024-12-31 = 11:00:00
     """)
     assert CalendarDefinition.from_table("MINE", table) == LUNCH
-    with pytest.raises(CalendarError, match="'hours' is unknown, 'open' is missing; allowed are timezone, open"):
-        CalendarDefinition.from_table("MINE", {"timezone": "UTC", "close": "16:00", "hours": 8})
+    with pytest.raises(CalendarError, match="'opens' is unknown, 'open' is missing; allowed are timezone, open"):
+        CalendarDefinition.from_table("MINE", {"timezone": "UTC", "close": "16:00", "opens": 8})
+
+
+WEEK = {"timezone": "UTC", "open": "09:00", "close": "17:00", "break": "12:00-13:00"}
+
+
+@pytest.mark.parametrize(
+    ("more", "day", "expected"),
+    [
+        ({"late_opens": {"2024-12-27": "10:30"}}, "2024-12-27", ["10:30-12:00", "13:00-17:00"]),
+        ({"late_opens": {"2024-12-27": "12:30"}}, "2024-12-27", ["13:00-17:00"]),
+        ({"late_opens": {"2024-12-27": "14:00"}}, "2024-12-27", ["14:00-17:00"]),
+        (
+            {"late_opens": {"2024-12-27": "10:00"}, "early_closes": {"2024-12-27": "11:00"}},
+            "2024-12-27",
+            ["10:00-11:00"],
+        ),
+        ({"hours": {"fri": {"open": "09:00", "close": "12:00"}}}, "2024-12-27", ["09:00-12:00"]),
+        ({"hours": {"fri": {"open": "09:00", "close": "12:00"}}}, "2024-12-26", ["09:00-12:00", "13:00-17:00"]),
+        ({"changes": [{"from": "2024-12-27", "close": "15:00", "break": []}]}, "2024-12-27", ["09:00-15:00"]),
+        ({"changes": [{"from": "2024-12-27", "close": "15:00"}]}, "2024-12-26", ["09:00-12:00", "13:00-17:00"]),
+        ({"changes": [{"from": "2024-12-27", "weekdays": "sun-thu"}]}, "2024-12-27", []),
+        ({"changes": [{"from": "2024-12-27", "weekdays": "sun-thu"}]}, "2024-12-29", ["09:00-12:00", "13:00-17:00"]),
+        ({"sessions": {"2024-12-28": {"open": "10:00", "close": "11:00"}}}, "2024-12-28", ["10:00-11:00"]),
+        ({"sessions": {"2024-12-27": False}}, "2024-12-27", []),
+    ],
+)
+def test_days_have_hours_of_their_own(more: dict[str, Any], day: str, expected: list[str]) -> None:
+    definition = CalendarDefinition.from_table("OWN", WEEK | more)
+    asked = datetime.fromisoformat(day).date()
+    found = [
+        "-".join(f"{datetime.fromtimestamp(edge, UTC):%H:%M}" for edge in edges)
+        for _, _, *edges in definition.segments(asked, asked)
+    ]
+    assert found == expected
+    assert CalendarDefinition.from_json(definition.to_json()) == definition
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"late_opens": {"2024-12-28": "10:00"}}, "late_opens 2024-12-28 has no session"),
+        ({"late_opens": {"2024-12-27": "18:00"}}, "late_opens 2024-12-27 18:00 must lie between"),
+        ({"hours": {"sat": {"open": "09:00", "close": "12:00"}}}, "hours of sat, which is not one of the weekdays"),
+        ({"hours": {"fri": "09:00-12:00"}}, "is no table; write hours as"),
+        ({"changes": [{"close": "15:00"}]}, "each is a table that says from which date on"),
+        ({"changes": [{"from": "2025-01-06"}, {"from": "2024-01-08"}]}, "write them in the order of time"),
+        ({"changes": [{"from": "2025-01-06", "holidays": []}]}, "'holidays' is unknown; allowed are from, open"),
+        ({"sessions": {"2024-12-28": "10:00"}}, "is neither hours nor false"),
+    ],
+)
+def test_hours_of_days_that_make_no_sense_are_refused(more: dict[str, Any], message: str) -> None:
+    with pytest.raises(CalendarError, match=message):
+        CalendarDefinition.from_table("OWN", WEEK | more)
+
+
+def test_weeks_hold_sessions_before_and_after_a_weekend_moved() -> None:
+    moved = {"weekdays": "sun-thu", "changes": [{"from": "2022-01-03", "weekdays": "mon-fri"}]}
+    assert CalendarDefinition.from_table("DFM", WEEK | moved).week_origin().isoformat() == "1970-01-04"

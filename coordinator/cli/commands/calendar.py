@@ -14,7 +14,7 @@ from barhouse.coordinator.cli.options import data_options, dry_run_option, json_
 from barhouse.coordinator.cli.output import reports, tables
 from barhouse.coordinator.cli.renames import RenamedOption
 from barhouse.coordinator.cli.sentences.calendar import calendar_changed, described, redefined
-from barhouse.coordinator.cli.store_access import opened
+from barhouse.coordinator.cli.store_access import opened as opened_store
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -105,13 +105,13 @@ def add(ctx: click.Context, /, name: str | None, source: Path | None, yes: bool,
     definitions = _from_options(name, hours) if source is None else _from_file(ctx, source)
     from barhouse.coordinator.session_coordinator import SessionCoordinator
 
-    with opened(ctx.obj) as store:
+    with opened_store(ctx.obj) as store:
         differing = _differing(store, definitions)
     for changed, differences in differing.items():
         reports.say(f"{changed}: {'; '.join(differences)}")
     if differing:
         confirm(f"Change {' and '.join(differing)}?", yes=yes)  # others may have the store meanwhile
-    with opened(ctx.obj) as store:
+    with opened_store(ctx.obj) as store:
         coordinator = SessionCoordinator(store)
         for definition in definitions:
             report = coordinator.define_calendar(definition)
@@ -164,6 +164,65 @@ def _from_file(ctx: click.Context, source: Path) -> list[CalendarDefinition]:
     return [CalendarDefinition.from_table(name, table) for name, table in tables.items()]
 
 
+@command("set", example="barhouse calendar set XNYS 2024-11-29 --open 09:30 --close 13:00 --yes")
+@click.argument("name")
+@click.argument("date")
+@click.option(
+    "--open", "opened", metavar="TIME", help="When the session opens, by the clock where the calendar is at home."
+)
+@click.option("--close", "closed", metavar="TIME", help="When it closes; on the next day unless later than the open.")
+@click.option("--break", "break_", multiple=True, callback=split, metavar="TIME-TIME", help="A break. Repeatable.")
+@click.option("--no-session", is_flag=True, help="There is no session that day.")
+@click.option("--reset", is_flag=True, help="The session is as the calendar says again.")
+@click.option("--reason", metavar="TEXT", help="Why, or who says so; kept with it.")
+@yes_option
+@json_option
+@click.pass_obj
+def set_(
+    settings: Settings,
+    name: str,
+    date: str,
+    *,
+    opened: str | None,
+    closed: str | None,
+    break_: list[str],
+    no_session: bool,
+    reset: bool,
+    reason: str | None,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Correct a single session of a calendar, an exchange's too.
+
+    Adds it, gives it other hours, or takes it away. What would differ is shown and asked about first. What it touches
+    is derived again, with the old bars as revisions, and it stays when the calendar is refreshed.
+    """
+    ways = [
+        what for what, said in (("--open", opened or closed), ("--no-session", no_session), ("--reset", reset)) if said
+    ]
+    if len(ways) != 1 or (ways == ["--open"] and not (opened and closed)):
+        raise click.UsageError("say --open and --close, or --no-session, or --reset")
+    session: dict[str, Any] | None = {"open": opened, "close": closed, **({"break": break_} if break_ else {})}
+    if no_session:
+        session = {"closed": True}
+    if reset:
+        session = None
+    elif reason:
+        session = {**(session or {}), "reason": reason}
+    from barhouse.coordinator.session_coordinator import SessionCoordinator
+
+    with opened_store(settings) as store:
+        planned = SessionCoordinator(store).correct_calendar(name, {date: session}, apply=False)
+    for change in planned.changes:
+        before, after = change.before or "no session", change.after or "no session"
+        reports.say(f"{planned.calendar} {change.session_date}: {after}, was {before}")
+    if planned.changes:
+        confirm(f"Change {planned.calendar}?", yes=yes)  # others may have the store meanwhile
+    with opened_store(settings) as store:
+        report = SessionCoordinator(store).correct_calendar(name, {date: session})
+    reports.put(report, calendar_changed(report, added=False), as_json=as_json)
+
+
 @command("list", example="barhouse calendar list")
 @data_options
 @click.pass_obj
@@ -174,7 +233,7 @@ def list_(settings: Settings, form: str, output: Path | None) -> None:
     exchange's calendar comes with the first symbol registered for it.
     """
     tables.check(form, output)
-    with opened(settings, read_only=True) as store:
+    with opened_store(settings, read_only=True) as store:
         table = store.calendars().drop_columns(["definition"])
     tables.write(table, form, output)
 
@@ -190,7 +249,7 @@ def show(settings: Settings, name: str, *, start: str | None, end: str | None, f
     A session with a break has several segments, one a row.
     """
     tables.check(form, output)
-    with opened(settings, read_only=True) as store:
+    with opened_store(settings, read_only=True) as store:
         table, kept = store.sessions(name, start, end), _kept(store, name)
     tables.write(table, form, output)
     if form == "table":
@@ -221,7 +280,7 @@ def refresh(settings: Settings, name: str, *, dry_run: bool, form: str, output: 
     from barhouse.coordinator.session_coordinator import SessionCoordinator
 
     tables.check(form, output)
-    with opened(settings) as store:
+    with opened_store(settings) as store:
         report = SessionCoordinator(store).refresh_calendar(name, apply=not dry_run)
     reports.say(calendar_changed(report, added=False, dry_run=dry_run))
     if form != "table" or report.changes:
@@ -236,7 +295,7 @@ def _changes(report: CalendarReport) -> pa.Table:
     return pa.Table.from_arrays(arrays, names=list(columns))
 
 
-for _one in (add, list_, show, refresh):
+for _one in (add, set_, list_, show, refresh):
     calendar.add_command(_one)
 
 COMMANDS = (calendar,)

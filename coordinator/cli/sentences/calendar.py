@@ -42,14 +42,15 @@ def redefined(before: str, after: str) -> list[str]:
         if isinstance(new.get(key, old.get(key)), str):
             said.append(f"{name} {new.get(key, 'by the weekdays')}, was {old.get(key, 'by the weekdays')}")
             continue
-        was, is_now = (_entries(value) for value in (old[key], new[key]))
+        was, is_now = (_entries(value) for value in (old.get(key, []), new.get(key, [])))
         said += [f"{name} {entry} added" for entry in is_now if entry not in was]
         said += [f"{name} {entry} removed" for entry in was if entry not in is_now]
     return said
 
 
-def _entries(value: list[str] | dict[str, str]) -> list[str]:
-    return [f"{day} {clock}" for day, clock in value.items()] if isinstance(value, dict) else value
+def _entries(value: list[Any] | dict[str, Any]) -> list[str]:
+    entries = value.items() if isinstance(value, dict) else ((entry,) for entry in value)
+    return [" ".join(part if isinstance(part, str) else json.dumps(part) for part in entry) for entry in entries]
 
 
 def described(kept: dict[str, Any]) -> str:

@@ -56,16 +56,25 @@ INSERT INTO bar SELECT * FROM {deduplicated} ORDER BY interval_id, bar_start;
 
 -- name: placed_bars
 -- Base bars where the calendar has them now: one that was not seen whole still counts one less. misplaced says
--- that the calendar has no place for a bar.
+-- that the calendar has no place for a bar. Outside of sessions that is asked where sessions changed since a batch: in a
+-- gap with an edge that is new or gone, and of bars that were in a session before.
 -- makes: placed_bars(interval_id, bar_start, span_seconds, session_date, segment, open, high, low, close, volume,
 -- trade_count, vwap, base_count, expected_count, misplaced)
 -- takes: scope_intervals, calendar_pieces, base_bars: any
--- reads: calendar_block, calendar_week
+-- reads: calendar_block, calendar_week, trading_session
 CREATE OR REPLACE TEMP TABLE {placed_bars} AS
-WITH found AS (
+WITH edge AS (
+    SELECT calendar, edge_us FROM (
+        SELECT calendar, unnest([epoch_us(segment_open), epoch_us(segment_close)]) AS edge_us, replaced_by IS NULL AS now_
+        FROM trading_session
+        WHERE replaced_by >= $since OR (batch_id >= $since AND replaced_by IS NULL)
+    )
+    GROUP BY calendar, edge_us HAVING count(DISTINCT now_) = 1
+),
+found AS (
     SELECT b.*, CASE WHEN b.session_date IS NOT NULL AND b.expected_count = 0 THEN 0 ELSE 1 END - b.base_count AS lacking,
            d.length::BIGINT * 1000000 AS width_us, d.closing_seconds > 0 AS includes_closing_bar,
-           epoch_us(b.bar_start) AS start_us, p.session_date AS in_date, p.segment AS in_segment,
+           epoch_us(b.bar_start) AS start_us, d.calendar, p.session_date AS in_date, p.segment AS in_segment,
            p.from_us, p.to_us, p.closed_date, p.closed_segment
     FROM {base_bars} AS b
     JOIN {scope_intervals} AS d ON d.interval_id = b.interval_id AND NOT d.derived AND d.unit = 'second'
@@ -73,9 +82,19 @@ WITH found AS (
            ON p.calendar = d.calendar AND p.day = day_number(epoch_us(b.bar_start))
           AND epoch_us(b.bar_start) >= p.from_us AND epoch_us(b.bar_start) < p.to_us
 ),
+changed_gap AS (
+    SELECT DISTINCT f.calendar, f.from_us
+    FROM (SELECT DISTINCT calendar, from_us, to_us FROM found WHERE in_segment IS NULL AND from_us IS NOT NULL) AS f
+    JOIN edge AS e ON e.calendar = f.calendar AND e.edge_us >= f.from_us AND e.edge_us <= f.to_us
+),
 closing AS (
-    SELECT *, coalesce(includes_closing_bar AND closed_date IS NOT NULL AND start_us = from_us, false) AS closing
-    FROM found
+    SELECT f.*, coalesce(includes_closing_bar AND closed_date IS NOT NULL AND start_us = f.from_us, false) AS closing,
+           in_segment IS NULL AND (g.from_us IS NOT NULL OR session_date IS NOT NULL)
+           AND ((start_us - f.from_us) % width_us <> 0 AND (to_us - start_us) % width_us <> 0
+                OR lead(start_us) OVER (PARTITION BY interval_id, in_segment IS NULL ORDER BY start_us) < start_us + width_us)
+               AS off_grid
+    FROM found AS f
+    LEFT JOIN changed_gap AS g ON g.calendar = f.calendar AND g.from_us = f.from_us
 )
 SELECT interval_id, bar_start,
        CASE WHEN in_segment IS NULL THEN width_us ELSE least(width_us, to_us - start_us) END // 1000000 AS span_seconds,
@@ -84,7 +103,7 @@ SELECT interval_id, bar_start,
        open, high, low, close, volume, trade_count, vwap,
        CASE WHEN closing THEN 0 ELSE 1 END - lacking AS base_count, CASE WHEN in_segment IS NULL THEN 0 ELSE 1 END AS expected_count,
        CASE WHEN from_us IS NULL THEN true
-            WHEN in_segment IS NULL THEN start_us + width_us > to_us
+            WHEN in_segment IS NULL THEN start_us + width_us > to_us OR off_grid
             ELSE (start_us - from_us) % width_us <> 0 END AS misplaced
 FROM closing
 UNION ALL

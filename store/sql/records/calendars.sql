@@ -58,6 +58,34 @@ UPDATE calendar_week SET replaced_by = $batch_id WHERE calendar = $calendar AND 
 -- writes: calendar_week
 INSERT INTO calendar_week (calendar, origin, batch_id, replaced_by) VALUES ($calendar, $origin, $batch_id, NULL);
 
+-- name: corrections
+-- What is said of single sessions of a calendar, or of all calendars, beyond what it says.
+-- gives: calendar, session_date, hours, reason
+-- reads: calendar_correction
+SELECT calendar, session_date, hours, reason FROM calendar_correction
+WHERE $calendar::VARCHAR IS NULL OR calendar = $calendar::VARCHAR
+ORDER BY calendar, session_date;
+
+-- name: keep_correction
+-- What a session is, whatever its calendar says.
+-- writes: calendar_correction
+INSERT OR REPLACE INTO calendar_correction (calendar, session_date, hours, reason)
+VALUES ($calendar, $session_date, $hours, $reason);
+
+-- name: drop_correction
+-- A session is as its calendar says again.
+-- writes: calendar_correction
+DELETE FROM calendar_correction WHERE calendar = $calendar AND session_date = $session_date;
+
+-- name: kept_segments
+-- The sessions of a calendar as the store has them, counted.
+-- gives: session_date, ordinal, segment, segment_open, segment_close
+-- reads: trading_session
+SELECT session_date, ordinal, segment, segment_open, segment_close
+FROM trading_session
+WHERE calendar = $calendar AND replaced_by IS NULL
+ORDER BY session_date, segment;
+
 -- name: extend_calendar
 -- The dates that a calendar's sessions are now complete for.
 -- writes: trading_calendar
