@@ -245,7 +245,8 @@ class SessionStore(StoreFile):
 
         Checks that every bar is there once; that derived bars equal a recomputation from base bars, bit for bit;
         that coverage, gaps and quality do; that watermarks fit the bars; and that bars and revisions account for
-        every batch (the last only when the whole store is checked). Nothing is changed. Buckets that wait to be
+        every batch (the last only when the whole store is checked; then every table is read to its last block, too,
+        which tells what the disk has damaged). Nothing is changed. Buckets that wait to be
         derived again are not differences.
 
         Parameters

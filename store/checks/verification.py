@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
+from barhouse.store.database.tables import metadata
 from barhouse.store.database.transaction import Row, TemporaryTable, Transaction
 from barhouse.store.model.reports import Difference, DifferenceKind, VerifyReport
-from barhouse.store.sql import Sql, names_of, parameters_of, sql, statement
+from barhouse.store.sql import Sql, identifier, names_of, parameters_of, sql, statement
 
 #: How many differences of one kind are shown; all are counted.
 SHOWN_PER_CHECK = 20
@@ -66,6 +67,8 @@ def verify(
     checks.run("revision", "checks.overlapping", {"whole": whole})
     if whole:
         checks.run("revision", "checks.unrevised")
+        for table in metadata.sorted_tables:  # also those that nothing is computed from
+            transaction.run("checks.read_whole", table=identifier(table.name))
         checks.run("vendor", "checks.unfounded")
     return VerifyReport(
         symbol_count=counts.symbol_count,

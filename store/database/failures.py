@@ -8,9 +8,12 @@ from collections.abc import Iterator
 import duckdb
 
 from barhouse.store.errors import StoreBrokenError, StoreError, StoreFullError, StoreMemoryError
+from barhouse.store.hints import Action
 
 _NO_ROOM = ("No space left on device", "Disk quota exceeded", "File too large")
 _NOT_ALLOWED = ("Permission denied", "Read-only file system")
+#: A block that does not fit its checksum.
+_DAMAGED = ("Corrupt database file", "does not match stored checksum")
 _NO_ROOM_CODES = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -73,6 +76,11 @@ def _failure(error: duckdb.Error, place: str) -> StoreError | None:
         return StoreFullError(
             f"there is no room left on the disk of {place} or of its temporary files: {_first_line(text)}; make room, "
             f"then {again}: what was being written is there whole or not at all"
+        )
+    if any(said in text for said in _DAMAGED):
+        return StoreBrokenError(
+            f"the file of {place} is damaged on the disk: {_first_line(text)}; go back to a backup with "
+            f"{Action('restore')}, and look after the disk"
         )
     if is_not_allowed(text) and ".wal" in text:
         return StoreError(

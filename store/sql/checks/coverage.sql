@@ -52,13 +52,15 @@ WITH counted AS (
     FROM {checked_slots} GROUP BY interval_id, session_date
 ),
 kept AS (
-    SELECT s.* FROM session_coverage AS s JOIN {checked_intervals} AS d USING (interval_id)
+    SELECT s.*, count(*) OVER (PARTITION BY s.interval_id, s.session_date) AS times
+    FROM session_coverage AS s JOIN {checked_intervals} AS d USING (interval_id)
     WHERE d.derived = $derived AND d.unit = $unit AND d.length = $length
       AND d.base_unit = $base_unit AND d.base_length = $base_length AND {within_sessions}
 )
 SELECT coalesce(c.interval_id, k.interval_id) AS interval_id,
        coalesce(c.session_date, k.session_date)::TIMESTAMPTZ AS at,
-       coalesce(k.present_count || ' of ' || k.expected_count, 'no row') AS stored,
+       coalesce(k.present_count || ' of ' || k.expected_count
+                || CASE WHEN k.times > 1 THEN ', ' || k.times || ' times' ELSE '' END, 'no row') AS stored,
        coalesce(c.present_count || ' of ' || c.expected_count, 'no row') AS expected
 FROM counted AS c
 FULL JOIN kept AS k ON k.interval_id = c.interval_id AND k.session_date = c.session_date
@@ -80,13 +82,14 @@ missing AS (
     FROM run GROUP BY interval_id, session_date, segment, run
 ),
 kept AS (
-    SELECT s.* FROM gap AS s JOIN {checked_intervals} AS d USING (interval_id)
+    SELECT s.*, count(*) OVER (PARTITION BY s.interval_id, s.session_date, s.segment, s.gap_start) AS times
+    FROM gap AS s JOIN {checked_intervals} AS d USING (interval_id)
     WHERE d.derived = $derived AND d.unit = $unit AND d.length = $length
       AND d.base_unit = $base_unit AND d.base_length = $base_length AND {within_sessions}
 )
 SELECT coalesce(m.interval_id, k.interval_id) AS interval_id, coalesce(m.gap_start, k.gap_start) AS at,
        coalesce('until ' || k.gap_end || ', ' || k.missing_count || ' missing, ' || k.incomplete_count
-                || ' of them there', 'no gap') AS stored,
+                || ' of them there' || CASE WHEN k.times > 1 THEN ', ' || k.times || ' times' ELSE '' END, 'no gap') AS stored,
        coalesce('until ' || m.gap_end || ', ' || m.missing_count || ' missing, ' || m.incomplete_count
                 || ' of them there', 'no gap') AS expected
 FROM missing AS m

@@ -26,6 +26,11 @@ FROM wanted AS w
 LEFT JOIN first_bar AS b ON b.interval_id = w.base_id
 LEFT JOIN first_covered AS c ON c.interval_id = w.interval_id;
 
+-- name: read_whole
+-- All values of a table, so that each of its blocks is read and held against its checksum.
+-- gives: row_count, checksum
+SELECT count(*) AS row_count, bit_xor(hash(t)) AS checksum FROM {table} AS t;
+
 -- name: checked_lengths
 -- Which lengths there are, and of what they are made.
 -- gives: derived, base_unit, base_length, unit, length
