@@ -87,7 +87,13 @@ class DataProcessor:
         instant = optional(as_instant, now, "now")
         batches: list[int] = []
         counts: dict[str, Changes] = defaultdict(Changes)
-        clock = (instant or self._store.now()) - self._grace
+        try:
+            clock = (instant or self._store.now()) - self._grace
+        except OverflowError:
+            raise InputError(
+                f"{Option('now', instant)} less the grace of {self._grace} lies before the year 1; give a later "
+                f"instant, or a shorter grace"
+            ) from None
         done, symbol_count = 0, 1
         while done < symbol_count:
             with self._store.transaction() as transaction:

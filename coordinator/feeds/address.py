@@ -37,7 +37,8 @@ class FeedAddress:
 
     def __post_init__(self) -> None:
         try:
-            urlsplit(self.text)
+            found = urlsplit(self.text)
+            _ = found.port if found.scheme and found.netloc else None  # one that is out of range is an error
         except ValueError as error:
             raise InputError(f"{self.shown!r} is no address of a feed: {error}; write it as HOST:PORT") from None
 

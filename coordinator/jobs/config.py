@@ -154,7 +154,11 @@ class ProcessConfig(_Table):
     """How bars are derived: the ``[process]`` table."""
 
     grace_seconds: float = Field(
-        default=GRACE_SECONDS, ge=0, description="how long after its end a bar counts as closed by the clock alone"
+        default=GRACE_SECONDS,
+        ge=0,
+        le=1e8,
+        allow_inf_nan=False,
+        description="how long after its end a bar counts as closed by the clock alone",
     )
     chunk_symbols: int = Field(default=500, ge=1, description="how many symbols one transaction derives")
     verify: bool = Field(default=True, description="compute the touched sessions again and compare")
@@ -329,7 +333,7 @@ def read_config(given: str | Path | Mapping[str, Any] | JobConfig) -> JobConfig:
         raise ConfigError(f"the job file {path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
     table.setdefault("name", path.stem)
     return _checked(table, str(path), path.resolve().parent)

@@ -277,6 +277,11 @@ def _bring_up_to_date(database: Database) -> None:
     version = schema_version(database)
     if version == SCHEMA_VERSION:
         return
+    if version is not None and version > SCHEMA_VERSION:
+        raise StoreVersionError(
+            f"the store {database.path} has schema {version}, newer than this Barhouse knows ({SCHEMA_VERSION}); "
+            f"upgrade Barhouse"
+        )
     if database.read_only:
         a_copy = database.path is not None and is_read_only(database.path)
         raise StoreVersionError(

@@ -24,6 +24,7 @@ _BLOCKS: dict[str, Unit] = {"d": "day", "w": "week", "mo": "month"}
 _SUFFIXES: dict[Unit, str] = {"day": "d", "week": "w", "month": "mo"}
 _DAY_SECONDS = 86_400
 _LENGTH_MAX = 1_000  # blocks; a longer bar than 1000 months is a typing error
+_LONGEST = 100
 _ALLOWED = "Ns, Nm, Nh (below 24h), Nd, Nw or Nmo with N a positive whole number, such as 5m, 1h, 1d or 1mo"
 
 # Only for ordering: a week counts as seven days, a month as thirty.
@@ -64,6 +65,10 @@ class Interval:
             return given
         if not isinstance(given, str):
             raise IntervalError(f"an interval is text, not {type(given).__name__}; allowed are {_ALLOWED}")
+        if len(given) > _LONGEST:
+            raise IntervalError(
+                f"an interval is a short text, not one of {len(given):,} characters; allowed are {_ALLOWED}"
+            )
         return _parse(given)
 
     @property

@@ -6,6 +6,10 @@ import os
 from pathlib import Path
 
 from barhouse.store.errors import InputError
+from barhouse.store.model.words import shortened
+
+#: What file systems allow.
+_LONGEST_NAME = 255
 
 
 def expanded(given: str | Path) -> Path:
@@ -14,8 +18,12 @@ def expanded(given: str | Path) -> Path:
     Raises
     ------
     InputError
-        When nobody has that home.
+        When nobody has that home, or a name in it is longer than file systems allow.
     """
+    if any(len(os.fsencode(part)) > _LONGEST_NAME for part in Path(given).parts):
+        raise InputError(
+            f"the path {shortened(repr(str(given)))} has a name of more than {_LONGEST_NAME} bytes; shorten it"
+        )
     try:
         return Path(given).expanduser()
     except RuntimeError:
