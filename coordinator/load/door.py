@@ -60,6 +60,7 @@ def load_source(
     is looked through for damage before it is.
     """
     request = request_of(transaction, symbol, interval, options)
+    priority = vendors.priority_of(transaction, options)
     known = known_files.recall(transaction, source, request, options)
     if known is not None:
         return Loaded(known, None)
@@ -71,7 +72,7 @@ def load_source(
             )
         rows = rows_of_source(transaction, opened, symbol, interval, options)
         plausibility.check_span(transaction, rows, interval, options)
-        loaded = _load(transaction, rows, interval, options)
+        loaded = _load(transaction, rows, interval, options, priority)
         report = loaded.report.model_copy(update={"presets": otherwise(opened, options)})
         loaded = Loaded(report, loaded.bar_counts)
     known_files.note(transaction, source, request, options, loaded.report)
@@ -94,7 +95,7 @@ def load_bars(
         none is.
     """
     rows = rows_of_bars(transaction, bars, interval, name)
-    return _load(transaction, rows, interval, LoadOptions(), lacking)
+    return _load(transaction, rows, interval, LoadOptions(), 0, lacking)
 
 
 def request_of(transaction: Transaction, symbol: str | None, interval: Interval, options: LoadOptions) -> str:
@@ -107,6 +108,7 @@ def _load(
     rows: CanonicalRows,
     interval: Interval,
     options: LoadOptions,
+    priority: int,
     lacking: Relation | None = None,
 ) -> Loaded:
     """Judge rows, accept those that are bars, write them, and account for all."""
@@ -115,7 +117,6 @@ def _load(
         if lacking is not None:
             counted_less = sql("load.counted_less", judged_rows=judged.relation, lacking_bars=lacking)
             judged = replace(judged, relation=counted_less, may_be_appended=False)
-        priority = vendors.priority_of(transaction, options)
         batch = Batch.begin(transaction, "load", rows.name)  # judging may have extended a calendar, as its own batch
         accepted = acceptance.accept(transaction, judged, interval, options, batch.batch_id)
         plausibility.check_grid(transaction, judged, accepted, interval, options)

@@ -17,6 +17,7 @@ from barhouse.store.calendars.time_zone import zone_pieces
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.model.reports import LoadReport
 from barhouse.store.records.batch import Batch
+from barhouse.store.sql import sql
 
 _DAY = timedelta(days=1)
 
@@ -47,6 +48,7 @@ def note(transaction: Transaction, source: Source, request: str, options: LoadOp
             "read_with": _programs() + _clock_changes(report, options) if certain else None,
         },
         source_files=_attached(transaction, source),
+        priorities=sql("load.priorities"),
     )
 
 
@@ -60,13 +62,20 @@ def recall(transaction: Transaction, source: Source, request: str, options: Load
     if not _stands_alone(source):
         return None
     asked = {"request": request, "programs": _programs()}
-    found = next(iter(transaction.run("load.recall", asked, source_files=_attached(transaction, source))), None)
+    found = next(
+        iter(
+            transaction.run(
+                "load.recall", asked, source_files=_attached(transaction, source), priorities=sql("load.priorities")
+            )
+        ),
+        None,
+    )
     if found is None:
         return None
     before = LoadReport.model_validate_json(found.outcome)
     if before.last_bar_end is None or before.last_bar_end > transaction.now:
         return None
-    if found.read_with != _programs() + _clock_changes(before, options):
+    if found.read_with != _programs() + _clock_changes(before, options) + found.priorities:
         return None
     written = {
         "symbols": list(before.symbols),

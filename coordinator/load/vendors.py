@@ -62,6 +62,9 @@ def settle(
 ) -> Settled:
     """Settle between rows and the bars that are stored where they lie."""
     totals = reach.totals
+    if totals.has_offers:
+        offered = {"vendor": options.vendor, "reported": options.conflicts == "report"}
+        transaction.write("load.forget_offers", offered, new_bars=accepted.bars)
     ranks = totals.least_priority < priority or totals.greatest_priority > priority
     if accepted.is_written or not (ranks or options.tolerance):
         return Settled(accepted)
@@ -101,8 +104,6 @@ def _note(
 ) -> None:
     """Keep what was offered in vain, and whose bars are that a vendor of greater priority confirms."""
     vendor = {"vendor": options.vendor}
-    reported = {**vendor, "reported": options.conflicts == "report"}
-    transaction.write("load.forget_offers", reported, new_bars=accepted.bars)
     if is_kept and options.conflicts == "report":
         transaction.write(
             "load.keep_offers", {**vendor, "batch_id": batch_id}, new_bars=accepted.bars, contested_bars=contested

@@ -187,6 +187,36 @@ def test_files_that_are_known_are_so_with_their_vendor(bench: Bench) -> None:
         assert counts(report) == (0, 0, 5, 0, 5)
 
 
+def test_a_file_is_compared_again_once_priorities_are_others(bench: Bench) -> None:
+    """What it only confirmed before may be its own now."""
+    file = bench.write(*[line(stamp, close=10.0) for stamp in minutes(*STRETCH)], name="a.csv")
+    load(bench, 10.0, vendor="b", priority=10)
+    for _ in range(2):
+        assert counts(bench.load(file, timezone="UTC", vendor="a", priority=5)) == (0, 0, 5, 0, 0)
+    load(bench, 10.0, ("2024-11-26 16:00", "2024-11-26 16:01"), vendor="b", priority=1)
+    load(bench, 10.0, ("2024-11-26 16:00", "2024-11-26 16:01"), vendor="a", priority=-9)
+    assert counts(bench.load(file, timezone="UTC", vendor="a", priority=5)) == (0, 0, 5, 0, 0)
+    assert bench.ask("SELECT priority FROM vendors WHERE vendor = 'a'") == [{"priority": 5}]
+    assert counts(load(bench, 10.5, vendor="b")) == (0, 0, 5, 5, 0)
+    assert conflicts(bench) == [("a", 10.0, "b", 10.5, 5)]
+
+
+def test_what_was_offered_counts_no_more_once_the_vendor_says_otherwise(bench: Bench) -> None:
+    """Also where its bars are taken by then, for priorities are equal or no bar is there."""
+    load(bench, 10.0, vendor="a", priority=10)
+    load(bench, 10.5, vendor="b")
+    load(bench, 10.6, vendor="b", priority=10)
+    load(bench, 10.7, vendor="a")
+    assert conflicts(bench) == []
+    load(bench, 10.7, vendor="b", priority=0)
+    load(bench, 10.5, vendor="b")
+    bench.coordinator.delete_bars("SPY", "1m", "2024-11-26", rewind=True)
+    assert counts(load(bench, 10.6, vendor="b")) == (5, 0, 0, 0, 0)
+    load(bench, 10.7, vendor="a")
+    assert conflicts(bench) == []
+    assert bench.store.verify().sound
+
+
 def test_what_vendors_say_goes_with_purged_bars_and_removed_symbols(bench: Bench) -> None:
     load(bench, 10.0, vendor="low", priority=1)
     load(bench, 10.0, vendor="high", priority=10)

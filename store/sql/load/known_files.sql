@@ -1,20 +1,27 @@
 -- Known files: what was loaded, and what came of it.
 
+-- name: priorities
+-- The priorities of all vendors, as text.
+-- part: expression
+-- reads: vendor
+coalesce((SELECT string_agg(vendor || '=' || priority, ', ' ORDER BY vendor) FROM vendor), '')
+
 -- name: note_files
 -- The files that were loaded, and what was asked of them.
 -- writes: source_file
 -- takes: source_files
+-- reads: vendor
 INSERT INTO source_file (path, size_bytes, modified_at, fingerprint, request, batch_id, outcome, read_with)
-SELECT path, size_bytes, modified_at, fingerprint, $request, $batch_id, $outcome, $read_with FROM {source_files};
+SELECT path, size_bytes, modified_at, fingerprint, $request, $batch_id, $outcome, $read_with || {priorities} FROM {source_files};
 
 -- name: recall
 -- The newest load of this very file for which the same was asked and nothing refused, unless a batch since then may
 -- have changed where its rows belong or taken bars away. Loads that write where its bars lie are looked for by
 -- changed_since.
--- gives: batch_id, outcome, read_with
+-- gives: batch_id, outcome, read_with, priorities
 -- takes: source_files
--- reads: source_file, batch
-SELECT f.batch_id, f.outcome, f.read_with
+-- reads: source_file, batch, vendor
+SELECT f.batch_id, f.outcome, f.read_with, {priorities} AS priorities
 FROM source_file AS f
 JOIN {source_files} AS l ON l.path = f.path AND l.fingerprint = f.fingerprint AND l.size_bytes = f.size_bytes
 WHERE f.request = $request AND starts_with(f.read_with, $programs)

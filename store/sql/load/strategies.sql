@@ -11,11 +11,11 @@
 -- name: reach
 -- What the rows reach: how many intervals have bars there already, are derived there already, or come further with
 -- them; which stretch of time the first of these are in; their first and last session, first and last bar, and their
--- symbols; between which priorities all vendors are, nobody being 0.
+-- symbols; between which priorities all vendors are, nobody being 0; whether any rows were not taken for them.
 -- gives: overlapping_count, derived_count, advancing_count, overlap_start, overlap_end, first_session, last_session,
--- first_bar, last_bar_end, symbols, least_priority, greatest_priority
+-- first_bar, last_bar_end, symbols, least_priority, greatest_priority, has_offers
 -- takes: base_definitions
--- reads: vendor
+-- reads: vendor, offered_bar
 SELECT count(*) FILTER (WHERE is_below) AS overlapping_count,
        count(*) FILTER (WHERE first_start <= derived_through) AS derived_count,
        count(*) FILTER (WHERE complete_through IS NULL OR last_end > complete_through) AS advancing_count,
@@ -23,7 +23,8 @@ SELECT count(*) FILTER (WHERE is_below) AS overlapping_count,
        min(first_date) AS first_session, max(last_date) AS last_session, min(first_start) AS first_bar,
        max(last_end) AS last_bar_end, coalesce(list(symbol ORDER BY symbol), []) AS symbols,
        least((SELECT min(priority) FROM vendor), 0) AS least_priority,
-       greatest((SELECT max(priority) FROM vendor), 0) AS greatest_priority
+       greatest((SELECT max(priority) FROM vendor), 0) AS greatest_priority,
+       EXISTS (FROM offered_bar) AS has_offers
 FROM (SELECT *, first_start < complete_through AS is_below
       FROM {row_ranges} JOIN {base_definitions} USING (interval_id));
 
