@@ -26,6 +26,8 @@ HISTORIES = amount("HISTORIES", 20)
 WALKS = amount("WALKS", 3)
 #: Random sets of trades.
 TRADES = amount("TRADES", 15)
+#: Messages of feeds that may be anything.
+MESSAGES = amount("MESSAGES", 200)
 #: Ranges by dates and instants, for each calendar.
 RANGES = amount("RANGES", 30)
 #: Pairs of calendars, with intervals of each, derived in one chunk; there are 36.

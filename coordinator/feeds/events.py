@@ -15,18 +15,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from math import isnan
 from typing import Annotated, Literal
 
 import pyarrow as pa
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     FiniteFloat,
-    NonNegativeInt,
     TypeAdapter,
     ValidationError,
 )
@@ -34,7 +35,17 @@ from pydantic import (
 from barhouse.store.model.bar import COLUMNS, INSTANT, UNKNOWN
 from barhouse.store.model.symbol import IntervalText, Symbol
 
+
+def _in_utc(at: datetime) -> datetime:
+    """An instant in UTC; ValueError where it lies beyond what can be said there."""
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("beyond the years that instants can have") from error
+
+
 _Price = FiniteFloat
+_Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 _Amount = Annotated[FiniteFloat, Field(ge=0)]
 _Whole = Annotated[int, Field(ge=0, lt=2**63)]
 _TradeId = Annotated[str, Field(min_length=1, coerce_numbers_to_str=True)]
@@ -58,13 +69,13 @@ class BarEvent(_Event):
     type: Literal["bar"] = Field(default="bar", description="what it is")
     symbol: Symbol = Field(description="whose, in any case")
     interval: IntervalText = Field(description="how long it is, such as 1m")
-    start: AwareDatetime = Field(description="when it starts")
+    start: _Instant = Field(description="when it starts")
     open: _Price = Field(description="the first price")
     high: _Price = Field(description="the highest price, no less than the others")
     low: _Price = Field(description="the lowest price, no more than the others")
     close: _Price = Field(description="the last price")
     volume: _Amount = Field(description="what was traded")
-    trade_count: Annotated[NonNegativeInt | None, BeforeValidator(_known)] = Field(
+    trade_count: Annotated[_Whole | None, BeforeValidator(_known)] = Field(
         default=None, description="in how many trades"
     )
     vwap: Annotated[_Price | None, BeforeValidator(_known)] = Field(
@@ -81,7 +92,7 @@ class TradeEvent(_Event):
     type: Literal["trade"] = Field(default="trade", description="what it is")
     symbol: Symbol = Field(description="whose, in any case")
     id: _TradeId = Field(description="names the trade, once for each symbol")
-    at: AwareDatetime = Field(description="when it was made")
+    at: _Instant = Field(description="when it was made")
     price: _Price = Field(description="at what price")
     size: _Amount = Field(description="how much")
     sequence: _Whole = Field(default=0, description="orders trades of one instant: the last of them is the close")
@@ -94,7 +105,7 @@ class CancelEvent(_Event):
     type: Literal["cancel"] = Field(default="cancel", description="what it is")
     symbol: Symbol = Field(description="whose, in any case")
     id: _TradeId = Field(description="the trade's; it may come before the trade")
-    at: AwareDatetime | None = Field(default=None, description="when the trade was made")
+    at: _Instant | None = Field(default=None, description="when the trade was made")
 
 
 Event = BarEvent | TradeEvent | CancelEvent
@@ -115,8 +126,16 @@ class Refused:
 def parse_events(message: str | bytes) -> tuple[list[Event], list[Refused]]:
     """The events of a message, which is JSON; those of a list that cannot be understood are refused alone.
 
-    Nothing is raised: what cannot be understood is for the view ``rejected``, and the feed goes on.
+    Nothing is raised: what cannot be understood is for the view ``rejected``, and the feed goes on, whatever a message
+    does to those who read it.
     """
+    try:
+        return _parse_events(message)
+    except Exception as error:
+        return [], [Refused(_text(message), f"it cannot be read: {type(error).__name__}")]
+
+
+def _parse_events(message: str | bytes) -> tuple[list[Event], list[Refused]]:
     is_list = message.lstrip()[:1] in ("[", b"[")
     try:
         return (_MANY.validate_json(message) if is_list else [_ONE.validate_json(message)]), []
@@ -133,13 +152,20 @@ def parse_events(message: str | bytes) -> tuple[list[Event], list[Refused]]:
         try:
             events.append(_ONE.validate_python(part))
         except ValidationError as error:
-            refused.append(Refused(_text(repr(part)), _why(error)))
+            refused.append(Refused(_text(_shown(part)), _why(error)))
     return events, refused
 
 
+def _shown(part: object) -> str:
+    try:
+        return repr(part)
+    except RecursionError:
+        return f"a {type(part).__name__}, nested too deeply to be shown"
+
+
 def _text(message: str | bytes) -> str:
-    text = message.decode("utf-8", "replace") if isinstance(message, bytes) else message
-    return text[:_SHOWN_CHARACTERS]
+    text = message.decode("utf-8", "replace") if isinstance(message, bytes) else message[:_SHOWN_CHARACTERS]
+    return text[:_SHOWN_CHARACTERS].encode("utf-8", "replace").decode()
 
 
 def _why(error: ValidationError) -> str:

@@ -11,7 +11,9 @@ What is said, one JSON object per message::
     client  {"type": "ask", "id": 1, "symbol": "SPY", "interval": "1m", "start": "...", "end": "..."}
     server  {"type": "history", "id": 1, "events": [...]}                       bars; events: null where there are none
 
-Sequence numbers only grow; what comes with one that was seen already is passed over.
+Sequence numbers only grow. A message that comes again as it was is passed over. One with a number that is not greater
+than those before, and that did not come as it is, says that the server counts anew: that is taken for a loss, and the
+feed goes on from there.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -38,6 +41,10 @@ if TYPE_CHECKING:
 
 _SIZE_LIMIT_BYTES = 64 * 1024 * 1024
 _ANSWER_SECONDS = 30.0
+#: So many messages are known again when they are sent twice.
+_REMEMBERED = 1000
+
+log = logging.getLogger("barhouse.live")
 
 
 class _Hello(BaseModel):
@@ -62,11 +69,34 @@ class _Refusal(BaseModel):
 
 
 class _Sent(BaseModel):
-    seq: int
+    seq: Annotated[int, Field(ge=0, lt=2**63, strict=True)]
     events: list[Any]
 
 
 _Control = TypeAdapter[Any](Annotated[_Hello | _Missed | _HistoryAnswers | _Refusal, Field(discriminator="type")])
+
+
+class MessageNumbers:
+    """The numbers of what a server has sent, and of the last of it what each said."""
+
+    def __init__(self, seen: int | None) -> None:
+        self.seen = seen
+        self._last: dict[int, int] = {}
+
+    def has(self, seq: int, text: str) -> bool:
+        """Whether that has come already: so, or as the last one before the connection was made."""
+        return self._last.get(seq) == hash(text) or (not self._last and seq == self.seen)
+
+    def count(self, seq: int, text: str) -> bool:
+        """Take a number; whether the server counts anew with it."""
+        is_anew = self.seen is not None and seq <= self.seen
+        if is_anew:
+            self._last.clear()
+        self._last[seq] = hash(text)
+        if len(self._last) > _REMEMBERED:
+            del self._last[next(iter(self._last))]
+        self.seen = seq
+        return is_anew
 
 
 class WebSocketFeed:
@@ -120,12 +150,12 @@ class WebSocketFeed:
 
     async def deliveries(self, symbols: Sequence[str], position: Position | None) -> AsyncIterator[Delivery]:
         """Subscribe after a position; ends when the server closes the connection in good order (code 1000)."""
-        seen = None if position is None else int(position["seq"])
+        counted = MessageNumbers(None if position is None else int(position["seq"]))
         try:
             with self._explained():
                 self._connection = await self._connect()
                 await self._hello(self._connection)
-                await self._say(type="subscribe", symbols=list(symbols), after=seen)
+                await self._say(type="subscribe", symbols=list(symbols), after=counted.seen)
             yield Delivery(None)
             from websockets.exceptions import ConnectionClosedOK
 
@@ -137,25 +167,28 @@ class WebSocketFeed:
                     if error.rcvd is not None and error.rcvd.code == 1000:
                         return
                     raise FeedError(f"{self.name} closed the connection") from error
-                delivery = self._understand(message, seen)
+                delivery = self.understand(message, counted)
                 if delivery is not None:
-                    seen = seen if delivery.position is None else delivery.position["seq"]
                     yield delivery
         finally:
             await self.close()
 
-    def _understand(self, message: str | bytes, seen: int | None) -> Delivery | None:
+    def understand(self, message: str | bytes, counted: MessageNumbers) -> Delivery | None:
+        """What a message delivers, if it does; one that cannot be understood is refused."""
         text = message if isinstance(message, str) else message.decode("utf-8", "replace")
         try:
             given = json.loads(text)
             if isinstance(given, dict) and "seq" in given:
                 sent = _Sent.model_validate(given)
-                if seen is not None and sent.seq <= seen:
+                if counted.has(sent.seq, text):
                     return None
+                before, is_anew = counted.seen, counted.count(sent.seq, text)
+                if is_anew:
+                    log.warning("%s counts anew: %d comes after %d", self.name, sent.seq, before)
                 events, refused = parse_events(json.dumps(sent.events))
-                return Delivery({"seq": sent.seq}, events=events, refused=refused)
+                return Delivery({"seq": sent.seq}, events=events, refused=refused, missed=is_anew)
             control = _Control.validate_python(given)
-        except (ValueError, ValidationError) as error:
+        except (ValueError, RecursionError) as error:
             return Delivery(None, refused=[Refused(text[:2000], f"no message of this protocol: {error}"[:300])])
         if isinstance(control, _Refusal):
             raise InputError(f"{self.name} refuses: {control.text}")

@@ -19,10 +19,18 @@ def refuse(transaction: Transaction, source: str, refused: Sequence[Refused]) ->
     batch = Batch.begin(transaction, "load", source)
     batch.rejected = len(refused)
     batch.write(transaction)
-    columns = {"given": [refusal.given for refusal in refused], "reason": [refusal.reason for refusal in refused]}
+    columns = {
+        "given": [_writable(refusal.given) for refusal in refused],
+        "reason": [_writable(refusal.reason) for refusal in refused],
+    }
     schema = pa.schema(dict.fromkeys(columns, pa.string()))
     events = transaction.attach("rejected_event", pa.table(columns, schema=schema))
     transaction.write("live.add_rejected_events", {"batch_id": batch.batch_id}, rejected_event=events)
+
+
+def _writable(text: str) -> str:
+    """A text that every store can hold: without halves of characters."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def as_given(taken: Taken, symbols: Collection[str]) -> list[str]:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -46,6 +47,8 @@ log = logging.getLogger("barhouse.live")
 #: As the instant that counts as now, it closes nothing by the clock.
 NO_CLOCK = datetime(1970, 1, 2, tzinfo=UTC)
 _SHOWN_CHARACTERS = 600
+#: What the values of a message may do to those who read them, and to nobody else.
+_OF_A_MESSAGE = (ArithmeticError, ValueError, RecursionError, duckdb.DataError)
 #: How tables are read that say all by themselves.
 _AS_IT_IS = LoadOptions()
 _SHOWN_FILES = 20
@@ -125,14 +128,17 @@ class LiveWriter:
         try:
             with self._one_transaction() as transaction:
                 self._write(transaction, taken)
-        except InputError as error:
+        except (InputError, *_OF_A_MESSAGE) as error:
             if taken.file is not None and isinstance(error, OptionsError) and not self._has_read_like(taken.file):
                 raise OptionsError(
                     f"{error}; as no file has been read with these options yet, the session ends and the file stays"
                 ) from error
-            if taken.row_count <= 1 or (self._is_of_one_kind(taken) and not isinstance(error, CalendarError)):
-                self._refuse_all(taken, error)
-                return str(error)
+            is_foreseen = isinstance(error, InputError)
+            is_of_all = is_foreseen and self._is_of_one_kind(taken) and not isinstance(error, CalendarError)
+            if taken.row_count <= 1 or is_of_all:
+                reason = str(error) if is_foreseen else f"{type(error).__name__}: {error}"
+                self._refuse_all(taken, reason[:_SHOWN_CHARACTERS])
+                return reason
             for part in taken.parts():
                 self.write(part)
         return None
@@ -372,8 +378,7 @@ class LiveWriter:
         )
         return len(kinds) == 1 and "" not in kinds and not taken.refused
 
-    def _refuse_all(self, taken: Taken, error: InputError) -> None:
-        reason = str(error)[:_SHOWN_CHARACTERS]
+    def _refuse_all(self, taken: Taken, reason: str) -> None:
         refused = [*taken.refused, *(Refused(text, reason) for text in as_given(taken, self.symbols))]
         what = (
             f"{counted(len(refused), 'row')} of {self._feed_name} {agreeing(len(refused), 'is', 'are')}"
