@@ -65,7 +65,7 @@ class CommandLine(Wording):
         if option.value is UNSAID or is_flag:
             return flag
         if isinstance(option.value, Mapping):
-            pairs = (f"{part}={'' if name is None else name}" for part, name in option.value.items())
+            pairs = (f"{part}={_column(name)}" for part, name in option.value.items())
             return " ".join(f"{flag} {shlex.quote(pair)}" for pair in pairs)
         if isinstance(option.value, list | tuple):
             return f"{flag} {shlex.quote(','.join(map(str, option.value)))}"
@@ -84,6 +84,11 @@ class CommandLine(Wording):
                     return max(parameter.opts, key=len), parameter.is_flag
                 return parameter.human_readable_name, False
         return "--" + name.replace("_", "-"), False
+
+
+def _column(name: object) -> str:
+    """Spell a column, none, or two of them."""
+    return "+".join(map(str, name)) if isinstance(name, list | tuple) else "" if name is None else str(name)
 
 
 def explain(error: BaseException, *, verbose: bool) -> ExitCode:

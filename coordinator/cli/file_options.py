@@ -104,7 +104,7 @@ def _option(text: OptionText) -> click.Option:
         return click.Option(names, multiple=True, callback=split, metavar="LIST", help=said)
     if isinstance(text.example, Mapping):
         shown = " or ".join(f"{part}={name or ''}" for part, name in text.example.items())
-        said += f" Such as {shown}; repeatable, the parts are in `barhouse load --help`."
+        said += f" Such as {shown}, or bar_start=DATE+TIME; repeatable, the parts are in `barhouse load --help`."
         return click.Option(names, multiple=True, callback=_pairs, metavar="PART=NAME", help=said)
     kinds: dict[type, click.ParamType[Any]] = {float: click.FLOAT, int: click.INT}
     kind = kinds.get(type(text.example), click.STRING)

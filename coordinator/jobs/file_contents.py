@@ -59,7 +59,7 @@ def holdings(
     """
     with readable(source, transaction.scratch) as opened:
         rows = source_rows.open_rows(transaction, opened)
-        found = parts.parts_of(rows, options)
+        found = parts.parts_of(transaction, rows, options)
         by_symbol = found["symbol"] is not None
         # The zone does not matter for steps, and a date alone is as good as an instant.
         in_utc = options.but(timezone="UTC")

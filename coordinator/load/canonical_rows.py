@@ -103,7 +103,7 @@ def rows_of_source(
         When ``symbol`` is not registered.
     """
     rows = source_rows.open_rows(transaction, source)
-    found = parts.parts_of(rows, options)
+    found = parts.parts_of(transaction, rows, options)
     rows = parts.narrowed(rows, found, options, transaction.spelling)
     if options.label == "end" and not interval.intraday:
         _refuse_dates(transaction, rows, found, options)

@@ -30,20 +30,40 @@ A_DATE = "the stamp is a date without a time of day"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a source, by name and DuckDB type."""
+    """A column of a source, by name and DuckDB type; or what several of them say together.
+
+    Attributes
+    ----------
+    made
+        Of several columns, the expression that puts them together.
+    of
+        Their names.
+    """
 
     name: str
     type: str
+    made: Sql | None = None
+    of: tuple[str, ...] = ()
 
     @property
     def sql(self) -> Sql:
-        """The column's name, quoted."""
-        return identifier(self.name)
+        """The column's name, quoted; or what several are together."""
+        return identifier(self.name) if self.made is None else Sql(f"({self.made})")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns of the source that it is."""
+        return self.of or (self.name,)
 
     @property
     def is_text(self) -> bool:
         """Whether the source holds text that has to be understood."""
         return self.type == "VARCHAR" or self.type.startswith("ENUM")
+
+
+def folded(name: str) -> str:
+    """A name as it is compared: without case, and without the brackets of ``<OPEN>``."""
+    return name.strip().removeprefix("<").removesuffix(">").strip().casefold()
 
 
 def symbol(column: Column | None) -> Sql:

@@ -10,10 +10,12 @@ import re
 from collections.abc import Mapping
 
 from barhouse.coordinator.load import columns as expressions
-from barhouse.coordinator.load.columns import Column
+from barhouse.coordinator.load import date_and_time
+from barhouse.coordinator.load.columns import Column, folded
 from barhouse.coordinator.load.source_rows import SourceRows
 from barhouse.coordinator.sources.files import is_blank
 from barhouse.coordinator.sources.options import LoadOptions
+from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import OptionsError, SourceError
 from barhouse.store.hints import Option
 from barhouse.store.model.bar import FALLBACK_NAMES, INSTRUMENTS, NAMES, REQUIRED
@@ -30,7 +32,7 @@ _UNNAMED = "column0"
 _WRITTEN_AGAIN = re.compile(r"_\d+$")
 
 
-def parts_of(rows: SourceRows, options: LoadOptions) -> Parts:
+def parts_of(transaction: Transaction, rows: SourceRows, options: LoadOptions) -> Parts:
     """Which column each part of a bar is.
 
     Raises
@@ -47,20 +49,22 @@ def parts_of(rows: SourceRows, options: LoadOptions) -> Parts:
     if source.path_symbol is not None:
         chosen.setdefault("symbol", PATH_SYMBOL)
     # A column without any value (all of it null) is no column.
-    folded = {name.strip().casefold(): column for name, column in columns.items() if column.type.strip('"') != "NULL"}
+    known = {folded(name): column for name, column in columns.items() if column.type.strip('"') != "NULL"}
     found: dict[str, Column | None] = {}
     for part, names in NAMES.items():
         if part in chosen:
-            found[part] = _named(chosen[part], part, rows)
+            found[part] = _chosen(transaction, chosen[part], part, rows, options)
             continue
-        candidates = [folded[name] for name in names if name in folded]
+        candidates = [known[name] for name in names if name in known]
         if part == "volume":
             # volume_btc beside volume: which is meant only the caller knows.
-            candidates = [column for name, column in folded.items() if name in names or name.startswith("volume")]
-        candidates = candidates or [folded[name] for name in FALLBACK_NAMES.get(part, ()) if name in folded]
+            candidates = [column for name, column in known.items() if name in names or name.startswith("volume")]
+        candidates = candidates or [known[name] for name in FALLBACK_NAMES.get(part, ()) if name in known]
         if len(candidates) > 1:
             listed = ", ".join(column.name for column in candidates)
             option = Option("volume_column") if part == "volume" else Option("columns", {part: "NAME"})
+            if part == "bar_start" and [folded(column.name) for column in candidates] == ["date", "time"]:
+                option = Option("columns", {part: [column.name for column in candidates]})
             raise OptionsError(
                 f"{source.name} has several columns that could be {part}: {listed}; say which with {option}"
             )
@@ -68,16 +72,15 @@ def parts_of(rows: SourceRows, options: LoadOptions) -> Parts:
     missing = [part for part in REQUIRED if found[part] is None and part not in chosen]
     if missing:
         raise OptionsError(_missing(missing, rows))
-    twice = sorted(
-        {column.name for column in found.values() if column and column.name.strip().casefold() in rows.ambiguous}
-    )
+    named = {name for column in found.values() if column for name in column.names}
+    twice = sorted(name for name in named if folded(name) in rows.ambiguous)
     if twice:
         raise OptionsError(
             f"{source.name} has several columns of one name: {', '.join(twice)}; rename them, or name each with "
             f"{Option('columns')} as it is told apart here: {', '.join(columns)}"
         )
     in_some = {name for names in rows.columns_by_file.values() for name in names}  # others are of folders' names
-    needed = [column.name for part in REQUIRED if (column := found[part]) and column.name in in_some]
+    needed = [name for part in REQUIRED if (column := found[part]) for name in column.names if name in in_some]
     for path, own in rows.columns_by_file.items():
         lacking = [name for name in needed if name not in own]
         if lacking:
@@ -90,9 +93,9 @@ def parts_of(rows: SourceRows, options: LoadOptions) -> Parts:
 
 def instruments_of(rows: SourceRows, parts: Parts) -> tuple[Column, ...]:
     """The columns that are no part of a bar and say which of several instruments a row is of, by their names."""
-    used = {column.name for column in parts.values() if column is not None}
+    used = {name for column in parts.values() if column is not None for name in column.names}
     unused = (column for name, column in rows.columns.items() if name not in used)
-    return tuple(column for column in unused if column.name.strip().casefold() in INSTRUMENTS)
+    return tuple(column for column in unused if folded(column.name) in INSTRUMENTS)
 
 
 def narrowed(rows: SourceRows, parts: Parts, options: LoadOptions, spelling: Spelling) -> SourceRows:
@@ -113,6 +116,28 @@ def narrowed(rows: SourceRows, parts: Parts, options: LoadOptions, spelling: Spe
     return rows.narrowed(expressions.named(column, options.symbols, spelling))
 
 
+def _chosen(
+    transaction: Transaction, name: str | tuple[str, ...] | None, part: str, rows: SourceRows, options: LoadOptions
+) -> Column | None:
+    """The column that was said; or what a date and a time of day are together, in two columns."""
+    pair = _pair(name, rows) if part == "bar_start" and isinstance(name, str) else name
+    if not isinstance(pair, tuple):
+        return _named(pair, part, rows)
+    date, time = (_named(each, part, rows) for each in pair)
+    assert date is not None and time is not None
+    return date_and_time.together(transaction, rows, date, time, options)
+
+
+def _pair(name: str, rows: SourceRows) -> str | tuple[str, ...]:
+    """The two columns that ``DATE+TIME`` names, unless one column is called so."""
+    known = {folded(column) for column in rows.columns}
+    if folded(name) in known:
+        return name
+    places = [place for place, sign in enumerate(name) if sign == "+"]
+    pairs = [(name[:place], name[place + 1 :]) for place in places]
+    return next((pair for pair in pairs if all(folded(each) in known for each in pair)), name)
+
+
 def _named(name: str | None, part: str, rows: SourceRows) -> Column | None:
     if name is None:
         if part in REQUIRED and part != "volume":
@@ -120,9 +145,9 @@ def _named(name: str | None, part: str, rows: SourceRows) -> Column | None:
         return None
     if name in rows.columns:
         return rows.columns[name]
-    wanted = name.strip().casefold()
-    same = [column for column in rows.columns.values() if column.name.strip().casefold() == wanted]
-    again = [column for column in rows.columns.values() if _WRITTEN_AGAIN.sub("", column.name.casefold()) == wanted]
+    wanted = folded(name)
+    same = [column for column in rows.columns.values() if folded(column.name) == wanted]
+    again = [column for column in rows.columns.values() if folded(_WRITTEN_AGAIN.sub("", column.name)) == wanted]
     if same and len({*same, *again}) > 1:
         listed = ", ".join(dict.fromkeys(column.name for column in (*same, *again)))
         raise OptionsError(
@@ -135,6 +160,8 @@ def _named(name: str | None, part: str, rows: SourceRows) -> Column | None:
 
 def _missing(missing: list[str], rows: SourceRows) -> str:
     text = f"{rows.name} has no column for {', '.join(missing)}; it has {', '.join(rows.columns)}"
+    if rows.is_text and len(rows.columns) == 1:
+        return f"{text}; say what stands between its fields with {Option('delimiter')}"
     hints = [f"say which column it is with {Option('columns', {missing[0]: 'NAME'})}"]
     if "volume" in missing:
         hints.append(f"where there is none, {Option('columns', {'volume': None})} takes it as 0")

@@ -165,5 +165,5 @@ def _signs_in(misread: Reject) -> Mapping[str, str] | None:
 def _stamp_of(judged: JudgedRows, reject: Reject) -> str | None:
     """The stamp of a row as it was given; None where it has none."""
     column, given = judged.rows.stamps, json.loads(reject.first_given)
-    text = given.get(column.name) if column is not None else None
-    return None if text is None or not str(text).strip() else textwrap.shorten(str(text), 40)
+    texts = [] if column is None else [str(given[name]).strip() for name in column.names if given.get(name) is not None]
+    return textwrap.shorten(" ".join(texts), 40) or None

@@ -7,16 +7,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from barhouse.coordinator.load.columns import Column
+from barhouse.coordinator.load.columns import Column, folded
 from barhouse.coordinator.sources.files import compression_of, header_of, parquet_schema, repeats_header
 from barhouse.coordinator.sources.scratch_folder import without_scratch
 from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
 from barhouse.store.errors import SourceError
+from barhouse.store.hints import Option
 from barhouse.store.sql import Sql, joined, literal, sql
 
 #: Where DuckDB notes the lines of text files that are no rows: which, and of which file.
 MALFORMED_LINES = TemporaryTable("malformed_lines", "malformed_lines", ())
+#: What DuckDB says of a text whose layout it cannot tell.
+_SNIFFED = "Error when sniffing file"
 _MALFORMED_SCANS = TemporaryTable("malformed_scans", "malformed_scans", ())
 
 
@@ -103,7 +106,7 @@ def _refuse_equal_names(where: str, given: Sequence[str]) -> None:
 
 
 def _twice(given: Sequence[str]) -> set[str]:
-    names = [name.strip().casefold() for name in given]
+    names = [folded(name) for name in given]
     return {name for name in names if names.count(name) > 1}
 
 
@@ -113,7 +116,7 @@ def _ambiguous(source: Source, columns: Mapping[str, Column], by_file: Mapping[s
     for path in source.paths:
         names = by_file.get(path, tuple(columns))
         if source.format == "csv":
-            header = source.header or header_of(path, source.skip_rows, names)
+            header = source.header or header_of(path, source, names)
             names = [name for name in header if not _is_number(name)]  # a row is no header, as will be said
         found |= _twice(names)
     return found
@@ -174,12 +177,13 @@ def _header(source: Source, path: str) -> Sql:
 
 
 def _text_rows(source: Source, paths: Sequence[str], compression: str, header: Sql, *, noting_malformed: bool) -> Sql:
+    delimiter = [] if source.delimiter is None else [sql("load.delimiter_said", sign=literal(source.delimiter))]
     places = {
         "paths": _listed(paths),
         "compression": literal(compression),
         "skip": source.skip_rows,
         "header": header,
-        "more": _more(source),
+        "more": joined(Sql(""), [_more(source), *delimiter]),
     }
     if not noting_malformed:
         return sql("load.csv_rows", **places)
@@ -219,4 +223,5 @@ def read_errors(name: str) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         what = without_scratch(str(error).splitlines()[0], name)
-        raise SourceError(f"{name} cannot be read: {what}") from error
+        way_out = f"; say what stands between its fields with {Option('delimiter')}" if _SNIFFED in what else ""
+        raise SourceError(f"{name} cannot be read: {what}{way_out}") from error

@@ -8,8 +8,11 @@ import re
 _EPOCHS = {10: "epoch_s", 13: "epoch_ms", 16: "epoch_us", 19: "epoch_ns"}
 _DAY = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?P<time>\D.*)?", re.ASCII | re.DOTALL)
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}|$)", re.ASCII)
+_YEAR_FIRST = re.compile(r"\d{4}([/.])\d{1,2}\1\d{1,2}(?P<time>\D.*)?", re.ASCII | re.DOTALL)
 _COMPACT = re.compile(r"\d{8}(?P<time>\D.*)?", re.ASCII | re.DOTALL)
-_TIME = re.compile(r"([ T])(\d{1,2})(:?)\d{2}(\3\d{2}([.]\d{1,6})?)?( ?[AaPp][Mm])?", re.ASCII)
+_TIME = re.compile(
+    r"([ T])(\d{1,2})(:?)\d{2}(\3\d{2}([.]\d{1,6})?)?( ?[AaPp][Mm])?(?P<zone> ?(?:Z|[+-]\d{2}:?\d{2}))?", re.ASCII
+)
 
 
 def is_iso(text: str) -> bool:
@@ -24,6 +27,8 @@ def formats_of(text: str) -> tuple[str, ...]:
         return (_EPOCHS[len(text)],)
     if compact := _COMPACT.fullmatch(text):
         return _with_time(("%Y%m%d",), compact["time"])
+    if year_first := _YEAR_FIRST.fullmatch(text):
+        return _with_time(("%Y{0}%m{0}%d".format(year_first[1]),), year_first["time"])
     if found := _DAY.fullmatch(text):
         first, mark, second, year = found[1], found[2], found[3], "%Y" if len(found[4]) == 4 else "%y"
         orders = ["%m{0}%d{0}", "%d{0}%m{0}"] if mark == "/" else ["%d{0}%m{0}", "%m{0}%d{0}"]
@@ -44,4 +49,5 @@ def _with_time(dates: tuple[str, ...], time: str | None) -> tuple[str, ...]:
     clock = f"{'%I' if half else '%H'}{colon}%M"
     clock += (f"{colon}%S" + (".%f" if fraction else "")) if seconds else ""
     clock += (" %p" if half.startswith(" ") else "%p") if half else ""
+    clock += "" if found["zone"] is None else " %z" if found["zone"].startswith(" ") else "%z"
     return tuple(f"{day}{before}{clock}" for day in dates)

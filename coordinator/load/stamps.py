@@ -30,6 +30,7 @@ _ZONE = r" ?(?:Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)"
 _PLAIN = f"^{_DATE}({_TIME})?$"
 _OFFSET = f"{_TIME}({_ZONE})$"
 _OFFSET_AFTER_MINUTES = rf"([ T][0-9]{{1,2}}:[0-9]{{2}})({_ZONE})$"
+_OFFSET_AFTER_BLANK = " (Z|[+-][0-9:]+)$"
 #: The directives of a format that say the time of day.
 _TIMES_OF_DAY = re.compile(r"%-?[HIMSfgnpcXs]")
 _DIRECTIVE = re.compile(r"%-?.|.", re.DOTALL)
@@ -144,8 +145,9 @@ def _of_iso_text(text: str, *, wants_dates: bool) -> tuple[Sql, Sql]:
     plain = f"regexp_matches({text}, {literal(_PLAIN)})"
     offset = f"regexp_matches({text}, {literal(_OFFSET)})"
     bare = f"regexp_replace({text}, {literal(_ZONE + '$')}, '')"
-    # DuckDB 1.5 wants seconds before an offset.
-    spelled_out = f"regexp_replace({text}, {literal(_OFFSET_AFTER_MINUTES)}, '\\1:00\\2')"
+    # DuckDB wants no blank before an offset in digits, and DuckDB 1.5 seconds.
+    closed_up = f"regexp_replace({text}, {literal(_OFFSET_AFTER_BLANK)}, '\\1')"
+    spelled_out = f"regexp_replace({closed_up}, {literal(_OFFSET_AFTER_MINUTES)}, '\\1:00\\2')"
     cast = f"coalesce(TRY_CAST({text} AS TIMESTAMPTZ), TRY_CAST({spelled_out} AS TIMESTAMPTZ))"
     instant = f"CASE WHEN {offset} THEN {cast} END"
     own = f"WHEN ({instant}) IS NOT NULL THEN TRY_CAST({bare} AS TIMESTAMP)" if wants_dates else ""

@@ -64,6 +64,9 @@ def open_file(data: object, options: LoadOptions) -> Source | None:
         raise OptionsError(f"{Option('header')} is for text and JSON; files of {kind} name their columns themselves")
     if kind == "dbn" and options.price_scale is not None:
         raise OptionsError(f"{Option('price_scale')} is for whole numbers; prices of {kind} are read as what they mean")
+    for option in ("encoding", "delimiter"):
+        if kind != "csv" and getattr(options, option):
+            raise OptionsError(f"{Option(option)} is for text files; files of {kind} need none")
     name = str(given[0]) if len(given) == 1 else f"{given[0]} and {len(given) - 1} more"
     return Source(
         name=name,
@@ -74,6 +77,8 @@ def open_file(data: object, options: LoadOptions) -> Source | None:
         path_symbol=path_symbol,
         skip_rows=options.skip_rows,
         header=None if options.header is None else tuple(options.header),
+        encoding=options.encoding,
+        delimiter=options.delimiter,
     )
 
 
@@ -89,7 +94,7 @@ def compression_of(path: str | Path) -> str:
     return PACKINGS.get(Path(path).suffix.lower(), "none")
 
 
-def header_of(path: str, skip_rows: int, columns: Sequence[str]) -> list[str]:
+def header_of(path: str, source: Source, columns: Sequence[str]) -> list[str]:
     """The names in the header of a text file as they stand; none where it is not the line that columns were named by.
 
     Raises
@@ -100,15 +105,19 @@ def header_of(path: str, skip_rows: int, columns: Sequence[str]) -> list[str]:
     packed = compression_of(path)
     with pa.input_stream(path, compression=None if packed == "none" else packed) as stream:
         piece = bytes(stream.read(_HEADER_BYTES))
-    line = b"".join(piece.splitlines()[skip_rows : skip_rows + 1])
+    line = b"".join(piece.splitlines()[source.skip_rows : source.skip_rows + 1])
     try:
         text = line.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:
-        raise SourceError(f"{path} cannot be read: it is no text in UTF-8, as its header shows; write it anew as UTF-8")
+        such = f"{Option('encoding', 'utf-16')} or {Option('encoding', 'latin-1')}"
+        raise SourceError(
+            f"{source.name_of(path)} cannot be read: it is no text in UTF-8, as its header shows; say which encoding "
+            f"it is in with {Option('encoding')}, such as {such}"
+        )
     known = {name.strip().casefold() for name in columns}
-    for sign in _SEPARATORS:
+    for sign in _SEPARATORS if source.delimiter is None else (source.delimiter,):
         names = [name for name in next(csv.reader([text], delimiter=sign), []) if name.strip()]
         if len(names) > 1 and {name.strip().casefold() for name in names} <= known:
             return names

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from barhouse.coordinator.sources.file_kinds import Kind
 from barhouse.coordinator.sources.presets import Preset, preset_named
 from barhouse.store.errors import OptionsError
-from barhouse.store.hints import did_you_mean
+from barhouse.store.hints import Option, did_you_mean
 from barhouse.store.model.mistakes import AsKeys, sentences
 from barhouse.store.model.words import agreeing
 
@@ -62,8 +62,18 @@ def columns_by_part(given: Any) -> Any:
             raise OptionsError(f"{name!r} is no part of a bar; allowed are {', '.join(NAMES)}")
         if part in found:
             raise OptionsError(f"{name!r} is {part}, which was named before; say each part once")
-        found[part] = column or None
+        found[part] = tuple(column) if isinstance(column, list) else column or None
+        if isinstance(found[part], tuple):
+            _check_pair(part, found[part])
     return found
+
+
+def _check_pair(part: str, columns: tuple[Any, ...]) -> None:
+    if part != "bar_start" or len(columns) != 2 or not all(isinstance(name, str) and name for name in columns):
+        raise OptionsError(
+            f"{part} of {Option('columns')} is {list(columns)!r}, but is one column; bar_start may be two, of the date "
+            f"and the time of day: {Option('columns', {'bar_start': ['Date', 'Time']})}"
+        )
 
 
 def _power_of_ten(scale: float) -> float:
@@ -74,6 +84,21 @@ def _power_of_ten(scale: float) -> float:
     if abs(exponent) > _SCALES or float(f"1e{exponent}") != scale:
         raise ValueError(f"give a power of ten from 1e-{_SCALES} to 1e{_SCALES}, such as 0.01 or 1e-9")
     return scale
+
+
+def _encoding(name: str) -> str:
+    try:
+        "a".encode(name)
+    except (LookupError, ValueError):
+        raise ValueError("give the name of an encoding, such as utf-16, latin-1 or cp1252") from None
+    return name
+
+
+def _delimiter(sign: str) -> str:
+    sign = {"\\t": "\t", "tab": "\t"}.get(sign, sign)
+    if len(sign) != 1 or sign.isalnum() or sign in '"\r\n.-+':
+        raise ValueError("give the one sign between two fields, such as ; or | or \\t")
+    return sign
 
 
 def _preset(name: str) -> str:
@@ -108,9 +133,10 @@ class Reading(BaseModel):
         description="of an archive with several files inside only these; * and ? stand for other characters",
         examples=[["*.csv"]],
     )
-    columns: Annotated[dict[str, str | None], BeforeValidator(columns_by_part)] = Field(
+    columns: Annotated[dict[str, str | tuple[str, ...] | None], BeforeValidator(columns_by_part)] = Field(
         default_factory=dict,
-        description="which column is which part of a bar, where its name does not say; without a name there is none",
+        description="which column is which part of a bar, where its name does not say; without a name there is none, "
+        "and date and time in two columns are both named",
         examples=[{"bar_start": "Date", "volume": None}],
         json_schema_extra={"flag": "--column"},
     )
@@ -120,6 +146,17 @@ class Reading(BaseModel):
         "or epoch_ns",
         examples=["%Y-%m-%d %H:%M"],
         json_schema_extra={"metavar": "FORMAT"},
+    )
+    encoding: Annotated[str, AfterValidator(_encoding)] | None = Field(
+        default=None,
+        description="what a text file is written in that is not UTF-8, such as utf-16, latin-1 or cp1252",
+        examples=["utf-16"],
+    )
+    delimiter: Annotated[str, AfterValidator(_delimiter)] | None = Field(
+        default=None,
+        description="the sign between the fields of a text file, where it cannot be told from the file",
+        examples=[";"],
+        json_schema_extra={"metavar": "SIGN"},
     )
     skip_rows: int = Field(default=0, ge=0, strict=True, description="lines before the header of a text file")
     header: Annotated[tuple[str, ...], BeforeValidator(_list)] | None = Field(
@@ -214,8 +251,10 @@ class LoadKeywords(TypedDict, total=False):
     timezone: str | None
     file_format: Kind | None
     members: str | Sequence[str] | None
-    columns: Mapping[str, str | None] | None
+    columns: Mapping[str, str | Sequence[str] | None] | None
     timestamp_format: str | None
+    encoding: str | None
+    delimiter: str | None
     skip_rows: int
     header: Sequence[str] | None
     volume_column: str | None

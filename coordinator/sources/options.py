@@ -58,6 +58,15 @@ class LoadOptions(Loading):
             )
         return self
 
+    @model_validator(mode="after")
+    def _with_one_volume(self) -> Self:
+        if self.volume_column is not None and self.columns.get("volume", self.volume_column) != self.volume_column:
+            other = Option("columns", {"volume": self.columns["volume"]})
+            raise OptionsError(
+                f"{Option('volume_column', self.volume_column)} and {other} say two things; say one of them"
+            )
+        return self
+
     def but(self, **changes: Any) -> LoadOptions:
         """The same with some options changed, whose values are right already."""
         return self.model_copy(update=changes)

@@ -1,8 +1,7 @@
-"""Files made readable: what DuckDB cannot read as it is, is unpacked for as long as it is read."""
+"""Files made readable: what DuckDB cannot read as it is, is unpacked, or written anew as UTF-8, while it is read."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,6 +18,7 @@ from barhouse.coordinator.sources.packed_bytes import unpacked_pieces
 from barhouse.coordinator.sources.parquet_copy import INTERVAL, write_parquet
 from barhouse.coordinator.sources.scratch_folder import have_room, scratch_folder
 from barhouse.coordinator.sources.source import Piece, Source
+from barhouse.coordinator.sources.text_encoding import encoding_to_change, recoded
 from barhouse.store.errors import SourceError
 
 
@@ -29,21 +29,31 @@ def readable(source: Source, beside: Path) -> Iterator[Source]:
     Raises
     ------
     SourceError
-        When a file is damaged, cut off, encrypted, or comes to far more than bars do.
+        When a file is damaged, cut off, encrypted, not in the encoding said, or comes to far more than bars do.
     """
-    for piece in source.pieces:
-        if piece.is_readable and piece.kind.packing != "none":
-            # DuckDB takes a damaged or cut off one for a shorter one.
-            deque(unpacked_pieces(piece.path, piece.kind.packing, piece.name), maxlen=0)
-    if all(piece.is_readable for piece in source.pieces):
+    # DuckDB takes a damaged or cut off file for a shorter one: those that it can read are read through.
+    encodings = {
+        piece: encoding_to_change(_bytes_of(piece), source.encoding)
+        for piece in source.pieces
+        if piece.is_readable and piece.kind.kind == "csv"
+    }
+    if all(piece.is_readable for piece in source.pieces) and not any(encodings.values()):
         yield _with_schema(source)
         return
     # Folders named column=value are columns of the files inside, those above the scratch folder of none.
     with scratch_folder(Path(gettempdir()) if "=" in str(beside) else beside) as folder:
-        paths = [
-            piece.path if piece.is_readable else _unpacked(piece, _place(folder, piece) / str(number), source.header)
-            for number, piece in enumerate(source.pieces)
-        ]
+        paths = []
+        for number, piece in enumerate(source.pieces):
+            path, encoding = piece.path, encodings.get(piece)
+            if not piece.is_readable:
+                path = _unpacked(piece, _place(folder, piece) / str(number), source.header)
+                if piece.kind.kind == "csv":
+                    encoding = encoding_to_change(unpacked_pieces(path, "none", piece.name), source.encoding)
+            if encoding is not None:
+                pieces = _bytes_of(piece) if piece.is_readable else unpacked_pieces(path, "none", piece.name)
+                target = _place(folder, piece) / f"{number}.recoded"
+                path = _written(recoded(pieces, encoding, piece.name), target)
+            paths.append(path)
         yield _with_schema(replace(source, paths=tuple(paths)))
 
 
@@ -64,6 +74,10 @@ def _with_schema(source: Source) -> Source:
         raise SourceError(f"{source.name} holds bars of several lengths ({listed}); load each by itself")
     agreed = {column: found.pop() for column, found in zones.items() if len(found) == 1}
     return replace(source, zones=agreed, interval=intervals.pop())
+
+
+def _bytes_of(piece: Piece) -> Iterator[bytes]:
+    return unpacked_pieces(piece.path, piece.kind.packing, piece.name)
 
 
 def _place(folder: Path, piece: Piece) -> Path:

@@ -116,6 +116,8 @@ class Source:
         The files that these are in, as they were just before they are read.
     header
         The names of the columns, for text files that do not name them.
+    encoding, delimiter
+        Of text files, where they were said.
     partitions
         Whether folders named ``column=value`` are columns of the files inside.
     path_symbol
@@ -136,6 +138,8 @@ class Source:
     files: tuple[SourceFile, ...] = ()
     skip_rows: int = 0
     header: tuple[str, ...] | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
     partitions: bool = True
     path_symbol: str | None = None
     table: pa.Table | None = None

@@ -274,7 +274,7 @@ def _held_by_source(
     by_name = source.symbol is None
     with readable(open_source(source.data, source.options), transaction.scratch) as opened:
         rows = source_rows.open_rows(transaction, opened)
-        columns = parts.parts_of(rows, source.options)
+        columns = parts.parts_of(transaction, rows, source.options)
         if by_name and columns["symbol"] is None:
             raise SourceError(
                 f"{opened.name} has no column that names the symbol; say which one it holds with {Option('symbol')}"

@@ -47,7 +47,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "high": ("high", "h"),
     "low": ("low", "l"),
     "close": ("close", "c"),
-    "volume": ("volume", "vol", "v"),
+    "volume": ("volume", "vol", "v", "tickvol", "tick_volume", "real_volume"),
     "trade_count": ("trade_count", "trades", "transactions", "number_of_trades", "num_trades"),
     "vwap": ("vwap", "vw"),
 }

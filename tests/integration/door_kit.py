@@ -70,6 +70,8 @@ NAMES: dict[str, Any] = {
     "vendor": "polygon",
     "conflicts": "report",
     "decimal": ",",
+    "encoding": "utf-8",
+    "delimiter": ",",
     "thousands": ",",
 }
 #: Several of something; one text is as good as a list of one.

@@ -53,7 +53,7 @@ def load(
       high         h
       low          l
       close        c
-      volume       vol v
+      volume       vol v tickvol tick_volume real_volume
       symbol       ticker instrument
       trade_count  trades transactions number_of_trades num_trades
       vwap         vw

@@ -53,6 +53,11 @@ header = true, names = [{names}]
 -- part: options
 , filename = 'source_path'
 
+-- name: delimiter_said
+-- What stands between the fields of a line is said, not found out.
+-- part: options
+, delim = {sign}
+
 -- name: rows_by_name
 -- Rows, and after them others; columns are matched by name. DuckDB puts text files together by name, or notes malformed
 -- lines, but not both.
@@ -108,6 +113,15 @@ SELECT DISTINCT {symbol}::VARCHAR AS symbol_given FROM {rows} WHERE {symbol} IS 
 -- gives: date_count
 -- takes: rows: any
 SELECT count(*) FILTER (WHERE {is_date}) AS date_count FROM {rows};
+
+-- name: times_in_digits
+-- How long the longest of the times of day is that are digits alone, the greatest of them, and how many begin with a zero or do not
+-- end with two.
+-- gives: row_count, longest, greatest, padded_count, uneven_count
+-- takes: rows: any
+SELECT count(*) AS row_count, max(length(d)) AS longest, max(d::INTEGER) AS greatest,
+       count(*) FILTER (WHERE d LIKE '0_%') AS padded_count, count(*) FILTER (WHERE d::INTEGER % 100 <> 0) AS uneven_count
+FROM (SELECT {digits} AS d FROM {rows} WHERE regexp_full_match({digits}, {form}));
 
 -- name: instruments_of_one_stamp
 -- How many stamps have rows of several instruments, by a column that tells them apart; and some of those, as texts.
