@@ -84,8 +84,6 @@ class SessionCoordinator(StreamRegistrar):
             When it cannot be read as bars at all.
         RejectedBarsError
             When no row can be taken, or with ``strict`` any cannot.
-        CalendarError
-            When rows lie beyond what the calendar is known for.
         UnknownSymbolError
             When ``symbol`` is not registered.
         """

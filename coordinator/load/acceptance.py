@@ -14,7 +14,6 @@ from barhouse.coordinator.load.symbol_map import SymbolMap
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.write import merge
 from barhouse.store.database.transaction import Relation, Row, TemporaryTable, Transaction
-from barhouse.store.errors import CalendarError
 from barhouse.store.model.interval import Interval
 from barhouse.store.sql import Sql, literal, sql
 
@@ -66,13 +65,7 @@ class AcceptedRows:
 def accept(
     transaction: Transaction, judged: JudgedRows, interval: Interval, options: LoadOptions, batch_id: int
 ) -> AcceptedRows:
-    """Accept the rows that are bars.
-
-    Raises
-    ------
-    CalendarError
-        When rows lie beyond what their calendar is known for.
-    """
+    """Accept the rows that are bars."""
     if judged.may_be_appended and options.replace is None:
         unseen = _unseen_range(transaction, judged, interval, options)
         accepted = None if unseen is None else _append_as_read(transaction, judged, unseen, batch_id)
@@ -130,11 +123,10 @@ def _append_as_read(
     if not unseen.in_order and transaction.one("load.count_disorder", written=written).disorder_count:
         transaction.write("load.take_back", {"batch_id": batch_id})
         return None
-    if count < judged.row_count:
-        _refuse_unknown(transaction, judged, judged.relation)
-        if transaction.one("load.count_amended", judged_rows=judged.relation).amended_count:
-            transaction.write("load.take_back", {"batch_id": batch_id})
-            return None
+    missing = count < judged.row_count
+    if missing and transaction.one("load.count_amended", judged_rows=judged.relation).amended_count:
+        transaction.write("load.take_back", {"batch_id": batch_id})
+        return None
     counts = transaction.make("load.count_bars", new_bars=written)
     outside = transaction.one("load.count_outside", bar_counts=counts).outside_count
     return AcceptedRows(written, judged.relation, judged.rows.symbols, counts, count, outside)
@@ -147,8 +139,6 @@ def _stage(transaction: Transaction, judged: JudgedRows, interval: Interval) -> 
     if judged.may_overlap and summary.outside_count:
         transaction.write("load.reject_overlapping", staged_rows=staged, width_seconds=interval.length)
         summary = transaction.one("load.summary", staged_rows=staged)
-    if summary.unknown_count:
-        _refuse_unknown(transaction, judged, staged)
     repeats = None
     same, contradicted, contradicted_outside = 0, 0, 0
     if summary.repeated_count:
@@ -172,14 +162,3 @@ def _stage(transaction: Transaction, judged: JudgedRows, interval: Interval) -> 
         same_repeat_count=same,
         contradicted_count=contradicted,
     )
-
-
-def _refuse_unknown(transaction: Transaction, judged: JudgedRows, judged_rows: Relation) -> None:
-    """Refuse rows that lie beyond what their calendar knows."""
-    symbols = judged.rows.symbols.table
-    for unknown in transaction.run("load.unknown_range", judged_rows=judged_rows, symbol_map=symbols):
-        raise CalendarError(
-            f"row {unknown.file_row} of {judged.rows.name} lies beyond what calendar {unknown.calendar} is known for, "
-            f"{unknown.known_from} to {unknown.known_through}; nothing was loaded: load the rest without it"
-            f"{', or upgrade exchange_calendars' if unknown.is_of_exchange else ''}"
-        )

@@ -32,6 +32,9 @@ from barhouse.store.sql import Sql, joined, sql
 #: The instants that stamps may mean; ``sql/load/source.sql`` has the same.
 _FIRST_INSTANT, _LAST_INSTANT = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 
+#: A few units in the last place, of floats of 64 bits and of 32.
+_ROUNDING, _ROUNDING_32 = 1e-15, 2.5e-7
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -74,6 +77,8 @@ class CanonicalRows:
         The column that their stamps were given in; None for bars in our own columns.
     named_by
         The columns that say which bar a row is; None for bars in our own columns.
+    rounding
+        How far prices of one bar may pass each other for being rounded, as a part of them.
     instruments
         Columns that nobody named, and that may tell rows of one stamp apart, such as a contract.
     """
@@ -88,6 +93,7 @@ class CanonicalRows:
     stamps: Column | None = None
     named_by: Sql | None = None
     instruments: Sequence[Column] = ()
+    rounding: float = _ROUNDING
 
 
 def rows_of_source(
@@ -122,6 +128,7 @@ def rows_of_source(
         stamps=found["bar_start"],
         named_by=joined(Sql(", "), [column.sql for part in ("bar_start", "symbol") if (column := found[part])]),
         instruments=parts.instruments_of(rows, found),
+        rounding=_ROUNDING_32 if any(column and column.type == "FLOAT" for column in found.values()) else _ROUNDING,
     )
 
 

@@ -28,6 +28,7 @@ def report_of(
         rejected=rejected.count,
         outside=accepted.outside_count,
         widened=accepted.widened_count,
+        empty=rejected.empty_count,
         vwap_left_out=accepted.stray_count,
         deleted=batch.deleted,
         repeated=accepted.same_repeat_count,

@@ -28,6 +28,7 @@ Parts = Mapping[str, Column | None]
 PATH_SYMBOL = "path_symbol"
 #: What DuckDB calls the first column of a text file that names none.
 _UNNAMED = "column0"
+_PRICES = frozenset(["open", "high", "low", "close"])
 #: What it adds to a name that differs from an earlier one in case alone, or not at all.
 _WRITTEN_AGAIN = re.compile(r"_\d+$")
 
@@ -41,8 +42,8 @@ def parts_of(transaction: Transaction, rows: SourceRows, options: LoadOptions) -
         For a missing column, several that could be the one, or a text file with nothing in it.
     """
     source, columns = rows.source, rows.columns
-    if rows.is_text and list(columns) == [_UNNAMED] and all(map(is_blank, source.paths)):
-        raise SourceError(f"{source.name} is empty: it has neither a line that names its columns nor rows")
+    if rows.is_text:
+        _check_header(rows)
     chosen = dict(options.columns)
     if options.volume_column is not None:
         chosen["volume"] = options.volume_column
@@ -89,6 +90,18 @@ def parts_of(transaction: Transaction, rows: SourceRows, options: LoadOptions) -
                 f"has {', '.join(own)}: load files with other columns, or without a header, by themselves"
             )
     return found
+
+
+def _check_header(rows: SourceRows) -> None:
+    """Refuse a text that has nothing in it, or a header of three lines."""
+    source, names = rows.source, [folded(name) for name in rows.columns]
+    if list(rows.columns) == [_UNNAMED] and all(map(is_blank, source.paths)):
+        raise SourceError(f"{source.name} is empty: it has neither a line that names its columns nor rows")
+    if names[0] == "price" and _PRICES.issubset(names):
+        raise OptionsError(
+            f"{source.name} begins with three lines that name its columns, as yfinance writes frames of several "
+            f"symbols; load such a frame itself, or write it with frame.stack(level='Ticker').to_csv(...)"
+        )
 
 
 def instruments_of(rows: SourceRows, parts: Parts) -> tuple[Column, ...]:

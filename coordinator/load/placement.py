@@ -9,6 +9,7 @@ from barhouse.coordinator.load.canonical_rows import Bounds, CanonicalRows
 from barhouse.coordinator.load.symbol_map import SymbolMap
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.write.calendar_pieces import calendar_pieces
+from barhouse.store.calendars.exchange import ALWAYS_OPEN
 from barhouse.store.calendars.time_zone import zone_pieces
 from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
 from barhouse.store.errors import OptionsError
@@ -30,6 +31,9 @@ _EARLIEST = date(1900, 1, 1)
 #: From so many rows on it pays to look whether they come in order.
 MANY_ROWS = 20_000
 _MINUTE = 60
+
+#: What may be done where an exchange's calendar does not reach.
+_WAY_OUT = "; a calendar of one's own may begin earlier"
 
 #: Which condition picks a pass of a time that the clock shows twice, and which says that none can be picked.
 _OCCURRENCES = {
@@ -124,11 +128,27 @@ def judge(transaction: Transaction, rows: CanonicalRows, interval: Interval, opt
         placed=placed,
         near=sql("load.near"),
         is_valid=sql("load.is_valid", **limits),
+        is_empty=sql("load.is_empty"),
+        rounding=Sql(repr(rows.rounding)),
+        beyond=_beyond(transaction, rows.symbols),
         misplaced_reason=literal(misplaced_reason),
         **limits,
     )
     is_large = interval.intraday and not bounds.naive_count and bounds.row_count >= MANY_ROWS
     return JudgedRows(rows, relation, bounds.row_count, is_large and not may_overlap, may_overlap, misplaced_reason)
+
+
+def _beyond(transaction: Transaction, symbols: SymbolMap) -> Sql:
+    """What is said of rows that their calendar does not reach."""
+    each = []
+    for name in sorted(symbols.calendars):
+        kept = transaction.one("records.kept_calendar", {"calendar": name})
+        reason = (
+            f"beyond what calendar {name} is known for, {kept.known_from} to {kept.known_through}"
+            f"{_WAY_OUT if kept.definition is None and name != ALWAYS_OPEN else ''}"
+        )
+        each.append(sql("load.beyond_calendar", calendar=literal(name), reason=literal(reason)))
+    return sql("load.beyond_calendars", each=joined(Sql(" "), each)) if each else sql("load.beyond_none")
 
 
 def symbol_match(symbols: SymbolMap) -> Sql:

@@ -39,10 +39,13 @@ class QuotedRejects:
         ``quoted_rejects``: each as it was given, with its reason; None without any.
     by_reason
         The same, counted by reason.
+    empty_count
+        How many rows beside them say nothing of a bar.
     """
 
     quoted: TemporaryTable | None = None
     by_reason: tuple[Reject, ...] = ()
+    empty_count: int = 0
 
     @property
     def count(self) -> int:
@@ -67,8 +70,9 @@ def quote(transaction: Transaction, judged: JudgedRows, accepted: AcceptedRows) 
     if accepted.repeats is not None and accepted.contradicted_count:
         contradicted = sql("load.contradicted_rows", repeated_rows=accepted.repeats)
     rejected = transaction.make("load.rejected_rows", judged_rows=accepted.judged, contradicted_rows=contradicted)
-    if lines is None and not transaction.one("load.count_rejected", rejected_rows=rejected).rejected_count:
-        return QuotedRejects()
+    counts = transaction.one("load.count_rejected", rejected_rows=rejected)
+    if lines is None and not counts.rejected_count:
+        return QuotedRejects(empty_count=counts.empty_count)
     malformed = Sql("") if lines is None else sql("load.malformed_quoted", malformed_lines=lines)
     quoted = transaction.make("load.quote_rejects", rejected_rows=rejected, rows=rows.given, malformed_quoted=malformed)
     found = transaction.run("load.rejects_by_reason", quoted_rejects=quoted)
@@ -78,6 +82,7 @@ def quote(transaction: Transaction, judged: JudgedRows, accepted: AcceptedRows) 
             Reject(reason=row.reason, count=row.row_count, first_row=row.first_row, first_given=row.first_given)
             for row in found
         ),
+        counts.empty_count,
     )
 
 

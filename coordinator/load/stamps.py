@@ -11,7 +11,7 @@ import re
 from barhouse.coordinator.load.columns import FLOATS, INTEGERS, Column
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.sources.source import Source
-from barhouse.store.calendars.time_zone import abbreviations
+from barhouse.store.calendars.time_zone import abbreviations, clock_named
 from barhouse.store.errors import OptionsError
 from barhouse.store.hints import Option
 from barhouse.store.sql import Sql, literal
@@ -51,7 +51,7 @@ def stamp(column: Column, source: Source, options: LoadOptions, *, wants_dates: 
     """
     form = options.timestamp_format
     if form in EPOCHS:
-        return _of_epoch(column, form, wants_dates=wants_dates)
+        return _of_epoch(column, form, options, wants_dates=wants_dates)
     if column.is_text:
         return _of_text(column, options, wants_dates=wants_dates)
     if form is not None:
@@ -64,7 +64,7 @@ def stamp(column: Column, source: Source, options: LoadOptions, *, wants_dates: 
     if column.type in ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"):
         instant = f"{column.sql}::TIMESTAMPTZ"
         own = options.timezone or source.zones.get(column.name, "UTC")
-        return Sql(f"timezone({literal(own)}, {instant})") if wants_dates else _NO_LOCAL, Sql(instant)
+        return _on_clock(instant, own) if wants_dates else _NO_LOCAL, Sql(instant)
     if column.type in INTEGERS | FLOATS:
         raise OptionsError(
             f"{column.name} holds numbers; say what they count with {Option('timestamp_format')}, one of "
@@ -114,7 +114,7 @@ def epoch(column: Column) -> Sql | None:
     return Sql(f"(CASE WHEN {number}::VARCHAR = {digits} OR {whole} THEN {number} END)")
 
 
-def _of_epoch(column: Column, form: str, *, wants_dates: bool) -> tuple[Sql, Sql]:
+def _of_epoch(column: Column, form: str, options: LoadOptions, *, wants_dates: bool) -> tuple[Sql, Sql]:
     number = epoch(column)
     if number is None:
         raise OptionsError(
@@ -123,25 +123,26 @@ def _of_epoch(column: Column, form: str, *, wants_dates: bool) -> tuple[Sql, Sql
     # A zero stands for a stamp that was not known; no market's bar started with 1970.
     within = f"{number} BETWEEN -{_LIMITS[form]} AND {_LIMITS[form]} AND {number} <> 0"
     instant = f"CASE WHEN {within} THEN make_timestamptz({number} {EPOCHS[form]}) END"
-    return _in_utc(instant) if wants_dates else _NO_LOCAL, Sql(instant)
+    return _on_clock(instant, options.timezone or "UTC") if wants_dates else _NO_LOCAL, Sql(instant)
 
 
 def _of_text(column: Column, options: LoadOptions, *, wants_dates: bool) -> tuple[Sql, Sql]:
     text, form = f"trim({column.sql}::VARCHAR)", options.timestamp_format
     if form is None:
-        return _of_iso_text(f"upper({text})", wants_dates=wants_dates)
+        return _of_iso_text(f"upper({text})", options, wants_dates=wants_dates)
     if "%Z" in form:
         return _of_named_zone(text, form, options.timezone, wants_dates=wants_dates)
     if "%z" not in form:
         return Sql(f"try_strptime({text}, {literal(form)})::TIMESTAMP"), _NO_INSTANT
     instant = f"try_strptime({text}, {literal(form)})::TIMESTAMPTZ"
     if not wants_dates or not form.endswith("%z"):
-        return _in_utc(instant) if wants_dates else _NO_LOCAL, Sql(instant)
+        return _on_clock(instant, options.timezone or "UTC") if wants_dates else _NO_LOCAL, Sql(instant)
     bare = f"regexp_replace({text}, '(Z|[+-][0-9]{{2}}:?[0-9]{{2}})$', '')"
-    return Sql(f"try_strptime({bare}, {literal(form.removesuffix('%z'))})::TIMESTAMP"), Sql(instant)
+    own = f"try_strptime({bare}, {literal(form.removesuffix('%z'))})::TIMESTAMP"
+    return _own_midnight(own, instant, options.timezone), Sql(instant)
 
 
-def _of_iso_text(text: str, *, wants_dates: bool) -> tuple[Sql, Sql]:
+def _of_iso_text(text: str, options: LoadOptions, *, wants_dates: bool) -> tuple[Sql, Sql]:
     plain = f"regexp_matches({text}, {literal(_PLAIN)})"
     offset = f"regexp_matches({text}, {literal(_OFFSET)})"
     bare = f"regexp_replace({text}, {literal(_ZONE + '$')}, '')"
@@ -150,7 +151,8 @@ def _of_iso_text(text: str, *, wants_dates: bool) -> tuple[Sql, Sql]:
     spelled_out = f"regexp_replace({closed_up}, {literal(_OFFSET_AFTER_MINUTES)}, '\\1:00\\2')"
     cast = f"coalesce(TRY_CAST({text} AS TIMESTAMPTZ), TRY_CAST({spelled_out} AS TIMESTAMPTZ))"
     instant = f"CASE WHEN {offset} THEN {cast} END"
-    own = f"WHEN ({instant}) IS NOT NULL THEN TRY_CAST({bare} AS TIMESTAMP)" if wants_dates else ""
+    local = _own_midnight(f"TRY_CAST({bare} AS TIMESTAMP)", instant, options.timezone)
+    own = f"WHEN ({instant}) IS NOT NULL THEN {local}" if wants_dates else ""
     return Sql(f"CASE WHEN {plain} THEN TRY_CAST({text} AS TIMESTAMP) {own} END"), Sql(instant)
 
 
@@ -200,5 +202,15 @@ def _spelled(form: str) -> str:
     return "".join(found)
 
 
-def _in_utc(instant: str) -> Sql:
-    return Sql(f"timezone('UTC', {instant})")
+def _on_clock(instant: str, timezone: str) -> Sql:
+    """What a clock shows at an instant."""
+    clock = clock_named(timezone)
+    shown = f"timezone({literal(clock.zone.key)}, {instant})"
+    return Sql(shown if not clock.ahead_seconds else f"({shown} + to_seconds({clock.ahead_seconds}))")
+
+
+def _own_midnight(own: str, instant: str, timezone: str | None) -> Sql:
+    """The local time by a stamp's own offset; where that is no midnight, by the zone that was said."""
+    if timezone is None:
+        return Sql(own)
+    return Sql(f"CASE WHEN {own} = date_trunc('day', {own}) THEN {own} ELSE {_on_clock(instant, timezone)} END")

@@ -8,6 +8,7 @@ import sys
 import pyarrow as pa
 
 from barhouse.coordinator.sources.source import Source
+from barhouse.coordinator.sources.wide_frames import row_by_row
 from barhouse.store.errors import SourceError
 
 
@@ -32,17 +33,17 @@ def _as_arrow(data: object) -> pa.Table:
     pandas, polars = sys.modules.get("pandas"), sys.modules.get("polars")
     if pandas is not None and isinstance(data, pandas.DataFrame):
         # Vendors' frames carry the stamps in the index.
-        frame = data
+        frame = given = row_by_row(data)
         # A numbered index (rows left out leave one) says nothing, and a name that is a column says it already.
         levels = [
             level
-            for level, name in enumerate(data.index.names)
-            if name not in data.columns
-            and not (name is None and pandas.api.types.is_integer_dtype(data.index.get_level_values(level)))
+            for level, name in enumerate(given.index.names)
+            if name not in given.columns
+            and not (name is None and pandas.api.types.is_integer_dtype(given.index.get_level_values(level)))
         ]
         if levels:
-            names = ["timestamp" if name is None else name for name in data.index.names]
-            frame = data.set_axis(data.index.set_names(names)).reset_index(level=levels)
+            names = ["timestamp" if name is None else name for name in given.index.names]
+            frame = given.set_axis(given.index.set_names(names)).reset_index(level=levels)
         try:
             return pa.Table.from_pandas(frame.rename(columns=str), preserve_index=False)
         except (pa.ArrowException, TypeError, ValueError) as error:

@@ -43,9 +43,9 @@ def _vendor(name: str) -> str:
 
 
 def _zone(name: str) -> str:
-    from barhouse.store.calendars.time_zone import zone_named
+    from barhouse.store.calendars.time_zone import clock_named
 
-    zone_named(name)
+    clock_named(name)
     return name
 
 
@@ -121,7 +121,8 @@ class Reading(BaseModel):
     )
     timezone: Annotated[str, AfterValidator(_zone)] | None = Field(
         default=None,
-        description="the zone of stamps that carry none, such as America/New_York; it is never guessed",
+        description="the zone of stamps that carry none, such as America/New_York, and whose midnights name days; of a "
+        "clock that always is so far from one, America/New_York+07:00; it is never guessed",
         examples=["America/New_York"],
         json_schema_extra={"metavar": "ZONE"},
     )

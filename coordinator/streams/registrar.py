@@ -17,6 +17,7 @@ from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.sources.readable_files import readable
 from barhouse.coordinator.streams import symbol_registration
 from barhouse.coordinator.streams.symbol_registration import Available, OnMissing, RegistrationRequest, by_symbol
+from barhouse.store.calendars.time_zone import clock_named
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, SourceError
 from barhouse.store.hints import Action, Option, spelled
@@ -283,6 +284,7 @@ def _held_by_source(
             transaction, rows, columns, source.options, wants_dates=not interval.intraday, by_symbol=by_name
         )
     ends = source.options.label == "end" and interval.intraday
+    clock = clock_named(source.options.timezone or "UTC")
     spelling = transaction.spelling
     own = None if source.symbol is None else spelling.symbol(source.symbol)
     canonical = trading_calendar.canonical(transaction, set(calendars.values()))
@@ -298,7 +300,8 @@ def _held_by_source(
         named = transaction.run(
             "streams.symbols_in_source",
             {
-                "timezone": source.options.timezone or "UTC",
+                "timezone": clock.zone.key,
+                "clock_seconds": clock.ahead_seconds,
                 "shift_seconds": interval.length if ends else 0,
                 "from": first,
                 "through": last,

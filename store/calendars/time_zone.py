@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from itertools import pairwise
@@ -24,6 +26,9 @@ DAY_SECONDS: Final = 86_400
 _SAMPLED_DAYS: Final = 10
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
+_FARTHEST_HOURS: Final = 14
+_MOVED: Final = re.compile(r"(?P<zone>.*?)(?P<sign>[+-])(?P<hours>[0-9]{2}):(?P<minutes>[0-9]{2})", re.DOTALL)
+
 ZONE_PIECES: Final = pa.schema(
     {
         "local_day": pa.int32(),
@@ -41,7 +46,7 @@ def zone_pieces(timezone: str, first: date, last: date) -> pa.Table:
     Parameters
     ----------
     timezone
-        IANA name.
+        As ``clock_named`` takes it.
     first, last
         Local days, both included.
 
@@ -59,7 +64,8 @@ def zone_pieces(timezone: str, first: date, last: date) -> pa.Table:
     CalendarError
         There is no such time zone.
     """
-    zone = zone_named(timezone)
+    clock = clock_named(timezone)
+    zone, ahead = clock.zone, clock.ahead_seconds
     begin, end = wall_seconds(max(first, EARLIEST)), wall_seconds(min(last, LATEST)) + DAY_SECONDS
     if begin >= end:
         return ZONE_PIECES.empty_table()
@@ -67,8 +73,9 @@ def zone_pieces(timezone: str, first: date, last: date) -> pa.Table:
     marks = range(begin - 2 * DAY_SECONDS, end + 3 * DAY_SECONDS, DAY_SECONDS)
     changes = [_change(zone, *days) for days in pairwise(marks) if len({_offset(zone, mark) for mark in days}) > 1]
     stretches = [
-        (since + _offset(zone, since), until + _offset(zone, since), _offset(zone, since))
+        (since + offset, until + offset, offset)
         for since, until in pairwise([marks[0], *changes, marks[-1]])
+        for offset in [_offset(zone, since) + ahead]
     ]
     edges = {edge for since, until, _ in stretches for edge in (since, until) if begin < edge < end}
     cuts = sorted(edges.union(range(begin, end + 1, DAY_SECONDS)))
@@ -107,6 +114,33 @@ def zone_named(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """What a clock on a wall shows: the time of a zone, and so much more."""
+
+    zone: ZoneInfo
+    ahead_seconds: int = 0
+
+
+def clock_named(name: str) -> Clock:
+    """Return the clock of a zone, or one that always is so far from it: ``America/New_York+07:00``, ``UTC-03:00``.
+
+    Raises
+    ------
+    CalendarError
+        There is no such time zone, or it is moved by more than a day has.
+    """
+    found = _MOVED.fullmatch(name) if isinstance(name, str) and name not in _zones() else None
+    if found is None:
+        return Clock(zone_named(name))
+    zone = zone_named(found["zone"] or "UTC")
+    hours, minutes = int(found["hours"]), int(found["minutes"])
+    most = _FARTHEST_HOURS
+    if hours > most or minutes > 59:
+        raise CalendarError(f"timezone {name!r} is no clock: it is moved by {most} hours at most, as in +07:00")
+    return Clock(zone, (hours * 3600 + minutes * 60) * (-1 if found["sign"] == "-" else 1))
+
+
 @cache
 def abbreviations(timezone: str) -> Mapping[str, int]:
     """What a zone's own clock has been called since 1970, such as EST and EDT, with the seconds it was ahead of UTC.
@@ -118,7 +152,10 @@ def abbreviations(timezone: str) -> Mapping[str, int]:
     CalendarError
         There is no such time zone.
     """
-    zone = zone_named(timezone)
+    clock = clock_named(timezone)
+    if clock.ahead_seconds:  # nobody calls it so
+        return {}
+    zone = clock.zone
     found: defaultdict[str, set[int]] = defaultdict(set)
     for day in range(0, wall_seconds(LATEST) // DAY_SECONDS, _SAMPLED_DAYS):
         shown = (_EPOCH + timedelta(days=day)).astimezone(zone)

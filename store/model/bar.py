@@ -53,7 +53,11 @@ NAMES: dict[str, tuple[str, ...]] = {
 }
 
 #: The same, where no column has one of those names: too little by themselves to stand beside them.
-FALLBACK_NAMES: dict[str, tuple[str, ...]] = {"bar_start": ("unix",), "close": ("last",)}
+FALLBACK_NAMES: dict[str, tuple[str, ...]] = {
+    # All but the first are of an index without a name, as pandas writes it, and gives it back.
+    "bar_start": ("unix", "index", "__index_level_0__", "column0", "unnamed: 0"),
+    "close": ("last",),
+}
 
 #: What a source may call what tells instruments of one symbol apart: contracts, or places where it is traded.
 INSTRUMENTS = frozenset(

@@ -63,6 +63,9 @@ class LoadReport(Report):
     widened: int = Field(
         default=0, description="rows whose open or close lay beyond high or low by rounding, which was widened to it"
     )
+    empty: int = Field(
+        default=0, description="rows without prices, volume and trades, which stand for no bar; not among `rows`"
+    )
     vwap_left_out: int = Field(
         default=0, description="rows taken without their vwap, which lay outside of [low, high] by more than 1/10000"
     )

@@ -25,6 +25,8 @@ def loaded(report: LoadReport) -> str:
         head += f", {report.deleted:,} deleted"
     if report.outside:
         head += f"; {report.outside:,} outside sessions"
+    if report.empty:
+        head += f"; {report.empty:,} without any value, left out"
     if report.widened:
         head += f"; {report.widened:,} with high or low widened by rounding"
     if report.vwap_left_out:

@@ -70,7 +70,7 @@ DELETE FROM bar WHERE batch_id = $batch_id;
 -- name: accepted_as_read
 -- The rows taken, as they are judged; those that are to be counted apart come in the other way.
 -- part: new_bars
-(SELECT * FROM {judged_rows} WHERE reason IS NULL AND known AND NOT widened AND NOT stray)
+(SELECT * FROM {judged_rows} WHERE reason IS NULL AND NOT widened AND NOT stray)
 
 -- name: count_amended
 -- How many of the rows taken had their high or low widened, or their vwap left out.
@@ -89,7 +89,7 @@ SELECT count(*) AS amended_count FROM {judged_rows} WHERE reason IS NULL AND (wi
 -- name: stage
 -- Every row as judged, in the order of the bar table; of several with one key the source's last comes last.
 -- makes: staged_rows(file_row, interval_id, bar_start, span_seconds, session_date, segment, open, high, low,
--- close, volume, trade_count, vwap, base_count, expected_count, known, widened, stray, reason)
+-- close, volume, trade_count, vwap, base_count, expected_count, widened, stray, reason)
 CREATE OR REPLACE TEMP TABLE {staged_rows} AS FROM {judged_rows} ORDER BY interval_id, bar_start, file_row;
 
 -- name: accepted_of_staged
@@ -99,15 +99,14 @@ CREATE OR REPLACE TEMP TABLE {staged_rows} AS FROM {judged_rows} ORDER BY interv
 (SELECT * FROM {staged_rows} WHERE reason IS NULL)
 
 -- name: summary
--- What the judging came to: rows taken, rows in no session, rows that were widened, rows whose vwap was left out, rows
--- that repeat a key, and rows no calendar can place.
--- gives: accepted_count, outside_count, widened_count, stray_count, repeated_count, unknown_count
+-- What the judging came to: rows taken, rows in no session, rows that were widened, rows whose vwap was left out, and
+-- rows that repeat a key.
+-- gives: accepted_count, outside_count, widened_count, stray_count, repeated_count
 -- takes: staged_rows
 SELECT count(*) AS accepted_count, count(*) FILTER (WHERE session_date IS NULL) AS outside_count,
        count(*) FILTER (WHERE widened) AS widened_count, count(*) FILTER (WHERE stray) AS stray_count,
-       count(*) FILTER (WHERE interval_id = last_id AND bar_start = last_start) AS repeated_count,
-       count(*) FILTER (WHERE NOT known) AS unknown_count
-FROM (SELECT interval_id, bar_start, session_date, known, widened, stray,
+       count(*) FILTER (WHERE interval_id = last_id AND bar_start = last_start) AS repeated_count
+FROM (SELECT interval_id, bar_start, session_date, widened, stray,
              lag(interval_id) OVER () AS last_id, lag(bar_start) OVER () AS last_start
       FROM {staged_rows} WHERE reason IS NULL);
 
@@ -141,20 +140,6 @@ SELECT count(*) FILTER (WHERE reason = {reason}) AS off_count, count(*) FILTER (
        count(*) FILTER (WHERE reason IS NULL AND bar_start < {through}) AS early_on_count,
        min(bar_start) FILTER (WHERE reason = {reason}) AS first_off
 FROM {judged_rows};
-
--- name: unknown_range
--- The first row beyond what its calendar knows; none when each is known.
--- gives: calendar, known_from, known_through, is_of_exchange, file_row
--- takes: symbol_map, judged_rows: any
--- reads: trading_calendar
-SELECT m.calendar, c.known_from, c.known_through, c.definition IS NULL AND c.calendar <> '24/7' AS is_of_exchange,
-       s.file_row
-FROM {judged_rows} AS s
-JOIN {symbol_map} AS m USING (interval_id)
-JOIN trading_calendar AS c USING (calendar)
-WHERE s.reason IS NULL AND NOT s.known
-ORDER BY s.file_row
-LIMIT 1;
 
 -- name: find_repeats
 -- Rows whose key comes again later in the source, and whether the last of them says the same.

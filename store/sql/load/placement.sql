@@ -191,7 +191,7 @@ block_close
 -- name: judged_rows
 -- Every row as a bar: where it lies, and why it cannot be taken, if it cannot. The first reason that holds counts.
 -- part: judged_rows(file_row, interval_id, bar_start, span_seconds, session_date, segment, open, high, low,
--- close, volume, trade_count, vwap, base_count, expected_count, known, widened, stray, reason)
+-- close, volume, trade_count, vwap, base_count, expected_count, widened, stray, reason)
 -- takes: symbol_map
 (WITH timed AS (
     SELECT r.*, m.interval_id, m.calendar, m.includes_closing_bar, m.retained_from, m.refusal,
@@ -205,8 +205,9 @@ block_close
 SELECT file_row, interval_id, bar_start, span_seconds, session_date, segment,
        open, CASE WHEN within THEN high ELSE greatest(open, high, low, close) END AS high,
        CASE WHEN within THEN low ELSE least(open, high, low, close) END AS low, close, volume, trade_count, vwap, base_count,
-       expected_count, known, NOT within AS widened, stray,
+       expected_count, NOT within AS widened, stray,
        CASE WHEN {is_valid} THEN NULL
+            WHEN {is_empty} THEN ''
             WHEN refusal IS NOT NULL THEN refusal
             WHEN interval_id IS NULL THEN 'the symbol is missing'
             WHEN local IS NULL AND instant_given IS NULL THEN 'the stamp cannot be read'
@@ -220,10 +221,10 @@ SELECT file_row, interval_id, bar_start, span_seconds, session_date, segment,
             WHEN volume IS NULL THEN 'volume is missing'
             WHEN NOT (isfinite(open) AND isfinite(high) AND isfinite(low) AND isfinite(close)
                       AND isfinite(volume)) THEN 'a price or the volume is not finite'
-            WHEN low - high > 1e-15 * abs(high) THEN 'high is below low'
-            WHEN open - high > 1e-15 * abs(high) OR low - open > 1e-15 * abs(low)
+            WHEN low - high > {rounding} * abs(high) THEN 'high is below low'
+            WHEN open - high > {rounding} * abs(high) OR low - open > {rounding} * abs(low)
             THEN 'open is outside [low, high]'
-            WHEN close - high > 1e-15 * abs(high) OR low - close > 1e-15 * abs(low)
+            WHEN close - high > {rounding} * abs(high) OR low - close > {rounding} * abs(low)
             THEN 'close is outside [low, high]'
             WHEN volume < 0 THEN 'volume is negative'
             WHEN volume < 1e-6 AND abs(TRY_CAST(volume AS DECIMAL(38, 9))::DOUBLE - volume) > volume / 1000
@@ -236,10 +237,33 @@ SELECT file_row, interval_id, bar_start, span_seconds, session_date, segment,
             WHEN later(bar_start, span_seconds) > instant({latest_end_us}) THEN 'the bar has not ended yet'
             WHEN bar_start < retained_from
             THEN 'before retained_from: bars of that time were purged, and what was derived from them is final'
+            WHEN known IS NOT TRUE THEN {beyond}
        END AS reason
 FROM (SELECT * EXCLUDE (vwap), open BETWEEN low AND high AND close BETWEEN low AND high AS within,
              CASE WHEN {near} THEN vwap END AS vwap, coalesce(NOT {near}, false) AS stray
       FROM placed))
+
+-- name: is_empty
+-- Whether a row says nothing of a bar: no price, and neither volume nor trades. Such rows are counted, and no more.
+-- part: condition
+(misread IS NULL AND coalesce(isnan(open), true) AND coalesce(isnan(high), true) AND coalesce(isnan(low), true)
+                 AND coalesce(isnan(close), true) AND coalesce(isnan(volume) OR volume = 0, true)
+                 AND coalesce(trade_count, 0) = 0)
+
+-- name: beyond_calendar
+-- What is said of rows that a calendar does not reach.
+-- part: expression
+WHEN {calendar} THEN {reason}
+
+-- name: beyond_calendars
+-- The same, of each calendar that rows follow.
+-- part: expression
+CASE calendar {each} END
+
+-- name: beyond_none
+-- No row follows a calendar.
+-- part: expression
+NULL::VARCHAR
 
 -- name: near
 -- Whether a vwap can be the mean of prices between low and high, as vendors round it.
@@ -258,7 +282,7 @@ refusal IS NULL AND interval_id IS NOT NULL AND NOT unplaceable AND NOT ambiguou
             AND greatest(high, -low) * volume < {turnover_limit} AND (vwap IS NULL OR abs(vwap) * volume < {turnover_limit})
             AND coalesce(trade_count, 0) BETWEEN 0 AND {trade_count_limit} - 1
             AND NOT misplaced AND later(bar_start, span_seconds) <= instant({latest_end_us})
-            AND (retained_from IS NULL OR bar_start >= retained_from)
+            AND (retained_from IS NULL OR bar_start >= retained_from) AND known
 
 -- name: placed_intraday
 -- Where bars that are parts of a segment lie: on the grid of the segment; or outside every session, on a grid counted

@@ -1,7 +1,7 @@
 -- Rejects: rows left out, with the reason, as they were given.
 
 -- name: rejected_rows
--- Every row left out, with its reason.
+-- Every row left out, with its reason; an empty one of rows that say nothing of a bar.
 -- makes: rejected_rows(file_row, reason)
 -- takes: judged_rows: any
 CREATE OR REPLACE TEMP TABLE {rejected_rows} AS
@@ -9,10 +9,11 @@ CREATE OR REPLACE TEMP TABLE {rejected_rows} AS
 SELECT file_row, reason FROM {judged_rows} WHERE reason IS NOT NULL;
 
 -- name: count_rejected
--- How many rows that is.
--- gives: rejected_count
+-- How many rows that is, and how many beside them say nothing of a bar.
+-- gives: rejected_count, empty_count
 -- takes: rejected_rows
-SELECT count(*) AS rejected_count FROM {rejected_rows};
+SELECT count(*) FILTER (WHERE reason <> '') AS rejected_count, count(*) FILTER (WHERE reason = '') AS empty_count
+FROM {rejected_rows};
 
 -- name: contradicted_rows
 -- Rows that a later row contradicts.
@@ -29,7 +30,8 @@ CREATE OR REPLACE TEMP TABLE {quoted_rejects} AS
 {malformed_quoted}
 SELECT f.file_row, g.given, f.reason
 FROM {rejected_rows} AS f
-JOIN (SELECT row_number() OVER () AS file_row, to_json(r)::VARCHAR AS given FROM {rows} AS r) AS g USING (file_row);
+JOIN (SELECT row_number() OVER () AS file_row, to_json(r)::VARCHAR AS given FROM {rows} AS r) AS g USING (file_row)
+WHERE f.reason <> '';
 
 -- name: malformed_quoted
 -- Lines of a text file that are no rows: too few or too many fields.

@@ -57,7 +57,7 @@ SELECT DISTINCT interval_id, session_date FROM {bar_counts};
 -- part: condition
 -- takes: staged_rows
 AND b.session_date IS NOT NULL AND NOT EXISTS (SELECT 1 FROM {staged_rows} AS s
-                WHERE s.reason IS NOT NULL AND s.interval_id = b.interval_id AND s.bar_start = b.bar_start)
+                WHERE s.reason <> '' AND s.interval_id = b.interval_id AND s.bar_start = b.bar_start)
 
 -- name: resent_range
 -- The stretch of time that those sessions and the rows take up.

@@ -27,7 +27,7 @@ WHERE NOT d.derived AND list_contains($symbols::VARCHAR[], d.symbol);
 -- gives: symbol_given
 -- takes: parsed_rows
 SELECT DISTINCT symbol_given
-FROM (SELECT symbol_given, later(coalesce(instant_given, timezone($timezone, local)), -$shift_seconds) AS bar_start
+FROM (SELECT symbol_given, later(coalesce(instant_given, timezone($timezone, local - to_seconds($clock_seconds))), -$shift_seconds) AS bar_start
       FROM {parsed_rows})
 WHERE ($from::TIMESTAMPTZ IS NULL OR bar_start >= $from::TIMESTAMPTZ)
   AND ($through::TIMESTAMPTZ IS NULL OR bar_start < $through::TIMESTAMPTZ);
