@@ -115,7 +115,7 @@ def _look(
         sample = _sample(transaction, rows)
         facts["row_count"] = sample.num_rows
         few = replace(source, format="arrow", paths=(), pieces=(), files=(), path_symbol=None, table=sample)
-        parts = parts_of(rows, how)
+        parts = parts_of(transaction, rows, how)
         facts |= _columns_said(rows, parts, how)
         held = holdings(transaction, few, how, None)
         facts["symbols"] = tuple(sorted(name for name in held if name))
@@ -135,7 +135,7 @@ def _sample(transaction: Transaction, rows: SourceRows) -> pa.Table:
 
 
 def _columns_said(rows: SourceRows, parts: Parts, how: LoadOptions) -> dict[str, Any]:
-    used = {column.name for column in parts.values() if column is not None}
+    used = {name for column in parts.values() if column is not None for name in column.names}
     stamps = parts["bar_start"]
     return {
         "parts": {part: None if column is None else column.name for part, column in parts.items()},

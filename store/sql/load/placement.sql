@@ -230,7 +230,7 @@ SELECT file_row, interval_id, bar_start, span_seconds, session_date, segment,
             WHEN volume < 1e-6 AND abs(TRY_CAST(volume AS DECIMAL(38, 9))::DOUBLE - volume) > volume / 1000
             THEN 'volume is too small to be summed exactly'
             WHEN trade_count < 0 THEN 'trade_count is negative'
-            WHEN greatest(abs(high), abs(low), abs(coalesce(vwap, 0))) * volume >= {turnover_limit}
+            WHEN (vwap IS NOT NULL AND greatest(abs(high), abs(low), abs(vwap)) * volume >= {turnover_limit})
               OR volume >= {volume_limit} OR trade_count >= {trade_count_limit}
             THEN 'price times volume is too large to be summed exactly'
             WHEN misplaced THEN {misplaced_reason}
@@ -272,14 +272,14 @@ NULL::VARCHAR
 
 -- name: is_valid
 -- Whether nothing is wrong with a row, asked first for nearly all are so; where it is not true the reasons are gone
--- through one by one. Turnover is below its limit only where prices and volume are finite. Prices that were multiplied
+-- through one by one. Prices that were multiplied
 -- each by itself may pass each other in their last digits: high and low are widened to them. Comparisons alone would not
 -- do: the statistics of a Parquet file leave NaN out, and DuckDB believes them.
 -- part: condition
 refusal IS NULL AND interval_id IS NOT NULL AND NOT unplaceable AND NOT ambiguous AND misread IS NULL
             AND isfinite(open + high + low + close + volume) AND within AND volume < {volume_limit}
             AND (volume >= 1e-6 OR abs(TRY_CAST(volume AS DECIMAL(38, 9))::DOUBLE - volume) <= volume / 1000)
-            AND greatest(high, -low) * volume < {turnover_limit} AND (vwap IS NULL OR abs(vwap) * volume < {turnover_limit})
+            AND (vwap IS NULL OR greatest(high, -low, abs(vwap)) * volume < {turnover_limit})
             AND coalesce(trade_count, 0) BETWEEN 0 AND {trade_count_limit} - 1
             AND NOT misplaced AND later(bar_start, span_seconds) <= instant({latest_end_us})
             AND (retained_from IS NULL OR bar_start >= retained_from) AND known
