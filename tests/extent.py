@@ -48,5 +48,7 @@ BACKTEST_KILLS = amount("BACKTEST_KILLS", 2)
 JOB_KILLS = amount("JOB_KILLS", 3)
 #: Kills for each kind of feed.
 LIVE_KILLS = amount("LIVE_KILLS", 3)
+#: Layouts of files, drawn at random.
+LAYOUTS = amount("LAYOUTS", 60)
 #: Snapshots that are published under a reader's eyes.
 PUBLISHES = amount("PUBLISHES", 12)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-_SIGNS = re.compile(r"[+-]?[^\w\s.,'+-]?\s?(?P<body>\d[\d.,'\u2019\s]*)(?P<ending>\s?[KkMmBb])?\s?[^\w\s.,'+-]?")
+_SIGNS = re.compile(r"[+-]?[^\w\s.,'+%-]?\s?(?P<body>\d[\d.,'\u2019\s]*)(?P<ending>\s?[KkMmBb])?\s?[^\w\s.,'+%-]?")
 _PLAIN = re.compile(r"\d+([.]\d*)?")
 _GROUPED = re.compile(r"\d{1,3}(?P<sign>[.,'\u2019\s])\d{2,3}((?P=sign)\d{2,3})*(?P<decimal>[.,]\d*)?")
 _WITH_COMMA = re.compile(r"\d+,\d*")

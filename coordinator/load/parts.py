@@ -28,6 +28,11 @@ Parts = Mapping[str, Column | None]
 PATH_SYMBOL = "path_symbol"
 #: What DuckDB calls the first column of a text file that names none.
 _UNNAMED = "column0"
+#: What to say of a text whose lines have one field.
+_ONE_FIELD = (
+    f"say what stands between its fields with {Option('delimiter')}; if lines stand before the header, say "
+    f"{Option('skip_rows', 1)}, and if no line names the columns, {Option('header')}"
+)
 _PRICES = frozenset(["open", "high", "low", "close"])
 #: What it adds to a name that differs from an earlier one in case alone, or not at all.
 _WRITTEN_AGAIN = re.compile(r"_\d+$")
@@ -73,6 +78,13 @@ def parts_of(transaction: Transaction, rows: SourceRows, options: LoadOptions) -
     missing = [part for part in REQUIRED if found[part] is None and part not in chosen]
     if missing:
         raise OptionsError(_missing(missing, rows))
+    _check_names(rows, found)
+    return found
+
+
+def _check_names(rows: SourceRows, found: Parts) -> None:
+    """Refuse parts whose name several columns have, and files that lack a column which others have."""
+    source, columns = rows.source, rows.columns
     named = {name for column in found.values() if column for name in column.names}
     twice = sorted(name for name in named if folded(name) in rows.ambiguous)
     if twice:
@@ -89,7 +101,6 @@ def parts_of(transaction: Transaction, rows: SourceRows, options: LoadOptions) -
                 f"{source.name_of(path)} has no column {', '.join(lacking)}, as other files of {source.name} do; it "
                 f"has {', '.join(own)}: load files with other columns, or without a header, by themselves"
             )
-    return found
 
 
 def _check_header(rows: SourceRows) -> None:
@@ -100,7 +111,7 @@ def _check_header(rows: SourceRows) -> None:
     if names[0] == "price" and _PRICES.issubset(names):
         raise OptionsError(
             f"{source.name} begins with three lines that name its columns, as yfinance writes frames of several "
-            f"symbols; load such a frame itself, or write it with frame.stack(level='Ticker').to_csv(...)"
+            f"symbols; load such a frame itself, or stack its level Ticker before it is written"
         )
 
 
@@ -167,14 +178,19 @@ def _named(name: str | None, part: str, rows: SourceRows) -> Column | None:
             f"{rows.name} has several columns that {name!r} could be: {listed}; name one as it stands there"
         )
     if not same:
-        raise OptionsError(f"{rows.name} has no column {name!r} for {part}; it has {', '.join(rows.columns)}")
+        way_out = f"; {_ONE_FIELD}" if _is_one_field(rows) else ""
+        raise OptionsError(f"{rows.name} has no column {name!r} for {part}; it has {', '.join(rows.columns)}{way_out}")
     return same[0]
+
+
+def _is_one_field(rows: SourceRows) -> bool:
+    return rows.is_text and len(rows.columns) == 1
 
 
 def _missing(missing: list[str], rows: SourceRows) -> str:
     text = f"{rows.name} has no column for {', '.join(missing)}; it has {', '.join(rows.columns)}"
-    if rows.is_text and len(rows.columns) == 1:
-        return f"{text}; say what stands between its fields with {Option('delimiter')}"
+    if _is_one_field(rows):
+        return f"{text}; {_ONE_FIELD}"
     hints = [f"say which column it is with {Option('columns', {missing[0]: 'NAME'})}"]
     if "volume" in missing:
         hints.append(f"where there is none, {Option('columns', {'volume': None})} takes it as 0")

@@ -164,7 +164,7 @@ def _way_to_read(judged: JudgedRows, unreadable: Reject, options: LoadOptions) -
 def _signs_in(misread: Reject) -> Mapping[str, str] | None:
     """How the first number may be written that could not be read."""
     values = map(str, json.loads(misread.first_given).values())
-    return next((signs for text in values if (signs := signs_of(text)) is not None), None)
+    return max((signs for text in values if (signs := signs_of(text)) is not None), key=len, default=None)
 
 
 def _stamp_of(judged: JudgedRows, reject: Reject) -> str | None:

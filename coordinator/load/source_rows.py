@@ -172,7 +172,7 @@ def _header(source: Source, path: str) -> Sql:
     if source.header is None:
         return sql("load.header_in_file")
     names = joined(Sql(", "), map(literal, source.header))
-    repeated = repeats_header(path, source.skip_rows, source.header)
+    repeated = repeats_header(path, source, source.header)
     return sql("load.header_repeated" if repeated else "load.header_given", names=names)
 
 

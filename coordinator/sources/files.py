@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from barhouse.coordinator.sources.archive import members, split, ways_to_choose
-from barhouse.coordinator.sources.file_kinds import PACKINGS, is_archive, kind_by_name, kind_of
+from barhouse.coordinator.sources.file_kinds import PACKINGS, Kind, is_archive, kind_by_name, kind_of
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.sources.path_patterns import PathPattern, find, has_parts
 from barhouse.coordinator.sources.source import Piece, Source, SourceFile
@@ -58,15 +58,7 @@ def open_file(data: object, options: LoadOptions) -> Source | None:
     if len(kinds) > 1:
         raise SourceError(f"the files are of different kinds ({', '.join(sorted(kinds))}); load each kind by itself")
     (kind,) = kinds
-    if kind != "csv" and options.skip_rows:
-        raise OptionsError(f"{Option('skip_rows')} is for text files; files of {kind} have no lines before a header")
-    if kind not in ("csv", "json") and options.header:
-        raise OptionsError(f"{Option('header')} is for text and JSON; files of {kind} name their columns themselves")
-    if kind == "dbn" and options.price_scale is not None:
-        raise OptionsError(f"{Option('price_scale')} is for whole numbers; prices of {kind} are read as what they mean")
-    for option in ("encoding", "delimiter"):
-        if kind != "csv" and getattr(options, option):
-            raise OptionsError(f"{Option(option)} is for text files; files of {kind} need none")
+    _check_options(kind, options)
     name = str(given[0]) if len(given) == 1 else f"{given[0]} and {len(given) - 1} more"
     return Source(
         name=name,
@@ -80,6 +72,19 @@ def open_file(data: object, options: LoadOptions) -> Source | None:
         encoding=options.encoding,
         delimiter=options.delimiter,
     )
+
+
+def _check_options(kind: Kind, options: LoadOptions) -> None:
+    """Refuse what cannot be said of files of a kind."""
+    if kind != "csv" and options.skip_rows:
+        raise OptionsError(f"{Option('skip_rows')} is for text files; files of {kind} have no lines before a header")
+    if kind not in ("csv", "json") and options.header:
+        raise OptionsError(f"{Option('header')} is for text and JSON; files of {kind} name their columns themselves")
+    if kind == "dbn" and options.price_scale is not None:
+        raise OptionsError(f"{Option('price_scale')} is for whole numbers; prices of {kind} are read as what they mean")
+    for option in ("encoding", "delimiter"):
+        if kind != "csv" and getattr(options, option):
+            raise OptionsError(f"{Option(option)} is for text files; files of {kind} need none")
 
 
 def _files(places: Sequence[tuple[Path, str | None]]) -> Iterator[SourceFile]:
@@ -132,7 +137,7 @@ def first_lines(path: str) -> list[str]:
     return lines[:-1] if len(piece) == _HEADER_BYTES else lines
 
 
-def repeats_header(path: str, skip_rows: int, header: Sequence[str]) -> bool:
+def repeats_header(path: str, source: Source, header: Sequence[str]) -> bool:
     """Whether a text file names its columns itself, as they are said to be called.
 
     Raises
@@ -141,8 +146,8 @@ def repeats_header(path: str, skip_rows: int, header: Sequence[str]) -> bool:
         When it has them in another order.
     """
     wanted = [name.strip().casefold() for name in header]
-    line = "".join(first_lines(path)[skip_rows : skip_rows + 1])
-    for sign in _SEPARATORS:
+    line = "".join(first_lines(path)[source.skip_rows : source.skip_rows + 1])
+    for sign in _SEPARATORS if source.delimiter is None else (source.delimiter,):
         names = next(csv.reader([line], delimiter=sign), [])
         found = [name.strip().casefold() for name in names]
         if sorted(found) == sorted(wanted):

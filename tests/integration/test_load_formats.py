@@ -345,7 +345,10 @@ UNREADABLE: dict[str, tuple[Callable[[Path], object], str]] = {
     "binary": (lambda folder: _file(folder, bytes(range(256)) * 40), "no column|cannot be read"),
     "prose": (lambda folder: _file(folder, "Dear Sir,\nit is not here.\n\nYours\n"), "no column for bar_start"),
     "a web page": (lambda folder: _file(folder, "<html>\n<p>Not found</p>\n</html>\n"), "no column for"),
-    "utf-16": (lambda folder: _file(folder, "\n".join([HEADER, *FIVE]).encode("utf-16")), "no column|cannot be read"),
+    "utf-16": (
+        lambda folder: _file(folder, "\n".join([HEADER, *FIVE]).encode("utf-16-le")),
+        "no column|cannot be read",
+    ),
     "not gzip": (lambda folder: _file(folder, "\n".join([HEADER, *FIVE]), "bars.csv.gz"), "cannot be read"),
     "cut off gzip": (lambda folder: _file(folder, _packed("gzip")[:-9], "b.csv.gz"), "cannot be read"),
     "gzip without its end": (lambda folder: _file(folder, _packed("gzip")[:-8], "b.csv.gz"), "no whole gzip file"),

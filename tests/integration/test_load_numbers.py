@@ -98,6 +98,7 @@ def test_words_for_unknown_are_no_numbers_in_any_spelling(
     [
         ("470.10", None),
         ("abc", None),
+        ("-1.13%", None),
         ("470,10", {"decimal": ","}),
         ("1,234", {"decimal": ","}),
         ("$470.10", {"decimal": "."}),

@@ -63,6 +63,7 @@ PARTS = (
     _part("ranges by dates", "tests/properties/test_date_bounds.py", 120, RANGES=200),
     _part("calendars side by side", "tests/properties/test_several_calendars.py", 60, CALENDAR_PAIRS=36),
     _part("replays", "tests/properties/test_no_look_ahead.py", 180, REPLAYS=24),
+    _part("layouts of files", "tests/integration/test_load_layouts.py", 240, LAYOUTS=500),
     _part("snapshots under a reader", "tests/faults/test_published.py", 60, PUBLISHES=60),
 )
 
