@@ -110,6 +110,9 @@ def _look(
     """Find out what can be, one thing after the other: what is known stays when the next cannot be told."""
     with store.transaction() as transaction, readable(source, transaction.scratch) as opened:
         facts |= text_facts(opened, how)
+        if interval is None and opened.interval is not None:  # as the file says itself
+            interval = Interval.parse(opened.interval)
+            facts["interval"] = opened.interval
         rows = open_rows(transaction, opened)
         facts["columns"] = tuple(rows.columns)
         sample = _sample(transaction, rows)

@@ -67,6 +67,16 @@ COINBASE = [
     row("2024-10-21 10:01", 67100.2, 67150.5, 66980.01, 67060.11, 7.65432),
 ]
 FIRSTRATE = [row("2024-10-21 13:29", 234.3, 234.5, 234.2, 234.45, 15230), *AAPL]
+HISTDATA = [
+    row("2024-07-01 05:00", 1.0766, 1.0767, 1.07656, 1.07659, 0),
+    row("2024-07-01 05:01", 1.07659, 1.07662, 1.07647, 1.07656, 0),
+]
+#: At a broker whose clock shows midnight when New York's shows 17:00.
+METATRADER = [
+    row("2024-10-21 14:00", 1.08512, 1.08534, 1.08501, 1.08520, 123),
+    row("2024-10-21 14:01", 1.08520, 1.08526, 1.08511, 1.08515, 98),
+    row("2024-10-28 13:00", 1.08102, 1.08124, 1.08091, 1.08110, 223),
+]
 AAPL_DAYS = [
     row("2024-10-18", 236.18, 236.18, 234.01, 235, 46431472),
     row("2024-10-21", 234.45, 236.85, 234.45, 236.48, 36254470),
@@ -93,6 +103,8 @@ YAHOO_DAYS = [
     row("2024-10-18", 235.177, 235.177, 233.016, 234.002, 46431500),
     row("2024-10-21", 233.45, 235.846, 233.45, 235.48, 36254500),
 ]
+
+BROKER = {"timezone": "America/New_York+07:00"}
 
 CASES = [
     Vendor("alpaca.csv", "alpaca", "1m", "XNYS", ALPACA),
@@ -145,14 +157,18 @@ CASES = [
         "histdata",
         "1m",
         "24/7",
-        {
-            "EURUSD": [
-                row("2024-07-01 05:00", 1.0766, 1.0767, 1.07656, 1.07659, 0),
-                row("2024-07-01 05:01", 1.07659, 1.07662, 1.07647, 1.07656, 0),
-            ]
-        },
+        {"EURUSD": HISTDATA},
         "EURUSD",
         fits=("histdata", "ninjatrader"),
+    ),
+    Vendor(
+        "histdata_metatrader.csv",
+        "histdata_metatrader",
+        "1m",
+        "24/7",
+        {"EURUSD": HISTDATA},
+        "EURUSD",
+        fits=("histdata_metatrader", "metatrader4"),
     ),
     Vendor("ibkr.csv", "ibkr", "1m", "XNYS", {"AAPL": IBKR}, "AAPL"),
     Vendor("ibkr_api.csv", "ibkr_api", "1m", "XNYS", {"AAPL": IBKR}, "AAPL"),
@@ -170,6 +186,7 @@ CASES = [
         "SPX",
     ),
     Vendor("jforex.csv", "jforex", "1m", "24/7", {"EURUSD": EURUSD_WEEKS}, "EURUSD"),
+    Vendor("kibot.txt", "kibot", "1m", "XNYS", {"AAPL": FIRSTRATE}, "AAPL"),
     Vendor(
         "kibot_daily.txt",
         "kibot_daily",
@@ -190,6 +207,21 @@ CASES = [
             ]
         },
         "XBTUSD",
+    ),
+    Vendor("metatrader4.csv", "metatrader4", "1m", "24/7", {"EURUSD": METATRADER}, "EURUSD", more=BROKER),
+    Vendor("metatrader5.csv", "metatrader5", "1m", "24/7", {"EURUSD": METATRADER}, "EURUSD", more=BROKER),
+    Vendor(
+        "metatrader5_daily.csv",
+        "metatrader5_daily",
+        "1d",
+        "24/7",
+        {
+            "EURUSD": [
+                row("2024-10-21", 1.08512, 1.08734, 1.08301, 1.08420, 54321),
+                row("2024-10-22", 1.08420, 1.08526, 1.08211, 1.08315, 43210),
+            ]
+        },
+        "EURUSD",
     ),
     Vendor(
         "nasdaq.csv",
@@ -231,6 +263,18 @@ CASES = [
         "1m",
         "XNYS",
         {"AAPL": AAPL_TRADES, "SPY": [(*SPY[0][:6], 2500, None)]},
+    ),
+    Vendor(
+        "polygon_day.csv",
+        "polygon",
+        "1d",
+        "XNYS",
+        {
+            "AAPL": [
+                row("2024-10-18", 236.18, 236.18, 234.01, 235, 46431470, trades=512345),
+                row("2024-10-21", 234.45, 236.85, 234.45, 236.48, 36254470, trades=432101),
+            ]
+        },
     ),
     Vendor("stooq.csv", "stooq", "1d", "XNYS", {"AAPL": AAPL_DAYS}, "AAPL", fits=("stooq", "yfinance")),
     Vendor("stooq_bulk.txt", "stooq_bulk", "1d", "XNYS", {"AAPL.US": AAPL_DAYS}),
