@@ -178,6 +178,12 @@ class Calendar:
         found = self.sessions[at] if at >= 0 else None
         return found if found and found.close == instant and self.place(instant) is None else None
 
+    def off_grids(self, instant: int, width: int) -> bool:
+        """Whether an instant is neither whole widths after the close before nor whole widths before the next open."""
+        edges = [edge for session in self.sessions for segment in session.segments for edge in segment]
+        at = bisect_right(edges, instant)
+        return at < len(edges) and at > 0 and bool((instant - edges[at - 1]) % width and (edges[at] - instant) % width)
+
     def overlaps(self, start: int, end: int) -> bool:
         at = max(bisect_right(self._opens, start) - 1, 0)
         return any(
@@ -698,6 +704,11 @@ class Symbol:
         finally:
             self.calendar = before
         if None in placed:
+            raise Misplaced
+        outside = sorted((bar.start, bar.end) for bar in placed if bar is not None and bar.expected_count == 0)
+        if any(later < end for (_, end), (later, _) in pairwise(outside)):
+            raise Misplaced
+        if any(calendar.off_grids(start, self.base.width) for start, _ in outside):
             raise Misplaced
         return {bar.start: bar for bar in placed if bar is not None}
 
