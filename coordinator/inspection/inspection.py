@@ -36,6 +36,8 @@ from barhouse.store.session_store import SessionStore, open_store
 
 #: How many rows are looked at, of how many bars are made, and how many are shown.
 _ROWS, _ROWS_LOADED, _SHOWN = 10_000, 1_000, 5
+#: From so many rows on the steps between them tell how long they are.
+_FEW = 4
 #: What bars are called whose symbol nobody says.
 _UNSAID = "SYMBOL"
 _AROUND_THE_CLOCK = "24/7"
@@ -125,7 +127,7 @@ def _look(
         facts["naive"] = _are_naive(transaction, few, how, parts)
     if interval is None:
         told = _interval_of(held, source.name)
-        facts |= {"interval": told.interval, "regular": told.regular}
+        facts |= {"interval": told.interval, "regular": told.regular and sample.num_rows >= _FEW}
         interval = None if told.interval is None else Interval.parse(told.interval)
     names = facts["symbols"] if symbol is None and parts["symbol"] is not None else (symbol or _UNSAID,)
     facts |= _loaded(store, replace(few, table=sample.slice(0, _ROWS_LOADED)), how, names, interval)

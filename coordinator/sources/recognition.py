@@ -69,7 +69,9 @@ def text_facts(source: Source, options: LoadOptions) -> dict[str, str]:
     if source.format != "csv" or not source.paths:
         return {}
     piece, lines = source.pieces[0], first_lines(source.paths[0])[options.skip_rows :]
-    found = {"encoding": encoding_of(source.paths[0])}
+    # What is not UTF-8 is read from a copy that is, so that the file itself is asked.
+    itself = piece.path if piece.member is None and piece.kind.is_readable else source.paths[0]
+    found = {"encoding": options.encoding or encoding_of(itself)}
     packed = piece.kind.packing if piece.member is None else "zip"
     if packed != "none":
         found["packed"] = packed

@@ -89,7 +89,8 @@ def test_what_was_said_goes_before_the_preset_that_fits(tmp_path: Path) -> None:
         (minutes("2024-11-26 09:30", "2024-11-26 15:30", step=30), "30m", True),
         ([f"2024-11-{day:02}" for day in range(1, 30)], "1d", True),
         (["2024-11-04", "2024-11-11", "2024-11-18", "2024-11-25"], "1w", True),
-        (["2024-11-26 09:30:00"], None, True),
+        (["2024-11-26 09:30:00"], None, False),
+        (["2024-11-04", "2024-11-11"], "1w", False),
     ],
 )
 def test_the_interval_is_told_from_the_steps(
@@ -153,6 +154,18 @@ def test_how_a_text_is_written_is_said(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(text.encode()))
     report = inspect_source(path, "SPY", timezone="UTC")
     assert (report.packed, report.encoding, report.separator) == ("gzip", "utf-8", "\t")
+
+
+def test_the_encoding_is_that_of_the_file(tmp_path: Path) -> None:
+    text = "\n".join([HEADER, *lines(minutes("2024-11-26 09:30", "2024-11-26 09:40"))])
+    for encoding, said, shown in (
+        ("utf-16", None, "utf-16"),
+        ("latin-1", "latin-1", "latin-1"),
+        ("utf-8", None, "utf-8"),
+    ):
+        (tmp_path / "bars.csv").write_bytes(text.encode(encoding))
+        report = inspect_source(tmp_path / "bars.csv", "SPY", timezone="UTC", encoding=said)
+        assert (report.problem, report.encoding, report.row_count) == (None, shown, 10)
 
 
 def test_what_is_no_file_or_no_option_is_an_error(tmp_path: Path) -> None:
