@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from barhouse.coordinator.live.seen import FeedProgress, Seen
 from barhouse.store.database.transaction import TemporaryTable, Transaction
@@ -149,25 +148,16 @@ def forming(transaction: Transaction, symbol: str) -> pa.Table:
     return next(iter(_tables(rows).values()), _table([]))
 
 
-def held(transaction: Transaction, symbol: str, now: datetime, seen: Seen) -> list[datetime]:
-    """The starts of a symbol's base bars that trades at hand make whole, or will."""
+def held(transaction: Transaction, symbol: str, now: datetime, seen: Seen) -> TemporaryTable:
+    """A symbol's base bars that trades at hand make whole, or will: ``held_bars`` (interval_id, bar_start)."""
     of_symbol = sql("live.buckets_of_symbol")
     due = _due(transaction, of_symbol, {"symbol": symbol}, now + _AHEAD, now, seen.stretches(seen.heard_at))
-    rows = transaction.run(
-        "live.bars_with_trades",
+    return transaction.make(
+        "live.make_held_bars",
         due_bars=due.table,
         built_bars=_built(transaction, due),
         stored_bars_of_trades=due.stored,
     )
-    return [row.bar_start for row in rows]
-
-
-def without(data: object, starts: Sequence[datetime]) -> object:
-    """A table of bars without those of some starts; anything else as it is."""
-    if isinstance(data, pa.Table) and "bar_start" in data.column_names:
-        column = data["bar_start"]
-        return data.filter(pc.invert(pc.is_in(column, pa.array(starts, column.type))))
-    return data
 
 
 def follow(transaction: Transaction, symbols: Iterable[str], since: datetime) -> None:

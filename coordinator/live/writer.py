@@ -167,13 +167,9 @@ class LiveWriter:
     def load_history(self, symbol: str, interval: str, data: object) -> None:
         """Load bars that a history gave, and derive; bars that are built from trades at hand stay as they are."""
         with self._one_transaction() as transaction:
-            built = trades.held(transaction, symbol, self._store.now(), self._seen)
-            if built:
-                data = trades.without(data, built)
-            if isinstance(data, pa.Table) and not data.num_rows:
-                return
-            source = open_source(data, _AS_IT_IS)
-            report = door.load_source(transaction, source, symbol, Interval.parse(interval), _AS_IT_IS).report
+            held = trades.held(transaction, symbol, self._store.now(), self._seen)
+            source, length = open_source(data, _AS_IT_IS), Interval.parse(interval)
+            report = door.load_source(transaction, source, symbol, length, _AS_IT_IS, held).report
             self._count(report)
             self.counts.filled_count += report.inserted + report.revised
         self._processor.process(NO_CLOCK)
@@ -290,7 +286,7 @@ class LiveWriter:
         built = trades.build(transaction, ended, now, self._seen, heard_at or self._seen.heard_at)
         return built is not None and self._load_built(transaction, built)
 
-    def _load_built(self, transaction: Transaction, built: trades.Built) -> bool:
+    def _load_built(self, transaction: Transaction, built: trades.Built, *, doubted: bool = False) -> bool:
         """Load base bars that were built; whether there were any."""
         for interval, table in built.bars.items():
             turnover = pc.multiply(pc.max_element_wise(pc.abs(table["high"]), pc.abs(table["low"])), table["volume"])
@@ -303,7 +299,8 @@ class LiveWriter:
             sane = table.filter(pc.less(turnover, TURNOVER_LIMIT))
             if sane.num_rows:
                 length = Interval.parse(interval)
-                self._count(door.load_bars(transaction, sane, length, self._feed_name, built.lacking).report)
+                name, lacking = self._feed_name, built.lacking
+                self._count(door.load_bars(transaction, sane, length, name, lacking, doubted=doubted).report)
         for symbol, interval, start in built.emptied:
             self._delete(symbol, interval, start)
         return bool(built.bars or built.emptied)
@@ -334,7 +331,7 @@ class LiveWriter:
         """End the stretch in which the feed was seen; bars beyond its end are no longer known to be whole."""
         self._seen = self._seen.lost(at)
         built = trades.doubt(transaction, self._store.now(), self._seen)
-        if built is not None and self._load_built(transaction, built):
+        if built is not None and self._load_built(transaction, built, doubted=True):
             self._derive(NO_CLOCK)
 
     def _follows_from(self) -> datetime:

@@ -22,6 +22,7 @@ from barhouse.coordinator.load import (
 )
 from barhouse.coordinator.load.canonical_rows import CanonicalRows, rows_of_bars, rows_of_source
 from barhouse.coordinator.load.outcome import report_of
+from barhouse.coordinator.load.placement import JudgedRows
 from barhouse.coordinator.load.source_rows import read_errors
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.sources.readable_files import readable
@@ -52,16 +53,27 @@ class Loaded:
 
 
 def load_source(
-    transaction: Transaction, source: Source, symbol: str | None, interval: Interval, options: LoadOptions
+    transaction: Transaction,
+    source: Source,
+    symbol: str | None,
+    interval: Interval,
+    options: LoadOptions,
+    held: TemporaryTable | None = None,
 ) -> Loaded:
     """Load a source into the base interval of one symbol, or of those it names; see ``SessionCoordinator.load``.
 
     A file that is known, while nothing has changed where its bars are, is not read again. One that is packed
     is looked through for damage before it is.
+
+    Parameters
+    ----------
+    held
+        Bars (interval_id, bar_start) that stay as they are, whatever the source says of them; None: there are none.
     """
     request = request_of(transaction, symbol, interval, options)
     priority = vendors.priority_of(transaction, options)
-    known = known_files.recall(transaction, source, request, options)
+    held = held if held is not None and held.row_count else None
+    known = None if held is not None else known_files.recall(transaction, source, request, options)
     if known is not None:
         return Loaded(known, None)
     with readable(source, transaction.scratch) as opened, naming_presets(opened, options):
@@ -72,15 +84,22 @@ def load_source(
             )
         rows = rows_of_source(transaction, opened, symbol, interval, options)
         plausibility.check_span(transaction, rows, interval, options)
-        loaded = _load(transaction, rows, interval, options, priority)
+        loaded = _load(transaction, rows, interval, options, priority, _Amendment(held=held))
         report = loaded.report.model_copy(update={"presets": otherwise(opened, options)})
         loaded = Loaded(report, loaded.bar_counts)
-    known_files.note(transaction, source, request, options, loaded.report)
+    if held is None:
+        known_files.note(transaction, source, request, options, loaded.report)
     return loaded
 
 
 def load_bars(
-    transaction: Transaction, bars: pa.Table, interval: Interval, name: str, lacking: Relation | None = None
+    transaction: Transaction,
+    bars: pa.Table,
+    interval: Interval,
+    name: str,
+    lacking: Relation | None = None,
+    *,
+    doubted: bool = False,
 ) -> Loaded:
     """Load bars in our own columns (``store.model.bar.COLUMNS``), as feeds deliver them and trades are built into.
 
@@ -92,15 +111,36 @@ def load_bars(
         What reports call where they come from.
     lacking
         Those of them (interval_id, bar_start) of which it is not known that all of their trades are in them; None:
-        none is.
+        none is. They take the place of no bar that is whole.
+    doubted
+        But these do: what is stored as whole are the same trades, of which it is not known any longer.
     """
     rows = rows_of_bars(transaction, bars, interval, name)
-    return _load(transaction, rows, interval, LoadOptions(), 0, lacking)
+    amendment = _Amendment(lacking=lacking, doubted=doubted)
+    return _load(transaction, rows, interval, LoadOptions(), 0, amendment)
 
 
 def request_of(transaction: Transaction, symbol: str | None, interval: Interval, options: LoadOptions) -> str:
     """What a load asks of its files, in the spelling it is recorded in."""
     return options.request(symbol and transaction.spelling.symbol(symbol), str(interval))
+
+
+@dataclass(frozen=True, slots=True)
+class _Amendment:
+    """What is known of bars beyond what their rows say: see ``load_source`` and ``load_bars``."""
+
+    held: Relation | None = None
+    lacking: Relation | None = None
+    doubted: bool = False
+
+    def of(self, judged: JudgedRows) -> JudgedRows:
+        """Rows as judged, with that."""
+        relation = judged.relation
+        if self.held is not None:
+            relation = sql("load.without_held", judged_rows=relation, held_bars=self.held)
+        if self.lacking is not None:
+            relation = sql("load.counted_less", judged_rows=relation, lacking_bars=self.lacking)
+        return judged if relation is judged.relation else replace(judged, relation=relation, may_be_appended=False)
 
 
 def _load(
@@ -109,14 +149,11 @@ def _load(
     interval: Interval,
     options: LoadOptions,
     priority: int,
-    lacking: Relation | None = None,
+    amendment: _Amendment,
 ) -> Loaded:
     """Judge rows, accept those that are bars, write them, and account for all."""
     with read_errors(rows.name):
-        judged = placement.judge(transaction, rows, interval, options)
-        if lacking is not None:
-            counted_less = sql("load.counted_less", judged_rows=judged.relation, lacking_bars=lacking)
-            judged = replace(judged, relation=counted_less, may_be_appended=False)
+        judged = amendment.of(placement.judge(transaction, rows, interval, options))
         batch = Batch.begin(transaction, "load", rows.name)  # judging may have extended a calendar, as its own batch
         accepted = acceptance.accept(transaction, judged, interval, options, batch.batch_id)
         plausibility.check_grid(transaction, judged, accepted, interval, options)
@@ -126,7 +163,8 @@ def _load(
     rejects.check(transaction, judged, rejected, accepted.count + rejected.count, options)
 
     reach = strategies.reach_of(transaction, accepted)
-    settled = vendors.settle(transaction, accepted, reach, options, batch.batch_id, priority)
+    yields = amendment.lacking is not None and not amendment.doubted
+    settled = vendors.settle(transaction, accepted, reach, options, batch.batch_id, priority, yields=yields)
     write = strategies.strategy_for(reach, options)
     changes = write(transaction, settled.accepted, reach, batch.batch_id, settled.spared)
 

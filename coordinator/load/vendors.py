@@ -58,15 +58,28 @@ def priority_of(transaction: Transaction, options: LoadOptions) -> int:
 
 
 def settle(
-    transaction: Transaction, accepted: AcceptedRows, reach: Reach, options: LoadOptions, batch_id: int, priority: int
+    transaction: Transaction,
+    accepted: AcceptedRows,
+    reach: Reach,
+    options: LoadOptions,
+    batch_id: int,
+    priority: int,
+    *,
+    yields: bool = False,
 ) -> Settled:
-    """Settle between rows and the bars that are stored where they lie."""
+    """Settle between rows and the bars that are stored where they lie.
+
+    Parameters
+    ----------
+    yields
+        Whether some rows may lack trades, and bars that do not stay where they come.
+    """
     totals = reach.totals
     if totals.has_offers:
         offered = {"vendor": options.vendor, "reported": options.conflicts == "report"}
         transaction.write("load.forget_offers", offered, new_bars=accepted.bars)
     ranks = totals.least_priority < priority or totals.greatest_priority > priority
-    if accepted.is_written or not (ranks or options.tolerance):
+    if accepted.is_written or not (ranks or options.tolerance or yields):
         return Settled(accepted)
     replaces = options.conflicts == "replace"
     spared = None if replaces else sql("load.spared_bars", priority=priority)
@@ -80,7 +93,7 @@ def settle(
     )
     contested = transaction.make(
         "load.contested_bars",
-        {**bounds, "tolerance": options.tolerance or 0.0, "priority": priority},
+        {**bounds, "tolerance": options.tolerance or 0.0, "priority": priority, "yields": yields},
         new_bars=accepted.bars,
         stored_bars=sql("write.stored_by_key", overlapping_intervals=intervals),
     )

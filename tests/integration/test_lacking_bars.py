@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from load_kit import Bench
+from load_kit import Bench, line
 
 from barhouse.coordinator.load.door import load_bars
 from barhouse.store.model.bar import COLUMNS
@@ -23,7 +23,9 @@ def minute(at: int, symbol: str, **given: Any) -> dict[str, Any]:
     return {"symbol": symbol, "bar_start": OPEN + timedelta(minutes=at), **prices, **given}
 
 
-def load(bench: Bench, symbol: str, minutes: list[int], lacking: Sequence[int] = (), **given: Any) -> tuple[int, int]:
+def load(
+    bench: Bench, symbol: str, minutes: list[int], lacking: Sequence[int] = (), *, doubted: bool = False, **given: Any
+) -> tuple[int, int]:
     """Load minutes, of which some may lack trades; how many bars are new and how many revised."""
     bars = pa.Table.from_pylist([minute(at, symbol, **given) for at in minutes], COLUMNS)
     with bench.store.transaction() as transaction:
@@ -34,7 +36,7 @@ def load(bench: Bench, symbol: str, minutes: list[int], lacking: Sequence[int] =
         ids = pa.array([row.interval_id] * len(starts), pa.int32())
         columns = {"interval_id": ids, "bar_start": pa.array(starts, COLUMNS.field("bar_start").type)}
         table = transaction.attach("lacking_bars", pa.table(columns))
-        report = load_bars(transaction, bars, Interval.parse("1m"), "test", table).report
+        report = load_bars(transaction, bars, Interval.parse("1m"), "test", table, doubted=doubted).report
     verified = bench.store.verify()
     assert verified.sound, str(verified)
     return report.inserted, report.revised
@@ -145,3 +147,77 @@ def test_a_calendar_edit_and_a_repair_leave_it_as_it_is(bench: Bench) -> None:
         "18:30": (1, 1, True),
     }
     assert bench.store.verify().sound
+
+
+def of_vendor(bench: Bench, vendor: str | None, priority: int | None, close: float, **options: Any) -> tuple[int, int]:
+    """Load the first minute of a vendor, whole; how many bars are new and how many revised."""
+    row = line(OPEN.strftime("%Y-%m-%d %H:%M"), high=11, low=9, close=close, volume=100) + ",3,10.5"
+    path = bench.write(row, header="timestamp,open,high,low,close,volume,trade_count,vwap")
+    report = bench.load(path, timezone="UTC", vendor=vendor, priority=priority, **options)
+    return report.inserted, report.revised
+
+
+def lend(bench: Bench, vendor: str, priority: int) -> None:
+    """Say that the last batch was of a vendor, as if its trades had been loaded."""
+    with bench.store.transaction() as transaction:
+        transaction.execute("INSERT INTO vendor VALUES ($vendor, $priority)", {"vendor": vendor, "priority": priority})
+        asked = {"vendor": vendor}
+        transaction.execute(
+            "UPDATE batch SET vendor = $vendor WHERE batch_id = (SELECT max(batch_id) FROM batch)", asked
+        )
+
+
+def first(bench: Bench) -> tuple[float, int, bool | None]:
+    bar = bench.bars()[0]
+    return bar["close"], bar["base_count"], bar["complete"]
+
+
+@pytest.mark.parametrize("priority", [-5, 5])
+@pytest.mark.parametrize("close", [10.0, 10.00001, 10.5], ids=["equal", "within the tolerance", "another"])
+@pytest.mark.parametrize(("conflicts", "strategy"), [("report", None), ("replace", None), ("keep", "sessions")])
+def test_a_whole_bar_replaces_one_that_lacks_trades_whoever_has_the_greater_priority(
+    bench: Bench, priority: int, close: float, conflicts: Any, strategy: Any
+) -> None:
+    load(bench, "SPY", [0], [0])
+    lend(bench, "trades", priority)
+    options = {"tolerance": 1e-4, "conflicts": conflicts, "replace": strategy}
+    assert of_vendor(bench, "other", 1, close, **options) == (0, 1)
+    assert first(bench) == (close, 1, True)
+    assert bench.ask("FROM conflicts") == []
+    healing = bench.ask("SELECT max(batch_id) AS batch_id FROM batches")[0]["batch_id"]
+    bench.coordinator.revert(healing)
+    assert first(bench) == (10.0, 0, False), "an undo brings back that it lacks trades"
+    assert gaps(bench, "1m") == [("14:30", "14:31", 1, "incomplete")]
+    assert bench.store.verify().sound
+
+
+@pytest.mark.parametrize("priority", [-5, None, 5])
+@pytest.mark.parametrize("close", [10.0, 10.00001, 10.5], ids=["equal", "close by", "another"])
+def test_a_bar_that_lacks_trades_never_takes_the_place_of_a_whole_one(
+    bench: Bench, priority: int | None, close: float
+) -> None:
+    vendor = None if priority is None else "whole"
+    assert of_vendor(bench, vendor, priority, 10.0) == (1, 0)
+    before = bench.bars()
+    assert load(bench, "SPY", [0, 1], [0], close=close) == (1, 0)
+    assert bench.bars()[:1] == before
+    assert bench.ask("FROM conflicts") == []
+    assert bench.ask("FROM bar_vendor") == [], "nor does it confirm anybody's"
+
+
+@pytest.mark.parametrize(("priority", "stays"), [(None, False), (-5, False), (5, True)])
+def test_what_is_doubted_lacks_trades_unless_a_greater_vendor_says_the_same(
+    bench: Bench, priority: int | None, stays: bool
+) -> None:
+    load(bench, "SPY", [0])
+    of_vendor(bench, None if priority is None else "whole", priority, 10.0)
+    load(bench, "SPY", [0], [0], doubted=True)
+    assert first(bench) == (10.0, int(stays), stays)
+
+
+@pytest.mark.parametrize("priority", [-5, 0, 5])
+def test_of_two_bars_that_lack_trades_priorities_decide(bench: Bench, priority: int) -> None:
+    load(bench, "SPY", [0], [0])
+    lend(bench, "trades", priority)
+    assert load(bench, "SPY", [0], [0], close=10.5) == (0, int(priority <= 0))
+    assert first(bench) == (10.0 if priority > 0 else 10.5, 0, False)

@@ -8,12 +8,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
 import pytest
 from live_kit import MINUTE, OPEN, Clock, Scripted, cancel, trade
 
 from barhouse import LiveOptions, LiveSession, SessionCoordinator, SessionStore, open_store
 from barhouse.coordinator.feeds.feed import Delivery
+from barhouse.coordinator.live.writer import LiveWriter
 from barhouse.store.errors import FeedError
 from barhouse.store.model.bar import COLUMNS
 
@@ -181,3 +185,43 @@ def test_a_trade_whose_values_are_refused_is_lacking_until_it_is_corrected(live:
     assert live.bars() == {0: (59.0, False)}
     live.follow([trade("huge", 30, 100.0, revision=1)])
     assert live.bars() == {0: (60.0, True)}
+
+
+def parquet(table: pa.Table, folder: Path) -> str:
+    path = folder / "history.parquet"
+    pa.parquet.write_table(table, path)
+    return str(path)
+
+
+def text(table: pa.Table, folder: Path) -> list[str]:
+    path = folder / "history.csv"
+    pa.csv.write_csv(table, path)
+    return [str(path)]
+
+
+HISTORIES: dict[str, Callable[[pa.Table, Path], object]] = {
+    "Arrow": lambda table, folder: table,
+    "Arrow, other names": lambda table, folder: table.rename_columns(["ticker", "ts", *table.column_names[2:]]),
+    "Arrow reader": lambda table, folder: table.to_reader(),
+    "pandas": lambda table, folder: table.to_pandas(),
+    "pandas, indexed by time": lambda table, folder: table.to_pandas().set_index("bar_start"),
+    "polars": lambda table, folder: pl.from_arrow(table),
+    "Parquet": parquet,
+    "text": text,
+}
+
+
+@pytest.mark.parametrize("shape", HISTORIES.values(), ids=HISTORIES.keys())
+@pytest.mark.parametrize("starts", [(0, 1, 2), (1, 2)], ids=["some are whole", "all are whole"])
+def test_history_of_every_shape_leaves_bars_alone_that_trades_made_whole(
+    live: Live, tmp_path: Path, shape: Callable[[pa.Table, Path], object], starts: tuple[int, ...]
+) -> None:
+    live.follow(seconds(30, 181))
+    assert live.bars() == {0: (30.0, False), 1: (60.0, True), 2: (60.0, True)}
+    writer = LiveWriter(live.store, "scripted", LiveOptions(**FAST))
+    writer.symbols = {"SPY", "QQQ"}
+    writer.begin("live", {})
+    before = live.bars()
+    writer.load_history("SPY", "1m", shape(minutes(*starts, volume=77.0), tmp_path))
+    healed = {0: (77.0, True)} if 0 in starts else {}
+    assert live.bars() == before | healed

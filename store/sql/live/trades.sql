@@ -302,11 +302,12 @@ ORDER BY bar_start;
 (SELECT DISTINCT t.interval_id, t.bar_start FROM trade AS t JOIN definition AS d USING (interval_id)
  WHERE d.symbol = $symbol AND NOT t.cancelled)
 
--- name: bars_with_trades
+-- name: make_held_bars
 -- The base bars of a symbol that trades at hand make whole, or will: stored, or seen from their start as yet.
--- gives: bar_start
+-- makes: held_bars(interval_id, bar_start)
 -- takes: due_bars, built_bars, stored_bars_of_trades
-SELECT u.bar_start
+CREATE OR REPLACE TEMP TABLE {held_bars} AS
+SELECT u.interval_id, u.bar_start
 FROM {due_bars} AS u
 JOIN {built_bars} AS t ON t.interval_id = u.interval_id AND t.bar_start = u.bar_start
 LEFT JOIN {stored_bars_of_trades} AS b ON b.interval_id = u.interval_id AND b.bar_start = u.bar_start

@@ -86,6 +86,13 @@ SELECT count(*) AS amended_count FROM {judged_rows} WHERE reason IS NULL AND (wi
  FROM {judged_rows} AS j
  LEFT JOIN {lacking_bars} AS l ON l.interval_id = j.interval_id AND l.bar_start = j.bar_start)
 
+-- name: without_held
+-- Rows as judged, without those of bars that are held back.
+-- part: judged_rows
+-- takes: held_bars: any
+(SELECT j.* FROM {judged_rows} AS j
+ ANTI JOIN {held_bars} AS h ON h.interval_id = j.interval_id AND h.bar_start = j.bar_start)
+
 -- name: stage
 -- Every row as judged, in the order of the bar table; of several with one key the source's last comes last.
 -- makes: staged_rows(file_row, interval_id, bar_start, span_seconds, session_date, segment, open, high, low,

@@ -15,14 +15,15 @@ ON CONFLICT (vendor) DO UPDATE SET priority = excluded.priority;
 -- name: contested_bars
 -- Stored bars that rows came for, where somebody's priority or the tolerance decides: with their own values, whether
 -- those are equal to the row's or within the tolerance of them, and whether their vendor has the greater or the lesser
--- priority. A bar that was not seen whole has no say against one that was.
--- makes: contested_bars(interval_id, bar_start, open, high, low, close, volume, trade_count, vwap, batch_id, equal,
--- within, greater, lesser)
+-- priority. A bar that was not seen whole has no say against one that was: kept says that the row is such a one.
+-- makes: contested_bars(interval_id, bar_start, open, high, low, close, volume, trade_count, vwap, base_count, batch_id,
+-- equal, within, greater, lesser, kept)
 -- takes: new_bars: any, stored_bars: any
 -- reads: batch, bar_vendor, vendor
 CREATE OR REPLACE TEMP TABLE {contested_bars} AS
 WITH compared AS (
-    SELECT b.interval_id, b.bar_start, b.open, b.high, b.low, b.close, b.volume, b.trade_count, b.vwap, b.batch_id,
+    SELECT b.interval_id, b.bar_start, b.open, b.high, b.low, b.close, b.volume, b.trade_count, b.vwap, b.base_count,
+           b.batch_id,
            (b.open, b.high, b.low, b.close, b.volume, b.trade_count, b.vwap, b.base_count)
                IS NOT DISTINCT FROM (f.open, f.high, f.low, f.close, f.volume, f.trade_count, f.vwap, f.base_count)
                AS equal,
@@ -34,7 +35,8 @@ WITH compared AS (
            AND coalesce(abs(b.vwap - f.vwap) <= $tolerance * greatest(abs(b.vwap), abs(f.vwap)),
                         b.vwap IS NULL AND f.vwap IS NULL)
            AND b.trade_count IS NOT DISTINCT FROM f.trade_count AND b.base_count = f.base_count AS within,
-           b.base_count >= f.base_count AS whole, coalesce(p.priority, 0) AS priority
+           b.base_count >= f.base_count AS whole, b.base_count > f.base_count AND $yields AS kept,
+           coalesce(p.priority, 0) AS priority
     FROM {new_bars} AS f
     JOIN {stored_bars} AS b USING (interval_id, bar_start)
     JOIN batch AS t ON t.batch_id = b.batch_id
@@ -42,10 +44,10 @@ WITH compared AS (
            ON v.interval_id = b.interval_id AND v.bar_start = b.bar_start AND v.batch_id = b.batch_id
     LEFT JOIN vendor AS p ON p.vendor = CASE WHEN v.interval_id IS NULL THEN t.vendor ELSE v.vendor END
 )
-SELECT interval_id, bar_start, open, high, low, close, volume, trade_count, vwap, batch_id, equal, within,
-       priority > $priority AND whole AS greater, priority < $priority AS lesser
+SELECT interval_id, bar_start, open, high, low, close, volume, trade_count, vwap, base_count, batch_id, equal, within,
+       priority > $priority AND whole AND NOT kept AS greater, priority < $priority AND NOT kept AS lesser, kept
 FROM compared
-WHERE priority < $priority OR (NOT equal AND (within OR (priority > $priority AND whole)));
+WHERE kept OR priority < $priority OR (NOT equal AND (within OR (priority > $priority AND whole)));
 
 -- name: count_contested
 -- How many of those differ within the tolerance, and how many further from a bar of greater priority.
@@ -65,9 +67,10 @@ FROM {contested_bars};
                      CASE WHEN c.interval_id IS NULL THEN f.close ELSE c.close END AS close,
                      CASE WHEN c.interval_id IS NULL THEN f.volume ELSE c.volume END AS volume,
                      CASE WHEN c.interval_id IS NULL THEN f.trade_count ELSE c.trade_count END AS trade_count,
-                     CASE WHEN c.interval_id IS NULL THEN f.vwap ELSE c.vwap END AS vwap)
+                     CASE WHEN c.interval_id IS NULL THEN f.vwap ELSE c.vwap END AS vwap,
+                     CASE WHEN c.interval_id IS NULL THEN f.base_count ELSE c.base_count END AS base_count)
  FROM {new_bars} AS f
- LEFT JOIN (SELECT * FROM {contested_bars} WHERE within OR {stays}) AS c
+ LEFT JOIN (SELECT * FROM {contested_bars} WHERE within OR kept OR {stays}) AS c
         ON c.interval_id = f.interval_id AND c.bar_start = f.bar_start)
 
 -- name: greater_stays
