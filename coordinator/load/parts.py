@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from barhouse.coordinator.load import columns as expressions
 from barhouse.coordinator.load import date_and_time
+from barhouse.coordinator.load.column_kinds import NUMBERS, SHORT_FLOATS
 from barhouse.coordinator.load.columns import Column, folded
 from barhouse.coordinator.load.source_rows import SourceRows
 from barhouse.coordinator.sources.files import is_blank
@@ -79,6 +80,7 @@ def parts_of(transaction: Transaction, rows: SourceRows, options: LoadOptions) -
     if missing:
         raise OptionsError(_missing(missing, rows))
     _check_names(rows, found)
+    _check_kinds(rows, found)
     return found
 
 
@@ -101,6 +103,22 @@ def _check_names(rows: SourceRows, found: Parts) -> None:
                 f"{source.name_of(path)} has no column {', '.join(lacking)}, as other files of {source.name} do; it "
                 f"has {', '.join(own)}: load files with other columns, or without a header, by themselves"
             )
+
+
+def _check_kinds(rows: SourceRows, found: Parts) -> None:
+    """Refuse files whose columns mean something else, or lose digits, when they are read as one."""
+    for part, column in found.items():
+        for name in column.names if column else ():
+            kinds: dict[str, str] = {}  # and the first file of each
+            for path, own in rows.kinds_by_file.items():
+                if name in own:
+                    kinds.setdefault(own[name], rows.source.name_of(path))
+            if len(kinds) > 1 and (part == "bar_start" or set(kinds) == {NUMBERS, SHORT_FLOATS}):
+                listed = ", ".join(f"{kind} in {path}" for kind, path in kinds.items())
+                raise OptionsError(
+                    f"the column {name} of {rows.name} is not the same in all files: {listed}; load files of each kind "
+                    f"by themselves"
+                )
 
 
 def _check_header(rows: SourceRows) -> None:

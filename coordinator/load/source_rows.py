@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from barhouse.coordinator.load.column_kinds import kinds_in
 from barhouse.coordinator.load.columns import Column, folded
 from barhouse.coordinator.sources.files import compression_of, header_of, parquet_schema, repeats_header
 from barhouse.coordinator.sources.scratch_folder import without_scratch
@@ -39,6 +40,8 @@ class SourceRows:
         The same, where DuckDB can say the place of each row in its file, which several threads may then read.
     columns_by_file
         The names of the columns that each file has by itself, where files may differ.
+    kinds_by_file
+        What the columns of each file hold, of files that say it.
     ambiguous
         The names that several columns of one file have, folded.
     """
@@ -49,6 +52,7 @@ class SourceRows:
     noting: Relation
     numbered: Relation | None
     columns_by_file: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    kinds_by_file: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     ambiguous: frozenset[str] = frozenset()
 
     @property
@@ -92,11 +96,14 @@ def open_rows(transaction: Transaction, source: Source) -> SourceRows:
         by_name = len(set(by_file.values())) > 1
     relation = _file_rows(source, by_name=by_name)
     columns = _described(transaction, source, relation)
+    kinds: dict[str, Mapping[str, str]] = {}
     if source.format == "parquet":
-        by_file = {path: tuple(parquet_schema(path, source.name).names) for path in source.paths}
+        schemas = {path: parquet_schema(path, source.name) for path in source.paths}
+        by_file = {path: tuple(schema.names) for path, schema in schemas.items()}
+        kinds = {path: kinds_in(schema) for path, schema in schemas.items()} if len(schemas) > 1 else {}
     ambiguous = frozenset(_ambiguous(source, columns, by_file))
     noting = _file_rows(source, by_name=by_name, noting_malformed=True) if source.format == "csv" else relation
-    return SourceRows(source, columns, relation, noting, _numbered_rows(source, columns), by_file, ambiguous)
+    return SourceRows(source, columns, relation, noting, _numbered_rows(source, columns), by_file, kinds, ambiguous)
 
 
 def _refuse_equal_names(where: str, given: Sequence[str]) -> None:

@@ -20,6 +20,8 @@ from barhouse.store.model.paths import expanded
 
 _PIECE_BYTES = 1 << 20
 _HEADER_BYTES = 1 << 16
+#: Among how many lines the header of a text is looked for.
+_HEADER_LINES = 100
 #: How a text begins that says its encoding itself.
 _ENCODINGS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 #: What DuckDB may find between the fields of a line.
@@ -110,9 +112,9 @@ def header_of(path: str, source: Source, columns: Sequence[str]) -> list[str]:
     packed = compression_of(path)
     with pa.input_stream(path, compression=None if packed == "none" else packed) as stream:
         piece = bytes(stream.read(_HEADER_BYTES))
-    line = b"".join(piece.splitlines()[source.skip_rows : source.skip_rows + 1])
+    lines = piece.splitlines()[source.skip_rows :]
     try:
-        text = line.decode("utf-8-sig")
+        text = b"".join(lines[:1]).decode("utf-8-sig")
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:
@@ -122,10 +124,12 @@ def header_of(path: str, source: Source, columns: Sequence[str]) -> list[str]:
             f"it is in with {Option('encoding')}, such as {such}"
         )
     known = {name.strip().casefold() for name in columns}
-    for sign in _SEPARATORS if source.delimiter is None else (source.delimiter,):
-        names = [name for name in next(csv.reader([text], delimiter=sign), []) if name.strip()]
-        if len(names) > 1 and {name.strip().casefold() for name in names} <= known:
-            return names
+    # DuckDB passes over remarks and blank lines before the header.
+    for line in [text, *(line.decode("utf-8", errors="replace") for line in lines[1:_HEADER_LINES])]:
+        for sign in _SEPARATORS if source.delimiter is None else (source.delimiter,):
+            names = [name for name in next(csv.reader([line], delimiter=sign), []) if name.strip()]
+            if len(names) > 1 and {name.strip().casefold() for name in names} <= known:
+                return names
     return []
 
 

@@ -41,6 +41,12 @@ def _as_arrow(data: object) -> pa.Table:
             if name not in given.columns
             and not (name is None and pandas.api.types.is_integer_dtype(given.index.get_level_values(level)))
         ]
+        unnamed = [level for level in levels if given.index.names[level] is None]
+        if len(unnamed) > 1:
+            raise SourceError(
+                f"the index of the pandas frame has {len(unnamed)} levels without a name; name them, such as with "
+                f"frame.rename_axis(['symbol', 'timestamp'])"
+            )
         if levels:
             names = ["timestamp" if name is None else name for name in given.index.names]
             frame = given.set_axis(given.index.set_names(names)).reset_index(level=levels)
