@@ -80,11 +80,17 @@ def _rebuild_bases(transaction: Transaction, intervals: TemporaryTable, batch: B
         new_bars = sql("edit.retained_bars", placed_bars=placed, scope_intervals=intervals)
         replaced = transaction.make("edit.base_ranges", scope_intervals=intervals)
         _count(batch, merge.replace(transaction, new_bars, _EVERYWHERE, batch.batch_id, ranges=replaced))
-        transaction.write("write.carry_vendors", {"batch_id": batch.batch_id, "of": batch.batch_id})
+        carry_vendors(transaction, placed, batch)
         transaction.write("edit.raise_watermarks", scope_intervals=intervals)
     transaction.write("edit.begin_bases", scope_intervals=intervals)
     transaction.write("edit.rewind_derived", scope_intervals=intervals)
     transaction.write("edit.drop_invalidations", scope_intervals=intervals)
+
+
+def carry_vendors(transaction: Transaction, placed: TemporaryTable, batch: Batch) -> None:
+    """Leave whose bars are, and what was offered for them, as it was where they are placed anew."""
+    transaction.write("write.carry_vendors", {"batch_id": batch.batch_id}, placed_bars=placed)
+    transaction.write("write.carry_offers", placed_bars=placed)
 
 
 def drop_duplicates(transaction: Transaction, symbols: TemporaryTable) -> None:

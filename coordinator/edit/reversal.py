@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from barhouse.coordinator.edit.deletion import follow_first_session
-from barhouse.coordinator.edit.rebuild import rebuild
+from barhouse.coordinator.edit.rebuild import carry_vendors, rebuild
 from barhouse.coordinator.write import merge
 from barhouse.coordinator.write.calendar_pieces import calendar_pieces
 from barhouse.coordinator.write.coverage import advance_bases, gather_intervals, recompute_coverage
@@ -184,7 +184,7 @@ def _undo(transaction: Transaction, undone: _Undone, batch: Batch) -> None:
         within="bar",
     )
     assert changes.bars is not None
-    transaction.write("write.carry_vendors", {"batch_id": batch.batch_id, "of": undone.batch_id})
+    carry_vendors(transaction, undone.placed, batch)
     _count(batch, changes)
     merge.invalidate(transaction, changes.bars, batch.batch_id)
     moves = transaction.make("edit.moves_after_reversal", scope_intervals=scope.intervals, bar_changes=changes.bars)

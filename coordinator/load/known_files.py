@@ -61,7 +61,7 @@ def recall(transaction: Transaction, source: Source, request: str, options: Load
     """
     if not _stands_alone(source):
         return None
-    asked = {"request": request, "programs": _programs()}
+    asked = {"request": request, "programs": _programs(), "vendor": options.vendor}
     found = next(
         iter(
             transaction.run(

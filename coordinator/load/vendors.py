@@ -75,15 +75,11 @@ def settle(
         Whether some rows may lack trades, and bars that do not stay where they come.
     """
     totals = reach.totals
-    if totals.has_offers:
-        offered = {"vendor": options.vendor, "reported": options.conflicts == "report"}
-        transaction.write("load.forget_offers", offered, new_bars=accepted.bars)
     ranks = totals.least_priority < priority or totals.greatest_priority > priority
-    if accepted.is_written or not (ranks or options.tolerance or yields):
-        return Settled(accepted)
     replaces = options.conflicts == "replace"
-    spared = None if replaces else sql("load.spared_bars", priority=priority)
-    if not totals.overlapping_count:
+    spared = sql("load.spared_bars", priority=priority) if ranks and not replaces else None
+    if accepted.is_written or not totals.overlapping_count or not (ranks or options.tolerance or yields):
+        _forget(transaction, accepted, reach, options)
         return Settled(accepted, spared)
     bounds = {"first_start": totals.overlap_start, "last_end": totals.overlap_end}
     intervals = sql(
@@ -97,6 +93,8 @@ def settle(
         new_bars=accepted.bars,
         stored_bars=sql("write.stored_by_key", overlapping_intervals=intervals),
     )
+    again = sql("load.unless_again", contested_bars=contested) if options.conflicts == "report" else None
+    _forget(transaction, accepted, reach, options, again)
     counts = transaction.one("load.count_contested", contested_bars=contested)
     _note(transaction, accepted, contested, options, batch_id, is_kept=counts.conflict_count > 0 and not replaces)
     stays = sql("load.nothing_stays" if replaces else "load.greater_stays")
@@ -104,6 +102,16 @@ def settle(
     return Settled(
         replace(accepted, bars=settled), spared, counts.tolerated_count, 0 if replaces else counts.conflict_count
     )
+
+
+def _forget(
+    transaction: Transaction, accepted: AcceptedRows, reach: Reach, options: LoadOptions, unless: Sql | None = None
+) -> None:
+    """Forget what the vendor of these rows offered before where they lie."""
+    if reach.totals.has_offers:
+        transaction.write(
+            "load.forget_offers", {"vendor": options.vendor}, new_bars=accepted.bars, unless_again=unless or Sql("")
+        )
 
 
 def _note(

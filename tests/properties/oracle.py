@@ -18,6 +18,8 @@ Instants are whole microseconds since 1970, UTC. Where the design leaves a choic
   ``incomplete`` where some are but none is complete, an ``edge`` where it touches the session's open or close, else
   ``inside``.
 - A bar whose row in a re-sent session is rejected stays.
+- A session that is sent again takes no bar of a greater priority away, unless conflicts are replaced.
+- What a vendor offers counts until it has a row for that bar again; what the bar is in the meantime does not matter.
 - Of rows that repeat a bar in one load the last one wins; those equal to it are unchanged, the others rejected.
 - A purge ends at the open of a session that begins a bar of every interval made of the purged one, and changes
   nothing where no bar lies before. From then on accounts start with that session, bars or not. An interval that
@@ -29,7 +31,7 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
@@ -382,6 +384,12 @@ class Row:
     volume: float
     trade_count: int | None = None
     vwap: float | None = None
+    owner: str | None = None  # the vendor whose bar it is; None: nobody named
+    lacks: bool = False  # not all of its trades may be in it
+
+    def said(self) -> tuple[object, ...]:
+        """What makes it another bar."""
+        return (*self.values(), self.lacks)
 
     def values(self) -> tuple[float | int | None, ...]:
         return (self.open, self.high, self.low, self.close, self.volume, self.trade_count, self.vwap)
@@ -452,6 +460,34 @@ def aggregate(calendar: Calendar, slot: Slot, bars: list[Bar], base: Length) -> 
 # ------------------------------------------------------------------------------------------------- model
 
 
+def near(one: float | None, other: float | None, tolerance: float) -> bool:
+    """Whether two values are no further apart than a part of the greater; what is unknown is near to itself alone."""
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) <= tolerance * max(abs(one), abs(other))
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Whose rows a load brings, and how they are settled with the bars that are there."""
+
+    vendor: str | None = None
+    priority: int | None = None
+    conflicts: str = "report"
+    tolerance: float | None = None
+
+    def within(self, there: Row, row: Row) -> bool:
+        """Whether a row differs from a bar by no more than is let pass."""
+        if self.tolerance is None or (there.trade_count, there.lacks) != (row.trade_count, row.lacks):
+            return False
+        parts = ("open", "high", "low", "close", "volume", "vwap")
+        return all(near(getattr(there, part), getattr(row, part), self.tolerance) for part in parts)
+
+
+#: A load that names nobody.
+NOBODY = Terms()
+
+
 class Counts(NamedTuple):
     """What a load did."""
 
@@ -462,6 +498,8 @@ class Counts(NamedTuple):
     rejected: int
     outside: int
     deleted: int
+    conflicts: int = 0
+    tolerated: int = 0
 
 
 @dataclass(frozen=True)
@@ -533,6 +571,7 @@ class Symbol:
         self.complete_through: int | None = None
         self.derived: dict[str, Derived] = {}
         self.retained: Session | None = None
+        self.offers: dict[tuple[int, str | None], Row] = {}  # what a vendor offered last in vain
         self.changed_from: int | None = None  # the first change below what is derived that waits for it
 
     # -- writing
@@ -589,7 +628,15 @@ class Symbol:
         """The bar each row stands for, where it stands for one, and whether it is taken."""
         return [self._judged(row, now) for row in rows]
 
-    def load(self, judged: list[tuple[Bar | None, bool]], *, replace_sessions: bool = False) -> Counts:
+    def load(
+        self,
+        judged: list[tuple[Bar | None, bool]],
+        terms: Terms,
+        rank: Callable[[str | None], int],
+        *,
+        replace_sessions: bool = False,
+    ) -> Counts:
+        """Load rows; ``rank`` gives the priority of a vendor, that of the rows among them."""
         placed = [bar if accepted else None for bar, accepted in judged]
         spared = {bar.start for bar, accepted in judged if bar is not None and not accepted}
         last = {bar.start: bar for bar in placed if bar is not None}
@@ -600,13 +647,18 @@ class Symbol:
             gone = [
                 start
                 for start, bar in self.bars.items()
-                if bar.session in sent and start not in last and start not in spared
+                if bar.session in sent
+                and start not in last
+                and start not in spared
+                and not (rank(bar.row.owner) > rank(terms.vendor) and terms.conflicts != "replace")
             ]
+        outcomes = {start: self._settle(start, bar, terms, rank) for start, bar in last.items()}
+        last = {start: bar for start, (bar, _) in outcomes.items()}
+        conflicts = sum(what == "conflict" for _, what in outcomes.values())
+        tolerated = sum(what == "tolerated" for _, what in outcomes.values())
         inserted = [start for start in last if start not in self.bars]
         revised = [
-            start
-            for start, bar in last.items()
-            if start in self.bars and bar.row.values() != self.bars[start].row.values()
+            start for start, bar in last.items() if start in self.bars and bar.row.said() != self.bars[start].row.said()
         ]
         before = dict(self.bars)
         self.bars.update(last)
@@ -623,7 +675,35 @@ class Symbol:
             rejected=len(placed) - len(taken),
             outside=sum(bar.session is None for bar in taken),
             deleted=len(gone),
+            conflicts=conflicts,
+            tolerated=tolerated,
         )
+
+    def _settle(self, start: int, bar: Bar, terms: Terms, rank: Callable[[str | None], int]) -> tuple[Bar, str]:
+        """The bar that is there after a row came for it, and why, where that is not plain."""
+        own = rank(terms.vendor)
+        self.offers.pop((start, terms.vendor), None)
+        new = replace(bar, row=replace(bar.row, owner=terms.vendor))
+        there = self.bars.get(start)
+        if there is None:
+            return new, ""
+        theirs = rank(there.row.owner)
+        confirmed = new.row.owner if own > theirs else there.row.owner
+        same = there.row.said() == new.row.said()
+        if same or terms.within(there.row, new.row):
+            return replace(there, row=replace(there.row, owner=confirmed)), "" if same else "tolerated"
+        if theirs > own and not (there.row.lacks and not new.row.lacks) and terms.conflicts != "replace":
+            if terms.conflicts == "report":
+                self.offers[start, terms.vendor] = new.row
+            return there, "conflict"
+        return new, ""
+
+    def _move_offers(self, moves: Iterable[tuple[int, int]]) -> None:
+        """What was offered for bars that start elsewhere now goes with them."""
+        for old, new in moves:
+            for at, vendor in [key for key in self.offers if key[0] == old != new]:
+                row = self.offers.pop((at, vendor))
+                self.offers.setdefault((new, vendor), row)
 
     def delete(self, start: int | None, end: int | None) -> int:
         gone = [at for at in self.bars if (start is None or start <= at) and (end is None or at < end)]
@@ -669,6 +749,8 @@ class Symbol:
     def undo(self, changes: dict[int, tuple[Bar | None, Bar | None]], placed: dict[int, Bar]) -> tuple[int, int, int]:
         """Take back what a batch did to base bars."""
         old = dict(self.bars)
+        back = [before for before, _ in changes.values() if before is not None]
+        self._move_offers((bar.start, moved.start) for bar in back if (moved := self._placed_anew(bar)) is not None)
         self.bars = {start: bar for start, bar in old.items() if start not in changes} | placed
         counts = differences(old, self.bars)
         ends, old_ends = ([bar.end for bar in bars.values()] for bars in (self.bars, old))
@@ -715,6 +797,7 @@ class Symbol:
     def move_to(self, calendar: Calendar, placed: dict[int, Bar], clock: int) -> tuple[int, int, int]:
         """Take over a changed calendar, and the base bars as it has them."""
         changes = differences(self.bars, placed)
+        self._move_offers(zip(self.bars, placed, strict=True))
         self.calendar, self.bars = calendar, placed
         reached = [bar.end for bar in placed.values()] + [self.complete_through] * (self.complete_through is not None)
         self.complete_through = max(reached, default=None)
@@ -972,6 +1055,8 @@ class Model:
 
     def __init__(self) -> None:
         self.symbols: dict[str, Symbol] = {}
+        self.priorities: dict[str, int] = {}
+        self.load_counts: dict[str, int] = {}
         self.written: list[Written] = []
 
     def undo(self, batch_id: int) -> tuple[int, int, int] | None:
@@ -997,16 +1082,35 @@ class Model:
         placed = {symbol: symbol.placed_back(changes) for symbol, changes in by_symbol.items()}
         return added(symbol.undo(by_symbol[symbol], placed[symbol]) for symbol in by_symbol) if by_symbol else None
 
-    def load(self, rows: list[tuple[str, Row]], base: str, now: int, *, replace_sessions: bool = False) -> Counts:
+    def load(
+        self,
+        rows: list[tuple[str, Row]],
+        base: str,
+        now: int,
+        terms: Terms = NOBODY,
+        *,
+        replace_sessions: bool = False,
+    ) -> Counts:
         """Load a file of (symbol, row)."""
         known = {name for name, _ in rows if name in self.symbols and self.symbols[name].base_text == base}
         placed = {name: self.symbols[name].judge([row for one, row in rows if one == name], now) for name in known}
         if not any(accepted for judged in placed.values() for _, accepted in judged):
             raise AllRejected
-        done = [self.symbols[name].load(bars, replace_sessions=replace_sessions) for name, bars in placed.items()]
+        if terms.vendor is not None:
+            said = self.priorities.get(terms.vendor, 0) if terms.priority is None else terms.priority
+            self.priorities[terms.vendor] = said
+            self.load_counts[terms.vendor] = self.load_counts.get(terms.vendor, 0) + 1
+        done = [
+            self.symbols[name].load(bars, terms, self.rank, replace_sessions=replace_sessions)
+            for name, bars in placed.items()
+        ]
         unknown = sum(name not in known for name, _ in rows)
         refused = Counts(unknown, 0, 0, 0, unknown, 0, 0)
         return Counts(*(sum(column) for column in zip(refused, *done, strict=True)))
+
+    def rank(self, vendor: str | None) -> int:
+        """The priority of a vendor, or of nobody."""
+        return 0 if vendor is None else self.priorities[vendor]
 
     def process(self, clock: int) -> dict[str, tuple[int, int, int]] | None:
         """Bars inserted, revised and deleted per interval over all symbols; None without work."""
@@ -1080,6 +1184,20 @@ class Model:
                     )
                 )
         return rows
+
+    def vendors(self) -> set[tuple[object, ...]]:
+        """The view ``vendors`` but for when they were loaded last."""
+        return {(vendor, priority, self.load_counts[vendor]) for vendor, priority in self.priorities.items()}
+
+    def conflicts(self) -> set[tuple[object, ...]]:
+        """The view ``conflicts`` but for its batches."""
+        return {
+            (name, symbol.base_text, start, bar.shown()[2], bar.row.owner, vendor, *bar.row.values(), *row.values())
+            for name, symbol in self.symbols.items()
+            for (start, vendor), row in symbol.offers.items()
+            if (bar := symbol.bars.get(start)) is not None
+            if bar.row.values() != row.values() and self.rank(bar.row.owner) > self.rank(vendor)
+        }
 
     def coverage(self) -> set[tuple[object, ...]]:
         return {

@@ -21,8 +21,8 @@ import oracle
 import pytest
 from hypothesis import HealthCheck, seed, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
-from oracle import SECOND, Length, Row
-from world import BASES, LONG_WINDOWS, OWN_CALENDARS, STYLES, WINDOWS, Window, World, calendar, priced
+from oracle import NOBODY, SECOND, Length, Row, Terms
+from world import BASES, LONG_WINDOWS, OWN_CALENDARS, STYLES, WINDOWS, Window, World, calendar, confirmed, priced
 
 from tests.extent import HISTORIES, SEED, shares
 
@@ -49,7 +49,24 @@ SELDOM = (
 )
 EXTRAS = ("", "strange", "repeated", "contradicted", "strange", "broken", "unknown symbol", "stray vwap")
 
+#: How loads come; half of all histories know no vendors.
+TERMS = (
+    NOBODY,
+    Terms("good", 10),
+    Terms("good"),
+    Terms("other"),
+    Terms("other", 10),
+    Terms("poor", -5),
+    Terms("other", 5, "keep"),
+    Terms("poor", conflicts="replace"),
+    Terms("good", tolerance=1e-6),
+    Terms("other", tolerance=1e-7),
+    Terms(tolerance=1e-3),
+    Terms("good", -10),
+)
+
 seeds = st.integers(0, 2**16)
+terms = st.one_of(st.just(NOBODY), st.sampled_from(TERMS))
 places = st.integers(0, 2**12)
 counts = st.sampled_from([13, 1, 5, 40, 100, 1000, 1000])
 afterwards = st.sampled_from(["", "process", "process", "process within"])
@@ -84,13 +101,14 @@ class Histories(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.windows: dict[str, Window] = {}
-        self.loads: list[tuple[str, list[Row], bool, str | None, str]] = []
+        self.loads: list[tuple[str, list[Row], bool, str | None, str, Terms]] = []
 
     @initialize(data=st.data())
     def begin(self, data: st.DataObject) -> None:
         self.world = World(self.blank, self.folder / f"{next(self.numbers)}.duckdb", LONG_AFTER)
         chance = random.Random(data.draw(seeds, label="when to look closely"))
         self.world.looks_closely = lambda: chance.random() < 0.4
+        self.knows_vendors = chance.random() < 0.5
         self.register(data)
 
     def teardown(self) -> None:
@@ -142,6 +160,7 @@ class Histories(RuleBasedStateMachine):
         seed=seeds,
         resend=st.sampled_from([False, False, True]),
         label=st.sampled_from(["start", "start", "end"]),
+        whose=terms,
         then=afterwards,
     )
     def load(
@@ -156,6 +175,7 @@ class Histories(RuleBasedStateMachine):
         seed: int,
         resend: bool,
         label: str,
+        whose: Terms,
         then: str,
     ) -> None:
         self.world.hasty = then != ""
@@ -188,14 +208,14 @@ class Histories(RuleBasedStateMachine):
         if "unknown symbol" in extras:
             pairs = [(name, row) for row in rows]
             pairs.insert(chance.randint(0, len(pairs)), ("NOBODY", rows[0]))
-            self._load(None, pairs, resend, label)
+            self._load(None, pairs, resend, label, whose)
         else:
-            self._load(name, [(name, row) for row in rows], resend, label)
+            self._load(name, [(name, row) for row in rows], resend, label, whose)
         self._then(then, seed)
 
     @precondition(lambda self: self.windows)
-    @rule(place=places, count=counts, style=st.sampled_from(STYLES), seed=seeds, then=afterwards)
-    def load_several(self, place: int, count: int, style: str, seed: int, then: str) -> None:
+    @rule(place=places, count=counts, style=st.sampled_from(STYLES), seed=seeds, whose=terms, then=afterwards)
+    def load_several(self, place: int, count: int, style: str, seed: int, whose: Terms, then: str) -> None:
         self.world.hasty = then != ""
         chance = random.Random(seed)
         base = self.world.model.symbols[self._name(0)].base_text
@@ -206,19 +226,37 @@ class Histories(RuleBasedStateMachine):
                 first = place % len(starts)
                 pairs += [(name, priced(start, chance, style)) for start in starts[first : first + count]]
         chance.shuffle(pairs)
-        self._load(None, pairs)
+        self._load(None, pairs, whose=whose)
         self._then(then, seed)
 
     @precondition(lambda self: self._held())
-    @rule(pick=places, place=places, count=counts, style=st.sampled_from(STYLES), seed=seeds, then=afterwards)
-    def correct(self, pick: int, place: int, count: int, style: str, seed: int, then: str) -> None:
+    @rule(
+        pick=places,
+        place=places,
+        count=counts,
+        style=st.sampled_from([*STYLES, "the same", "near", "near or not"]),
+        seed=seeds,
+        resend=st.sampled_from([False, False, True]),
+        whose=terms,
+        then=afterwards,
+    )
+    def correct(
+        self, pick: int, place: int, count: int, style: str, seed: int, resend: bool, whose: Terms, then: str
+    ) -> None:
+        """Rows for bars that are there: other values, the same, or such as differ in the seventh digit."""
         name, starts = self._bars(pick)
         self.world.hasty = then != ""
         chance = random.Random(seed)
         first = place % len(starts)
         symbol = self.world.model.symbols[name]
-        rows = [priced(symbol.stamp(at), chance, style) for at in starts[first : first + count]]
-        self._load(name, [(name, row) for row in rows])
+        drifts = {"the same": [0.0], "near": [3e-7], "near or not": [0.0, 3e-7, -3e-7, 3e-6, 3e-4]}.get(style)
+        rows = [
+            priced(symbol.stamp(at), chance, style)
+            if drifts is None
+            else confirmed(symbol.bars[at].row, symbol.stamp(at), chance.choice(drifts))
+            for at in starts[first : first + count]
+        ]
+        self._load(name, [(name, row) for row in rows], resend, whose=whose)
         self._then(then, seed)
 
     @precondition(lambda self: self._held())
@@ -248,16 +286,24 @@ class Histories(RuleBasedStateMachine):
         if what:
             self.world.process(self._instant(place) if what == "process within" else None)
 
-    def _load(self, name: str | None, pairs: list[tuple[str, Row]], resend: bool = False, label: str = "start") -> None:
+    def _load(
+        self,
+        name: str | None,
+        pairs: list[tuple[str, Row]],
+        resend: bool = False,
+        label: str = "start",
+        whose: Terms = NOBODY,
+    ) -> None:
+        terms = whose if self.knows_vendors else NOBODY
         if name is None:
             known = next(one for one, _ in pairs if one in self.windows)
             base = self.world.model.symbols[known].base_text
-            self.world.load(None, pairs, base=base, resend=resend, label=label)
+            self.world.load(None, pairs, base=base, resend=resend, label=label, terms=terms)
         else:
             rows = [row for _, row in pairs]
             file = f"{len(self.loads)}.parquet" if (len(self.loads) + 1) % 3 else None
-            self.world.load(name, rows, resend=resend, file=file, label=label)
-            self.loads.append((name, rows, resend, file, label))
+            self.world.load(name, rows, resend=resend, file=file, label=label, terms=terms)
+            self.loads.append((name, rows, resend, file, label, terms))
 
     @precondition(lambda self: self.world.model.written)
     @rule(pick=places, times=st.sampled_from([1, 1, 2, 3]), then=afterwards)
@@ -273,11 +319,11 @@ class Histories(RuleBasedStateMachine):
     def load_again(self, pick: int, then: str) -> None:
         """An earlier load once more, and once more: the same file, if it was one."""
         loads = [one for one in self.loads if one[0] in self.windows]
-        name, rows, resend, file, label = loads[-1 - pick % len(loads)]
+        name, rows, resend, file, label, terms = loads[-1 - pick % len(loads)]
         self.world.hasty = True
-        self.world.load(name, rows, resend=resend, file=file, label=label)
+        self.world.load(name, rows, resend=resend, file=file, label=label, terms=terms)
         self.world.hasty = then != ""
-        self.world.load(name, rows, resend=resend, file=file, label=label)
+        self.world.load(name, rows, resend=resend, file=file, label=label, terms=terms)
         self._then(then, pick)
 
     # -- time

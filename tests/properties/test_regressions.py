@@ -8,7 +8,7 @@ from pathlib import Path
 
 import oracle
 import pytest
-from oracle import SECOND, Row
+from oracle import SECOND, Row, Terms
 from world import World
 
 HOUR = 3600 * SECOND
@@ -184,3 +184,69 @@ def test_blocks_that_begin_before_a_calendar_was_known_are_whole(world: World, c
     world.process()
     world.verify()
     assert world.store.bars("A", "1mo").num_rows == 1
+
+
+LOW, HIGH = Terms("low", -5), Terms("high", 10)
+
+
+def test_bars_of_nobody_outlive_a_session_sent_again_by_a_vendor_of_lesser_priority(world: World) -> None:
+    world.register("A", "24/7", "1h", ["2h"])
+    world.load("A", [bar(at(2024, 3, 1, hour)) for hour in range(4)])
+    world.load("A", [bar(at(2024, 3, 1, 1))], resend=True, terms=LOW)
+    assert len(world.model.symbols["A"].bars) == 4
+    world.load("A", [bar(at(2024, 3, 1, 1))], resend=True, terms=Terms("low", conflicts="replace"))
+    assert len(world.model.symbols["A"].bars) == 1
+    world.verify()
+
+
+def test_a_known_file_counts_again_after_other_rows_of_its_vendor_were_offered_in_vain(world: World) -> None:
+    world.register("A", "24/7", "1h", ["2h"])
+    world.load("A", [bar(at(2024, 3, 1, 0))], terms=HIGH)
+    world.load("A", [bar(at(2024, 3, 1, 0))], file="same.parquet", terms=LOW)
+    world.load("A", [bar(at(2024, 3, 1, 0), high=3.0)], terms=LOW)
+    assert len(world.model.conflicts()) == 1
+    world.load("A", [bar(at(2024, 3, 1, 0))], file="same.parquet", terms=LOW)
+    assert world.model.conflicts() == set()
+
+
+def test_what_was_taken_or_tolerated_in_the_end_is_no_conflict_later(world: World) -> None:
+    world.register("A", "24/7", "1h", ["2h"])
+    start = at(2024, 3, 1, 0)
+    world.load("A", [bar(start)], terms=HIGH)
+    world.load("A", [bar(start, high=3.0)], terms=LOW)
+    world.load("A", [bar(start, high=3.0)], terms=Terms("low", 10))
+    world.load("A", [bar(start + HOUR)], terms=LOW)
+    world.load("A", [bar(start)], terms=HIGH)
+    assert world.model.conflicts() == set()
+    world.load("A", [bar(start, high=2.001)], terms=LOW)
+    assert len(world.model.conflicts()) == 1
+    world.load("A", [bar(start, high=2.001)], terms=Terms("low", tolerance=1e-3))
+    assert world.model.conflicts() == set()
+
+
+@pytest.mark.parametrize("base", ["1d", "1w", "1mo"])
+def test_whose_a_bar_is_and_what_was_offered_goes_with_it_where_a_calendar_moves_it(world: World, base: str) -> None:
+    """The first session of the first week, of the month and of the bars becomes a holiday, or opens an hour earlier."""
+    world.register("A", "LUNCH", base, [])
+    days = {"1d": [date(2024, 4, 2), date(2024, 4, 3)], "1w": [date(2024, 4, 2)], "1mo": [date(2024, 4, 2)]}[base]
+    world.load("A", [bar(day) for day in days], terms=HIGH)
+    world.load("A", [bar(day, high=3.0) for day in days], terms=LOW)
+    world.edit_calendar("LUNCH", 5)
+    if base != "1d":
+        world.edit_calendar("LUNCH", 0, date(2024, 4, 2))
+    assert len(world.model.conflicts()) == len(days)
+    symbol = world.model.symbols["A"]
+    world.load("A", [bar(symbol.stamp(start), high=4.0) for start in symbol.bars], terms=LOW)
+    assert {row.row.owner for row in symbol.bars.values()} == {"high"}
+    world.verify()
+
+
+def test_what_was_offered_for_a_deleted_bar_comes_back_with_it(world: World) -> None:
+    world.register("A", "LUNCH", "1w", [])
+    world.load("A", [bar(date(2024, 4, 2))], terms=HIGH)
+    world.load("A", [bar(date(2024, 4, 2), high=3.0)], terms=LOW)
+    world.delete("A", at(2024, 4, 1), at(2024, 4, 8))
+    world.edit_calendar("LUNCH", 5)
+    world.revert(0)
+    assert len(world.model.conflicts()) == 1
+    world.verify()

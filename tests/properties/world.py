@@ -6,7 +6,7 @@ import functools
 import random
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import oracle
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from oracle import SECOND, Length, Row, Symbol
+from oracle import SECOND, Length, Row, Symbol, Terms
 
 from barhouse import DataProcessor, SessionCoordinator, open_store
 from barhouse.store.errors import CalendarError, InputError, RejectedBarsError
@@ -83,6 +83,7 @@ _BAR_TEXT = (
     "bar_start, bar_end, session_date, open, high, low, close, volume, trade_count, vwap, "
     "base_count, expected_count, complete"
 )
+_PARTS = ("open", "high", "low", "close", "volume", "trade_count", "vwap")
 _VIEWS = {
     "bars": (f"SELECT symbol, interval, {_BAR_TEXT}, batch_id FROM bars", {2, 3}),
     "bars_live": (f"SELECT symbol, interval, {_BAR_TEXT}, forming FROM bars_live", {2, 3}),
@@ -90,6 +91,13 @@ _VIEWS = {
         "SELECT symbol, interval, derived, base, calendar, first_bar, last_bar, bar_count, complete_through, "
         "derived_through, needs_processing, quality_pct, gap_count FROM intervals",
         {5, 6, 8, 9},
+    ),
+    "vendors": ("SELECT vendor, priority, batch_count FROM vendors", set()),
+    "conflicts": (
+        "SELECT symbol, interval, bar_start, session_date, kept_vendor, offered_vendor, "
+        + ", ".join(f"{whose}_{part}" for whose in ("kept", "offered") for part in _PARTS)
+        + " FROM conflicts",
+        {2},
     ),
     "coverage": (
         "SELECT symbol, interval, session_date, expected_count, present_count, quality_pct FROM coverage",
@@ -102,6 +110,8 @@ _VIEWS = {
 }
 #: Those that take five times as long as the others.
 _DEAR = ("bars_live", "intervals", "gaps")
+#: Those that stay empty while no load names a vendor.
+_OF_VENDORS = ("vendors", "conflicts")
 
 
 @functools.cache
@@ -187,6 +197,7 @@ class World:
         resend: bool = False,
         file: str | None = None,
         label: str = "start",
+        terms: Terms = oracle.NOBODY,
     ) -> oracle.Counts | None:
         """Load rows of one symbol, or with ``name`` None of several; None when all are rejected.
 
@@ -199,10 +210,11 @@ class World:
         table = as_table(pairs, self._ends(pairs, base) if label == "end" else None)
         data = table if file is None else self._file(file, table)
         options = {"symbol": name, "replace": "sessions" if resend else None, "label": label}
+        options |= asdict(terms)
         batches = self._batches()
         before = self._held()
         try:
-            expected = self.model.load(pairs, base, self.now, replace_sessions=resend)
+            expected = self.model.load(pairs, base, self.now, terms, replace_sessions=resend)
         except oracle.AllRejected:
             with pytest.raises(RejectedBarsError):
                 self.coordinator.load(data, interval=base, **options)
@@ -219,6 +231,8 @@ class World:
             report.rejected,
             report.outside,
             report.deleted,
+            report.conflicts,
+            report.tolerated,
         )
         assert shown == expected, f"the load reports {shown}, expected {expected}; {report.rejects}"
         assert report.rows == report.inserted + report.revised + report.unchanged + report.rejected
@@ -494,6 +508,8 @@ class World:
         for view, (query, instants) in _VIEWS.items():
             if view in _DEAR and not closely:
                 continue
+            if view in _OF_VENDORS and not (closely or self.model.priorities):
+                continue
             rows = self._rows(query, instants)
             if view == "bars":
                 shown, rows = rows, {row[:-1] for row in rows}
@@ -571,7 +587,7 @@ def as_table(pairs: Sequence[tuple[str, Row]], stamps: Sequence[int] | None = No
         ),
     }
     kinds = {"trade_count": pa.int64()}
-    for part in ("open", "high", "low", "close", "volume", "trade_count", "vwap"):
+    for part in _PARTS:
         columns[part] = pa.array([getattr(row, part) for _, row in pairs], kinds.get(part, pa.float64()))
     return pa.table(columns)
 
@@ -609,6 +625,16 @@ def priced(start: int | date, chance: random.Random, style: str) -> Row:
         trade_count=None if chance.random() < 0.05 else chance.randint(0, 900),
         vwap=None if chance.random() < 0.05 else vwap,
     )
+
+
+def confirmed(row: Row, start: int | date, drift: float) -> Row:
+    """The values of a bar again, as somebody says them whose numbers are all off by one ratio."""
+    scaled = {
+        part: getattr(row, part) * (1 + drift)
+        for part in ("open", "high", "low", "close", "volume", "vwap")
+        if getattr(row, part) is not None
+    }
+    return replace(row, start=start, owner=None, lacks=False, **scaled)
 
 
 @dataclass(frozen=True)

@@ -57,9 +57,10 @@ INSERT INTO bar SELECT * FROM {deduplicated} ORDER BY interval_id, bar_start;
 -- name: placed_bars
 -- Base bars where the calendar has them now: one that was not seen whole still counts one less. misplaced says
 -- that the calendar has no place for a bar. Outside of sessions that is asked where sessions changed since a batch: in a
--- gap with an edge that is new or gone, and of bars that were in a session before.
+-- gap with an edge that is new or gone, and of bars that were in a session before. What they were is known by from_start
+-- and from_batch_id.
 -- makes: placed_bars(interval_id, bar_start, span_seconds, session_date, segment, open, high, low, close, volume,
--- trade_count, vwap, base_count, expected_count, misplaced)
+-- trade_count, vwap, base_count, expected_count, misplaced, from_start, from_batch_id)
 -- takes: scope_intervals, calendar_pieces, base_bars: any
 -- reads: calendar_block, calendar_week, trading_session
 CREATE OR REPLACE TEMP TABLE {placed_bars} AS
@@ -104,12 +105,14 @@ SELECT interval_id, bar_start,
        CASE WHEN closing THEN 0 ELSE 1 END - lacking AS base_count, CASE WHEN in_segment IS NULL THEN 0 ELSE 1 END AS expected_count,
        CASE WHEN from_us IS NULL THEN true
             WHEN in_segment IS NULL THEN start_us + width_us > to_us OR off_grid
-            ELSE (start_us - from_us) % width_us <> 0 END AS misplaced
+            ELSE (start_us - from_us) % width_us <> 0 END AS misplaced,
+       bar_start AS from_start, batch_id AS from_batch_id
 FROM closing
 UNION ALL
 SELECT b.interval_id, coalesce(k.block_open, b.bar_start),
        coalesce((epoch_us(k.block_close) - epoch_us(k.block_open)) // 1000000, b.span_seconds),
-       k.first_date, 0, b.open, b.high, b.low, b.close, b.volume, b.trade_count, b.vwap, 1, 1, k.first_date IS NULL
+       k.first_date, 0, b.open, b.high, b.low, b.close, b.volume, b.trade_count, b.vwap, 1, 1, k.first_date IS NULL,
+       b.bar_start, b.batch_id
 FROM {base_bars} AS b
 JOIN {scope_intervals} AS d ON d.interval_id = b.interval_id AND NOT d.derived AND d.unit <> 'second'
 LEFT JOIN calendar_week AS w ON w.calendar = d.calendar AND w.replaced_by IS NULL
@@ -133,7 +136,7 @@ WHERE p.misplaced AND p.bar_start >= coalesce(d.retained_from, beginning());
 -- part: new_bars(interval_id, bar_start, span_seconds, session_date, segment, open, high, low, close, volume,
 -- trade_count, vwap, base_count, expected_count)
 -- takes: placed_bars, scope_intervals
-(SELECT p.* EXCLUDE (misplaced) FROM {placed_bars} AS p JOIN {scope_intervals} AS d USING (interval_id)
+(SELECT p.* EXCLUDE (misplaced, from_start, from_batch_id) FROM {placed_bars} AS p JOIN {scope_intervals} AS d USING (interval_id)
  WHERE p.bar_start >= coalesce(d.retained_from, beginning()))
 
 -- name: base_ranges

@@ -17,15 +17,17 @@ SELECT path, size_bytes, modified_at, fingerprint, $request, $batch_id, $outcome
 -- name: recall
 -- The newest load of this very file for which the same was asked and nothing refused, unless a batch since then may
 -- have changed where its rows belong or taken bars away. Loads that write where its bars lie are looked for by
--- changed_since.
+-- changed_since. Nor where its vendor has offered other rows in vain since: then its own are to count again.
 -- gives: batch_id, outcome, read_with, priorities
 -- takes: source_files
--- reads: source_file, batch, vendor
+-- reads: source_file, batch, vendor, offered_bar
 SELECT f.batch_id, f.outcome, f.read_with, {priorities} AS priorities
 FROM source_file AS f
 JOIN {source_files} AS l ON l.path = f.path AND l.fingerprint = f.fingerprint AND l.size_bytes = f.size_bytes
 WHERE f.request = $request AND starts_with(f.read_with, $programs)
   AND NOT EXISTS (SELECT 1 FROM batch AS b WHERE b.batch_id > f.batch_id AND b.kind NOT IN ('load', 'process'))
+  AND NOT EXISTS (SELECT 1 FROM offered_bar AS o JOIN batch AS b USING (batch_id)
+                  WHERE b.batch_id > f.batch_id AND b.vendor IS NOT DISTINCT FROM $vendor)
 ORDER BY f.batch_id DESC
 LIMIT 1;
 

@@ -87,22 +87,30 @@ false
 -- A session that is sent again does not take away bars of greater priority either.
 -- part: condition
 -- reads: batch, bar_vendor, vendor
-AND NOT EXISTS (SELECT 1 FROM batch AS t
-                LEFT JOIN bar_vendor AS v ON v.interval_id = b.interval_id AND v.bar_start = b.bar_start
-                                         AND v.batch_id = b.batch_id
-                JOIN vendor AS p ON p.vendor = CASE WHEN v.interval_id IS NULL THEN t.vendor ELSE v.vendor END
-                WHERE t.batch_id = b.batch_id AND p.priority > {priority})
+AND CASE WHEN (b.interval_id, b.bar_start, b.batch_id) IN (SELECT (interval_id, bar_start, batch_id) FROM bar_vendor)
+         THEN (b.interval_id, b.bar_start, b.batch_id) NOT IN (
+                  SELECT (v.interval_id, v.bar_start, v.batch_id) FROM bar_vendor AS v LEFT JOIN vendor AS p USING (vendor)
+                  WHERE coalesce(p.priority, 0) > {priority})
+         ELSE b.batch_id NOT IN (SELECT t.batch_id FROM batch AS t LEFT JOIN vendor AS p USING (vendor)
+                                 WHERE coalesce(p.priority, 0) > {priority}) END
 
 -- name: forget_offers
--- What a vendor offered before for bars that it has rows for now counts no more, unless it says the same again.
+-- What a vendor offered before for bars that it has rows for now counts no more.
 -- writes: offered_bar
 -- takes: new_bars: any
 -- reads: batch
 DELETE FROM offered_bar AS o USING batch AS t, {new_bars} AS f
 WHERE t.batch_id = o.batch_id AND t.vendor IS NOT DISTINCT FROM $vendor
-  AND f.interval_id = o.interval_id AND f.bar_start = o.bar_start
-  AND (NOT $reported OR (o.open, o.high, o.low, o.close, o.volume, o.trade_count, o.vwap)
-                        IS DISTINCT FROM (f.open, f.high, f.low, f.close, f.volume, f.trade_count, f.vwap));
+  AND f.interval_id = o.interval_id AND f.bar_start = o.bar_start {unless_again};
+
+-- name: unless_again
+-- It counts on where it is offered again, and in vain again.
+-- part: condition
+-- takes: contested_bars
+AND ((o.open, o.high, o.low, o.close, o.volume, o.trade_count, o.vwap)
+         IS DISTINCT FROM (f.open, f.high, f.low, f.close, f.volume, f.trade_count, f.vwap)
+     OR (f.interval_id, f.bar_start) NOT IN
+        (SELECT (interval_id, bar_start) FROM {contested_bars} WHERE greater AND NOT within))
 
 -- name: keep_offers
 -- Rows that say otherwise than bars of greater priority, each once.

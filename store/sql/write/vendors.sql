@@ -1,21 +1,28 @@
 -- Whose values are, where a batch that is no load writes them.
 
 -- name: carry_vendors
--- The base bars that a batch wrote have the values of bars that another one replaced ($of; or itself, which moved
--- them), and are of the same vendor. Bars of 1d and longer may start elsewhere by now.
+-- The base bars that a batch wrote have the values of bars that were there before, and are of the same vendor.
 -- writes: bar_vendor
--- reads: vendor, bar, bar_revision, interval_definition, batch
+-- takes: placed_bars
+-- reads: vendor, bar, batch
 INSERT INTO bar_vendor (interval_id, bar_start, batch_id, vendor)
 SELECT b.interval_id, b.bar_start, b.batch_id, CASE WHEN v.interval_id IS NULL THEN t.vendor ELSE v.vendor END AS vendor_
 FROM bar AS b
-JOIN interval_definition AS d ON d.interval_id = b.interval_id AND NOT d.derived
-JOIN bar_revision AS r ON r.interval_id = b.interval_id AND r.replaced_by = $of
-                      AND CASE WHEN d.unit = 'second' THEN r.bar_start ELSE NULL END IS NOT DISTINCT FROM
-                          CASE WHEN d.unit = 'second' THEN b.bar_start ELSE NULL END
-                      AND CASE WHEN d.unit = 'second' THEN NULL ELSE r.session_date END IS NOT DISTINCT FROM
-                          CASE WHEN d.unit = 'second' THEN NULL ELSE b.session_date END
-JOIN batch AS t ON t.batch_id = r.batch_id
+JOIN {placed_bars} AS p ON p.interval_id = b.interval_id AND p.bar_start = b.bar_start
+JOIN batch AS t ON t.batch_id = p.from_batch_id
 LEFT JOIN bar_vendor AS v
-       ON v.interval_id = r.interval_id AND v.bar_start = r.bar_start AND v.batch_id = r.batch_id
+       ON v.interval_id = p.interval_id AND v.bar_start = p.from_start AND v.batch_id = p.from_batch_id
 WHERE b.batch_id = $batch_id AND EXISTS (FROM vendor) AND vendor_ IS NOT NULL
 ORDER BY b.interval_id, b.bar_start;
+
+-- name: carry_offers
+-- What was offered for bars that start elsewhere now goes with them, unless the same vendor has offered some there.
+-- writes: offered_bar
+-- takes: placed_bars
+-- reads: batch
+UPDATE offered_bar AS o SET bar_start = p.bar_start
+FROM {placed_bars} AS p, batch AS t
+WHERE p.interval_id = o.interval_id AND p.from_start = o.bar_start AND p.bar_start <> p.from_start
+  AND t.batch_id = o.batch_id
+  AND (o.interval_id, p.bar_start, coalesce(t.vendor, '')) NOT IN (
+      SELECT (n.interval_id, n.bar_start, coalesce(b.vendor, '')) FROM offered_bar AS n JOIN batch AS b USING (batch_id));
