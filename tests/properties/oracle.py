@@ -20,6 +20,7 @@ Instants are whole microseconds since 1970, UTC. Where the design leaves a choic
 - A bar whose row in a re-sent session is rejected stays.
 - A session that is sent again takes no bar of a greater priority away, unless conflicts are replaced.
 - What a vendor offers counts until it has a row for that bar again; what the bar is in the meantime does not matter.
+- A bar that may lack trades confirms none that is whole, and is no conflict.
 - Of rows that repeat a bar in one load the last one wins; those equal to it are unchanged, the others rejected.
 - A purge ends at the open of a session that begins a bar of every interval made of the purged one, and changes
   nothing where no bar lies before. From then on accounts start with that session, bars or not. An interval that
@@ -408,7 +409,7 @@ class Bar:
     @property
     def within(self) -> bool:
         """In session, and not a closing bar."""
-        return self.session is not None and self.base_count > 0
+        return self.expected_count > 0
 
     @property
     def complete(self) -> bool | None:
@@ -687,12 +688,14 @@ class Symbol:
         there = self.bars.get(start)
         if there is None:
             return new, ""
+        if new.row.lacks and not there.row.lacks:
+            return there, ""
         theirs = rank(there.row.owner)
         confirmed = new.row.owner if own > theirs else there.row.owner
         same = there.row.said() == new.row.said()
         if same or terms.within(there.row, new.row):
             return replace(there, row=replace(there.row, owner=confirmed)), "" if same else "tolerated"
-        if theirs > own and not (there.row.lacks and not new.row.lacks) and terms.conflicts != "replace":
+        if theirs > own and there.row.lacks == new.row.lacks and terms.conflicts != "replace":
             if terms.conflicts == "report":
                 self.offers[start, terms.vendor] = new.row
             return there, "conflict"
@@ -875,8 +878,9 @@ class Symbol:
         return self._stale(derived) or self._closed_through(derived, None) != derived.through
 
     def base_coverage(self) -> tuple[list[Coverage], list[Gap]]:
-        within = {start for start, bar in self.bars.items() if bar.within}
-        return self._account(self.base, self.complete_through, within, within, self.retained)
+        within = {start: bar for start, bar in self.bars.items() if bar.within}
+        whole = {start for start, bar in within.items() if not bar.row.lacks}
+        return self._account(self.base, self.complete_through, whole, within.keys(), self.retained)
 
     # -- inside
 
@@ -918,13 +922,13 @@ class Symbol:
             opened, closed = session.segments[number]
             if (row.start - opened) % width:
                 return None
-            return Bar(row.start, min(row.start + width, closed), session, row, 1, 1, number)
+            return Bar(row.start, min(row.start + width, closed), session, row, 1 - row.lacks, 1, number)
         if self.calendar.overlaps(row.start, row.start + width):
             return None
         closing = self.calendar.closing_at(row.start) if self.includes_closing else None
         if closing is not None:
-            return Bar(row.start, row.start + width, closing, row, 0, 0, len(closing.segments) - 1)
-        return Bar(row.start, row.start + width, None, row, 1, 0, None)
+            return Bar(row.start, row.start + width, closing, row, -row.lacks, 0, len(closing.segments) - 1)
+        return Bar(row.start, row.start + width, None, row, 1 - row.lacks, 0, None)
 
     def _touched(self, before: dict[int, Bar], starts: list[int]) -> None:
         """Note for each derived interval whether bars it has handled have changed."""
@@ -1107,6 +1111,11 @@ class Model:
         unknown = sum(name not in known for name, _ in rows)
         refused = Counts(unknown, 0, 0, 0, unknown, 0, 0)
         return Counts(*(sum(column) for column in zip(refused, *done, strict=True)))
+
+    def repair(self, name: str, damaged: Iterable[int], clock: int) -> tuple[int, int, int]:
+        """Mend a symbol of which some base bars have lost their sessions."""
+        inserted, revised, deleted = self.symbols[name].rebuild(clock)
+        return inserted, revised + len(list(damaged)), deleted
 
     def rank(self, vendor: str | None) -> int:
         """The priority of a vendor, or of nobody."""

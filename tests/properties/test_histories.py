@@ -43,10 +43,14 @@ SELDOM = (
     "retain",
     "purge revisions",
     "purge symbol",
+    "compact",
+    "back up",
+    "repair",
     "verify",
     "verify",
     "verify",
 )
+CARE = ("compact", "back up", "repair", "verify")
 EXTRAS = ("", "strange", "repeated", "contradicted", "strange", "broken", "unknown symbol", "stray vwap")
 
 #: How loads come; half of all histories know no vendors.
@@ -109,6 +113,7 @@ class Histories(RuleBasedStateMachine):
         chance = random.Random(data.draw(seeds, label="when to look closely"))
         self.world.looks_closely = lambda: chance.random() < 0.4
         self.knows_vendors = chance.random() < 0.5
+        self.knows_trades = chance.random() < 0.3
         self.register(data)
 
     def teardown(self) -> None:
@@ -209,6 +214,9 @@ class Histories(RuleBasedStateMachine):
             pairs = [(name, row) for row in rows]
             pairs.insert(chance.randint(0, len(pairs)), ("NOBODY", rows[0]))
             self._load(None, pairs, resend, label, whose)
+        elif self.knows_trades and base.intraday and label == "start" and chance.random() < 0.5:
+            lacking = {row.start for row in rows if chance.random() < 0.2}
+            self.world.load(name, rows, lacking=lacking)
         else:
             self._load(name, [(name, row) for row in rows], resend, label, whose)
         self._then(then, seed)
@@ -355,8 +363,8 @@ class Histories(RuleBasedStateMachine):
             self.world.now = LONG_AFTER + offset
         elif what == "reopen":
             self.world.reopen()
-        elif what == "verify":
-            self.world.verify()
+        elif what in CARE:
+            self.care(what, name)
         elif what == "look back" and self.world.past:
             self.world.check_past(pick)
         elif what in ("remove", "purge symbol") and name:
@@ -368,6 +376,16 @@ class Histories(RuleBasedStateMachine):
             self.world.purge(name, text, self._instant(data.draw(places, label="before")) + offset)
         elif what == "purge revisions" and self.world.past:
             self.world.purge_revisions(self.world.past[pick % len(self.world.past)][0])
+
+    def care(self, what: str, name: str) -> None:
+        if what == "verify":
+            self.world.verify()
+        elif what == "compact":
+            self.world.compact()
+        elif what == "back up":
+            self.world.back_up()
+        elif name:
+            self.world.repair(name)
 
     @precondition(lambda self: self.windows)
     @rule(

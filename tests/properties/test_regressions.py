@@ -250,3 +250,31 @@ def test_what_was_offered_for_a_deleted_bar_comes_back_with_it(world: World) -> 
     world.revert(0)
     assert len(world.model.conflicts()) == 1
     world.verify()
+
+
+def test_whose_bars_are_outlives_copies_and_a_repair(world: World) -> None:
+    world.register("A", "LUNCH", "1h", ["2h", "1d"])
+    hours = [at(2024, 4, 2, hour) for hour in (7, 8, 9, 11, 12, 13)]
+    world.load("A", [bar(hour) for hour in hours], terms=LOW)
+    world.load("A", [bar(hour) for hour in hours[2:]], terms=HIGH)
+    world.load("A", [bar(hour, high=3.0) for hour in hours])
+    world.process()
+    for step in (world.compact, world.back_up, lambda: world.repair("A")):
+        step()
+        assert len(world.model.conflicts()) == 4
+        world.verify()
+    world.load("A", [bar(hour, high=4.0) for hour in hours])
+    assert len(world.model.conflicts()) == 4
+
+
+def test_bars_that_lack_trades_yield_to_whole_ones_of_any_vendor(world: World) -> None:
+    world.register("A", "XNYS", "1m", ["5m", "1d"], "include")
+    minutes = [at(2024, 3, 4, 20, 57) + number * 60 * SECOND for number in range(5)]
+    world.load("A", [bar(minute) for minute in minutes], lacking=minutes[1:])
+    world.process()
+    world.load("A", [bar(minutes[1]), bar(minutes[3])], terms=LOW)
+    world.load("A", [bar(minute, high=3.0) for minute in minutes], lacking=minutes)
+    world.load("A", [bar(minute, high=4.0) for minute in minutes[:4]], terms=Terms("low", tolerance=1e-3))
+    world.repair("A")
+    world.process()
+    world.verify()

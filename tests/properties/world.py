@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import random
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -18,8 +18,12 @@ import pyarrow.parquet as pq
 import pytest
 from oracle import SECOND, Length, Row, Symbol, Terms
 
-from barhouse import DataProcessor, SessionCoordinator, open_store
+from barhouse import DataProcessor, SessionCoordinator, compact, open_store, restore
+from barhouse.coordinator.load.door import load_bars
 from barhouse.store.errors import CalendarError, InputError, RejectedBarsError
+from barhouse.store.model.bar import COLUMNS
+from barhouse.store.model.interval import Interval
+from barhouse.store.model.reports import LoadReport
 
 FIRST_DAY, LAST_DAY = date(1998, 1, 1), date(2025, 12, 31)
 
@@ -171,6 +175,58 @@ class World:
         self._open()
         self.check()
 
+    def compact(self) -> None:
+        """Write the store's file anew, with all that is in it."""
+        self.sound = False
+        batches = self._batches()
+        self.close()
+        compact(self.path)
+        self._open()
+        assert self._batches() == batches
+        self.check()
+
+    def back_up(self) -> None:
+        """Go on with a backup of the store in its place."""
+        self.sound = False
+        batches = self._batches()
+        self.folder.mkdir(exist_ok=True)
+        copy = self.folder / "backup.duckdb"
+        self.store.backup(copy)
+        self.close()
+        restore(copy, self.path, force=True)
+        self._open()
+        assert self._batches() == batches
+        self.check()
+
+    def repair(self, name: str) -> None:
+        """Take the sessions of some base bars away behind the store's back, and have that mended.
+
+        What the store showed before cannot be asked for any more.
+        """
+        symbol = self.model.symbols[name]
+        damaged = [start for start, bar in symbol.bars.items() if symbol.base.intraday and bar.within][1::2]
+        if not damaged:
+            return
+        self.sound = False
+        self.close()
+        with duckdb.connect(str(self.path)) as connection:
+            connection.execute(
+                "UPDATE bar SET session_date = NULL, segment = NULL WHERE epoch_us(bar_start) IN (FROM unnest($1)) AND "
+                "interval_id IN (SELECT interval_id FROM definition WHERE symbol = $2 AND NOT derived)",
+                [damaged, name],
+            )
+        self._open()
+        expected = self.model.repair(name, damaged, self.now - oracle.GRACE)
+        report = self.coordinator.repair([name])
+        assert report.after.sound, str(report.after)
+        changes = {(symbol, start): (symbol.bars[start], symbol.bars[start]) for start in damaged}
+        self.model.written.append(oracle.Written(report.batch_id, changes, undoable=False))
+        inserted, revised, deleted = expected
+        self._check_batch(report.batch_id, inserted, revised, 0, 0, deleted)
+        self.past.clear()
+        self.born = dict.fromkeys(self.born, 0)
+        self.check()
+
     # -- steps
 
     def register(
@@ -198,8 +254,11 @@ class World:
         file: str | None = None,
         label: str = "start",
         terms: Terms = oracle.NOBODY,
+        lacking: Collection[int | date] | None = None,
     ) -> oracle.Counts | None:
         """Load rows of one symbol, or with ``name`` None of several; None when all are rejected.
+
+        With ``lacking`` they are bars as trades come to them, and those that start there may lack some.
 
         ``file`` names the one they are in; equal names are the same file. Without it they are a frame. With ``label``
         end their stamps say where the bars end; then all of them are bars of a grid.
@@ -208,6 +267,7 @@ class World:
         pairs = [(name, row) for row in rows] if name is not None else list(rows)
         base = base or self.model.symbols[pairs[0][0]].base_text
         table = as_table(pairs, self._ends(pairs, base) if label == "end" else None)
+        pairs = [(one, replace(row, lacks=row.start in (lacking or ()))) for one, row in pairs]
         data = table if file is None else self._file(file, table)
         options = {"symbol": name, "replace": "sessions" if resend else None, "label": label}
         options |= asdict(terms)
@@ -217,11 +277,11 @@ class World:
             expected = self.model.load(pairs, base, self.now, terms, replace_sessions=resend)
         except oracle.AllRejected:
             with pytest.raises(RejectedBarsError):
-                self.coordinator.load(data, interval=base, **options)
+                self._load(data, base, lacking, options)
             assert self._batches() == batches
             self.check()
             return None
-        report = self.coordinator.load(data, interval=base, **options)
+        report = self._load(data, base, lacking, options)
         self._wrote(report.batch_id, before)
         shown = oracle.Counts(
             report.rows,
@@ -246,6 +306,23 @@ class World:
         )
         self.check()
         return expected
+
+    def _load(
+        self, data: object, base: str, lacking: Collection[int | date] | None, options: dict[str, Any]
+    ) -> LoadReport:
+        if lacking is None:
+            return self.coordinator.load(data, interval=base, **options)
+        bars = pa.Table.from_pylist(data.to_pylist(), COLUMNS)
+        with self.store.transaction() as transaction:
+            (row,) = transaction.execute(
+                "SELECT interval_id FROM definition WHERE symbol = $symbol AND NOT derived",
+                {"symbol": options["symbol"]},
+            )
+            starts = pa.array(sorted(lacking), COLUMNS.field("bar_start").type)
+            ids = pa.array([row.interval_id] * len(starts), pa.int32())
+            table = pa.table({"interval_id": ids, "bar_start": starts})
+            known = transaction.attach("lacking_bars", table)
+            return load_bars(transaction, bars, Interval.parse(base), "trades", known).report
 
     def _ends(self, pairs: list[tuple[str, Row]], base: str) -> list[int]:
         """The stamps of bars that are labelled by their end, in every way that bars of sessions can be."""
