@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Unpack
 
-from barhouse.coordinator.derive.derivation import GRACE
 from barhouse.coordinator.edit import calendar_edit, deletion, rebuild, retention, reversal
 from barhouse.coordinator.load.door import load_source
 from barhouse.coordinator.sources.opening import open_source
@@ -44,17 +43,12 @@ from barhouse.store.model.reports import (
 from barhouse.store.model.words import counted
 from barhouse.store.records import registration, run
 from barhouse.store.records.run import Run
-from barhouse.store.session_store import SessionStore
 
 log = logging.getLogger("barhouse.coordinator")
 
 
 class SessionCoordinator(StreamRegistrar):
     """The door to change a store through: one method, one intent, one transaction."""
-
-    def __init__(self, store: SessionStore, *, grace: timedelta = GRACE) -> None:
-        super().__init__(store)
-        self._grace = grace
 
     @interval_came_first("interval", "symbol", said="load takes the data, the symbol, the interval")
     @with_load_options

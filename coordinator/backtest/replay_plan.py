@@ -119,7 +119,7 @@ class ReplayPlan:
             for row in transaction.run("backtest.session_range", {"symbols": list(request.symbols)})
         }
         known = dict(transaction.run("backtest.known_through", {"calendars": sorted(reach)}))
-        streams = _streams(transaction, [row.interval_id for row in rows], request)
+        streams = _streams(transaction, [row.interval_id for row in rows], request, pinned)
         return cls(request, tuple(stream for stream in streams if stream.calendar in reach), reach, known, pinned)
 
     @classmethod
@@ -131,9 +131,8 @@ class ReplayPlan:
         }
         known = {calendar: date.fromisoformat(last) for calendar, last in found["known_through"].items()}
         assert before.pinned_batch is not None
-        return cls(
-            request, tuple(_streams(transaction, found["interval_ids"], request)), reach, known, before.pinned_batch
-        )
+        streams = _streams(transaction, found["interval_ids"], request, before.pinned_batch)
+        return cls(request, tuple(streams), reach, known, before.pinned_batch)
 
     def _as_json(self) -> dict[str, Any]:
         return {
@@ -196,9 +195,9 @@ class ReplayPlan:
         return Span(own[first].session_date, own[last].session_date, own[first].open, ends + wait)
 
 
-def _streams(transaction: Transaction, interval_ids: list[int], request: ReplayRequest) -> list[Stream]:
+def _streams(transaction: Transaction, interval_ids: list[int], request: ReplayRequest, pinned: int) -> list[Stream]:
     wanted = request.intervals
-    rows = transaction.run("backtest.streams", {"interval_ids": interval_ids})
+    rows = transaction.run("backtest.streams", {"interval_ids": interval_ids, "pinned": pinned})
     return [
         Stream(**row._asdict(), place=place, delivered=wanted is None or row.interval in wanted)
         for place, row in enumerate(rows)

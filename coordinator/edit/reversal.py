@@ -16,6 +16,7 @@ from barhouse.store.errors import InputError
 from barhouse.store.hints import Action
 from barhouse.store.model.reports import RevertReport
 from barhouse.store.model.words import counted
+from barhouse.store.records import trading_calendar
 from barhouse.store.records.batch import Batch
 from barhouse.store.sql import sql
 
@@ -153,7 +154,10 @@ def _placed(transaction: Transaction, batch_id: int, bars: TemporaryTable, count
     symbols = transaction.make("edit.symbols_of_batch", batch_bars=bars)
     in_scope = sql("write.in_scope", scope_symbols=symbols)
     intervals = transaction.make("write.scope_intervals", condition=in_scope)
-    pieces = calendar_pieces(transaction, intervals, counts.first_start.date(), counts.last_start.date())
+    first, last = counts.first_start.date(), counts.last_start.date()
+    rows = transaction.run("edit.calendars_in_scope", scope_intervals=intervals)
+    trading_calendar.reach(transaction, [row.calendar for row in rows], first, last)
+    pieces = calendar_pieces(transaction, intervals, first, last)
     old = sql("edit.replaced_values", batch_id=batch_id, batch_bars=bars)
     placed = transaction.make(
         "edit.placed_bars", {"since": batch_id}, scope_intervals=intervals, calendar_pieces=pieces, base_bars=old

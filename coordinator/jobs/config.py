@@ -91,6 +91,7 @@ class SymbolGroup(_Table):
     closing_bar: ClosingBar = Field(
         default="outside", description="whether the bar that starts exactly at the close belongs to the session"
     )
+    move: bool = Field(default=False, description="symbols that follow another calendar follow this one from now on")
 
 
 class SourceConfig(Loading):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
+from barhouse.coordinator.edit import symbol_move
 from barhouse.coordinator.jobs.config import JobConfig, SymbolGroup
 from barhouse.coordinator.jobs.job_plan import JobPlan, group_of
 from barhouse.coordinator.load.columns import is_pattern
@@ -12,8 +16,11 @@ from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import ConfigError, InputError
 from barhouse.store.hints import spelled
 from barhouse.store.model.interval import Interval
+from barhouse.store.model.reports import Registration
 from barhouse.store.model.symbol import SymbolSessionData
 from barhouse.store.records import registration
+
+log = logging.getLogger("barhouse.coordinator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,18 @@ def determine(transaction: Transaction, config: JobConfig, plan: JobPlan) -> lis
     return [
         _determined(transaction, group, members.get(id(group), []), plan, added_by, coming) for group in config.symbols
     ]
+
+
+def write(transaction: Transaction, enrolled: Sequence[Enrolled], grace: timedelta) -> list[Registration]:
+    """Register groups, and have those follow their calendar that are to move."""
+    found: list[Registration] = []
+    for one in enrolled:
+        if one.group.move:
+            moved = symbol_move.move(transaction, [data.symbol for data in one.symbols], one.group.calendar, grace)
+            for symbol in moved.symbols:
+                log.info("moved %s from %s to %s", symbol.symbol, symbol.before, moved.calendar)
+        found += registration.write(transaction, one.symbols)
+    return found
 
 
 def refuse_unknown(transaction: Transaction, config: JobConfig) -> None:
@@ -75,7 +94,7 @@ def _determined(
         else:
             offered[name] = sorted(plan.available.get(name, ()))
     request = symbol_registration.RegistrationRequest(
-        names, group.intervals, group.calendar, group.closing_bar, added_by
+        names, group.intervals, group.calendar, group.closing_bar, added_by, move=group.move
     )
     symbols, failures = symbol_registration.determine(transaction, request, offered, coming & {group.calendar})
     return Enrolled(group, symbols, [spelled(failure) for failure in failures.values()])

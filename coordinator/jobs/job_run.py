@@ -29,7 +29,7 @@ from barhouse.store.errors import InputError, RegistrationError, SourceError
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import Registration
 from barhouse.store.model.words import agreeing, counted
-from barhouse.store.records import registration, run
+from barhouse.store.records import run
 from barhouse.store.session_store import SessionStore
 
 log = logging.getLogger("barhouse.job")
@@ -168,7 +168,7 @@ def _register(store: SessionStore, config: JobConfig, planned: JobPlan) -> tuple
         missing = [failure for group in enrolled for failure in group.failures]
         if missing and config.on_missing == "raise":
             raise RegistrationError("nothing was registered: " + "; ".join(missing))
-        done = [registered for group in enrolled for registered in registration.write(transaction, group.symbols)]
+        done = job_registration.write(transaction, enrolled, config.grace())
         job_registration.refuse_unknown(transaction, config)
     new = [registered for registered in done if registered.added]
     for registered in new:

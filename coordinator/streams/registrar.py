@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 
+from barhouse.coordinator.derive.derivation import GRACE
+from barhouse.coordinator.edit import symbol_move
 from barhouse.coordinator.load import canonical_rows, parts, source_rows
 from barhouse.coordinator.sources.opening import open_source
 from barhouse.coordinator.sources.options import LoadOptions
@@ -27,14 +30,15 @@ from barhouse.store.model.inputs import (
     Names,
     as_interval,
     as_intervals,
+    as_name,
     as_session_range,
     optional,
 )
 from barhouse.store.model.interval import Interval
-from barhouse.store.model.reports import Registration, StreamReport
+from barhouse.store.model.reports import MoveReport, Registration, StreamReport
 from barhouse.store.model.spelling import as_written
 from barhouse.store.model.symbol import ClosingBar
-from barhouse.store.records import trading_calendar
+from barhouse.store.records import registration, trading_calendar
 from barhouse.store.session_store import SessionStore
 
 log = logging.getLogger("barhouse.coordinator")
@@ -69,11 +73,16 @@ class SourceBars:
         object.__setattr__(self, "options", options or LoadOptions())
 
 
+class _OnlyTriedError(Exception):
+    """Ends a transaction of which nothing is to be kept."""
+
+
 class StreamRegistrar:
     """Registers symbols: by what is wanted and available, for a backtest, or for a live session."""
 
-    def __init__(self, store: SessionStore) -> None:
+    def __init__(self, store: SessionStore, *, grace: timedelta = GRACE) -> None:
         self._store = store
+        self._grace = grace
 
     def register(
         self,
@@ -86,6 +95,7 @@ class StreamRegistrar:
         closing_bar: ClosingBar = "outside",
         added_by: str = "user",
         on_missing: OnMissing = "raise",
+        move: bool = False,
     ) -> list[Registration]:
         """Register symbols for the intervals wanted: all of them, or none.
 
@@ -110,6 +120,9 @@ class StreamRegistrar:
             ``include`` adds it to the last bucket of every derived interval (base of 1m or finer).
         on_missing
             ``skip`` registers the symbols that can be had and leaves out the rest.
+        move
+            Let those that hold bars under another calendar follow this one, as ``move_symbols`` does; otherwise they
+            are refused.
 
         Raises
         ------
@@ -125,6 +138,8 @@ class StreamRegistrar:
             )
         request = RegistrationRequest(names, as_intervals(intervals, "intervals"), calendar, closing_bar, added_by)
         with self._store.transaction() as transaction:
+            if move:
+                symbol_move.move(transaction, names, calendar, self._grace)
             offered = by_symbol(self._store.spelling, names, [base] if base is not None else available, "available")
             if base is None:
                 for name, found in symbol_registration.standing(transaction, names).items():
@@ -132,6 +147,40 @@ class StreamRegistrar:
             registered, failures = symbol_registration.register(transaction, request, offered, on_missing)
         _say(failures)
         return registered
+
+    def move_symbols(self, symbols: Names, calendar: str, *, apply: bool = True) -> MoveReport:
+        """Let symbols follow another calendar, as one batch: all of them, or none.
+
+        Their base bars lie in its sessions from now on, or outside of them, and what is derived of them is derived
+        again; old values stay as revisions, ``bars_as_of`` and backtests that were begun keep the calendar of then.
+        Symbols that follow it already stay as they are.
+
+        Parameters
+        ----------
+        calendar
+            As in ``register``.
+        apply
+            False only says what it would come to: it is tried, and nothing of it is kept. Not inside a transaction
+            of the caller's, which would be given up with it.
+
+        Raises
+        ------
+        UnknownSymbolError
+            For a symbol that is not registered.
+        CalendarError
+            For a calendar that nobody knows, or that has no place for bars that are there.
+        RegistrationError
+            For a symbol of which bars were purged.
+        """
+        names, wanted = self._store.spelling.symbols(symbols), as_name(calendar, "calendar")
+        report: MoveReport | None = None
+        with suppress(_OnlyTriedError), self._store.transaction() as transaction:
+            registration.refuse_unknown(transaction, names)
+            report = symbol_move.move(transaction, names, wanted, self._grace)
+            if not apply:
+                raise _OnlyTriedError
+        assert report is not None
+        return report if apply else report.model_copy(update={"batch_id": None})
 
     def register_for_backtest(
         self,

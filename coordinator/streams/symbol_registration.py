@@ -44,6 +44,8 @@ class RegistrationRequest:
         For symbols that are new; None leaves those that are registered as they are.
     refused
         Symbols that cannot be had whatever is wanted, each with the reason.
+    move
+        Whether those that follow another calendar will follow this one by then.
     """
 
     names: list[str]
@@ -52,6 +54,7 @@ class RegistrationRequest:
     closing_bar: ClosingBar | None = None
     added_by: str = "user"
     refused: Mapping[str, str] = field(default_factory=dict)
+    move: bool = False
 
 
 def register(
@@ -98,7 +101,7 @@ def determine(
             failures[name] = f"{name}: {error}" + _way_out(name, registered)
         except InputError as error:
             failures[name] = f"{name}: {error}"
-    failures |= registration.conflicts(transaction, list(symbols.values()), coming)
+    failures |= registration.conflicts(transaction, list(symbols.values()), coming, moving=request.move)
     return [data for name, data in symbols.items() if name not in failures], failures
 
 

@@ -31,6 +31,7 @@ def upgrade() -> None:
     _add_followed()
     _add_weeks()
     _add_corrections()
+    _add_calendars_of_symbols()
     _add_store_options()
     _compose_symbols()
     change_views("0004", "0005")
@@ -39,6 +40,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     change_views("0005", "0004")
     op.drop_table("store_option")
+    op.drop_table("symbol_calendar")
     op.drop_table("calendar_correction")
     _drop_weeks()
     _drop_followed()
@@ -239,6 +241,16 @@ def _add_corrections() -> None:
         sa.Column("hours", sa.String(), nullable=True),
         sa.Column("reason", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("calendar", "session_date"),
+    )
+
+
+def _add_calendars_of_symbols() -> None:
+    """Which calendars symbols followed before."""
+    op.create_table(
+        "symbol_calendar",
+        sa.Column("symbol_id", sa.Integer(), nullable=False),
+        sa.Column("calendar", sa.String(), nullable=False),
+        sa.Column("replaced_by", sa.BigInteger(), nullable=False),
     )
 
 

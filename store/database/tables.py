@@ -123,6 +123,15 @@ symbol = Table(
 )
 Index("symbol_active", symbol.c.symbol, sa.text("coalesce(epoch_us(removed_at), 9223372036854775807)"), unique=True)
 
+# Calendars that symbols followed before the one they follow now.
+symbol_calendar = Table(
+    "symbol_calendar",
+    metadata,
+    Column("symbol_id", sa.Integer, nullable=False),
+    Column("calendar", sa.String, nullable=False),
+    Column("replaced_by", sa.BigInteger, nullable=False),  # the first batch that it was followed no more with
+)
+
 # What was said when the store was made, and differs from what is usual.
 store_option = Table(
     "store_option",

@@ -264,6 +264,27 @@ class CalendarReport(Report):
     deleted: int = 0
 
 
+class SymbolMove(Report):
+    """A symbol that follows another calendar, and what becomes of its base bars by that."""
+
+    symbol: str
+    before: str = Field(description="the calendar that it followed")
+    base_bars: int
+    in_sessions_before: int = Field(description="how many of them lay in sessions")
+    in_sessions_after: int = Field(description="how many of them lie in sessions of the other calendar")
+
+
+class MoveReport(Report):
+    """What became of symbols that were to follow another calendar; ``batch_id`` is None when nothing was written."""
+
+    calendar: str
+    batch_id: int | None
+    symbols: tuple[SymbolMove, ...] = Field(default=(), description="those that followed another")
+    inserted: int = 0
+    revised: int = 0
+    deleted: int = 0
+
+
 class RepairReport(Report):
     """What a repair wrote, and what it could not mend."""
 

@@ -41,6 +41,7 @@ def write(transaction: Transaction, symbols: Sequence[SymbolSessionData]) -> lis
     added: dict[str, list[str]] = {}
     for new in transaction.run("records.new_intervals", registering=registering):
         added.setdefault(new.symbol, []).append(new.interval)
+    transaction.run("records.keep_calendars", registering=registering)
     transaction.run("records.change_symbols", registering=registering)
     transaction.run("records.add_symbols", {"now": transaction.now}, registering=registering)
     transaction.run("records.add_intervals", registering=registering)
@@ -131,11 +132,16 @@ def refuse_unknown(
 
 
 def conflicts(
-    transaction: Transaction, symbols: Sequence[SymbolSessionData], coming: Collection[str] = ()
+    transaction: Transaction,
+    symbols: Sequence[SymbolSessionData],
+    coming: Collection[str] = (),
+    *,
+    moving: bool = False,
 ) -> dict[str, str]:
     """The symbols that contradict what the store has, each with what is wrong and the way out.
 
-    ``coming`` are calendars that will be there when the symbols are written.
+    ``coming`` are calendars that will be there when the symbols are written; ``moving``: symbols will follow theirs by
+    then.
 
     Raises
     ------
@@ -146,14 +152,20 @@ def conflicts(
         return {}
     canonical = trading_calendar.canonical(transaction, {symbol.calendar for symbol in symbols} - {*coming})
     canonical |= {name: canonical.get(name, name) for name in coming}
-    return _conflicts(transaction, symbols, transaction.attach("registering", _as_table(symbols, canonical)))
+    registering = transaction.attach("registering", _as_table(symbols, canonical))
+    return _conflicts(transaction, symbols, registering, moving=moving)
 
 
 def _conflicts(
-    transaction: Transaction, symbols: Sequence[SymbolSessionData], registering: TemporaryTable
+    transaction: Transaction,
+    symbols: Sequence[SymbolSessionData],
+    registering: TemporaryTable,
+    *,
+    moving: bool = False,
 ) -> dict[str, str]:
     refused = _several_in_one(transaction, [data.symbol for data in symbols])
-    found = transaction.run("records.registration_conflicts", registering=registering)
+    rows = transaction.run("records.registration_conflicts", registering=registering)
+    found = [row for row in rows if not (moving and row.what == "calendar")]
     if not found:
         return refused
     with_bars = {symbol for (symbol,) in transaction.run("records.symbols_with_bars", registering=registering)}
@@ -166,8 +178,9 @@ def _conflicts(
                 f"{Action('remove_symbol', symbol)} first (its bars become history)"
             )
         elif symbol in with_bars:
+            move = f"{Action('move_symbols', symbol, wants)}, " if conflict.what == "calendar" else ""
             lines.setdefault(symbol, []).append(
-                f"{symbol} holds bars under {conflict.what} {has!r}, not {wants!r}; keep {has!r}, or "
+                f"{symbol} holds bars under {conflict.what} {has!r}, not {wants!r}; keep {has!r}, {move}or "
                 f"{Action('remove_symbol', symbol)} first and load it again"
             )
     return refused | {symbol: "; ".join(found) for symbol, found in lines.items()}

@@ -183,3 +183,21 @@ def test_a_session_is_corrected_and_shown(line: Line) -> None:
     assert [day for day, *_ in sessions(line, "FX")] == ["2024-12-24", "2024-12-25", "2024-12-26"]
     refused = line("calendar", "set", "FX", "2024-12-25", "--open", "18:00", expected=ExitCode.USAGE)
     assert "say --open and --close, or --no-session, or --reset" in refused.stderr
+
+
+def test_a_symbol_moves_after_it_was_shown(filled: Line) -> None:
+    shown = filled("register", "SPY", "--calendar", "24/7", "--move", "--dry-run").stderr
+    assert shown.startswith("SPY: 24/7 instead of XNYS; of ")
+    refused = filled("register", "SPY", "--calendar", "24/7", "--move", expected=ExitCode.USAGE).stderr
+    assert refused.startswith(shown) and "nobody can be asked here; say --yes to go on" in refused
+    moved = filled("register", "SPY", "--calendar", "24/7", "--move", "--yes").stderr
+    assert moved.startswith(f"{shown}moved SPY to 24/7; bars: ")
+    again = ("register", "SPY", "NEW", "--calendar", "24/7", "--move", "--intervals", "1m")
+    assert filled(*again).stderr.endswith("registered NEW: 24/7, 1m loaded\n")
+    said = filled("register", "SPY", "--calendar", "24/7", "--move", "--json").stdout
+    assert json.loads(said)["batch_id"] is None
+    for arguments, message in [
+        (("--calendar", "24/7"), "say --intervals as well"),
+        (("--calendar", "24/7", "--intervals", "1m", "--dry-run"), "say --move as well"),
+    ]:
+        assert message in filled("register", "SPY", *arguments, expected=ExitCode.USAGE).stderr

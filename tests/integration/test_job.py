@@ -474,6 +474,23 @@ def test_calendars_of_ones_own(tmp_path: Path) -> None:
     assert report.outcome == "done" and report.touched.expected == 30
 
 
+def test_symbols_move_to_the_calendar_of_the_job(tmp_path: Path) -> None:
+    """09:30 to 16:00 in New York has 78 bars of 5 minutes, of which 30 lie before noon."""
+    fill(tmp_path / "bars", ["AAA"], [MONDAY])
+    own = '[calendars.MINE]\ntimezone = "America/New_York"\nopen = "09:30"\nclose = "12:00"'
+    job = job_file(tmp_path, own, source="max_outside_pct = 100")
+    run_job(job)
+    text = job.read_text(encoding="utf-8").replace('calendar = "XNYS"', 'calendar = "MINE"')
+    job.write_text(text, encoding="utf-8")
+    assert "under calendar 'XNYS'" in check_job(job).not_registered[0]
+    job.write_text(text.replace('calendar = "MINE"', 'calendar = "MINE"\nmove = true'), encoding="utf-8")
+    assert not check_job(job).not_registered
+    assert run_job(job).outcome == "done"
+    assert ask(tmp_path, "SELECT expected_count AS n FROM coverage WHERE interval = '5m'") == [{"n": 30}]
+    newest = "SELECT kind, source FROM batches WHERE kind = 'calendar' ORDER BY batch_id DESC LIMIT 1"
+    assert ask(tmp_path, newest) == [{"kind": "calendar", "source": "MINE"}]
+
+
 # Checking
 
 

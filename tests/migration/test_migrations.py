@@ -153,6 +153,7 @@ BAR_COLUMNS = [
 ]
 DOCUMENTED = {
     "symbol": ["symbol_id", "symbol", "calendar", "closing_bar", "added_by", "registered_at", "removed_at"],
+    "symbol_calendar": ["symbol_id", "calendar", "replaced_by"],
     "store_option": ["name", "value"],
     "interval_definition": [
         *("interval_id", "symbol_id", "interval", "unit", "length", "derived", "base"),

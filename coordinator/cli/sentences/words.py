@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from barhouse.store.model.reports import CalendarReport, IntervalChange, RepairReport, RetainedInterval
+    from barhouse.store.model.reports import (
+        CalendarReport,
+        IntervalChange,
+        MoveReport,
+        RepairReport,
+        RetainedInterval,
+    )
 
 _LISTED_MAX = 5
 
@@ -27,6 +33,6 @@ def by_interval(changes: Sequence[IntervalChange | RetainedInterval], field: str
     return ", ".join(f"{interval} {count:,}" for interval, count in counts if count)
 
 
-def bars_changed(report: CalendarReport | RepairReport) -> str:
+def bars_changed(report: CalendarReport | MoveReport | RepairReport) -> str:
     """Say what a change came to in bars."""
     return f"{report.inserted:,} new, {report.revised:,} revised, {report.deleted:,} deleted"

@@ -5,12 +5,15 @@
 -- 'include'). session_ends holds the last close of every session.
 
 -- name: streams
--- The intervals with these ids, whether their symbols are still registered or not, in the order of delivery.
+-- The intervals with these ids, whether their symbols are still registered or not, in the order of delivery; on the
+-- calendars that their symbols followed when the run began.
 -- gives: interval_id, symbol, interval, unit, length, derived, base_id, base_unit, base_length, calendar, kind,
 --    wait_seconds
--- reads: interval_definition, symbol
+-- reads: interval_definition, symbol, symbol_calendar
 SELECT d.interval_id, s.symbol, d.interval, d.unit, d.length, d.derived, coalesce(b.interval_id, d.interval_id) AS base_id,
-       coalesce(b.unit, d.unit) AS base_unit, coalesce(b.length, d.length) AS base_length, s.calendar,
+       coalesce(b.unit, d.unit) AS base_unit, coalesce(b.length, d.length) AS base_length,
+       coalesce((SELECT arg_min(c.calendar, c.replaced_by) FROM symbol_calendar AS c
+                 WHERE c.symbol_id = s.symbol_id AND c.replaced_by > $pinned), s.calendar) AS calendar,
        CASE WHEN d.unit = 'second' THEN 'session'
             ELSE concat(d.length, d.unit, '/', coalesce(b.length, d.length), coalesce(b.unit, d.unit)) END AS kind,
        CASE WHEN d.derived AND s.closing_bar = 'include' THEN b.length ELSE 0 END AS wait_seconds

@@ -57,12 +57,12 @@ INSERT INTO bar SELECT * FROM {deduplicated} ORDER BY interval_id, bar_start;
 -- name: placed_bars
 -- Base bars where the calendar has them now: one that was not seen whole still counts one less. misplaced says
 -- that the calendar has no place for a bar. Outside of sessions that is asked where sessions changed since a batch: in a
--- gap with an edge that is new or gone, and of bars that were in a session before. What they were is known by from_start
--- and from_batch_id.
+-- gap with an edge that is new or gone, of bars that were in a session before, and of all where the symbol followed
+-- another calendar before. What they were is known by from_start and from_batch_id.
 -- makes: placed_bars(interval_id, bar_start, span_seconds, session_date, segment, open, high, low, close, volume,
 -- trade_count, vwap, base_count, expected_count, misplaced, from_start, from_batch_id)
 -- takes: scope_intervals, calendar_pieces, base_bars: any
--- reads: calendar_block, calendar_week, trading_session
+-- reads: calendar_block, calendar_week, symbol_calendar, trading_session
 CREATE OR REPLACE TEMP TABLE {placed_bars} AS
 WITH edge AS (
     SELECT calendar, edge_us FROM (
@@ -75,7 +75,9 @@ WITH edge AS (
 found AS (
     SELECT b.*, CASE WHEN b.session_date IS NOT NULL AND b.expected_count = 0 THEN 0 ELSE 1 END - b.base_count AS lacking,
            d.length::BIGINT * 1000000 AS width_us, d.closing_seconds > 0 AS includes_closing_bar,
-           epoch_us(b.bar_start) AS start_us, d.calendar, p.session_date AS in_date, p.segment AS in_segment,
+           epoch_us(b.bar_start) AS start_us, d.calendar,
+           d.symbol_id IN (SELECT symbol_id FROM symbol_calendar WHERE replaced_by >= $since) AS moved,
+           p.session_date AS in_date, p.segment AS in_segment,
            p.from_us, p.to_us, p.closed_date, p.closed_segment
     FROM {base_bars} AS b
     JOIN {scope_intervals} AS d ON d.interval_id = b.interval_id AND NOT d.derived AND d.unit = 'second'
@@ -90,7 +92,7 @@ changed_gap AS (
 ),
 closing AS (
     SELECT f.*, coalesce(includes_closing_bar AND closed_date IS NOT NULL AND start_us = f.from_us, false) AS closing,
-           in_segment IS NULL AND (g.from_us IS NOT NULL OR session_date IS NOT NULL)
+           in_segment IS NULL AND (g.from_us IS NOT NULL OR session_date IS NOT NULL OR moved)
            AND ((start_us - f.from_us) % width_us <> 0 AND (to_us - start_us) % width_us <> 0
                 OR lead(start_us) OVER (PARTITION BY interval_id, in_segment IS NULL ORDER BY start_us) < start_us + width_us)
                AS off_grid

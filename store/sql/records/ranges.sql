@@ -27,9 +27,14 @@ ORDER BY calendar;
 -- name: calendar_then
 -- The calendar that a symbol of a name had at an instant, and the newest batch by then; no row where there never was one.
 -- gives: calendar, batch_id
--- reads: symbol, batch
-SELECT s.calendar, (SELECT coalesce(max(batch_id), 0) FROM batch WHERE committed_at <= $as_of::TIMESTAMPTZ) AS batch_id
-FROM symbol AS s
+-- reads: symbol, symbol_calendar, batch
+WITH then_ AS (
+    SELECT coalesce(max(batch_id), 0) AS batch_id FROM batch WHERE committed_at <= $as_of::TIMESTAMPTZ
+)
+SELECT coalesce((SELECT arg_min(c.calendar, c.replaced_by) FROM symbol_calendar AS c
+                 WHERE c.symbol_id = s.symbol_id AND c.replaced_by > then_.batch_id), s.calendar) AS calendar,
+       then_.batch_id
+FROM symbol AS s, then_
 WHERE s.symbol = $symbol
 ORDER BY s.registered_at <= $as_of::TIMESTAMPTZ DESC, s.symbol_id DESC
 LIMIT 1;

@@ -30,6 +30,17 @@ JOIN symbol AS s ON s.symbol = r.symbol AND s.removed_at IS NULL
 JOIN interval_definition AS d ON d.symbol_id = s.symbol_id AND NOT d.derived
 WHERE d.complete_through IS NOT NULL;
 
+-- name: keep_calendars
+-- Which calendars the symbols followed until now that will follow another: the past keeps them.
+-- writes: symbol_calendar
+-- takes: registering
+-- reads: batch, symbol
+INSERT INTO symbol_calendar (symbol_id, calendar, replaced_by)
+SELECT DISTINCT s.symbol_id, s.calendar, (SELECT coalesce(max(batch_id), 0) FROM batch)
+FROM {registering} AS r
+JOIN symbol AS s ON s.symbol = r.symbol AND s.removed_at IS NULL AND s.calendar <> r.calendar
+ORDER BY s.symbol_id;
+
 -- name: change_symbols
 -- Another calendar or closing bar for symbols that have no bars yet.
 -- writes: symbol
