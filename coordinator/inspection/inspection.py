@@ -180,7 +180,8 @@ def _loaded(
     coordinator.register(names, [base], _AROUND_THE_CLOCK, base=base)
     one = names[0] if len(names) == 1 else None
     with store.transaction() as transaction:
-        report = load_source(transaction, few, one, Interval.parse(base), how.but(label="start")).report
+        by_start = how.but(label="start")
+        report = load_source(transaction, few, one, Interval.parse(base), by_start, spaced=False).report
     back = timedelta(seconds=interval.length) if interval is not None and how.label == "end" else timedelta()
     bars: list[InspectedBar] = []
     for name in sorted(store.spelling.symbols(names)):

@@ -169,7 +169,7 @@ class LiveWriter:
         with self._one_transaction() as transaction:
             held = trades.held(transaction, symbol, self._store.now(), self._seen)
             source, length = open_source(data, _AS_IT_IS), Interval.parse(interval)
-            report = door.load_source(transaction, source, symbol, length, _AS_IT_IS, held).report
+            report = door.load_source(transaction, source, symbol, length, _AS_IT_IS, held, spaced=False).report
             self._count(report)
             self.counts.filled_count += report.inserted + report.revised
         self._processor.process(NO_CLOCK)
@@ -265,7 +265,7 @@ class LiveWriter:
         if is_canonical(table):
             return door.load_bars(transaction, table, length, self._feed_name).report
         source = replace(open_source(table, _AS_IT_IS), name=self._feed_name)
-        return door.load_source(transaction, source, None, length, _AS_IT_IS).report
+        return door.load_source(transaction, source, None, length, _AS_IT_IS, spaced=False).report
 
     def _count(self, report: LoadReport) -> bool:
         self.counts.inserted_count += report.inserted

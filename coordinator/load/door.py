@@ -17,6 +17,7 @@ from barhouse.coordinator.load import (
     placement,
     plausibility,
     rejects,
+    spacing,
     strategies,
     vendors,
 )
@@ -59,6 +60,8 @@ def load_source(
     interval: Interval,
     options: LoadOptions,
     held: TemporaryTable | None = None,
+    *,
+    spaced: bool = True,
 ) -> Loaded:
     """Load a source into the base interval of one symbol, or of those it names; see ``SessionCoordinator.load``.
 
@@ -69,6 +72,8 @@ def load_source(
     ----------
     held
         Bars (interval_id, bar_start) that stay as they are, whatever the source says of them; None: there are none.
+    spaced
+        Whether its stamps must be as far apart as bars of that length are; of a few bars out of many they are not.
     """
     request = request_of(transaction, symbol, interval, options)
     priority = vendors.priority_of(transaction, options)
@@ -84,6 +89,8 @@ def load_source(
             )
         rows = rows_of_source(transaction, opened, symbol, interval, options)
         plausibility.check_span(transaction, rows, interval, options)
+        if spaced:
+            spacing.check(transaction, rows, interval)
         loaded = _load(transaction, rows, interval, options, priority, _Amendment(held=held))
         report = loaded.report.model_copy(update={"presets": otherwise(opened, options)})
         loaded = Loaded(report, loaded.bar_counts)

@@ -130,6 +130,25 @@ FROM (SELECT {digits} AS d FROM {rows} WHERE regexp_full_match({digits}, {form})
 SELECT count(*) AS stamp_count, coalesce(list_sort(any_value(names)), []) AS some
 FROM (SELECT list(DISTINCT trim({instrument}::VARCHAR)) AS names FROM {rows} GROUP BY {bar} HAVING len(names) > 1);
 
+-- name: steps
+-- How far the stamps of each symbol are apart, in seconds: how many steps there are, how many of them are shorter than
+-- bars are long, the shortest step of all and how many are just that; and how many stamps there are, how many at midnight.
+-- gives: step_count, short_count, common, common_count, stamp_count, midnight_count
+WITH stamped AS (
+    SELECT DISTINCT symbol_given, coalesce(epoch_us(local), epoch_us(instant_given)) // 1000000 AS second
+    FROM {canonical_rows}
+),
+stepped AS (
+    SELECT second, second - lag(second) OVER (PARTITION BY symbol_given ORDER BY second) AS step
+    FROM stamped WHERE second IS NOT NULL
+),
+shortest AS (SELECT min(step) AS step FROM stepped)
+SELECT count(step) AS step_count, count(*) FILTER (WHERE step < {least}) AS short_count,
+       coalesce(any_value((SELECT step FROM shortest)), 0) AS common,
+       count(*) FILTER (WHERE step = (SELECT step FROM shortest)) AS common_count,
+       count(*) AS stamp_count, count(*) FILTER (WHERE second % 86400 = 0) AS midnight_count
+FROM stepped;
+
 -- name: number_range
 -- The least and the greatest of the stamps that are whole numbers, their sign and zeros aside.
 -- gives: least, greatest

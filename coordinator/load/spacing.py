@@ -1,0 +1,65 @@
+"""Whether bars are as long as they are said to be, by how far apart the first stamps of a source are.
+
+Every bar of an hour starts where one of a minute could: nothing else would tell them apart, and each minute that has
+one would count as whole. Bars that are too short for their interval leave the few that start where a longer one does.
+"""
+
+from __future__ import annotations
+
+from barhouse.coordinator.load.canonical_rows import CanonicalRows
+from barhouse.store.database.transaction import Transaction
+from barhouse.store.errors import StampsError
+from barhouse.store.hints import Option
+from barhouse.store.model.interval import Interval
+from barhouse.store.sql import sql
+
+#: So many rows are looked at.
+_LOOKED_AT = 10_000
+#: So many steps from one stamp of a symbol to its next must be alike to mean something: too long, and too short ones.
+_FEW_LONG, _FEW_SHORT = 8, 3
+#: The longest step that tells of longer bars within a day: what trades in a few auctions a day has longer ones.
+_LONGEST_WITHIN = 4 * 3600
+#: Of bars of whole sessions steps are somewhat shorter than their intervals, for holidays and changes of the clock.
+_PART_OF_SESSIONS = 0.75
+_DAY, _WEEK, _MONTH = 86_400, 7 * 86_400, 27 * 86_400
+
+
+def check(transaction: Transaction, rows: CanonicalRows, interval: Interval) -> None:
+    """Refuse a source whose bars are of another interval.
+
+    Raises
+    ------
+    StampsError
+        Naming the interval that would fit.
+    """
+    if rows.stamps is None or not rows.bounds.row_count:
+        return
+    width = interval.nominal_seconds
+    first_rows = sql("load.first_rows", canonical_rows=rows.relation, row_count=_LOOKED_AT)
+    least = width if interval.intraday else int(width * _PART_OF_SESSIONS)
+    found = transaction.one("load.steps", canonical_rows=first_rows, least=least)
+    if found.step_count < _FEW_SHORT:
+        return
+    is_short = 3 * found.short_count > 2 * found.step_count
+    is_long = found.step_count >= _FEW_LONG and 2 * found.common_count >= found.step_count
+    if is_short or (is_long and _tells_of_longer(interval, found.common, found.midnight_count == found.stamp_count)):
+        told = _named(found.common)
+        raise StampsError(
+            f"the bars of {rows.name} are {told} long, as their stamps are apart, not {interval}; say "
+            f"{Option('interval', told)} for a symbol that is loaded with such, or choose a source with bars of "
+            f"{interval}"
+        )
+
+
+def _tells_of_longer(interval: Interval, step: int, are_midnights: bool) -> bool:
+    """Whether bars that are mostly so far apart, and never less, are longer than their interval."""
+    if interval.intraday:
+        return step > interval.nominal_seconds and (step <= _LONGEST_WITHIN or (step >= _DAY and are_midnights))
+    return interval == Interval("day", 1) and step >= _WEEK
+
+
+def _named(step: int) -> str:
+    """The interval that is so long."""
+    if step < 20 * 3600:
+        return str(Interval("second", step))
+    return "1d" if step < 5 * _DAY else "1w" if step < _MONTH else "1mo"
