@@ -12,8 +12,16 @@ from typing import Any, Unpack
 
 from barhouse.coordinator.edit import calendar_edit, deletion, rebuild, retention, reversal
 from barhouse.coordinator.load.door import load_source
+from barhouse.coordinator.load.trades import load_trades
 from barhouse.coordinator.sources.opening import open_source
-from barhouse.coordinator.sources.options import LoadKeywords, LoadOptions, with_load_options
+from barhouse.coordinator.sources.options import (
+    LoadKeywords,
+    LoadOptions,
+    TradeKeywords,
+    trade_options,
+    with_load_options,
+    with_trade_options,
+)
 from barhouse.coordinator.streams.registrar import StreamRegistrar
 from barhouse.store.calendars.correction import corrections_of
 from barhouse.store.calendars.definition import CalendarDefinition
@@ -96,6 +104,59 @@ class SessionCoordinator(StreamRegistrar):
             f"{report.revised:,}",
             f"{report.rejected:,}",
         )
+        return report
+
+    @with_trade_options
+    def load_trades(
+        self,
+        data: object,
+        symbol: str | None = None,
+        interval: str | None = None,
+        *,
+        whole: bool = False,
+        **options: Unpack[TradeKeywords],
+    ) -> LoadReport:
+        """Build base bars from trades, and load them: the trades are not kept.
+
+        A bar that is not known to have all of its trades is loaded as one that lacks some: it is incomplete, a gap, and
+        takes the place of no bar that is whole. It has them all when a file has trades from before its start to after
+        its end, and no row was left out that may belong to it. The parts of a trade, for ``columns``, are traded_at,
+        price, size, trade_id and symbol.
+
+        Parameters
+        ----------
+        data
+            As in ``load``, with trades for rows.
+        symbol
+            Whose trades they are; without it a column must say (``symbol`` or ``ticker``, or named in ``columns``).
+        interval
+            The base interval that bars are built of, less than a day; must be said.
+        whole
+            That the data have all trades of each bar they have any of, at their first and last bar too.
+        {options}
+
+        Returns
+        -------
+        LoadReport
+            Of the bars that were built; ``rejected`` and ``rejects`` are of trades, too.
+
+        Raises
+        ------
+        SourceError
+            When it cannot be read as trades at all.
+        RejectedBarsError
+            When no row can be taken, or with ``strict`` any cannot.
+        UnknownSymbolError
+            When ``symbol`` is not registered.
+        """
+        how = trade_options(options)
+        if interval is None:
+            raise self._without_interval(symbol)
+        length = Interval.parse(interval)
+        source = open_source(data, how)
+        with self._store.transaction() as transaction:
+            report = load_trades(transaction, source, symbol, length, how, whole=whole)
+        log.info("loaded %s of %s", counted(report.trades, "trade"), source.name)
         return report
 
     def delete_bars(

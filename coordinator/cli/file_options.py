@@ -63,7 +63,7 @@ class FileCommand(Command):
 
 
 def file_options(door: str) -> Callable[[_Decorated], _Decorated]:
-    """Give a ``FileCommand`` the options of a load that can be said there: in ``load``, or in ``live``."""
+    """Give a ``FileCommand`` the options of a load that can be said there: in ``load``, ``live`` or ``load-trades``."""
 
     def added(function: _Decorated) -> _Decorated:
         params = function.__dict__.setdefault("__click_params__", [])
@@ -81,7 +81,9 @@ def _options(door: str) -> list[click.Option]:
     from barhouse.coordinator.sources.options import describe
 
     made = [_option(option) for option in describe() if door in option.doors]
-    place = next(number for number, option in enumerate(made) if option.name == "volume_column")
+    place = next((number for number, option in enumerate(made) if option.name == "volume_column"), None)
+    if place is None:
+        return made
     said = "Short for --column volume=: there is none, take it as 0."
     made.insert(place + 1, click.Option(["--no-volume"], is_flag=True, help=said))
     return made

@@ -92,7 +92,7 @@ _MODULES = (
 _COMMANDS = {command.name: command for module in _MODULES for command in module.COMMANDS}
 #: As help lists them: in the order of use.
 _ORDER = (
-    *("init", "register", "inspect", "load", "process", "end-session", "status", "gaps", "sql"),
+    *("init", "register", "inspect", "load", "load-trades", "process", "end-session", "status", "gaps", "sql"),
     *("run", "live", "backtest", "runs", "verify", "calendar"),
     *("publish", "export", "backup", "restore", "compact", "revert", "delete", "retain", "purge", "remove", "plugins"),
 )

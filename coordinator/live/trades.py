@@ -143,7 +143,7 @@ def doubt(transaction: Transaction, now: datetime, seen: Seen) -> Built | None:
 
 def forming(transaction: Transaction, symbol: str) -> pa.Table:
     """The base bars of a symbol that are not built yet, as the trades at hand make them."""
-    made = sql("live.bars_of_trades", buckets=sql("live.forming_buckets"))
+    made = sql("live.bars_of_trades", buckets=sql("live.forming_buckets"), trades=sql("live.trades_kept"))
     rows = transaction.run("live.forming_bars", {"symbol": symbol}, bars_of_trades=made)
     return next(iter(_tables(rows).values()), _table([]))
 
@@ -212,7 +212,8 @@ def _due(
 
 
 def _built(transaction: Transaction, due: _Due) -> TemporaryTable:
-    return transaction.make("live.make_built_bars", bars_of_trades=sql("live.bars_of_trades", buckets=due.table))
+    made = sql("live.bars_of_trades", buckets=due.table, trades=sql("live.trades_kept"))
+    return transaction.make("live.make_built_bars", bars_of_trades=made)
 
 
 def _to_load(

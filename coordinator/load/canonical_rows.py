@@ -81,6 +81,8 @@ class CanonicalRows:
         How far prices of one bar may pass each other for being rounded, as a part of them.
     instruments
         Columns that nobody named, and that may tell rows of one stamp apart, such as a contract.
+    stamp_part
+        What the part of a row is called that says when.
     """
 
     name: str
@@ -94,6 +96,7 @@ class CanonicalRows:
     named_by: Sql | None = None
     instruments: Sequence[Column] = ()
     rounding: float = _ROUNDING
+    stamp_part: str = "bar_start"
 
 
 def rows_of_source(

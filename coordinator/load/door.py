@@ -37,6 +37,8 @@ from barhouse.store.model.reports import LoadReport
 from barhouse.store.records.batch import Batch
 from barhouse.store.sql import sql
 
+_AS_THEY_ARE = LoadOptions()
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -107,6 +109,8 @@ def load_bars(
     lacking: Relation | None = None,
     *,
     doubted: bool = False,
+    options: LoadOptions = _AS_THEY_ARE,
+    refused: rejects.QuotedRejects | None = None,
 ) -> Loaded:
     """Load bars in our own columns (``store.model.bar.COLUMNS``), as feeds deliver them and trades are built into.
 
@@ -121,10 +125,15 @@ def load_bars(
         none is. They take the place of no bar that is whole.
     doubted
         But these do: what is stored as whole are the same trades, of which it is not known any longer.
+    options
+        Whose they are, and what becomes of those that contradict others.
+    refused
+        What was rejected before, and counts with them.
     """
+    priority = vendors.priority_of(transaction, options)
     rows = rows_of_bars(transaction, bars, interval, name)
-    amendment = _Amendment(lacking=lacking, doubted=doubted)
-    return _load(transaction, rows, interval, LoadOptions(), 0, amendment)
+    amendment = _Amendment(lacking=lacking, doubted=doubted, refused=refused)
+    return _load(transaction, rows, interval, options, priority, amendment)
 
 
 def request_of(transaction: Transaction, symbol: str | None, interval: Interval, options: LoadOptions) -> str:
@@ -139,6 +148,7 @@ class _Amendment:
     held: Relation | None = None
     lacking: Relation | None = None
     doubted: bool = False
+    refused: rejects.QuotedRejects | None = None
 
     def of(self, judged: JudgedRows) -> JudgedRows:
         """Rows as judged, with that."""
@@ -168,6 +178,8 @@ def _load(
         instruments.check(transaction, rows)
     rejected = rejects.quote(transaction, judged, accepted)
     rejects.check(transaction, judged, rejected, accepted.count + rejected.count, options)
+    if amendment.refused is not None:
+        rejected = rejected.after(amendment.refused)
 
     reach = strategies.reach_of(transaction, accepted)
     yields = amendment.lacking is not None and not amendment.doubted

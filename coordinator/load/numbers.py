@@ -20,7 +20,7 @@ from barhouse.store.sql import Sql, literal
 
 #: How the reason ends of a text that is no number.
 NOT_A_NUMBER = " is not a number"
-_PRICES = frozenset(["open", "high", "low", "close", "vwap"])
+_PRICES = frozenset(["open", "high", "low", "close", "vwap", "price"])
 #: The greatest number of 64 bits, which scaled prices have where there is none.
 _NO_PRICE = 2**63 - 1
 #: Up to here whole numbers are 64-bit floats without loss.
@@ -111,7 +111,7 @@ class Numbers:
         """
         cases = [] if is_date is None else [f"WHEN {is_date} THEN {literal(A_DATE)}"]
         for part, column in parts.items():
-            if column is not None and column.is_text and part not in ("bar_start", "symbol"):
+            if column is not None and column.is_text and part not in ("bar_start", "traded_at", "symbol", "trade_id"):
                 cases.append(f"WHEN {self._is_wrong(column, part)} THEN {literal(part + NOT_A_NUMBER)}")
         trades = parts.get("trade_count")
         if trades is not None and trades.type not in INTEGERS:
@@ -139,7 +139,7 @@ class Numbers:
     def _exponent_of(self, part: str) -> int | None:
         if part in _PRICES:
             return self.price_exponent
-        return self.volume_exponent if part == "volume" else None
+        return self.volume_exponent if part in ("volume", "size") else None
 
     def _of_text(self, text: str, exponent: int | None) -> Sql:
         """A number as people write it: with signs between thousands, of a currency, and K, M or B after it."""

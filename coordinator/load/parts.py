@@ -7,7 +7,8 @@ stamps without a time zone are errors that say which option settles them.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from barhouse.coordinator.load import columns as expressions
 from barhouse.coordinator.load import date_and_time
@@ -19,11 +20,39 @@ from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import OptionsError, SourceError
 from barhouse.store.hints import Option
+from barhouse.store.model import trade
 from barhouse.store.model.bar import FALLBACK_NAMES, INSTRUMENTS, NAMES, REQUIRED
 from barhouse.store.model.spelling import Spelling
 
 #: The column of each part of a bar; None for a part that the source does not have.
 Parts = Mapping[str, Column | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the parts of a row are.
+
+    Attributes
+    ----------
+    what
+        What a row is.
+    names, fallbacks
+        What each part may be called; and what, where no column has one of those names.
+    required
+        Those that it must have.
+    stamp
+        The one that says when.
+    """
+
+    what: str
+    names: Mapping[str, Sequence[str]]
+    required: Sequence[str]
+    stamp: str
+    fallbacks: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+BAR = Shape("bar", NAMES, REQUIRED, "bar_start", FALLBACK_NAMES)
+TRADE = Shape("trade", trade.NAMES, trade.REQUIRED, "traded_at")
 
 #: The column of the symbol that paths say.
 PATH_SYMBOL = "path_symbol"
@@ -39,8 +68,8 @@ _PRICES = frozenset(["open", "high", "low", "close"])
 _WRITTEN_AGAIN = re.compile(r"_\d+$")
 
 
-def parts_of(transaction: Transaction, rows: SourceRows, options: LoadOptions) -> Parts:
-    """Which column each part of a bar is.
+def parts_of(transaction: Transaction, rows: SourceRows, options: LoadOptions, shape: Shape = BAR) -> Parts:
+    """Which column each part of a bar is, or of a trade.
 
     Raises
     ------
@@ -58,33 +87,33 @@ def parts_of(transaction: Transaction, rows: SourceRows, options: LoadOptions) -
     # A column without any value (all of it null) is no column.
     known = {folded(name): column for name, column in columns.items() if column.type.strip('"') != "NULL"}
     found: dict[str, Column | None] = {}
-    for part, names in NAMES.items():
+    for part, names in shape.names.items():
         if part in chosen:
-            found[part] = _chosen(transaction, chosen[part], part, rows, options)
+            found[part] = _chosen(transaction, chosen[part], part, rows, options, shape)
             continue
         candidates = [known[name] for name in names if name in known]
         if part == "volume":
             # volume_btc beside volume: which is meant only the caller knows.
             candidates = [column for name, column in known.items() if name in names or name.startswith("volume")]
-        candidates = candidates or [known[name] for name in FALLBACK_NAMES.get(part, ()) if name in known]
+        candidates = candidates or [known[name] for name in shape.fallbacks.get(part, ()) if name in known]
         if len(candidates) > 1:
             listed = ", ".join(column.name for column in candidates)
             option = Option("volume_column") if part == "volume" else Option("columns", {part: "NAME"})
-            if part == "bar_start" and [folded(column.name) for column in candidates] == ["date", "time"]:
+            if part == shape.stamp and [folded(column.name) for column in candidates] == ["date", "time"]:
                 option = Option("columns", {part: [column.name for column in candidates]})
             raise OptionsError(
                 f"{source.name} has several columns that could be {part}: {listed}; say which with {option}"
             )
         found[part] = candidates[0] if candidates else None
-    missing = [part for part in REQUIRED if found[part] is None and part not in chosen]
+    missing = [part for part in shape.required if found[part] is None and part not in chosen]
     if missing:
         raise OptionsError(_missing(missing, rows))
-    _check_names(rows, found)
-    _check_kinds(rows, found)
+    _check_names(rows, found, shape)
+    _check_kinds(rows, found, shape)
     return found
 
 
-def _check_names(rows: SourceRows, found: Parts) -> None:
+def _check_names(rows: SourceRows, found: Parts, shape: Shape) -> None:
     """Refuse parts whose name several columns have, and files that lack a column which others have."""
     source, columns = rows.source, rows.columns
     named = {name for column in found.values() if column for name in column.names}
@@ -95,7 +124,7 @@ def _check_names(rows: SourceRows, found: Parts) -> None:
             f"{Option('columns')} as it is told apart here: {', '.join(columns)}"
         )
     in_some = {name for names in rows.columns_by_file.values() for name in names}  # others are of folders' names
-    needed = [name for part in REQUIRED if (column := found[part]) for name in column.names if name in in_some]
+    needed = [name for part in shape.required if (column := found[part]) for name in column.names if name in in_some]
     for path, own in rows.columns_by_file.items():
         lacking = [name for name in needed if name not in own]
         if lacking:
@@ -105,7 +134,7 @@ def _check_names(rows: SourceRows, found: Parts) -> None:
             )
 
 
-def _check_kinds(rows: SourceRows, found: Parts) -> None:
+def _check_kinds(rows: SourceRows, found: Parts, shape: Shape) -> None:
     """Refuse files whose columns mean something else, or lose digits, when they are read as one."""
     for part, column in found.items():
         for name in column.names if column else ():
@@ -113,7 +142,7 @@ def _check_kinds(rows: SourceRows, found: Parts) -> None:
             for path, own in rows.kinds_by_file.items():
                 if name in own:
                     kinds.setdefault(own[name], rows.source.name_of(path))
-            if len(kinds) > 1 and (part == "bar_start" or set(kinds) == {NUMBERS, SHORT_FLOATS}):
+            if len(kinds) > 1 and (part == shape.stamp or set(kinds) == {NUMBERS, SHORT_FLOATS}):
                 listed = ", ".join(f"{kind} in {path}" for kind, path in kinds.items())
                 raise OptionsError(
                     f"the column {name} of {rows.name} is not the same in all files: {listed}; load files of each kind "
@@ -159,13 +188,18 @@ def narrowed(rows: SourceRows, parts: Parts, options: LoadOptions, spelling: Spe
 
 
 def _chosen(
-    transaction: Transaction, name: str | tuple[str, ...] | None, part: str, rows: SourceRows, options: LoadOptions
+    transaction: Transaction,
+    name: str | tuple[str, ...] | None,
+    part: str,
+    rows: SourceRows,
+    options: LoadOptions,
+    shape: Shape,
 ) -> Column | None:
     """The column that was said; or what a date and a time of day are together, in two columns."""
-    pair = _pair(name, rows) if part == "bar_start" and isinstance(name, str) else name
+    pair = _pair(name, rows) if part == shape.stamp and isinstance(name, str) else name
     if not isinstance(pair, tuple):
-        return _named(pair, part, rows)
-    date, time = (_named(each, part, rows) for each in pair)
+        return _named(pair, part, rows, shape)
+    date, time = (_named(each, part, rows, shape) for each in pair)
     assert date is not None and time is not None
     return date_and_time.together(transaction, rows, date, time, options)
 
@@ -180,10 +214,12 @@ def _pair(name: str, rows: SourceRows) -> str | tuple[str, ...]:
     return next((pair for pair in pairs if all(folded(each) in known for each in pair)), name)
 
 
-def _named(name: str | None, part: str, rows: SourceRows) -> Column | None:
+def _named(name: str | None, part: str, rows: SourceRows, shape: Shape) -> Column | None:
     if name is None:
-        if part in REQUIRED and part != "volume":
-            raise OptionsError(f"{Option('columns', {part: None})} says there is no {part}, but every bar needs one")
+        if part in shape.required and part != "volume":
+            raise OptionsError(
+                f"{Option('columns', {part: None})} says there is no {part}, but every {shape.what} needs one"
+            )
         return None
     if name in rows.columns:
         return rows.columns[name]

@@ -71,7 +71,7 @@ class JudgedRows:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stamps:
+class Stamps:
     """How stamps become instants.
 
     Attributes
@@ -99,10 +99,10 @@ def judge(transaction: Transaction, rows: CanonicalRows, interval: Interval, opt
         When stamps need a time zone that nobody named.
     """
     bounds = rows.bounds
-    _check_zone(rows, interval, options)
-    first, last = _dates(bounds, transaction.now.date())
+    check_zone(rows, interval, options)
+    first, last = dates_of(bounds, transaction.now.date())
     trading_calendar.reach(transaction, rows.symbols.calendars, min(first, last), last)
-    stamps = _stamps(transaction, rows, options, first, last)
+    stamps = stamps_of(transaction, rows, options, first, last)
     may_overlap = False
     if interval.intraday:
         pieces = calendar_pieces(transaction, rows.symbols.table, first, last)
@@ -156,7 +156,8 @@ def symbol_match(symbols: SymbolMap) -> Sql:
     return sql("load.symbol_as_given" if symbols.by_symbol else "load.symbol_of_all")
 
 
-def _check_zone(rows: CanonicalRows, interval: Interval, options: LoadOptions) -> None:
+def check_zone(rows: CanonicalRows, interval: Interval, options: LoadOptions) -> None:
+    """Refuse stamps that need a time zone, unless one is said."""
     needs_zone = rows.bounds.naive_count if interval.intraday else rows.bounds.naive_time_count
     if needs_zone and options.timezone is None:
         they_are = agreeing(needs_zone, "it is", "they are")
@@ -174,7 +175,7 @@ def _has_two_grids(transaction: Transaction, pieces: TemporaryTable, interval: I
     return bool(transaction.one("load.count_two_grids", calendar_pieces=pieces, width_us=width_us).piece_count)
 
 
-def _dates(bounds: Bounds, today: date) -> tuple[date, date]:
+def dates_of(bounds: Bounds, today: date) -> tuple[date, date]:
     """The dates that calendars and zones are asked for.
 
     A stamp far ahead is a bar that has not ended; it needs no calendar to be refused. Local dates run up to a day
@@ -187,18 +188,19 @@ def _dates(bounds: Bounds, today: date) -> tuple[date, date]:
     )
 
 
-def _stamps(transaction: Transaction, rows: CanonicalRows, options: LoadOptions, first: date, last: date) -> _Stamps:
+def stamps_of(transaction: Transaction, rows: CanonicalRows, options: LoadOptions, first: date, last: date) -> Stamps:
+    """How the stamps of rows between two dates become instants."""
     if options.timezone is not None:
         pieces = zone_pieces(options.timezone, first, last)  # also says when there is no such zone
     if not rows.bounds.naive_count or options.timezone is None:
-        return _Stamps(rows.relation, Sql(""), sql("load.stamp_as_given"), sql("load.ambiguous_of_none"))
+        return Stamps(rows.relation, Sql(""), sql("load.stamp_as_given"), sql("load.ambiguous_of_none"))
     zones = transaction.attach("zone_pieces", pieces)
     relation = rows.relation
     if options.ambiguous == "infer":
         inferred = transaction.make("load.infer_occurrence", canonical_rows=relation, zone_pieces=zones)
         relation = sql("load.with_occurrences", canonical_rows=relation, inferred_occurrences=inferred)
     occurrence, ambiguous = _OCCURRENCES[options.ambiguous]
-    return _Stamps(
+    return Stamps(
         relation,
         sql("load.join_zone_pieces", zone_pieces=zones, occurrence=sql(occurrence)),
         sql("load.stamp_of_zone", first_local=literal(str(first)), last_local=literal(str(last))),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from barhouse.coordinator.load import plausibility
 from barhouse.coordinator.load.acceptance import AcceptedRows
+from barhouse.coordinator.load.canonical_rows import CanonicalRows
 from barhouse.coordinator.load.columns import A_DATE
 from barhouse.coordinator.load.number_formats import signs_of
 from barhouse.coordinator.load.numbers import NOT_A_NUMBER
@@ -36,14 +37,14 @@ class QuotedRejects:
     Attributes
     ----------
     quoted
-        ``quoted_rejects``: each as it was given, with its reason; None without any.
+        ``quoted_rejects``: each as it was given, with its reason; none without any.
     by_reason
         The same, counted by reason.
     empty_count
         How many rows beside them say nothing of a bar.
     """
 
-    quoted: TemporaryTable | None = None
+    quoted: tuple[TemporaryTable, ...] = ()
     by_reason: tuple[Reject, ...] = ()
     empty_count: int = 0
 
@@ -54,30 +55,54 @@ class QuotedRejects:
 
     def keep(self, transaction: Transaction, batch_id: int) -> None:
         """Make them part of the store."""
-        if self.quoted is not None:
-            transaction.write("load.keep_rejects", {"batch_id": batch_id}, quoted_rejects=self.quoted)
+        for quoted in self.quoted:
+            transaction.write("load.keep_rejects", {"batch_id": batch_id}, quoted_rejects=quoted)
+
+    def after(self, others: QuotedRejects) -> QuotedRejects:
+        """These and others, which come first."""
+        empty_count = others.empty_count + self.empty_count
+        return QuotedRejects(others.quoted + self.quoted, others.by_reason + self.by_reason, empty_count)
 
 
 def quote(transaction: Transaction, judged: JudgedRows, accepted: AcceptedRows) -> QuotedRejects:
     """Quote the rows that were not accepted; what was given is read again, for few loads need it."""
     rows = judged.rows
-    lines = rows.malformed
-    if lines is not None and not transaction.one("load.count_malformed", malformed_lines=lines).malformed_count:
-        lines = None
+    lines = malformed_in(transaction, rows)
     if judged.row_count == accepted.count and lines is None:
         return QuotedRejects()
     contradicted = Sql("")
     if accepted.repeats is not None and accepted.contradicted_count:
         contradicted = sql("load.contradicted_rows", repeated_rows=accepted.repeats)
     rejected = transaction.make("load.rejected_rows", judged_rows=accepted.judged, contradicted_rows=contradicted)
+    return quoted_of(transaction, rejected, rows, lines)
+
+
+def malformed_in(transaction: Transaction, rows: CanonicalRows) -> TemporaryTable | None:
+    """The lines of a text that are no rows; None where all are."""
+    lines = rows.malformed
+    if lines is None or not transaction.one("load.count_malformed", malformed_lines=lines).malformed_count:
+        return None
+    return lines
+
+
+def quoted_of(
+    transaction: Transaction,
+    rejected: TemporaryTable,
+    rows: CanonicalRows,
+    lines: TemporaryTable | None,
+    named: str | None = None,
+) -> QuotedRejects:
+    """Quote rows that are left out (``rejected_rows``), and ``lines`` that are none; ``named`` calls the table so."""
     counts = transaction.one("load.count_rejected", rejected_rows=rejected)
     if lines is None and not counts.rejected_count:
         return QuotedRejects(empty_count=counts.empty_count)
     malformed = Sql("") if lines is None else sql("load.malformed_quoted", malformed_lines=lines)
-    quoted = transaction.make("load.quote_rejects", rejected_rows=rejected, rows=rows.given, malformed_quoted=malformed)
+    quoted = transaction.make(
+        "load.quote_rejects", named=named, rejected_rows=rejected, rows=rows.given, malformed_quoted=malformed
+    )
     found = transaction.run("load.rejects_by_reason", quoted_rejects=quoted)
     return QuotedRejects(
-        quoted,
+        (quoted,),
         tuple(
             Reject(reason=row.reason, count=row.row_count, first_row=row.first_row, first_given=row.first_given)
             for row in found
@@ -158,7 +183,8 @@ def _way_to_read(judged: JudgedRows, unreadable: Reject, options: LoadOptions) -
     likely = [form for form in formats_of(text or "") if form != given]
     forms = " or ".join(str(Option("timestamp_format", form)) for form in likely or ["%d.%m.%Y %H:%M"])
     by = "with" if likely else f"with {Option('timestamp_format')}, such as"
-    return f"{before}, {by} {forms}, or which column they are in with {Option('columns', {'bar_start': 'NAME'})}"
+    column = Option("columns", {judged.rows.stamp_part: "NAME"})
+    return f"{before}, {by} {forms}, or which column they are in with {column}"
 
 
 def _signs_in(misread: Reject) -> Mapping[str, str] | None:

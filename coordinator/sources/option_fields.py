@@ -53,26 +53,43 @@ def columns_by_part(given: Any) -> Any:
     """Call the parts of a bar by their first names; an empty text is no column."""
     from barhouse.store.model.bar import NAMES
 
+    return _by_part(given, NAMES, "a bar", "bar_start")
+
+
+def columns_of_trade(given: Any) -> dict[str, Any]:
+    """Do the same with the parts of a trade."""
+    from barhouse.store.model.trade import NAMES
+
+    found = _by_part(given, NAMES, "a trade", "traded_at")
+    if not isinstance(found, dict) or not all(isinstance(name, str | tuple | None) for name in found.values()):
+        raise OptionsError(
+            f"{Option('columns')} is {given!r}, but says by the part of a trade which column it is: "
+            f"{Option('columns', {'size': 'qty'})}"
+        )
+    return found
+
+
+def _by_part(given: Any, parts: Mapping[str, Sequence[str]], of: str, stamp: str) -> Any:
     if not isinstance(given, Mapping):
         return {} if given is None else given
     found: dict[Any, Any] = {}
     for name, column in given.items():
-        part = next((part for part, names in NAMES.items() if str(name).casefold() in names), None)
+        part = next((part for part, names in parts.items() if str(name).casefold() in names), None)
         if part is None:
-            raise OptionsError(f"{name!r} is no part of a bar; allowed are {', '.join(NAMES)}")
+            raise OptionsError(f"{name!r} is no part of {of}; allowed are {', '.join(parts)}")
         if part in found:
             raise OptionsError(f"{name!r} is {part}, which was named before; say each part once")
         found[part] = tuple(column) if isinstance(column, list) else column or None
         if isinstance(found[part], tuple):
-            _check_pair(part, found[part])
+            _check_pair(part, found[part], stamp)
     return found
 
 
-def _check_pair(part: str, columns: tuple[Any, ...]) -> None:
-    if part != "bar_start" or len(columns) != 2 or not all(isinstance(name, str) and name for name in columns):
+def _check_pair(part: str, columns: tuple[Any, ...], stamp: str) -> None:
+    if part != stamp or len(columns) != 2 or not all(isinstance(name, str) and name for name in columns):
         raise OptionsError(
-            f"{part} of {Option('columns')} is {list(columns)!r}, but is one column; bar_start may be two, of the date "
-            f"and the time of day: {Option('columns', {'bar_start': ['Date', 'Time']})}"
+            f"{part} of {Option('columns')} is {list(columns)!r}, but is one column; {stamp} may be two, of the date "
+            f"and the time of day: {Option('columns', {stamp: ['Date', 'Time']})}"
         )
 
 
@@ -244,11 +261,9 @@ class Loading(Reading):
     )
 
 
-class LoadKeywords(TypedDict, total=False):
-    """The fields of ``Loading`` as keyword arguments."""
+class TradeKeywords(TypedDict, total=False):
+    """Those of the fields of ``Loading`` as keyword arguments that trades can have, too."""
 
-    preset: str | None
-    label: Literal["start", "end"]
     timezone: str | None
     file_format: Kind | None
     members: str | Sequence[str] | None
@@ -258,19 +273,30 @@ class LoadKeywords(TypedDict, total=False):
     delimiter: str | None
     skip_rows: int
     header: Sequence[str] | None
-    volume_column: str | None
     ambiguous: Literal["reject", "first", "second", "infer"]
     decimal: Literal[".", ","] | None
     thousands: Literal[",", ".", " ", "'"] | None
     price_scale: float | None
     volume_scale: float | None
     strict: bool
-    replace: Literal["sessions"] | None
     symbols: str | Sequence[str] | None
     vendor: str | None
     priority: int | None
     conflicts: Literal["report", "keep", "replace"]
     tolerance: float | None
+
+
+class LoadKeywords(TradeKeywords, total=False):
+    """All of them, as keyword arguments."""
+
+    preset: str | None
+    label: Literal["start", "end"]
+    volume_column: str | None
+    replace: Literal["sessions"] | None
+
+
+#: The fields of ``Loading`` that are of bars alone.
+OF_BARS = frozenset(LoadKeywords.__annotations__) - frozenset(TradeKeywords.__annotations__)
 
 
 def checked(preset: Preset) -> Preset:

@@ -12,7 +12,7 @@ from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
-from barhouse.coordinator.sources.option_fields import Loading, LoadKeywords, Reading
+from barhouse.coordinator.sources.option_fields import OF_BARS, Loading, LoadKeywords, Reading
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -38,7 +38,7 @@ class OptionText:
     text
         What it means.
     doors
-        Where it can be said: in ``load``, in a job's ``[[sources]]``, in ``[live]``.
+        Where it can be said: in ``load``, in ``load-trades``, in a job's ``[[sources]]``, in ``[live]``.
     """
 
     name: str
@@ -64,7 +64,8 @@ def _described(name: str) -> OptionText:
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
     default = field.get_default(call_default_factory=True)
     choices = _choices(field.annotation)
-    doors = ("load", "sources", "live") if name in Reading.model_fields else ("load", "sources")
+    live = ("live",) if name in Reading.model_fields else ()
+    trades = () if name in OF_BARS else ("trades",)
     return OptionText(
         name=name,
         flag=str(extra.get("flag", "--" + name.replace("_", "-"))),
@@ -75,7 +76,7 @@ def _described(name: str) -> OptionText:
         default=default,
         example=field.examples[0] if field.examples else default if default is not None else next(choices, None),
         text=str(field.description),
-        doors=doors,
+        doors=("load", "sources", *live, *trades),
     )
 
 
@@ -104,6 +105,15 @@ def _type(annotation: Any) -> str:
 
 def with_load_options(function: _Function) -> _Function:
     """Spell out ``**options`` of a function in its signature, and ``{options}`` in what is said of it."""
+    return _spelled_out(function, "load")
+
+
+def with_trade_options(function: _Function) -> _Function:
+    """Do the same with the options that trades have."""
+    return _spelled_out(function, "trades")
+
+
+def _spelled_out(function: _Function, door: str) -> _Function:
     signature = inspect.signature(function)
     kept = [
         parameter for parameter in signature.parameters.values() if parameter.kind is not inspect.Parameter.VAR_KEYWORD
@@ -116,18 +126,22 @@ def with_load_options(function: _Function) -> _Function:
             annotation=LoadKeywords.__annotations__[option.name].__forward_arg__,
         )
         for option in describe()
+        if door in option.doors
     ]
     described = cast(Any, function)  # functions have a signature to show, of which their type knows nothing
     described.__signature__ = signature.replace(parameters=[*kept, *spelled_out])
-    described.__doc__ = with_texts(function.__doc__)
+    described.__doc__ = with_texts(function.__doc__, door)
     return function
 
 
-def with_texts(text: str | None) -> str | None:
+def with_texts(text: str | None, door: str = "load") -> str | None:
     """Put what each option means where ``{options}`` stands."""
-    return text and re.sub(r"^( *)[{]options[}]$", lambda found: textwrap.indent(_texts(), found[1]), text, flags=re.M)
+    return text and re.sub(
+        r"^( *)[{]options[}]$", lambda found: textwrap.indent(_texts(door), found[1]), text, flags=re.M
+    )
 
 
-def _texts() -> str:
-    said = [(option.name, f"{option.text[:1].upper()}{option.text[1:]}.") for option in describe()]
+def _texts(door: str) -> str:
+    listed = [option for option in describe() if door in option.doors]
+    said = [(option.name, f"{option.text[:1].upper()}{option.text[1:]}.") for option in listed]
     return "\n".join(f"{name}\n{textwrap.indent(textwrap.fill(text, 104), '    ')}" for name, text in said)

@@ -8,14 +8,40 @@ from typing import Any, Self, Unpack, cast
 
 from pydantic import ConfigDict, ValidationError, model_validator
 
-from barhouse.coordinator.sources.option_fields import Loading, LoadKeywords, Reading, checked, columns_by_part
-from barhouse.coordinator.sources.option_texts import OptionText, describe, with_load_options, with_texts
+from barhouse.coordinator.sources.option_fields import (
+    OF_BARS,
+    Loading,
+    LoadKeywords,
+    Reading,
+    TradeKeywords,
+    checked,
+    columns_by_part,
+    columns_of_trade,
+)
+from barhouse.coordinator.sources.option_texts import (
+    OptionText,
+    describe,
+    with_load_options,
+    with_texts,
+    with_trade_options,
+)
 from barhouse.coordinator.sources.presets import preset_named
 from barhouse.store.errors import InputError, OptionsError
 from barhouse.store.hints import Option
 from barhouse.store.model.mistakes import AsOptions, cause_of, sentences
 
-__all__ = ["LoadKeywords", "LoadOptions", "Loading", "OptionText", "Reading", "describe", "with_load_options"]
+__all__ = [
+    "LoadKeywords",
+    "LoadOptions",
+    "Loading",
+    "OptionText",
+    "Reading",
+    "TradeKeywords",
+    "describe",
+    "trade_options",
+    "with_load_options",
+    "with_trade_options",
+]
 
 
 class LoadOptions(Loading):
@@ -75,6 +101,21 @@ class LoadOptions(Loading):
         """What was asked of a file, as JSON: equal texts ask for the same."""
         said = self.model_dump(exclude={"preset"})
         return json.dumps({"symbol": symbol, "interval": interval, **said}, sort_keys=True)
+
+
+def trade_options(given: Mapping[str, Any]) -> LoadOptions:
+    """What is said of trades, as the options of a load whose ``columns`` are parts of a trade.
+
+    Raises
+    ------
+    InputError
+        For an option that trades have not, or a value that it cannot have.
+    """
+    alien = sorted(OF_BARS & given.keys())
+    if alien:
+        raise OptionsError(f"{Option(alien[0], given[alien[0]])} is for bars; trades have no such thing, leave it out")
+    said = {name: value for name, value in given.items() if name != "columns"}
+    return LoadOptions(**cast(LoadKeywords, said)).but(columns=columns_of_trade(given.get("columns")))
 
 
 def with_preset(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -77,6 +77,10 @@ class LoadReport(Report):
     conflicts: int = Field(
         default=0, description="rows that contradict a vendor of greater priority, whose bars stay; a subset likewise"
     )
+    trades: int = Field(default=0, description="trades that the bars were built from; 0 of a load of bars")
+    lacking: int = Field(
+        default=0, description="bars built from trades of which it is not known that all are there; a subset of `rows`"
+    )
     presets: tuple[str, ...] = Field(
         default=(),
         description="of a text loaded without a preset, those that fit its first lines and would read it otherwise",

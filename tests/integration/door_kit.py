@@ -30,6 +30,7 @@ DATES: dict[str, Any] = {
     "history_from": "2024-11-26",
     "session_date": "2024-11-27",
     "day": "2024-11-27",
+    "date": "2024-11-27",
     "holidays": ["2024-12-25", "2025-01-01"],
 }
 INSTANTS: dict[str, Any] = {
@@ -50,6 +51,8 @@ NAMES: dict[str, Any] = {
     "timezone": "America/New_York",
     "open": "09:30",
     "close": "16:00",
+    "opened": "09:30",
+    "closed": "16:00",
     "weekdays": "mon-fri",
     "week_starts": "sun",
     "format": "parquet",
@@ -105,8 +108,8 @@ OTHER: dict[str, str] = {
     name: what
     for what, names in {
         "a flag": """rewind purge apply live full anew check restart record in_transaction read_only accept_lost_history
-            force strict once as_json no_volume then_process watch show_all dry_run repair no_check revisions yes
-            verify case_sensitive sealed reads_files move""",
+            force strict whole once as_json no_volume then_process watch show_all dry_run repair no_check revisions yes
+            verify case_sensitive sealed reads_files move reset no_session""",
         "a number": """keep n warm_up speed record_every batch_rows chunk_symbols grace skip_rows run_id every_seconds
             close_run metrics_port max_outside_pct grace_seconds max_rejected max_gaps max_missing min_quality_pct
             max_behind settle_seconds poll_seconds claim_seconds entries_at_once flush_seconds flush_rows backlog_rows
@@ -117,8 +120,8 @@ OTHER: dict[str, str] = {
             publish export store data feed address url metrics_host""",
         "an object, whose parts have doors of their own": """progress clock error subscriber history options database
             definition symbol_data running parameters position problem config other table sources process
-            thresholds changes""",
-        "a text in a language of its own": "query text message max_memory",
+            thresholds changes counted""",
+        "a text in a language of its own": "query text message max_memory reason",
         "a date already, of a calendar's own code": "first last",
         "a name of Redis or HTTP, which the store never sees": "stream group consumer headers",
     }.items()
@@ -141,7 +144,7 @@ def right_for(door: str, name: str) -> Any:
 
 
 #: Commands that are given the name of a calendar.
-SHOWN = ("calendar show", "calendar refresh")
+SHOWN = ("calendar show", "calendar refresh", "calendar set")
 
 
 # --------------------------------------------------------------------------------------------------------- the store
@@ -224,6 +227,12 @@ class Shelf:
     def _digest_of(path: Path) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(path), read_only=True) as connection:
             return connection.sql(DIGEST).fetchall()
+
+
+def some_trades() -> pa.Table:
+    """Trades that make two of these minutes."""
+    stamps = [stamp for stamp in minutes("2024-11-26 15:00:00", "2024-11-26 15:02:00") for _ in range(2)]
+    return pa.table({"symbol": ["SPY"] * 4, "timestamp": stamps, "price": [10.0] * 4, "volume": [1.0] * 4})
 
 
 def some_bars() -> pa.Table:

@@ -29,6 +29,7 @@ from door_kit import (
     make_store,
     right_for,
     some_bars,
+    some_trades,
 )
 from live_kit import Scripted
 from pydantic import BaseModel
@@ -70,6 +71,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "FolderFeed": {"interval": "1m"},
     "SessionCoordinator.delete_bars": {"start": "2024-11-27"},
     "SessionCoordinator.load": {"interval": "1m", "timezone": "UTC"},
+    "SessionCoordinator.load_trades": {"interval": "1m", "timezone": "UTC", "data": some_trades()},
     "SessionCoordinator.purge_bars": {"interval": "1m", "before": "2024-11-27"},
     "SessionCoordinator.refresh_calendar": {"apply": False},
     "LiveSession.add_interval": {"interval": "5m"},
@@ -222,11 +224,13 @@ def check(door: str, name: str, tried: Callable[[Any], Outcome]) -> None:
 ALSO: dict[str, list[str]] = {
     "calendar add": ["FX", "--timezone", "UTC", "--open", "09:00", "--close", "17:00"],
     "calendar refresh": ["--dry-run"],
+    "calendar set": ["--open", "09:30", "--close", "16:00"],
     "delete": ["--start", "2024-11-27"],
     "export": ["--full"],
     "inspect": ["--timezone", "UTC"],
     "live": ["--once", "--interval", "1m", "--symbols", "SPY", "--timezone", "UTC"],
     "load": ["--timezone", "UTC", "--interval", "1m"],
+    "load-trades": ["--timezone", "UTC", "--interval", "1m", "--column", "price=close"],
     "purge": ["--interval", "1m"],
 }
 #: Exit codes that say what became of a command; of these the first alone is an answer.

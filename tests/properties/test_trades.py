@@ -38,7 +38,11 @@ OPTIONS = LiveOptions(trades_kept_seconds=7 * 3600, settle_seconds=0)
 
 @pytest.fixture(scope="module")
 def registered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("trades") / "registered.duckdb"
+    return register(tmp_path_factory.mktemp("trades") / "registered.duckdb")
+
+
+def register(path: Path) -> Path:
+    """A store that knows symbols on two grids."""
     with open_store(path, clock=lambda: NOW) as store:
         coordinator = SessionCoordinator(store)
         coordinator.add_calendar("ODD", timezone="America/New_York", open="09:32", close="16:02")

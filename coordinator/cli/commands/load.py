@@ -1,4 +1,4 @@
-"""The command that loads base bars."""
+"""The commands that load base bars, and trades that they are built from."""
 
 from __future__ import annotations
 
@@ -76,4 +76,59 @@ def load(
         ctx.exit(ExitCode.REJECTS)
 
 
-COMMANDS = (load,)
+@command(
+    "load-trades",
+    example="barhouse load-trades sample/spy_trades_2024-11-29.csv --symbol SPY --interval 1m",
+    cls=FileCommand,
+)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--symbol", metavar="SYMBOL", help="Whose trades they are, where no column says so.")
+@interval_option("The base interval that bars are built of; must be said.")
+@click.option("--whole", is_flag=True, help="The files have all trades of each bar they have any of.")
+@file_options("trades")
+@click.option("--process", "then_process", is_flag=True, help="Derive what is waiting right after.")
+@json_option
+@click.pass_context
+def load_trades(
+    ctx: click.Context,
+    /,
+    paths: tuple[str, ...],
+    interval: str | None,
+    *,
+    symbol: str | None,
+    whole: bool,
+    load_options: dict[str, Any],
+    then_process: bool,
+    as_json: bool,
+) -> None:
+    """Build base bars from files of trades and load them, as a live session does.
+
+    A bar that may lack trades, as the first and the last of a file, is loaded as
+    incomplete, unless --whole says that none is missing. The trades are not kept.
+
+    \b
+    The PARTs of a trade, and the names by which their columns are known, in any case:
+      traded_at    timestamp datetime date time ts timestamp_utc datetime_utc
+                   date_time ts_event sip_timestamp participant_timestamp
+                   transact_time trade_time t
+      price        p
+      size         qty quantity amount volume s
+      trade_id     tradeid id "trade id" agg_trade_id
+      symbol       ticker instrument
+    """
+    from barhouse.coordinator.session_coordinator import SessionCoordinator
+
+    settings: Settings = ctx.obj
+    data = paths[0] if len(paths) == 1 else list(paths)
+    with opened(settings) as store:
+        with statements_bar(settings, f"loading {paths[0]}", store):
+            report = SessionCoordinator(store).load_trades(data, symbol, interval, whole=whole, **load_options)
+        reports.put(report, loaded(report), as_json=as_json)
+        reports.say(outside(report))
+        if then_process:
+            derive(store, settings, as_json=as_json)
+    if report.rejected:
+        ctx.exit(ExitCode.REJECTS)
+
+
+COMMANDS = (load, load_trades)

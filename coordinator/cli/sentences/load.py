@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def loaded(report: LoadReport) -> str:
     """Say what a load did, then each reason for which rows were rejected."""
     into = f"{listed(report.symbols, 'symbols')} {report.interval}" if report.symbols else report.interval
-    head = f"{report.source}: {counted(report.rows, 'row')} into {into}: "
+    head = f"{report.source}: {_rows(report)} into {into}: "
     if report.inserted or report.revised or report.deleted:
         head += f"{report.inserted:,} new, {report.revised:,} revised, {report.unchanged:,} unchanged, "
     else:
@@ -23,17 +23,13 @@ def loaded(report: LoadReport) -> str:
     head += f"{report.rejected:,} rejected"
     if report.deleted:
         head += f", {report.deleted:,} deleted"
-    if report.outside:
-        head += f"; {report.outside:,} outside sessions"
-    if report.empty:
-        head += f"; {report.empty:,} without any value, left out"
-    if report.widened:
-        head += f"; {report.widened:,} with high or low widened by rounding"
-    if report.vwap_left_out:
-        head += f"; {report.vwap_left_out:,} with a vwap outside of low and high, left out"
-    if report.tolerated:
-        head += f"; {report.tolerated:,} within tolerance of what is there"
-    lines = [head]
+    lines = [head + "".join(f"; {count:,} {what}" for count, what in _besides(report) if count)]
+    if report.lacking:
+        have, are = agreeing(report.lacking, "bar is", "bars are"), agreeing(report.lacking, "it is", "they are")
+        lines.append(
+            f"  {report.lacking:,} {have} not known to have all trades, and {are} incomplete; where none is missing, "
+            f"say {spelled(str(Option('whole', True)))}"
+        )
     if report.named:
         lines.append(f"  its own column names {report.named}: taken for {listed(report.symbols, 'symbols')}, as said")
     for reject in report.rejects:
@@ -48,6 +44,24 @@ def loaded(report: LoadReport) -> str:
     if report.rejected:
         lines.append(f'  all of them: barhouse sql "FROM rejected WHERE batch_id = {report.batch_id}"')
     return "\n".join(lines)
+
+
+def _rows(report: LoadReport) -> str:
+    """Say what came: rows, or trades and the bars that were built from them."""
+    if not report.trades:
+        return counted(report.rows, "row")
+    return f"{counted(report.trades, 'trade')} in {counted(report.rows - report.rejected, 'bar')}"
+
+
+def _besides(report: LoadReport) -> tuple[tuple[int, str], ...]:
+    """What else is to be said of rows, each with how many they are."""
+    return (
+        (report.outside, "outside sessions"),
+        (report.empty, "without any value, left out"),
+        (report.widened, "with high or low widened by rounding"),
+        (report.vwap_left_out, "with a vwap outside of low and high, left out"),
+        (report.tolerated, "within tolerance of what is there"),
+    )
 
 
 def otherwise(report: LoadReport) -> str:

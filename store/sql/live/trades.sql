@@ -189,12 +189,17 @@ WHERE later(b.bar_start, d.length) <= $through
    OR (t.interval_id IS NOT NULL AND later(b.bar_start, d.length) <= $now)
 GROUP BY b.interval_id, b.bar_start;
 
+-- name: trades_kept
+-- The trades that are kept.
+-- part: trades
+-- reads: trade
+(FROM trade)
+
 -- name: bars_of_trades
 -- Base bars from their trades, in the order of exchange time, sequence and id: 9 goes before 10, and numbers before other
 -- texts. Sums are exact, as in derived bars. One that lacks a trade is not whole.
 -- part: bars_of_trades(interval_id, interval, symbol, bar_start, open, high, low, close, volume, trade_count, vwap, is_whole)
--- takes: buckets: due_bars
--- reads: trade
+-- takes: buckets: due_bars, trades: any
 (WITH bars AS (
     SELECT u.interval_id, u.interval, u.symbol, t.bar_start,
            arg_min(t.price, (t.traded_at, t.sequence, t.number_, t.trade_id)) AS open, max(t.price) AS high, min(t.price) AS low,
@@ -203,7 +208,7 @@ GROUP BY b.interval_id, b.bar_start;
            bool_and(u.seen AND t.price IS NOT NULL) AS is_whole
     FROM (SELECT *, coalesce(CASE WHEN regexp_full_match(trade_id, '[0-9]+') THEN TRY_CAST(trade_id AS HUGEINT) END,
                              170141183460469231731687303715884105727) AS number_
-          FROM trade) AS t
+          FROM {trades}) AS t
     JOIN {buckets} AS u ON u.interval_id = t.interval_id AND u.bar_start = t.bar_start
     WHERE NOT t.cancelled
     GROUP BY u.interval_id, u.interval, u.symbol, t.bar_start
