@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
-from barhouse.store.database.tables import metadata
 from barhouse.store.database.transaction import Row, TemporaryTable, Transaction
 from barhouse.store.model.reports import Difference, DifferenceKind, VerifyReport
 from barhouse.store.sql import Sql, identifier, names_of, parameters_of, sql, statement
@@ -67,6 +66,8 @@ def verify(
     checks.run("revision", "checks.overlapping", {"whole": whole})
     if whole:
         checks.run("revision", "checks.unrevised")
+        from barhouse.store.database.tables import metadata
+
         for table in metadata.sorted_tables:  # also those that nothing is computed from
             transaction.run("checks.read_whole", table=identifier(table.name))
         checks.run("vendor", "checks.unfounded")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from barhouse import BarEvent, CancelEvent, TradeEvent, WebSocketFeed, parse_events
-from barhouse.coordinator.feeds.websocket_feed import _Hello
+from barhouse.coordinator.feeds.websocket_feed import MessageNumbers, _Hello
 from tests.docs.pages import DOCS
 
 TEXT = (DOCS / "reference" / "feeds.md").read_text(encoding="utf-8")
@@ -61,14 +61,15 @@ def test_a_websocket_understands_what_the_server_says() -> None:
     hello, sent, missed, error, history = said_by("server")
     assert _Hello.model_validate(hello).intervals == ("1m",)
     feed = WebSocketFeed("ws://example.com")
-    delivery = feed._understand(json.dumps(sent), 41)
+    numbers = MessageNumbers(41)
+    delivery = feed.understand(json.dumps(sent), numbers)
     assert delivery is not None and delivery.position == {"seq": 42} and len(delivery.events) == 1
-    assert feed._understand(json.dumps(sent), 42) is None, "seen already"
-    lost = feed._understand(json.dumps(missed), 42)
+    assert feed.understand(json.dumps(sent), numbers) is None, "seen already"
+    lost = feed.understand(json.dumps(missed), numbers)
     assert lost is not None and lost.missed
     with pytest.raises(ValueError, match="the subscription has expired"):
-        feed._understand(json.dumps(error), 42)
-    assert feed._understand(json.dumps(history), 42) is None
+        feed.understand(json.dumps(error), numbers)
+    assert feed.understand(json.dumps(history), numbers) is None
 
 
 class Connection:
@@ -83,7 +84,7 @@ class Connection:
     async def send(self, text: str) -> None:
         self.said.append(json.loads(text))
         if self.said[-1]["type"] == "ask":
-            self.feed._understand(json.dumps(said_by("server")[-1]), None)
+            self.feed.understand(json.dumps(said_by("server")[-1]), MessageNumbers(None))
 
     async def close(self) -> None:
         return

@@ -369,7 +369,7 @@ def test_a_preset_may_be_written_in_four_ways(package: Package) -> None:
         (
             "X = {'skiprows': 1}",
             "is no preset: skiprows (did you mean skip_rows?) is no option of a load; allowed are about, "
-            "max_outside_pct, recognise, label, timezone, columns",
+            "max_outside_pct, recognise, label, timezone, file_format, members, columns",
         ),
         (
             "X = {'column': {}, 'zzz': 1}",
