@@ -322,7 +322,12 @@ class SessionCoordinator(StreamRegistrar):
             return calendar_edit.define(transaction, definition, self._grace)
 
     def correct_calendar(
-        self, name: str, sessions: Mapping[str, Any] | Mapping[date, Any], *, apply: bool = True
+        self,
+        name: str,
+        sessions: Mapping[str, Any] | Mapping[date, Any] | None = None,
+        *,
+        known: bool = False,
+        apply: bool = True,
     ) -> CalendarReport:
         """Correct single sessions of a calendar, an exchange's too: what they touch is derived again.
 
@@ -334,6 +339,9 @@ class SessionCoordinator(StreamRegistrar):
             What each session is, by its date: ``{"open": "18:00", "close": "19:00"}`` in wall-clock times of the
             calendar's zone, with ``"break"`` and a ``"reason"`` if there are any; ``False`` where there is no session;
             None where it is as the calendar says again. A close that is not after the open belongs to the next day.
+        known
+            Also the sessions that exchange_calendars is known to have wrong, each with its source as the reason; those
+            of which something was said before stay so.
         apply
             False only says what would change.
 
@@ -343,9 +351,11 @@ class SessionCoordinator(StreamRegistrar):
             For hours that make no sense, overlap another session or leave a bar without a place; for a date that the
             calendar is not known for.
         """
-        corrections, resets = corrections_of(name, sessions)
+        if sessions is None and not known:
+            raise InputError(f"say {Option('sessions')}, {Option('known', True)} or both")
+        corrections, resets = corrections_of(name, {} if sessions is None else sessions)
         with self._store.transaction() as transaction:
-            return calendar_edit.correct(transaction, name, corrections, resets, self._grace, apply=apply)
+            return calendar_edit.correct(transaction, name, corrections, resets, self._grace, known=known, apply=apply)
 
     def refresh_calendar(self, name: str, *, apply: bool = True) -> CalendarReport:
         """Compare a calendar the store has with what exchange_calendars says today; ``apply`` takes it over."""

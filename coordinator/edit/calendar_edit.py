@@ -12,6 +12,7 @@ from barhouse.store.calendars import exchange as calendars
 from barhouse.store.calendars.correction import SessionCorrection
 from barhouse.store.calendars.definition import CalendarDefinition
 from barhouse.store.calendars.exchange import CalendarSessions
+from barhouse.store.calendars.known import corrected_calendars, known_corrections
 from barhouse.store.calendars.week import WEEKDAYS
 from barhouse.store.database.transaction import Row, TemporaryTable, Transaction
 from barhouse.store.errors import CalendarError
@@ -87,12 +88,15 @@ def correct(
     resets: Collection[date],
     grace: timedelta,
     *,
+    known: bool,
     apply: bool,
 ) -> CalendarReport:
     """Correct single sessions of a calendar, an exchange's too; the others stay as the store has them.
 
     Parameters
     ----------
+    known
+        Also those that the calendar is known to have wrong, but for those of which something is said already.
     resets
         Dates whose sessions are as the calendar says again.
     apply
@@ -110,15 +114,18 @@ def correct(
     else:
         name = trading_calendar.kept_name(transaction, name)  # one that it lacks has nothing that could change
     days = {one.session_date for one in corrections} | set(resets)
+    if known:
+        corrections = [*corrections, *_known(transaction, name, days)]
+        days |= {one.session_date for one in corrections}
     if apply and days:
         trading_calendar.reach(transaction, [name], min(days), max(days))
-    (known,) = transaction.run("records.kept_calendar", {"calendar": name})
-    if unknown := sorted(one for one in days if not known.known_from <= one <= known.known_through and apply):
+    (kept,) = transaction.run("records.kept_calendar", {"calendar": name})
+    if unknown := sorted(one for one in days if not kept.known_from <= one <= kept.known_through and apply):
         raise CalendarError(
-            f"the calendar {name} is known from {known.known_from} through {known.known_through}; {unknown[0]} lies "
+            f"the calendar {name} is known from {kept.known_from} through {kept.known_through}; {unknown[0]} lies "
             "beyond, where nobody knows its sessions"
         )
-    found = _with_corrections(transaction, name, known, corrections, resets)
+    found = _with_corrections(transaction, name, kept, corrections, resets)
     if not apply:
         return _compared(transaction, name, found)
     for one in corrections:
@@ -126,7 +133,18 @@ def correct(
         transaction.run("records.keep_correction", {"calendar": name, **row})
     for day in resets:
         transaction.run("records.drop_correction", {"calendar": name, "session_date": day})
-    return _take_over(transaction, name, found, known, grace)
+    return _take_over(transaction, name, found, kept, grace)
+
+
+def _known(transaction: Transaction, name: str, said: Collection[date]) -> list[SessionCorrection]:
+    """What ships for a calendar, but for dates of which somebody says something, now or before."""
+    shipped = known_corrections(name)
+    if not shipped:
+        raise CalendarError(
+            f"nothing is known to be wrong with the calendar {name}; there is for {', '.join(corrected_calendars())}"
+        )
+    settled = {*said, *(one.session_date for one in trading_calendar.corrections(transaction, name))}
+    return [one for one in shipped if one.session_date not in settled]
 
 
 def _with_corrections(

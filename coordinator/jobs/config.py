@@ -32,7 +32,7 @@ from barhouse.store.calendars.correction import corrections_of
 from barhouse.store.calendars.definition import CalendarDefinition
 from barhouse.store.copies.bar_format import FORMATS
 from barhouse.store.database.settings import ALLOWED, checked
-from barhouse.store.errors import ConfigError, speaking
+from barhouse.store.errors import CalendarError, ConfigError, speaking
 from barhouse.store.model.file_mode import FileMode
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.paths import expanded
@@ -234,7 +234,8 @@ class JobConfig(_Table):
     )
     calendars: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
-        description="calendars of one's own, each a table as in `barhouse calendar add --file`, or `sessions` alone",
+        description="calendars of one's own, each a table as in `barhouse calendar add --file`, or of an exchange's "
+        "the `sessions` that are otherwise, and `known = true` for what exchange_calendars is known to have wrong",
     )
     symbols: list[SymbolGroup] = Field(min_length=1, description="groups of symbols")
     sources: list[SourceConfig] = Field(min_length=1, description="where bars come from")
@@ -291,14 +292,19 @@ class JobConfig(_Table):
         return [CalendarDefinition.from_table(name, table) for name, table in self._told(corrected=False)]
 
     def corrections(self) -> dict[str, dict[str, Any]]:
-        """The single sessions that are said of calendars of exchanges."""
-        found = {name: table["sessions"] for name, table in self._told(corrected=True)}
-        for name, sessions in found.items():
-            corrections_of(name, sessions)
+        """The single sessions that are said of calendars of exchanges: what ``correct_calendar`` takes."""
+        found = dict(self._told(corrected=True))
+        for name, table in found.items():
+            corrections_of(name, table.get("sessions", {}))
+            if not isinstance(table.get("known", False), bool):
+                raise CalendarError(f"calendar {name!r}: known = {table['known']!r} is neither true nor false")
         return found
 
     def _told(self, *, corrected: bool) -> list[tuple[str, dict[str, Any]]]:
-        return [(name, table) for name, table in self.calendars.items() if (set(table) == {"sessions"}) == corrected]
+        told = [
+            (name, table, bool(table) and set(table) <= {"sessions", "known"}) for name, table in self.calendars.items()
+        ]
+        return [(name, table) for name, table, alone in told if alone == corrected]
 
     @property
     def folder(self) -> Path:

@@ -128,8 +128,8 @@ def _carry_out(job: _Job, coordinator: SessionCoordinator, progress: Progress, s
     store, config = job.store, job.config
     for definition in config.definitions():
         coordinator.define_calendar(definition)
-    for name, sessions in config.corrections().items():
-        coordinator.correct_calendar(name, sessions)
+    for name, corrections in config.corrections().items():
+        coordinator.correct_calendar(name, **corrections)
     loaded_before = job.files_loaded  # by the part of the run that was cut short
     planned = plan(store, config, progress)
     log.info("%s: %d known, %d to load", counted(planned.found, "file"), planned.known, len(planned.waiting))

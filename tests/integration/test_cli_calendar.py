@@ -201,3 +201,26 @@ def test_a_symbol_moves_after_it_was_shown(filled: Line) -> None:
         (("--calendar", "24/7", "--intervals", "1m", "--dry-run"), "say --move as well"),
     ]:
         assert message in filled("register", "SPY", *arguments, expected=ExitCode.USAGE).stderr
+
+
+def test_what_is_known_is_shown_and_taken(line: Line, tmp_path: Path) -> None:
+    line("register", "X", "--intervals", "1m", "--calendar", "XBOM")
+    limits = ("--start", "2024-11-01", "--end", "2024-11-02")
+    wrong = "XBOM: exchange_calendars is known to have 2024-11-01 wrong; `barhouse calendar set XBOM --known`"
+    assert wrong in line("calendar", "show", "XBOM", *limits).stderr
+    taken = line("calendar", "set", "XBOM", "--known", "--yes").stderr
+    assert "XBOM 2024-11-01: 2024-11-01 12:30:00+00 to 2024-11-01 13:30:00+00, was no session" in taken
+    shown = line("calendar", "show", "XBOM", *limits)
+    assert "12:30" in shown.stdout and "known to have" not in shown.stderr
+    file = tmp_path / "corrections.toml"
+    file.write_text(
+        '[XBOM]\n2024-11-01 = { open = "18:00", close = "18:30" }\n2024-11-20 = { open = "10:00", close = "11:00" }'
+    )
+    assert "changed 2 sessions of XBOM" in line("calendar", "set", "--file", file, "--yes").stderr
+    for arguments, said in [
+        (("XBOM", "--known", "--reset"), "--known takes NAME alone"),
+        (("XBOM", "--file", file), "leave out the rest"),
+        (("XBOM", "2024-11-01"), "say NAME and DATE with --open and --close"),
+        (("XBOM", "2024-11-01", "--reason", "x"), "say --open and --close, or --no-session, or --reset"),
+    ]:
+        assert said in line("calendar", "set", *arguments, expected=ExitCode.USAGE).stderr

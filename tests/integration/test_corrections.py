@@ -7,7 +7,8 @@ from datetime import date
 import pytest
 from load_kit import Bench, lines, unchanged
 
-from barhouse.store.errors import CalendarError
+from barhouse.store.calendars.known import corrected_calendars, known_corrections
+from barhouse.store.errors import CalendarError, InputError
 
 EVENING = {"open": "18:00", "close": "19:00", "reason": "Diwali: https://www.bseindia.com"}
 #: Minutes from 18:00 to 18:04 in Mumbai, on a day without a session in exchange_calendars.
@@ -128,3 +129,48 @@ def test_verify_finds_outside_bars_off_every_grid(bench: Bench) -> None:
     found = bench.store.verify().differences
     assert "misplaced" in {one.kind for one in found}
     assert "a bar on a grid between sessions" in {one.expected for one in found}
+
+
+# What is known
+
+
+@pytest.mark.parametrize("calendar", corrected_calendars())
+def test_what_is_known_differs_from_the_library_and_says_who_says_so(bench: Bench, calendar: str) -> None:
+    """An entry that exchange_calendars has by now would be needed no longer."""
+    bench.coordinator.register("X", ["1d"], calendar)
+    known = known_corrections(calendar)
+    planned = bench.coordinator.correct_calendar(calendar, known=True, apply=False)
+    assert [one.session_date for one in planned.changes] == [one.session_date for one in known]
+    assert all(": " in one.reason and "https://" in one.reason for one in known if one.reason is not None)
+    assert all(one.reason for one in known)
+    assert bench.coordinator.correct_calendar(calendar, known=True).changes == planned.changes
+    assert bench.coordinator.correct_calendar(calendar, known=True).batch_id is None
+    assert bench.coordinator.refresh_calendar(calendar).batch_id is None
+    assert bench.store.verify().sound
+
+
+def test_hours_of_what_is_known(bench: Bench) -> None:
+    bench.coordinator.register(["X", "Y"], ["1d"], "XBOM")
+    bench.coordinator.register("Z", ["1d"], "XHKG")
+    for calendar in ("XBOM", "xhkg"):
+        bench.coordinator.correct_calendar(calendar, known=True)
+    assert sessions(bench, "XBOM", "2024-11-01") == [("12:30", "13:30")]  # 18:00 in Mumbai
+    assert sessions(bench, "XBOM", "2024-03-02") == [("03:45", "04:30"), ("06:00", "07:00")]
+    assert sessions(bench, "XHKG", "2023-09-01") == []
+    assert sessions(bench, "XHKG", "2020-08-19") == [("05:30", "08:00")]  # 13:30 in Hong Kong
+
+
+def test_what_somebody_said_stays_where_more_is_known(bench: Bench) -> None:
+    bench.coordinator.register("X", ["1d"], "XBOM")
+    bench.coordinator.correct_calendar("XBOM", {"2024-11-01": False})
+    bench.coordinator.correct_calendar("XBOM", {"2023-11-12": {"open": "18:00", "close": "18:30"}}, known=True)
+    assert sessions(bench, "XBOM", "2024-11-01") == []
+    assert sessions(bench, "XBOM", "2023-11-12") == [("12:30", "13:00")]
+    assert sessions(bench, "XBOM", "2022-10-24") == [("12:45", "13:45")]
+
+
+def test_of_most_calendars_nothing_is_known(bench: Bench) -> None:
+    with unchanged(bench), pytest.raises(CalendarError, match="nothing is known to be wrong with the calendar XNYS"):
+        bench.coordinator.correct_calendar("XNYS", known=True)
+    with unchanged(bench), pytest.raises(InputError, match="say sessions=, known=True or both"):
+        bench.coordinator.correct_calendar("XNYS")

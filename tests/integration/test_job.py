@@ -474,6 +474,20 @@ def test_calendars_of_ones_own(tmp_path: Path) -> None:
     assert report.outcome == "done" and report.touched.expected == 30
 
 
+def test_what_is_known_of_a_calendar_is_taken_by_a_job(tmp_path: Path) -> None:
+    fill(tmp_path / "bars", ["AAA"], [MONDAY])
+    job = job_file(
+        tmp_path, "[calendars.XHKG]\nknown = true\nsessions = { 2023-09-01 = { open = '10:00', close = '11:00' } }"
+    )
+    assert run_job(job).outcome == "done"
+    known = "SELECT session_date::VARCHAR AS day, hours IS NULL AS closed FROM calendar_correction ORDER BY 1"
+    days = [("2020-08-19", False), ("2021-06-28", False), ("2023-09-01", False), ("2023-09-08", True)]
+    assert [(row["day"], row["closed"]) for row in ask(tmp_path, known)] == days
+    job.write_text(job.read_text(encoding="utf-8").replace("known = true", "known = 'yes'"), encoding="utf-8")
+    with pytest.raises(ConfigError, match="known = 'yes' is neither true nor false"):
+        run_job(job)
+
+
 def test_symbols_move_to_the_calendar_of_the_job(tmp_path: Path) -> None:
     """09:30 to 16:00 in New York has 78 bars of 5 minutes, of which 30 lie before noon."""
     fill(tmp_path / "bars", ["AAA"], [MONDAY])

@@ -155,6 +155,21 @@ def test_weeks_of_sundays(store: Bench) -> None:
     assert (week["open"], week["close"]) == (1, 5)
 
 
+def test_an_evening_session_that_the_calendar_lacks(store: Bench) -> None:
+    """Five minutes from 18:00 in Mumbai, on Diwali 2024."""
+    store.coordinator.register("INFY", ["1m", "5m", "1d"], "XBOM")
+    assert store.load(INPUTS / "11_muhurat.csv", "1m", "INFY").outside == 5
+    store.coordinator.correct_calendar("XBOM", {"2024-11-01": {"open": "18:00", "close": "19:00"}})
+    store.process()
+    minutes = store.bars("INFY", "1m")
+    assert [str(bar["session_date"]) for bar in minutes] == ["2024-11-01"] * 5
+    (five,) = store.bars("INFY", "5m")
+    assert (five["bar_start"], five["complete"]) == (minutes[0]["bar_start"], True)
+    assert (five["open"], five["close"]) == (minutes[0]["open"], minutes[-1]["close"])
+    assert five["volume"] == sum(bar["volume"] for bar in minutes)
+    assert store.store.verify().sound
+
+
 def test_a_frame_with_the_columns_of_two_symbols_is_taken_where_its_text_is_not(store: Bench) -> None:
     frame = pd.read_csv(INPUTS / "16_yfinance_multi.csv", header=[0, 1], index_col=0, parse_dates=True)
     store.coordinator.register("SPYD", ["1d"], "XNYS")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from barhouse.coordinator.cli.command import Commands, Settings, command, confir
 from barhouse.coordinator.cli.options import data_options, dry_run_option, json_option, session_range, split, yes_option
 from barhouse.coordinator.cli.output import reports, tables
 from barhouse.coordinator.cli.renames import RenamedOption
-from barhouse.coordinator.cli.sentences.calendar import calendar_changed, described, redefined
+from barhouse.coordinator.cli.sentences.calendar import calendar_changed, described, known_wrong, redefined
 from barhouse.coordinator.cli.store_access import opened as opened_store
 
 if TYPE_CHECKING:
@@ -151,6 +152,12 @@ def _from_file(ctx: click.Context, source: Path) -> list[CalendarDefinition]:
         names = ", ".join(parameter.opts[0] if isinstance(parameter, click.Option) else "NAME" for parameter in given)
         raise click.UsageError(f"--file takes names and hours from the file; leave out {names}")
     from barhouse.store.calendars.definition import CalendarDefinition
+
+    return [CalendarDefinition.from_table(name, table) for name, table in _tables(source).items()]
+
+
+def _tables(source: Path) -> dict[str, dict[str, Any]]:
+    """Read a table for each calendar."""
     from barhouse.store.errors import CalendarError
 
     try:
@@ -161,12 +168,12 @@ def _from_file(ctx: click.Context, source: Path) -> list[CalendarDefinition]:
     if wrong or not tables:
         what = f"{', '.join(wrong)} stands outside of one" if wrong else "it has none"
         raise CalendarError(f"{source}: each calendar is a table that begins with its name, such as [FX]; {what}")
-    return [CalendarDefinition.from_table(name, table) for name, table in tables.items()]
+    return tables
 
 
 @command("set", example="barhouse calendar set XNYS 2024-11-29 --open 09:30 --close 13:00 --yes")
-@click.argument("name")
-@click.argument("date")
+@click.argument("name", required=False)
+@click.argument("session_date", metavar="[DATE]", required=False)
 @click.option(
     "--open", "opened", metavar="TIME", help="When the session opens, by the clock where the calendar is at home."
 )
@@ -175,13 +182,23 @@ def _from_file(ctx: click.Context, source: Path) -> list[CalendarDefinition]:
 @click.option("--no-session", is_flag=True, help="There is no session that day.")
 @click.option("--reset", is_flag=True, help="The session is as the calendar says again.")
 @click.option("--reason", metavar="TEXT", help="Why, or who says so; kept with it.")
+@click.option(
+    "--known", is_flag=True, help="Sessions that exchange_calendars is known to have wrong, with their sources."
+)
+@click.option(
+    "--file",
+    "source",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="PATH",
+    help="Take sessions from a TOML file: a table for each calendar, with a line for each date.",
+)
 @yes_option
 @json_option
 @click.pass_obj
 def set_(
     settings: Settings,
-    name: str,
-    date: str,
+    name: str | None,
+    session_date: str | None,
     *,
     opened: str | None,
     closed: str | None,
@@ -189,38 +206,75 @@ def set_(
     no_session: bool,
     reset: bool,
     reason: str | None,
+    known: bool,
+    source: Path | None,
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Correct a single session of a calendar, an exchange's too.
+    """Correct single sessions of a calendar, an exchange's too.
 
-    Adds it, gives it other hours, or takes it away. What would differ is shown and asked about first. What it touches
+    Adds one, gives it other hours, or takes it away. What would differ is shown and asked about first. What it touches
     is derived again, with the old bars as revisions, and it stays when the calendar is refreshed.
+
+    \b
+    A file that --file takes:
+      [XBOM]
+      2024-11-01 = { open = "18:00", close = "19:00", reason = "Diwali" }
+      2024-11-20 = false
     """
-    ways = [
-        what for what, said in (("--open", opened or closed), ("--no-session", no_session), ("--reset", reset)) if said
-    ]
-    if len(ways) != 1 or (ways == ["--open"] and not (opened and closed)):
-        raise click.UsageError("say --open and --close, or --no-session, or --reset")
-    session: dict[str, Any] | None = {"open": opened, "close": closed, **({"break": break_} if break_ else {})}
-    if no_session:
-        session = {"closed": True}
-    if reset:
-        session = None
-    elif reason:
-        session = {**(session or {}), "reason": reason}
+    wanted: dict[str, dict[str, Any]]
+    single = _single(opened, closed, break_, no_session=no_session, reset=reset, reason=reason)
+    if source is not None:
+        if name or session_date or known or single is not _NOTHING:
+            raise click.UsageError("--file takes calendars, dates and hours from the file; leave out the rest")
+        wanted = {one: {"sessions": table} for one, table in _tables(source).items()}
+    elif known:
+        if name is None or session_date or single is not _NOTHING:
+            raise click.UsageError("--known takes NAME alone: the dates are known, too")
+        wanted = {name: {"known": True}}
+    elif name is None or session_date is None or single is _NOTHING:
+        raise click.UsageError(
+            "say NAME and DATE with --open and --close, --no-session or --reset; NAME --known; or --file"
+        )
+    else:
+        wanted = {name: {"sessions": {session_date: single}}}
     from barhouse.coordinator.session_coordinator import SessionCoordinator
 
     with opened_store(settings) as store:
-        planned = SessionCoordinator(store).correct_calendar(name, {date: session}, apply=False)
-    for change in planned.changes:
-        before, after = change.before or "no session", change.after or "no session"
-        reports.say(f"{planned.calendar} {change.session_date}: {after}, was {before}")
-    if planned.changes:
-        confirm(f"Change {planned.calendar}?", yes=yes)  # others may have the store meanwhile
-    with opened_store(settings) as store:
-        report = SessionCoordinator(store).correct_calendar(name, {date: session})
-    reports.put(report, calendar_changed(report, added=False), as_json=as_json)
+        plans = [SessionCoordinator(store).correct_calendar(one, **what, apply=False) for one, what in wanted.items()]
+    for planned in plans:
+        for change in planned.changes:
+            before, after = change.before or "no session", change.after or "no session"
+            reports.say(f"{planned.calendar} {change.session_date}: {after}, was {before}")
+    if changed := [planned.calendar for planned in plans if planned.changes]:
+        confirm(f"Change {' and '.join(changed)}?", yes=yes)  # others may have the store meanwhile
+    with opened_store(settings) as store, store.transaction():
+        done = [SessionCoordinator(store).correct_calendar(one, **what) for one, what in wanted.items()]
+    for report in done:
+        reports.put(report, calendar_changed(report, added=False), as_json=as_json)
+
+
+#: Nothing was said of a single session; None would mean to reset it.
+_NOTHING: Any = object()
+
+
+def _single(
+    opened: str | None, closed: str | None, break_: list[str], *, no_session: bool, reset: bool, reason: str | None
+) -> Any:
+    """What is said of one session, in the words of ``correct_calendar``."""
+    ways = [
+        what for what, said in (("--open", opened or closed), ("--no-session", no_session), ("--reset", reset)) if said
+    ]
+    if not ways and not break_ and not reason:
+        return _NOTHING
+    if len(ways) != 1 or (ways == ["--open"] and not (opened and closed)):
+        raise click.UsageError("say --open and --close, or --no-session, or --reset")
+    session: dict[str, Any] = {"open": opened, "close": closed, **({"break": break_} if break_ else {})}
+    if no_session:
+        session = {"closed": True}
+    if reset:
+        return None
+    return {**session, "reason": reason} if reason else session
 
 
 @command("list", example="barhouse calendar list")
@@ -251,9 +305,23 @@ def show(settings: Settings, name: str, *, start: str | None, end: str | None, f
     tables.check(form, output)
     with opened_store(settings, read_only=True) as store:
         table, kept = store.sessions(name, start, end), _kept(store, name)
+        settled = {row["session_date"] for row in store.corrections(name).to_pylist()}
     tables.write(table, form, output)
     if form == "table":
         reports.say(described(kept))
+        wrong = [one for one in _known_wrong(kept["calendar"], start, end) if one not in settled]
+        if wrong:
+            reports.say(known_wrong(kept["calendar"], wrong))
+
+
+def _known_wrong(name: str, start: str | None, end: str | None) -> list[date]:
+    """The dates of a range whose sessions exchange_calendars is known to have wrong."""
+    from barhouse.store.calendars.known import known_corrections
+    from barhouse.store.model.inputs import as_session_range
+
+    first, last = as_session_range(start, end)
+    days = [one.session_date for one in known_corrections(name)]
+    return [day for day in days if (first is None or day >= first) and (last is None or day < last)]
 
 
 def _kept(store: SessionStore, name: str) -> dict[str, Any]:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from barhouse.coordinator.cli.sentences.words import bars_changed
 from barhouse.store.model.words import counted
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from barhouse.store.model.reports import CalendarReport
+
+
+#: So many dates are told one by one.
+_LISTED = 3
 
 
 def calendar_changed(report: CalendarReport, *, added: bool = True, dry_run: bool = False) -> str:
@@ -51,6 +58,15 @@ def redefined(before: str, after: str) -> list[str]:
 def _entries(value: list[Any] | dict[str, Any]) -> list[str]:
     entries = value.items() if isinstance(value, dict) else ((entry,) for entry in value)
     return [" ".join(part if isinstance(part, str) else json.dumps(part) for part in entry) for entry in entries]
+
+
+def known_wrong(calendar: str, days: Sequence[date]) -> str:
+    """Say which sessions exchange_calendars is known to have wrong."""
+    what = ", ".join(map(str, days)) if len(days) <= _LISTED else f"{counted(len(days), 'session')}"
+    return (
+        f"{calendar}: exchange_calendars is known to have {what} wrong; `barhouse calendar set {calendar} --known` "
+        f"shows what is known, and takes it"
+    )
 
 
 def described(kept: dict[str, Any]) -> str:
