@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from importlib.metadata import version
 from typing import Final
 
@@ -26,6 +26,10 @@ ORIGIN: Final = date(2000, 1, 1)
 """Ordinal 0 is the first session on or after this date. It never moves: blocks of N days count from it."""
 
 ALWAYS_OPEN: Final = "24/7"
+#: The futures of CME with their daily pause: what closes at 17:00 in Chicago in ``_UNPAUSED``, where the next session
+#: opens, closes at 16:00 in it. https://www.cmegroup.com/activetrader/Products/EquityIndex?s=EP
+PAUSED: Final = "CMES_PAUSE"
+_UNPAUSED = "CMES"
 
 _UTC = pa.timestamp("us", "UTC")
 SEGMENTS: Final = pa.schema(
@@ -77,9 +81,11 @@ def canonical_name(name: str, others: Iterable[str] = ()) -> str:
     given = name.strip()
     if given == ALWAYS_OPEN:
         return given
+    if given.casefold() == PAUSED.casefold():
+        return PAUSED
     import exchange_calendars
 
-    names = exchange_calendars.get_calendar_names(include_aliases=True)
+    names = [PAUSED, *exchange_calendars.get_calendar_names(include_aliases=True)]
     same = [given] if given in names else [known for known in names if known.casefold() == given.casefold()]
     resolved = {str(exchange_calendars.resolve_alias(known)) for known in same}
     if len(resolved) == 1:
@@ -103,7 +109,7 @@ def timezone_of(name: str) -> str:
         return "UTC"
     from exchange_calendars.calendar_utils import global_calendar_dispatcher
 
-    factory = global_calendar_dispatcher._calendar_factories.get(name)
+    factory = global_calendar_dispatcher._calendar_factories.get(_UNPAUSED if name == PAUSED else name)
     if factory is None:
         raise CalendarError(f"calendar {name!r} is not known to {_versions()}")
     return str(factory.tz)
@@ -206,7 +212,7 @@ def _exchange_sessions(name: str, first: date, last: date) -> CalendarSessions:
     from exchange_calendars.calendar_utils import global_calendar_dispatcher
     from pandas.tseries.holiday import AbstractHolidayCalendar as HolidayRules
 
-    factory = global_calendar_dispatcher._calendar_factories[name]
+    factory = global_calendar_dispatcher._calendar_factories[_UNPAUSED if name == PAUSED else name]
     if hasattr(factory, "special_weekmasks") and not _weekmasks_work():
         raise CalendarError(
             f"calendar {name!r} would silently lose its weekend sessions with {_versions()}; install pandas < 3.1"
@@ -226,6 +232,9 @@ def _exchange_sessions(name: str, first: date, last: date) -> CalendarSessions:
         except (ValueError, NotImplementedError) as error:
             refusal = refusal or error
             continue
+        if name == PAUSED:
+            by_the_clock = schedule["close"].dt.tz_convert(str(factory.tz)).dt.time
+            schedule["close"] -= pd.Timedelta(hours=1) * (by_the_clock == time(17))
         days = pa.array(schedule.index).cast(pa.date32())
         opens, break_starts, break_ends, closes = (
             pa.array(schedule[column]).cast(_UTC) for column in ("open", "break_start", "break_end", "close")

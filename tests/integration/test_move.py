@@ -30,7 +30,7 @@ PAIRS = [
     ("24/7", "XNYS"),
     ("LONG", "XNYS"),
     ("XNYS", "NIGHT"),
-    ("NIGHT", "XNYS"),
+    ("CMES", "CMES_PAUSE"),
     ("24/7", "BREAKS"),
     ("SUNDAYS", "24/7"),
     ("XHKG", "SUNDAYS"),

@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from importlib.metadata import version
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -256,3 +256,16 @@ def test_a_calendar_that_never_opens_is_empty() -> None:
     never = CalendarDefinition("NEVER", "UTC", time(8), time(16), weekdays=())
     answer = sessions(never, ORIGIN, ORIGIN)
     assert (answer.table.num_rows, answer.table.schema) == (0, SEGMENTS)
+
+
+def test_the_pause_is_in_every_session_that_had_none() -> None:
+    """What opens when the session before closes does no longer; all else is as without the pause."""
+    with_pause, without = (known(name).table.to_pylist() for name in ("cmes_pause", "CMES"))
+    assert known("CMES_PAUSE").timezone == "America/Chicago"
+    hour = timedelta(hours=1)
+    assert [row | {"segment_close": None} for row in with_pause] == [row | {"segment_close": None} for row in without]
+    shorter = [
+        before["segment_close"] - after["segment_close"] for before, after in zip(without, with_pause, strict=True)
+    ]
+    assert set(shorter) == {hour, timedelta(0)}
+    assert all(later["segment_open"] - one["segment_close"] >= hour for one, later in pairwise(with_pause))
