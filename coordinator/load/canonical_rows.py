@@ -6,8 +6,8 @@ were given. Bars of feeds and those built from trades come in our own columns, a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -31,6 +31,8 @@ from barhouse.store.sql import Sql, joined, sql
 
 #: The instants that stamps may mean; ``sql/load/source.sql`` has the same.
 _FIRST_INSTANT, _LAST_INSTANT = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+
+_VALUES = ("open", "high", "low", "close", "volume")
 
 #: A few units in the last place, of floats of 64 bits and of 32.
 _ROUNDING, _ROUNDING_32 = 1e-15, 2.5e-7
@@ -79,6 +81,8 @@ class CanonicalRows:
         The columns that say which bar a row is; None for bars in our own columns.
     rounding
         How far prices of one bar may pass each other for being rounded, as a part of them.
+    columns_of_parts
+        The names of the columns that prices and the volume of a text were given in.
     instruments
         Columns that nobody named, and that may tell rows of one stamp apart, such as a contract.
     stamp_part
@@ -94,6 +98,7 @@ class CanonicalRows:
     is_frame: bool
     stamps: Column | None = None
     named_by: Sql | None = None
+    columns_of_parts: Mapping[str, str] = field(default_factory=dict)
     instruments: Sequence[Column] = ()
     rounding: float = _ROUNDING
     stamp_part: str = "bar_start"
@@ -130,6 +135,7 @@ def rows_of_source(
         is_frame=source.table is not None,
         stamps=found["bar_start"],
         named_by=joined(Sql(", "), [column.sql for part in ("bar_start", "symbol") if (column := found[part])]),
+        columns_of_parts={part: column.name for part in _VALUES if rows.is_text and (column := found[part])},
         instruments=parts.instruments_of(rows, found),
         rounding=_ROUNDING_32 if any(column and column.type == "FLOAT" for column in found.values()) else _ROUNDING,
     )

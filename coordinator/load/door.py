@@ -14,6 +14,7 @@ from barhouse.coordinator.load import (
     acceptance,
     instruments,
     known_files,
+    misled,
     placement,
     plausibility,
     rejects,
@@ -92,7 +93,7 @@ def load_source(
         rows = rows_of_source(transaction, opened, symbol, interval, options)
         plausibility.check_span(transaction, rows, interval, options)
         if spaced:
-            spacing.check(transaction, rows, interval)
+            spacing.check(transaction, rows, interval, options)
         loaded = _load(transaction, rows, interval, options, priority, _Amendment(held=held))
         report = loaded.report.model_copy(update={"presets": otherwise(opened, options)})
         loaded = Loaded(report, loaded.bar_counts)
@@ -177,6 +178,7 @@ def _load(
     if accepted.contradicted_count:
         instruments.check(transaction, rows)
     rejected = rejects.quote(transaction, judged, accepted)
+    misled.check(transaction, rows, rejected, options)
     rejects.check(transaction, judged, rejected, accepted.count + rejected.count, options)
     if amendment.refused is not None:
         rejected = rejected.after(amendment.refused)

@@ -232,7 +232,8 @@ def _named(name: str | None, part: str, rows: SourceRows, shape: Shape) -> Colum
             f"{rows.name} has several columns that {name!r} could be: {listed}; name one as it stands there"
         )
     if not same:
-        way_out = f"; {_ONE_FIELD}" if _is_one_field(rows) else ""
+        way_out = f"; if no line names the columns, say them with {Option('header')}" if rows.is_text else ""
+        way_out = f"; {_ONE_FIELD}" if _is_one_field(rows) else way_out
         raise OptionsError(f"{rows.name} has no column {name!r} for {part}; it has {', '.join(rows.columns)}{way_out}")
     return same[0]
 

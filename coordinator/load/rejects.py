@@ -26,7 +26,7 @@ from barhouse.store.sql import Sql, sql
 
 _SHOWN_REJECTS = 3
 #: Reasons in ``sql/load/placement.sql`` that the options may be to blame for.
-_UNREADABLE = "the stamp cannot be read"
+UNREADABLE = "the stamp cannot be read"
 _AMBIGUOUS = "ambiguous local time"
 
 
@@ -130,7 +130,7 @@ def check(
         for reject in rejects[:_SHOWN_REJECTS]
     )
     more = f"; and {counted(len(rejects) - _SHOWN_REJECTS, 'more reason')}" if len(rejects) > _SHOWN_REJECTS else ""
-    unreadable = sum(reject.count for reject in rejects if reject.reason in (_UNREADABLE, A_DATE))
+    unreadable = sum(reject.count for reject in rejects if reject.reason in (UNREADABLE, A_DATE))
     kind = StampsError if unreadable == row_count else RejectedBarsError
     raise kind(
         f"{rejected.count:,} of {counted(row_count, 'row')} of {judged.rows.name} cannot be taken, nothing was loaded: "
@@ -148,9 +148,9 @@ def _way_out(
     unregistered = [name for name in judged.rows.symbols.unregistered if reason_unregistered(name) in reasons]
     if unregistered:
         ways.append(f"register {'it' if len(unregistered) == 1 else 'them'} first, {Action('register', unregistered)}")
-    if _UNREADABLE in reasons:
+    if UNREADABLE in reasons:
         unit = plausibility.way_out(transaction, judged.rows, options)
-        ways.append(unit or _way_to_read(judged, reasons[_UNREADABLE], options))
+        ways.append(unit or _way_to_read(judged, reasons[UNREADABLE], options))
     if A_DATE in reasons:
         ways.append(plausibility.WITHOUT_TIME)
     misread = [reason for reason in reasons if reason.endswith(NOT_A_NUMBER)]
@@ -162,7 +162,7 @@ def _way_out(
     if ambiguous:
         said = ", ".join(str(Option("ambiguous", way)) for way in ("first", "second", "infer"))
         ways.append(f"say which of the two times is meant: {said}")
-    explained = len(unregistered) + len(ambiguous) + (_UNREADABLE in reasons) + (A_DATE in reasons)
+    explained = len(unregistered) + len(ambiguous) + (UNREADABLE in reasons) + (A_DATE in reasons)
     if len(reasons) > explained + (len(misread) if signs is not None else 0):
         what = "frame" if judged.rows.is_frame else "file"
         checked = ", ".join(str(Option(name)) for name in ("columns", "timezone", "timestamp_format", "label"))

@@ -6,7 +6,9 @@ one would count as whole. Bars that are too short for their interval leave the f
 
 from __future__ import annotations
 
+from barhouse.coordinator.load import day_and_month
 from barhouse.coordinator.load.canonical_rows import CanonicalRows
+from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import StampsError
 from barhouse.store.hints import Option
@@ -21,10 +23,12 @@ _FEW_LONG, _FEW_SHORT = 8, 3
 _LONGEST_WITHIN = 4 * 3600
 #: Of bars of whole sessions steps are somewhat shorter than their intervals, for holidays and changes of the clock.
 _PART_OF_SESSIONS = 0.75
-_DAY, _WEEK, _MONTH = 86_400, 7 * 86_400, 27 * 86_400
+_DAY, _MONTH = 86_400, 27 * 86_400
+#: Bars of single sessions of which no two are nearer are of weeks or months, or their days are taken for months.
+_ONE_SESSION, _FAR_APART = Interval("day", 1), 6 * _DAY
 
 
-def check(transaction: Transaction, rows: CanonicalRows, interval: Interval) -> None:
+def check(transaction: Transaction, rows: CanonicalRows, interval: Interval, options: LoadOptions) -> None:
     """Refuse a source whose bars are of another interval.
 
     Raises
@@ -41,21 +45,22 @@ def check(transaction: Transaction, rows: CanonicalRows, interval: Interval) -> 
     if found.step_count < _FEW_SHORT:
         return
     is_short = 3 * found.short_count > 2 * found.step_count
-    is_long = found.step_count >= _FEW_LONG and 2 * found.common_count >= found.step_count
-    if is_short or (is_long and _tells_of_longer(interval, found.common, found.midnight_count == found.stamp_count)):
+    is_long = interval == _ONE_SESSION and found.common >= _FAR_APART
+    if interval.intraday and 2 * found.common_count >= found.step_count:
+        is_long = _tells_of_longer(interval, found.common, found.midnight_count == found.stamp_count)
+    if is_short or (is_long and found.step_count >= _FEW_LONG):
+        day_and_month.check(transaction, rows, options)
         told = _named(found.common)
         raise StampsError(
             f"the bars of {rows.name} are {told} long, as their stamps are apart, not {interval}; say "
-            f"{Option('interval', told)} for a symbol that is loaded with such, or choose a source with bars of "
-            f"{interval}"
+            f"{Option('interval', told)} for a symbol that is loaded with such, or check how stamps are said to be "
+            f"written"
         )
 
 
 def _tells_of_longer(interval: Interval, step: int, are_midnights: bool) -> bool:
-    """Whether bars that are mostly so far apart, and never less, are longer than their interval."""
-    if interval.intraday:
-        return step > interval.nominal_seconds and (step <= _LONGEST_WITHIN or (step >= _DAY and are_midnights))
-    return interval == Interval("day", 1) and step >= _WEEK
+    """Whether bars within a day that are mostly so far apart, and never less, are longer than their interval."""
+    return step > interval.nominal_seconds and (step <= _LONGEST_WITHIN or (step >= _DAY and are_midnights))
 
 
 def _named(step: int) -> str:

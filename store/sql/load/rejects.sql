@@ -55,6 +55,20 @@ SELECT reason, count(*) AS row_count, min(file_row) AS first_row,
        arg_min(given, coalesce(file_row, 0)) AS first_given
 FROM {quoted_rejects} GROUP BY reason ORDER BY row_count DESC, reason;
 
+-- name: rejected_for
+-- The first rows left out for a reason, as they were given.
+-- gives: file_row, given
+-- takes: quoted_rejects
+SELECT file_row, given FROM {quoted_rejects} WHERE reason = $reason ORDER BY file_row LIMIT $row_count;
+
+-- name: days_and_months
+-- How many stamps can be read only as they are said to be written, and how many only with day and month exchanged.
+-- gives: said_count, exchanged_count
+-- takes: rows: any
+SELECT count(*) FILTER (WHERE {said} IS NOT NULL AND {exchanged} IS NULL) AS said_count,
+       count(*) FILTER (WHERE {said} IS NULL AND {exchanged} IS NOT NULL) AS exchanged_count
+FROM {rows};
+
 -- name: keep_rejects
 -- The rows left out become part of the store.
 -- writes: rejected_bar
