@@ -67,7 +67,7 @@ def _rebuild_bases(transaction: Transaction, intervals: TemporaryTable, batch: B
     dates = transaction.one("edit.date_range_of_bases", scope_intervals=intervals)
     if dates.first_date is not None:
         rows = transaction.run("edit.calendars_in_scope", scope_intervals=intervals)
-        trading_calendar.reach(transaction, [row.calendar for row in rows], dates.first_date, dates.last_date)
+        trading_calendar.reach(transaction, [row.calendar for row in rows], dates.first_date, dates.last_date, batch)
         pieces = calendar_pieces(transaction, intervals, dates.first_date, dates.last_date)
         placed = transaction.make(
             "edit.placed_bars",

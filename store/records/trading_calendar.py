@@ -119,10 +119,15 @@ def keep_week(transaction: Transaction, name: str, origin: date, batch: Batch) -
         transaction.run("records.keep_week", {**identity, "origin": origin})
 
 
-def reach(transaction: Transaction, names: Iterable[str], first: date, last: date) -> None:
+def reach(transaction: Transaction, names: Iterable[str], first: date, last: date, batch: Batch | None = None) -> None:
     """Extend calendars so that they cover ``first`` to ``last`` with room on both sides, where they can be.
 
     The blocks of sessions that ``first`` lies in are covered whole: what a block begins with never changes afterwards.
+
+    Parameters
+    ----------
+    batch
+        One that has begun, and writes the sessions with all else; None: they are a batch of their own.
     """
     for name in sorted(set(names)):
         kept = transaction.one("records.calendar_reach", {"calendar": name, "date": first})
@@ -135,7 +140,7 @@ def reach(transaction: Transaction, names: Iterable[str], first: date, last: dat
         found = computed(transaction, name, source, first_date, last_date)
         if found.known_from >= kept.known_from and found.known_through <= kept.known_through:
             continue
-        _add(transaction, name, found, kept.known_from, kept.known_through)
+        _add(transaction, name, found, kept.known_from, kept.known_through, batch)
         transaction.run(
             "records.extend_calendar",
             {
@@ -158,8 +163,9 @@ def _add(
     found: calendars.CalendarSessions,
     known_from: date,
     known_through: date,
+    within: Batch | None = None,
 ) -> Batch:
-    batch = Batch.begin(transaction, "calendar", name)
+    batch = within or Batch.begin(transaction, "calendar", name)
     sessions = transaction.attach("computed_sessions", found.table)
     transaction.run(
         "records.add_sessions",
@@ -171,5 +177,6 @@ def _add(
         },
         computed_sessions=sessions,
     )
-    batch.write(transaction)
+    if within is None:
+        batch.write(transaction)
     return batch

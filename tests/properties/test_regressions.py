@@ -278,3 +278,11 @@ def test_bars_that_lack_trades_yield_to_whole_ones_of_any_vendor(world: World) -
     world.repair("A")
     world.process()
     world.verify()
+
+
+def test_an_edit_by_which_the_first_block_begins_before_what_the_calendar_is_known_for_extends_it(world: World) -> None:
+    """Weeks of the Gulf start on Sunday at first, and on Monday after it: the first two weeks begin earlier by then."""
+    world.register("A", "GULF", "2w", [])
+    world.load("A", [bar(date(1999, 11, 14))])
+    world.edit_calendar("GULF", 5)
+    world.verify()
