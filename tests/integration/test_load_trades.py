@@ -124,6 +124,21 @@ def test_a_session_spans_its_first_and_last_bar_where_the_file_has_trades_around
     assert bars(bench)[0][2] and bars(bench)[209][2]
 
 
+@pytest.mark.parametrize(("after", "whole"), [(-1, False), (0, True), (5, True)])
+def test_a_bar_that_the_close_clips_ends_there(bench: Bench, after: float, whole: bool) -> None:
+    """Half an hour of 1h, on a half day."""
+    bench.coordinator.register("HOURS", ["1h"], "XNYS", base="1h")
+    close = 3.5 * 3600
+    bench.coordinator.load_trades(frame([-1, 60, 3700, close - 100, close + after]), "HOURS", "1h")
+    found = {f"{bar['bar_start']:%H:%M}": bar["complete"] for bar in bench.bars("HOURS", "1h")}
+    assert (found["14:30"], found["17:30"]) == (True, whole)
+
+
+def test_a_file_without_trades_loads_none(bench: Bench) -> None:
+    report = load(bench, bench.write(header="time,price,qty"))
+    assert (report.rows, report.trades, report.lacking) == (0, 0, 0)
+
+
 @pytest.mark.parametrize(
     ("seconds", "complete"),
     [

@@ -108,7 +108,7 @@ CREATE OR REPLACE TEMP TABLE {file_spans} AS
 WITH placed AS (
     SELECT t.interval_id, f.file_number, min(t.given_row) AS given_row, any_value(t.traded_at) AS traded_at
     FROM {judged_trades} AS t ASOF JOIN {file_rows} AS f ON t.given_row >= f.first_row
-    WHERE t.reason IS NULL OR t.lacking
+    WHERE t.interval_id IS NOT NULL AND t.reason IS DISTINCT FROM 'more than a day ahead of the clock'
     GROUP BY t.interval_id, f.file_number, t.trade_id
 ),
 passed AS (
@@ -129,28 +129,34 @@ FROM {file_spans} AS a JOIN {file_spans} AS b USING (interval_id)
 WHERE a.file_number <> b.file_number AND a.first_at <= b.last_at AND b.first_at <= a.last_at;
 
 -- name: make_bars_due
--- The base bars that have trades. seen: a file has trades from before its start to after its end, as late as they come
--- there, and no row was left out that may belong to it; or the files are said to be whole.
+-- The base bars that have trades. seen: a file has trades from before its start to after its end, by more than they come
+-- late there, and no row was left out that may belong to it; or the files are said to be whole.
 -- makes: due_bars(interval_id, bar_start, symbol, interval, seen, begun)
 -- takes: new_trades, file_spans, weighed_trades
--- reads: definition
+-- reads: calendar_segment, definition
 CREATE OR REPLACE TEMP TABLE {due_bars} AS
-WITH lost AS (
+WITH bars AS (
+    SELECT b.interval_id, b.bar_start, d.symbol, d.interval,
+           CASE WHEN b.bar_start < s.segment_close THEN least(later(b.bar_start, d.length), s.segment_close)
+                ELSE later(b.bar_start, d.length) END AS bar_end
+    FROM (SELECT DISTINCT interval_id, bar_start FROM {new_trades}) AS b
+    JOIN definition AS d USING (interval_id)
+    ASOF LEFT JOIN calendar_segment AS s ON s.calendar = d.calendar AND b.bar_start >= s.segment_open
+),
+lost AS (
     SELECT DISTINCT interval_id FROM {weighed_trades} WHERE traded_at IS NULL AND interval_id IS NOT NULL
 ),
 nobody AS (
     SELECT {any_lost} OR count(*) > 0 AS lost FROM {weighed_trades} WHERE reason = 'the symbol is missing'
 )
-SELECT b.interval_id, b.bar_start, d.symbol, d.interval,
+SELECT b.interval_id, b.bar_start, b.symbol, b.interval,
        NOT (SELECT lost FROM nobody) AND b.interval_id NOT IN (SELECT interval_id FROM lost)
            AND ({whole} OR coalesce(bool_or(epoch_us(s.first_at) + s.lateness_us < epoch_us(b.bar_start)
-                                            AND epoch_us(s.last_at) - s.lateness_us >= epoch_us(later(b.bar_start, d.length))),
-                                    false)) AS seen,
+                                            AND epoch_us(s.last_at) - s.lateness_us >= epoch_us(b.bar_end)), false)) AS seen,
        false AS begun
-FROM (SELECT DISTINCT interval_id, bar_start FROM {new_trades}) AS b
-JOIN definition AS d USING (interval_id)
+FROM bars AS b
 LEFT JOIN {file_spans} AS s USING (interval_id)
-GROUP BY b.interval_id, b.bar_start, d.symbol, d.interval;
+GROUP BY b.interval_id, b.bar_start, b.symbol, b.interval;
 
 -- name: trades_given
 -- The trades that bars are built from.
