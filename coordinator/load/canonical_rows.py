@@ -121,7 +121,8 @@ def rows_of_source(
     rows = parts.narrowed(rows, found, options, transaction.spelling)
     if options.label == "end" and not interval.intraday:
         _refuse_dates(transaction, rows, found, options)
-    symbols = symbols_of_source(transaction, rows, found["symbol"], symbol, interval)
+    beside = parts.symbol_beside_path(rows, options)
+    symbols = symbols_of_source(transaction, rows, found["symbol"], symbol, interval, beside)
     relation = _parsed(transaction, rows, found, options, wants_dates=not interval.intraday, by_symbol=symbol is None)
     with source_rows.read_errors(source.name):
         bounds = Bounds(*transaction.one("load.bounds", canonical_rows=relation))

@@ -95,6 +95,12 @@ def parts_of(transaction: Transaction, rows: SourceRows, options: LoadOptions, s
         if part == "volume":
             # volume_btc beside volume: which is meant only the caller knows.
             candidates = [column for name, column in known.items() if name in names or name.startswith("volume")]
+            if len(candidates) == 1 and folded(candidates[0].name) not in names:
+                other = candidates[0].name
+                raise OptionsError(
+                    f"{source.name} has no column for volume but {other}, which may count something else, such as what "
+                    f"was paid; say {Option('volume_column', other)} if it is meant"
+                )
         candidates = candidates or [known[name] for name in shape.fallbacks.get(part, ()) if name in known]
         if len(candidates) > 1:
             listed = ", ".join(column.name for column in candidates)
@@ -167,6 +173,13 @@ def instruments_of(rows: SourceRows, parts: Parts) -> tuple[Column, ...]:
     used = {name for column in parts.values() if column is not None for name in column.names}
     unused = (column for name, column in rows.columns.items() if name not in used)
     return tuple(column for column in unused if folded(column.name) in INSTRUMENTS)
+
+
+def symbol_beside_path(rows: SourceRows, options: LoadOptions) -> Column | None:
+    """The column that names the symbol where paths do, too, and nobody said which counts."""
+    if rows.source.path_symbol is None or "symbol" in options.columns:
+        return None
+    return next((column for column in rows.columns.values() if folded(column.name) in NAMES["symbol"]), None)
 
 
 def narrowed(rows: SourceRows, parts: Parts, options: LoadOptions, spelling: Spelling) -> SourceRows:

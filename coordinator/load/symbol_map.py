@@ -68,9 +68,19 @@ class SymbolMap:
 
 
 def symbols_of_source(
-    transaction: Transaction, rows: SourceRows, column: Column | None, symbol: str | None, interval: Interval
+    transaction: Transaction,
+    rows: SourceRows,
+    column: Column | None,
+    symbol: str | None,
+    interval: Interval,
+    beside: Column | None = None,
 ) -> SymbolMap:
     """Where the rows of a source go: to one symbol, or to those that ``column`` names.
+
+    Parameters
+    ----------
+    beside
+        A column that names symbols, too, where ``column`` is what paths say.
 
     Raises
     ------
@@ -87,7 +97,8 @@ def symbols_of_source(
                 f"{Option('symbol')}, or which column names it with {Option('columns', {'symbol': 'NAME'})}"
             )
         transaction.spelling.refuse_alike(given, rows.name)
-        return _mapped(transaction, given, interval)
+        named = None if beside is None else _named_beside(transaction, rows, column, beside)
+        return replace(_mapped(transaction, given, interval), named=named)
     if column is not None and len(given) > 1:
         listed = ", ".join(sorted(str(name) for name in given[:3]))
         raise OptionsError(
@@ -99,6 +110,28 @@ def symbols_of_source(
     other = column is not None and given and _letters(spelling.of(given[0])) != _letters(spelling.of(symbol))
     named = given[0].strip() if other else None
     return replace(_mapped(transaction, [symbol], interval, one=transaction.spelling.symbol(symbol)), named=named)
+
+
+def _named_beside(transaction: Transaction, rows: SourceRows, column: Column, beside: Column) -> str | None:
+    """What files call a symbol whose path says another; None where they agree.
+
+    Raises
+    ------
+    OptionsError
+        When rows of one path are of several.
+    """
+    named = None
+    for row in transaction.run("load.symbols_beside", path=column.sql, symbol=beside.sql, rows=rows.relation):
+        if len(row.names) > 1:
+            raise OptionsError(
+                f"rows of {rows.name} whose path says {row.path_symbol} name {counted(len(row.names), 'symbol')} in "
+                f"their column {beside.name} ({', '.join(sorted(row.names)[:3])}, ...); say which counts, the column "
+                f"with {Option('columns', {'symbol': beside.name})} or the path with "
+                f"{Option('columns', {'symbol': column.name})}"
+            )
+        own, said = (_letters(transaction.spelling.of(text)) for text in (row.names[0], row.path_symbol))
+        named = named or (None if own == said else row.names[0].strip())
+    return named
 
 
 def _letters(symbol: str) -> str:

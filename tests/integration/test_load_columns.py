@@ -192,3 +192,36 @@ def test_several_symbols_at_several_places_are_told_apart(bench: Bench) -> None:
 def test_nothing_but_contradictions_is_still_refused(bench: Bench) -> None:
     with unchanged(bench), pytest.raises(RejectedBarsError):
         bench.load(table(contract=["A", "B"], high=[1.0, 1.0]))
+
+
+@pytest.mark.parametrize("name", ["Volume USDT", "volume_quote", "Volume (EUR)", "volumeNotional", "Volume MA"])
+def test_a_column_that_only_begins_with_volume_has_to_be_said(bench: Bench, name: str) -> None:
+    """What was paid for them is no number of shares."""
+    table = pa.table({"timestamp": STAMPS, **{part: [10.0, 10.0] for part in PARTS[:4]}, name: [2000.0, 3000.0]})
+    with unchanged(bench), pytest.raises(OptionsError, match=r"no column for volume but .*volume_column="):
+        bench.load(table)
+    bench.load(table, volume_column=name)
+    assert [bar["volume"] for bar in bench.bars()] == [2000.0, 3000.0]
+
+
+@pytest.mark.parametrize("column", ["symbol", "Ticker"])
+def test_a_path_and_a_column_that_name_other_symbols(bench: Bench, column: str) -> None:
+    """One other name is told; several are not guessed between."""
+    (bench.folder / "SPY").mkdir()
+    path, pattern = bench.folder / "SPY" / "bars.csv", str(bench.folder / "{symbol}" / "bars.csv")
+    first, second = (f"{stamp},{{}},10,10,10,10,5" for stamp in STAMPS)
+    header = f"timestamp,{column},open,high,low,close,volume"
+
+    path.write_text("\n".join([header, first.format("QQQ"), second.format("SPY")]) + "\n")
+    with unchanged(bench), pytest.raises(OptionsError, match=r"path says SPY name 2 symbols .*QQQ, SPY.*path_symbol"):
+        bench.load(pattern, symbol=None)
+    bench.load(pattern, symbol=None, columns={"symbol": column})
+    assert [len(bench.bars(symbol)) for symbol in ("SPY", "QQQ")] == [1, 1]
+    bench.load(pattern, symbol=None, columns={"symbol": "path_symbol"})
+    assert [len(bench.bars(symbol)) for symbol in ("SPY", "QQQ")] == [2, 1]
+
+    path.write_text("\n".join([header, first.format("QQQ"), second.format("QQQ")]) + "\n")
+    report = bench.load(pattern, symbol=None)
+    assert (report.symbols, report.named) == (("SPY",), "QQQ")
+    path.write_text("\n".join([header, first.format("spy"), second.format("spy")]) + "\n")
+    assert bench.load(pattern, symbol=None).named is None

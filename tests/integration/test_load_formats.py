@@ -441,7 +441,7 @@ def test_options_that_make_no_sense(
 def test_columns_are_named_by_the_caller(bench: Bench) -> None:
     odd = table().rename_columns(['time "x"', "O'pen", "top", "bottom", "last", "Volume USD"])
     names = {"bar_start": 'time "x"', "open": "O'pen", "high": "top", "low": "bottom", "close": "last"}
-    assert bench.load(odd, columns=names).inserted == 5
+    assert bench.load(odd, columns=names | {"volume": "Volume USD"}).inserted == 5
     assert {bar["volume"] for bar in bench.bars()} == {100.0}
     assert bench.load(odd, columns=names | {"volume": None}).revised == 5
     assert bench.load(odd, columns=names | {"volume": ""}).unchanged == 5

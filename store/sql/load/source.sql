@@ -108,6 +108,13 @@ DROP TABLE IF EXISTS {noted};
 -- takes: rows: any
 SELECT DISTINCT {symbol}::VARCHAR AS symbol_given FROM {rows} WHERE {symbol} IS NOT NULL;
 
+-- name: symbols_beside
+-- The symbols that rows name, by what their path says.
+-- gives: path_symbol, names
+-- takes: rows: any
+SELECT {path}::VARCHAR AS path_symbol, list(DISTINCT {symbol}::VARCHAR) AS names
+FROM {rows} WHERE {path} IS NOT NULL AND {symbol} IS NOT NULL GROUP BY ALL ORDER BY ALL;
+
 -- name: count_dates
 -- How many stamps of a source are dates without a time of day.
 -- gives: date_count
