@@ -80,7 +80,7 @@ def _is_place(parameter: click.Parameter) -> bool:
 def _options(door: str) -> list[click.Option]:
     from barhouse.coordinator.sources.options import describe
 
-    made = [_option(option) for option in describe() if door in option.doors]
+    made = [_option(option, door) for option in describe(door)]
     place = next((number for number, option in enumerate(made) if option.name == "volume_column"), None)
     if place is None:
         return made
@@ -89,7 +89,7 @@ def _options(door: str) -> list[click.Option]:
     return made
 
 
-def _option(text: OptionText) -> click.Option:
+def _option(text: OptionText, door: str) -> click.Option:
     said = f"{text.text[:1].upper()}{text.text[1:]}."
     names = [*filter(None, (text.short, text.flag)), text.name]
     if isinstance(text.default, bool):
@@ -105,8 +105,12 @@ def _option(text: OptionText) -> click.Option:
         said += " Comma separated; repeatable."
         return click.Option(names, multiple=True, callback=split, metavar="LIST", help=said)
     if isinstance(text.example, Mapping):
-        shown = " or ".join(f"{part}={name or ''}" for part, name in text.example.items())
-        said += f" Such as {shown}, or bar_start=DATE+TIME; repeatable, the parts are in `barhouse load --help`."
+        shown, stamp = (
+            " or ".join(f"{part}={name or ''}" for part, name in text.example.items()),
+            next(iter(text.example)),
+        )
+        listed = "load-trades" if door == "trades" else "load"
+        said += f" Such as {shown}, or {stamp}=DATE+TIME; repeatable, the parts are in `barhouse {listed} --help`."
         return click.Option(names, multiple=True, callback=_pairs, metavar="PART=NAME", help=said)
     kinds: dict[type, click.ParamType[Any]] = {float: click.FLOAT, int: click.INT}
     kind = kinds.get(type(text.example), click.STRING)

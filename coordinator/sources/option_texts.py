@@ -7,7 +7,7 @@ import json
 import re
 import textwrap
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin
@@ -53,10 +53,28 @@ class OptionText:
     doors: tuple[str, ...]
 
 
+#: What is said otherwise of trades.
+_OF_TRADES: dict[str, dict[str, Any]] = {
+    "columns": {
+        "text": "which column is which part of a trade, where its name does not say; without a name there is none, and "
+        "date and time in two columns are both named",
+        "example": {"traded_at": "Date", "trade_id": None},
+    },
+    "price_scale": {"text": "what prices count in, a power of ten: 1e-9 of Databento's whole numbers"},
+    "volume_scale": {"text": "what sizes count in, a power of ten: 100 of round lots"},
+    "vendor": {
+        "text": "whose trades they are, by a name of your choice: of vendors whose bars contradict each other the one "
+        "with the greater priority stays"
+    },
+}
+
+
 @cache
-def describe() -> tuple[OptionText, ...]:
-    """The options of a load, in the order in which they are shown."""
-    return tuple(_described(name) for name in Loading.model_fields)
+def describe(door: str | None = None) -> tuple[OptionText, ...]:
+    """The options of a load, in the order in which they are shown; of a door those that can be said there."""
+    found = (_described(name) for name in Loading.model_fields)
+    listed = tuple(option for option in found if door is None or door in option.doors)
+    return tuple(replace(one, **_OF_TRADES.get(one.name, {})) for one in listed) if door == "trades" else listed
 
 
 def _described(name: str) -> OptionText:
@@ -125,8 +143,7 @@ def _spelled_out(function: _Function, door: str) -> _Function:
             default=option.default if isinstance(option.default, bool | int | str) else None,
             annotation=LoadKeywords.__annotations__[option.name].__forward_arg__,
         )
-        for option in describe()
-        if door in option.doors
+        for option in describe(door)
     ]
     described = cast(Any, function)  # functions have a signature to show, of which their type knows nothing
     described.__signature__ = signature.replace(parameters=[*kept, *spelled_out])
@@ -142,6 +159,5 @@ def with_texts(text: str | None, door: str = "load") -> str | None:
 
 
 def _texts(door: str) -> str:
-    listed = [option for option in describe() if door in option.doors]
-    said = [(option.name, f"{option.text[:1].upper()}{option.text[1:]}.") for option in listed]
+    said = [(option.name, f"{option.text[:1].upper()}{option.text[1:]}.") for option in describe(door)]
     return "\n".join(f"{name}\n{textwrap.indent(textwrap.fill(text, 104), '    ')}" for name, text in said)
