@@ -150,7 +150,7 @@ def test_every_action_is_used_and_names_a_command_there_is() -> None:
     used = {node.args[0].value for _, node in calls("Action") if isinstance(node.args[0], ast.Constant)}
     assert used == set(ACTIONS)
     for name in ACTIONS:
-        for command in re.findall(r"`barhouse ([a-z ]+?)(?: X)?(?: --.*?)?`", as_command(Action(name, "X"))):
+        for command in re.findall(r"`barhouse ([a-z ]+?)(?: X)?(?: --.*?)?`", as_command(Action(name, "X", "X"))):
             found: click.Command | None = cli
             for word in command.split():
                 assert isinstance(found, click.Group)
