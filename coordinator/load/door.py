@@ -14,7 +14,7 @@ from barhouse.coordinator.load import (
     acceptance,
     instruments,
     known_files,
-    misled,
+    misread_rows,
     placement,
     plausibility,
     rejects,
@@ -178,7 +178,7 @@ def _load(
     if accepted.contradicted_count:
         instruments.check(transaction, rows)
     rejected = rejects.quote(transaction, judged, accepted)
-    misled.check(transaction, rows, rejected, options)
+    misread_rows.check(transaction, rows, rejected, options)
     rejects.check(transaction, judged, rejected, accepted.count + rejected.count, options)
     if amendment.refused is not None:
         rejected = rejected.after(amendment.refused)
