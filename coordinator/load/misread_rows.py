@@ -35,11 +35,11 @@ def check(transaction: Transaction, rows: CanonicalRows, rejected: QuotedRejects
     StampsError
         For a format that exchanges days and months.
     """
-    if rejected.quoted is None or all(reject.reason != UNREADABLE for reject in rejected.by_reason):
+    if all(reject.reason != UNREADABLE for reject in rejected.by_reason):
         return
-    if rows.columns_of_parts:
-        given = {"reason": UNREADABLE, "row_count": _LOOKED_AT}
-        for row in transaction.run("load.rejected_for", given, quoted_rejects=rejected.quoted):
+    given = {"reason": UNREADABLE, "row_count": _LOOKED_AT}
+    for quoted in rejected.quoted if rows.columns_of_parts else ():
+        for row in transaction.run("load.rejected_for", given, quoted_rejects=quoted):
             _check_header(rows, row.file_row, json.loads(row.given))
     day_and_month.check(transaction, rows, options)
 

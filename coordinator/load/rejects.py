@@ -14,7 +14,7 @@ from barhouse.coordinator.load.columns import A_DATE
 from barhouse.coordinator.load.number_formats import signs_of
 from barhouse.coordinator.load.numbers import NOT_A_NUMBER
 from barhouse.coordinator.load.placement import JudgedRows
-from barhouse.coordinator.load.stamp_formats import formats_of, is_iso
+from barhouse.coordinator.load.stamp_formats import are_digits, formats_of, is_iso
 from barhouse.coordinator.load.symbol_map import reason_unregistered
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.store.database.transaction import TemporaryTable, Transaction
@@ -149,7 +149,8 @@ def _way_out(
     if unregistered:
         ways.append(f"register {'it' if len(unregistered) == 1 else 'them'} first, {Action('register', unregistered)}")
     if UNREADABLE in reasons:
-        unit = plausibility.way_out(transaction, judged.rows, options)
+        is_count = not are_digits(_stamp_of(judged, reasons[UNREADABLE]) or "")
+        unit = plausibility.way_out(transaction, judged.rows, options) if is_count else None
         ways.append(unit or _way_to_read(judged, reasons[UNREADABLE], options))
     if A_DATE in reasons:
         ways.append(plausibility.WITHOUT_TIME)

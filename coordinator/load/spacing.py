@@ -18,7 +18,7 @@ from barhouse.store.sql import sql
 #: So many rows are looked at.
 _LOOKED_AT = 10_000
 #: So many steps from one stamp of a symbol to its next must be alike to mean something: too long, and too short ones.
-_FEW_LONG, _FEW_SHORT = 8, 3
+_FEW_LONG, _FEW_SHORT = 8, 5
 #: The longest step that tells of longer bars within a day: what trades in a few auctions a day has longer ones.
 _LONGEST_WITHIN = 4 * 3600
 #: Of bars of whole sessions steps are somewhat shorter than their intervals, for holidays and changes of the clock.

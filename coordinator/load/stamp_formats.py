@@ -9,6 +9,10 @@ _EPOCHS = {10: "epoch_s", 13: "epoch_ms", 16: "epoch_us", 19: "epoch_ns"}
 _DAY = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?P<time>\D.*)?", re.ASCII | re.DOTALL)
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}|$)", re.ASCII)
 _YEAR_FIRST = re.compile(r"\d{4}([/.])\d{1,2}\1\d{1,2}(?P<time>\D.*)?", re.ASCII | re.DOTALL)
+#: A date in this century or the last, and a time of day, in digits alone: no count of seconds since 1970 is so long.
+_DIGITS = re.compile(
+    r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])((?:[01]\d|2[0-3])[0-5]\d([0-5]\d)?)?", re.ASCII
+)
 _COMPACT = re.compile(r"\d{8}(?P<time>\D.*)?", re.ASCII | re.DOTALL)
 _TIME = re.compile(
     r"([ T])(\d{1,2})(:?)\d{2}(\3\d{2}([.]\d{1,6})?)?( ?[AaPp][Mm])?(?P<zone> ?(?:Z|[+-]\d{2}:?\d{2}))?", re.ASCII
@@ -20,11 +24,18 @@ def is_iso(text: str) -> bool:
     return _ISO.match(text.strip()) is not None
 
 
+def are_digits(text: str) -> bool:
+    """Whether it is a date, or a date and a time of day, in digits alone, rather than a count of anything."""
+    return _DIGITS.fullmatch(text.strip()) is not None
+
+
 def formats_of(text: str) -> tuple[str, ...]:
     """The formats that may be meant, the likelier first; both orders of day and month where either could be."""
     text = text.strip()
     if text.isascii() and text.isdigit() and len(text) in _EPOCHS:
         return (_EPOCHS[len(text)],)
+    if digits := _DIGITS.fullmatch(text):
+        return (f"%Y%m%d{'%H%M' if digits[1] else ''}{'%S' if digits[2] else ''}",)
     if compact := _COMPACT.fullmatch(text):
         return _with_time(("%Y%m%d",), compact["time"])
     if year_first := _YEAR_FIRST.fullmatch(text):

@@ -52,7 +52,7 @@ def stamp(column: Column, source: Source, options: LoadOptions, *, wants_dates: 
     form = options.timestamp_format
     if form in EPOCHS:
         return _of_epoch(column, form, options, wants_dates=wants_dates)
-    if column.is_text:
+    if column.is_text or (form is not None and column.type in INTEGERS):
         return _of_text(column, options, wants_dates=wants_dates)
     if form is not None:
         raise OptionsError(
@@ -65,10 +65,10 @@ def stamp(column: Column, source: Source, options: LoadOptions, *, wants_dates: 
         instant = f"{column.sql}::TIMESTAMPTZ"
         own = options.timezone or source.zones.get(column.name, "UTC")
         return _on_clock(instant, own) if wants_dates else _NO_LOCAL, Sql(instant)
-    if column.type in INTEGERS | FLOATS:
+    if column.type in INTEGERS | FLOATS or column.type.startswith("DECIMAL"):
         raise OptionsError(
             f"{column.name} holds numbers; say what they count with {Option('timestamp_format')}, one of "
-            f"{', '.join(EPOCHS)}"
+            f"{', '.join(EPOCHS)}, or how dates are written in them, such as {Option('timestamp_format', '%Y%m%d')}"
         )
     raise OptionsError(
         f"{column.name} is {column.type}, which is no time; name another column with {Option('columns')}"
@@ -83,7 +83,7 @@ def how_written(column: Column, options: LoadOptions) -> str:
 def are_dates(column: Column, options: LoadOptions) -> bool:
     """Whether every stamp is a date without a time of day, by its type or its format."""
     form = options.timestamp_format
-    if column.is_text:
+    if column.is_text or column.type in INTEGERS:
         return form is not None and form not in EPOCHS and not _TIMES_OF_DAY.search(form)
     return column.type == "DATE"
 
@@ -102,7 +102,7 @@ def epoch(column: Column) -> Sql | None:
     """An expression for a stamp that is a whole number (BIGINT); None for a column that can hold none."""
     if column.type in INTEGERS:
         return Sql(f"TRY_CAST({column.sql} AS BIGINT)")
-    if column.type in FLOATS:
+    if column.type in FLOATS or column.type.startswith("DECIMAL"):
         return Sql(f"(CASE WHEN {column.sql} = floor({column.sql}) THEN TRY_CAST({column.sql} AS BIGINT) END)")
     if not column.is_text:
         return None

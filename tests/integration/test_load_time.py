@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from load_kit import NEW_YORK, Bench, line, lines, unchanged
 
-from barhouse.store.errors import CalendarError, OptionsError, SourceError
+from barhouse.store.errors import CalendarError, InputError, OptionsError, SourceError
 
 
 def load(bench: Bench, *stamps: str, **options: Any) -> dict[int | None, str]:
@@ -449,3 +449,24 @@ def test_days_around_the_clock_and_far_back(kinds: Bench) -> None:
     stamps = ["1900-01-20", "1970-01-01", "1999-12-31", "2024-12-31"]
     assert load(kinds, *stamps, interval="1d", symbol="BTCDAY") == {}
     assert kinds.starts("BTCDAY", "1d") == [f"{stamp} 00:00" for stamp in stamps]
+
+
+@pytest.mark.parametrize(("form", "interval"), [("%Y%m%d", "1d"), ("%Y%m%d%H%M", "30m"), ("%Y%m%d%H%M%S", "30m")])
+def test_dates_in_digits_are_read_from_numbers_and_named_for_texts(kinds: Bench, form: str, interval: str) -> None:
+    symbol = {"1d": "BTCDAY", "30m": "BTC"}[interval]
+    moments = [datetime(2024, 1, day, 15 if interval == "30m" else 0, tzinfo=UTC) for day in (2, 3)]
+    prices = {part: [10.0, 10.0] for part in ("open", "high", "low", "close", "volume")}
+    table = pa.table({"date": [int(moment.strftime(form)) for moment in moments], **prices})
+    with unchanged(kinds), pytest.raises(OptionsError, match=r"holds numbers.*'%Y%m%d'"):
+        kinds.load(table, interval, symbol)
+    with unchanged(kinds), pytest.raises(InputError, match=f"timestamp_format='{form}'"):
+        kinds.load_lines(*lines(moment.strftime(form) for moment in moments), interval=interval, symbol=symbol)
+    kinds.load(table, interval, symbol, timestamp_format=form, timezone="UTC")
+    assert [bar["bar_start"] for bar in kinds.bars(symbol, interval)] == moments
+
+
+def test_epochs_may_be_decimals(kinds: Bench) -> None:
+    prices = {part: [10.0, 10.0] for part in ("open", "high", "low", "close", "volume")}
+    seconds = pa.array([1704209400, 1704211200]).cast(pa.decimal128(38, 0))
+    kinds.load(pa.table({"t": seconds, **prices}), "30m", "BTC", timestamp_format="epoch_s")
+    assert kinds.starts("BTC", "30m") == ["2024-01-02 15:30", "2024-01-02 16:00"]
