@@ -143,6 +143,19 @@ class Slot:
         return self.sessions[-1].close
 
 
+#: Where the calendars of the random histories are at home.
+ZONES = {
+    "XNYS": "America/New_York",
+    "XHKG": "Asia/Hong_Kong",
+    "CMES": "America/Chicago",
+    "24/7": "UTC",
+    "XTAE": "Asia/Jerusalem",
+    "LUNCH": "Europe/Berlin",
+    "NIGHT": "America/New_York",
+    "GULF": "Asia/Riyadh",
+}
+
+
 class Calendar:
     """The sessions of one calendar, in order, the first one on or after ORIGIN having ordinal 0."""
 
@@ -157,6 +170,17 @@ class Calendar:
         self.sessions = [Session(day, at - before, parts) for at, (day, parts) in enumerate(ordered)]
         self.by_date = {session.date: session for session in self.sessions}
         self._blocks: dict[Length, dict[int, tuple[Session, ...]]] = {}
+
+    def corrected(self, corrections: Mapping[date, tuple[str, ...]]) -> Calendar:
+        """The same with single sessions at other hours: opens and closes in the calendar's zone; () is no session."""
+        zone = ZoneInfo(ZONES[self.name])
+        days = {session.date: session.segments for session in self.sessions}
+        for day, hours in corrections.items():
+            edges = [micros(datetime.combine(day, time.fromisoformat(clock), zone).astimezone(UTC)) for clock in hours]
+            days[day] = tuple(zip(edges[::2], edges[1::2], strict=True))
+        changed = Calendar(self.name, ((day, parts) for day, parts in days.items() if parts))
+        changed.first_week = self.first_week
+        return changed
 
     @cached_property
     def _opens(self) -> list[int]:

@@ -22,7 +22,19 @@ import pytest
 from hypothesis import HealthCheck, seed, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from oracle import NOBODY, SECOND, Length, Row, Terms
-from world import BASES, LONG_WINDOWS, OWN_CALENDARS, STYLES, WINDOWS, Window, World, calendar, confirmed, priced
+from world import (
+    BASES,
+    CORRECTIONS,
+    LONG_WINDOWS,
+    OWN_CALENDARS,
+    STYLES,
+    WINDOWS,
+    Window,
+    World,
+    calendar,
+    confirmed,
+    priced,
+)
 
 from tests.extent import HISTORIES, SEED, shares
 
@@ -389,7 +401,9 @@ class Histories(RuleBasedStateMachine):
 
     @precondition(lambda self: self.windows)
     @rule(
-        what=st.sampled_from(["edit", "end session", "first session", "edit", "end session of one", "refresh"]),
+        what=st.sampled_from(
+            ["edit", "end session", "first session", "edit", "end session of one", "refresh", "correct"]
+        ),
         pick=places,
     )
     def sessions_change(self, what: str, pick: int) -> None:
@@ -397,6 +411,11 @@ class Histories(RuleBasedStateMachine):
         used = [self.windows[name].calendar for name in used_by]
         if what == "refresh":
             self.world.refresh_calendar(sorted(WINDOWS)[pick % len(WINDOWS)])
+        elif what == "correct":
+            window = self.windows[self._name(pick)]
+            day = window.first + timedelta(days=pick % ((window.last - window.first).days + 1))
+            if not self.world.has_purged(window.calendar) and day.year > 2000:
+                self.world.correct_calendar(window.calendar, day, [*CORRECTIONS, None][pick % (len(CORRECTIONS) + 1)])
         elif what == "edit" and used:
             edited = used[pick % len(used)]
             if not self.world.has_purged(edited):

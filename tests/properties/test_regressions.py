@@ -9,7 +9,7 @@ from pathlib import Path
 import oracle
 import pytest
 from oracle import SECOND, Row, Terms
-from world import World
+from world import CORRECTIONS, OWN_CALENDARS, World
 
 HOUR = 3600 * SECOND
 
@@ -285,4 +285,23 @@ def test_an_edit_by_which_the_first_block_begins_before_what_the_calendar_is_kno
     world.register("A", "GULF", "2w", [])
     world.load("A", [bar(date(1999, 11, 14))])
     world.edit_calendar("GULF", 5)
+    world.verify()
+
+
+@pytest.mark.parametrize("name", ["XNYS", "24/7", "NIGHT", "GULF"])
+def test_corrected_sessions_are_as_the_model_has_them(world: World, name: str) -> None:
+    """A Saturday and two days after it; corrections stay when the calendar's own hours change."""
+    world.register("A", name, "1m", ["7m", "1h", "1d", "3d", "1w"])
+    days = [date(2024, 3, 2), date(2024, 3, 4), date(2024, 3, 5)]
+    starts = [at(2024, 3, day.day, hour, minute) for day in days for hour in range(7, 23) for minute in (0, 31)]
+    world.load("A", [bar(start) for start in starts])
+    world.process()
+    for day, hours in zip(days, CORRECTIONS[1:], strict=True):
+        world.correct_calendar(name, day, hours)
+    world.correct_calendar(name, days[1], ())
+    world.correct_calendar(name, days[1], ())
+    if name in OWN_CALENDARS:
+        world.edit_calendar(name, 1)
+    world.refresh_calendar(name)
+    world.correct_calendar(name, days[0], None)
     world.verify()

@@ -118,6 +118,10 @@ _DEAR = ("bars_live", "intervals", "gaps")
 _OF_VENDORS = ("vendors", "conflicts")
 
 
+#: What single sessions are corrected to: nothing, or opens and closes.
+CORRECTIONS: list[tuple[str, ...]] = [(), ("11:00", "13:00"), ("10:00", "12:00", "12:30", "16:00"), ("10:00", "11:30")]
+
+
 @functools.cache
 def calendar(name: str) -> oracle.Calendar:
     return CALENDARS[name]()
@@ -158,6 +162,8 @@ class World:
         self.looks_closely: Callable[[], bool] = lambda: True  # whether a check compares all views
         self.model = oracle.Model()
         self.calendars = {name: calendar(name) for name in CALENDARS}
+        self.defined = dict(self.calendars)  # without what is corrected
+        self.corrections: dict[str, dict[date, tuple[str, ...]]] = {name: {} for name in CALENDARS}
         self.past: list[tuple[datetime, set[tuple[object, ...]]]] = []
         self._gone: dict[str, set[Symbol]] = {}  # the symbols of a name that were removed
         self.born: dict[str, int] = {}  # how long the past was when a symbol was registered
@@ -448,13 +454,14 @@ class World:
         self.sound = False
         batches = self._batches()
         definition = own_definition(name, number, holiday)
-        changed = own_calendar(name, number, holiday)
-        if changed is self.calendars[name]:
+        defined = own_calendar(name, number, holiday)
+        if defined is self.defined[name]:
             assert self.coordinator.add_calendar(name, **definition).batch_id is None
             assert self._batches() == batches
             self.check()
             return
         before = self._held()
+        changed = defined.corrected(self.corrections[name]) if self.corrections[name] else defined
         try:
             expected = self.model.edit(changed, self.now - oracle.GRACE)
         except oracle.Misplaced:
@@ -463,11 +470,41 @@ class World:
             assert self._batches() == batches
             self.check()
             return
-        self.calendars[name] = changed
+        self.calendars[name], self.defined[name] = changed, defined
         report = self.coordinator.add_calendar(name, **definition)
         self._wrote(report.batch_id, before, undoable=False)
         inserted, revised, deleted = expected
         self._check_batch(report.batch_id, inserted, revised, 0, 0, deleted)
+        self.check()
+
+    def correct_calendar(self, name: str, day: date, hours: tuple[str, ...] | None) -> None:
+        """Correct a session of any calendar: to some of ``CORRECTIONS``, or (None) back to what its calendar says."""
+        self.sound = False
+        batches, before = self._batches(), self._held()
+        kept = {one: said for one, said in self.corrections[name].items() if one != day}
+        corrections = kept if hours is None else kept | {day: hours}
+        changed = self.defined[name].corrected(corrections) if corrections else self.defined[name]
+        said: Any = None if hours is None else False
+        if hours:
+            breaks = [f"{since}-{until}" for since, until in zip(hours[1:-1:2], hours[2:-1:2], strict=True)]
+            said = {"open": hours[0], "close": hours[-1], "break": breaks}
+        differs = changed.sessions != self.calendars[name].sessions
+        try:
+            expected = self.model.edit(changed, self.now - oracle.GRACE) if differs else (0, 0, 0)
+        except oracle.Misplaced:
+            with pytest.raises(CalendarError, match="without a place"):
+                self.coordinator.correct_calendar(name, {day: said})
+            assert self._batches() == batches
+            self.check()
+            return
+        self.calendars[name], self.corrections[name] = changed, corrections
+        report = self.coordinator.correct_calendar(name, {day: said})
+        if not differs:
+            assert report.batch_id is None and self._batches() == batches
+        else:
+            self._wrote(report.batch_id, before, undoable=False)
+            inserted, revised, deleted = expected
+            self._check_batch(report.batch_id, inserted, revised, 0, 0, deleted)
         self.check()
 
     def refresh_calendar(self, name: str) -> None:
