@@ -8,6 +8,7 @@ from collections.abc import Mapping
 _SIGNS = re.compile(r"[+-]?[^\w\s.,'+%-]?\s?(?P<body>\d[\d.,'\u2019\s]*)(?P<ending>\s?[KkMmBb])?\s?[^\w\s.,'+%-]?")
 _PLAIN = re.compile(r"\d+([.]\d*)?")
 _GROUPED = re.compile(r"\d{1,3}(?P<sign>[.,'\u2019\s])\d{2,3}((?P=sign)\d{2,3})*(?P<decimal>[.,]\d*)?")
+_EITHER = re.compile(r"[+-]?\d{1,3},\d{3}")
 _WITH_COMMA = re.compile(r"\d+,\d*")
 
 
@@ -26,6 +27,11 @@ def signs_of(text: str) -> Mapping[str, str] | None:
             sign = " " if sign.isspace() else sign
             return {"decimal": decimal or ("," if sign == "." else "."), "thousands": sign}
     return {"decimal": ","} if _WITH_COMMA.fullmatch(body) else None
+
+
+def could_be_thousands(text: str) -> bool:
+    """Whether a comma may stand between thousands as well as before decimals."""
+    return _EITHER.fullmatch(text.strip()) is not None
 
 
 def _is_plain(text: str) -> bool:

@@ -11,7 +11,7 @@ from barhouse.coordinator.load import plausibility
 from barhouse.coordinator.load.acceptance import AcceptedRows
 from barhouse.coordinator.load.canonical_rows import CanonicalRows
 from barhouse.coordinator.load.columns import A_DATE
-from barhouse.coordinator.load.number_formats import signs_of
+from barhouse.coordinator.load.number_formats import could_be_thousands, signs_of
 from barhouse.coordinator.load.numbers import NOT_A_NUMBER
 from barhouse.coordinator.load.placement import JudgedRows
 from barhouse.coordinator.load.stamp_formats import are_digits, formats_of, is_iso
@@ -157,7 +157,10 @@ def _way_out(
     misread = [reason for reason in reasons if reason.endswith(NOT_A_NUMBER)]
     signs = next((found for reason in misread if (found := _signs_in(reasons[reason]))), None)
     if signs is not None:
+        either = next((text for reason in misread if (text := _either_in(reasons[reason]))), None)
         said = " and ".join(str(Option(name, sign)) for name, sign in signs.items())
+        if signs == {"decimal": ","} and either is not None:
+            said = f"{said} where {either} is a fraction, {Option('thousands', ',')} where it is more than a thousand"
         ways.append(f"say how numbers are written, with {said}")
     ambiguous = [reason for reason in reasons if reason.startswith(_AMBIGUOUS)]
     if ambiguous:
@@ -192,6 +195,12 @@ def _signs_in(misread: Reject) -> Mapping[str, str] | None:
     """How the first number may be written that could not be read."""
     values = map(str, json.loads(misread.first_given).values())
     return max((signs for text in values if (signs := signs_of(text)) is not None), key=len, default=None)
+
+
+def _either_in(misread: Reject) -> str | None:
+    """The first number in which a comma may stand between thousands as well as before decimals."""
+    values = map(str, json.loads(misread.first_given).values())
+    return next((text for text in values if could_be_thousands(text)), None)
 
 
 def _stamp_of(judged: JudgedRows, reject: Reject) -> str | None:

@@ -191,3 +191,12 @@ def test_a_volume_in_round_lots(bench: Bench) -> None:
 def test_a_scale_is_a_power_of_ten(shared_bench: Bench, scale: Any) -> None:
     with unchanged(shared_bench), pytest.raises(InputError, match="price_scale"):
         shared_bench.load(one_bar("1", "close"), price_scale=scale)
+
+
+def test_a_comma_that_could_be_either_is_not_suggested_as_one(bench: Bench) -> None:
+    """Prices in whole won, and a volume of 12,345: said to be decimals, it would be twelve."""
+    row = '2024-11-26T14:30:00Z,71000,71500,70900,71200,"12,345"'
+    with pytest.raises(InputError, match=r"decimal=',' where 12,345 is a fraction, thousands=',' where it is more"):
+        bench.load_lines(row)
+    bench.load_lines(row, thousands=",")
+    assert [bar["volume"] for bar in bench.bars()] == [12_345.0]
