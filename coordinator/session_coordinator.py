@@ -351,8 +351,6 @@ class SessionCoordinator(StreamRegistrar):
             For hours that make no sense, overlap another session or leave a bar without a place; for a date that the
             calendar is not known for.
         """
-        if sessions is None and not known:
-            raise InputError(f"say {Option('sessions')}, {Option('known', True)} or both")
         corrections, resets = corrections_of(name, {} if sessions is None else sessions)
         with self._store.transaction() as transaction:
             return calendar_edit.correct(transaction, name, corrections, resets, self._grace, known=known, apply=apply)

@@ -114,9 +114,7 @@ def correct(
     else:
         name = trading_calendar.kept_name(transaction, name)  # one that it lacks has nothing that could change
     days = {one.session_date for one in corrections} | set(resets)
-    if known:
-        corrections = [*corrections, *_known(transaction, name, days)]
-        days |= {one.session_date for one in corrections}
+    shipped = _known(transaction, name, days) if known else []
     if apply and days:
         trading_calendar.reach(transaction, [name], min(days), max(days))
     (kept,) = transaction.run("records.kept_calendar", {"calendar": name})
@@ -125,6 +123,9 @@ def correct(
             f"the calendar {name} is known from {kept.known_from} through {kept.known_through}; {unknown[0]} lies "
             "beyond, where nobody knows its sessions"
         )
+    # The installed library may be older than what ships, and know a calendar less far.
+    shipped = [one for one in shipped if kept.known_from <= one.session_date <= kept.known_through]
+    corrections = [*corrections, *shipped]
     found = _with_corrections(transaction, name, kept, corrections, resets)
     if not apply:
         return _compared(transaction, name, found)

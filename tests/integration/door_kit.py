@@ -137,9 +137,13 @@ def is_tried(name: str) -> bool:
     return name in RIGHT
 
 
+#: What asks for a calendar that is there.
+_OF_A_CALENDAR = ("SessionCoordinator.refresh_calendar", "SessionCoordinator.correct_calendar")
+
+
 def right_for(door: str, name: str) -> Any:
     """A value that is right for a parameter at a door: a calendar that is there, where one is asked for."""
-    asks_for_one = name == "name" and door in ("SessionCoordinator.refresh_calendar", *SHOWN)
+    asks_for_one = name == "name" and door in (*_OF_A_CALENDAR, *SHOWN)
     return "XNYS" if asks_for_one else RIGHT[name]
 
 
