@@ -232,7 +232,10 @@ ALSO: dict[str, list[str]] = {
     "load": ["--timezone", "UTC", "--interval", "1m"],
     "load-trades": ["--timezone", "UTC", "--interval", "1m", "--column", "price=close"],
     "purge": ["--interval", "1m"],
+    "register": ["--intervals", "5m"],
 }
+#: What a command must have in one of several ways; this one is tried.
+NEEDED = {"calendar set": ("name", "session_date")}
 #: Exit codes that say what became of a command; of these the first alone is an answer.
 CLEAN = (ExitCode.OK, ExitCode.REJECTS, ExitCode.USAGE, ExitCode.BAD_INPUT)
 TRIED_AS_TYPED = [
@@ -258,7 +261,8 @@ def as_typed(shelf: Shelf, door: str, name: str, given: Any) -> str | None:
         also.remove("FX")
     for one in command.params:
         assert one.name
-        if one.name == name or (one.required and one.opts[-1] not in also):
+        is_needed = one.required or one.name in NEEDED.get(door, ())
+        if one.name == name or (is_needed and one.opts[-1] not in also):
             text = typed(given if one.name == name else needed.get(one.name) or right_for(door, one.name))
             if isinstance(one, click.Option):
                 options += [one.opts[-1], text]
