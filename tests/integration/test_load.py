@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from load_kit import NEW_YORK, Bench, line, lines, minutes, unchanged
 
-from barhouse.store.errors import BarhouseError, CalendarError, InputError, RejectedBarsError, UnknownSymbolError
+from barhouse.store.errors import BarhouseError, InputError, RejectedBarsError, UnknownSymbolError
 
 DAY = minutes("2024-11-26 09:30", "2024-11-26 16:00")
 HALF_DAY = minutes("2024-11-29 09:30", "2024-11-29 13:00")
@@ -363,7 +363,7 @@ def test_a_failing_load_leaves_nothing(bench: Bench) -> None:
     take(bench, DAY[:5])
     bench.process()
     failing: list[tuple[type[BarhouseError], dict[str, Any], list[str]]] = [
-        (CalendarError, {}, lines(["1985-07-03 10:00", "1960-07-05 10:00"])),
+        (RejectedBarsError, {"strict": True}, lines(["1985-07-03 10:00", "1960-07-05 10:00"])),
         (RejectedBarsError, {"strict": True}, [line("1985-07-03 10:00"), line("1985-07-03 10:01", high=1)]),
         (RejectedBarsError, {}, [line("1985-07-03 10:00", high=1)]),
         (RejectedBarsError, {"replace": "sessions"}, [line(DAY[0], high=1)]),
