@@ -6,7 +6,7 @@ one would count as whole. Bars that are too short for their interval leave the f
 
 from __future__ import annotations
 
-from barhouse.coordinator.load import day_and_month
+from barhouse.coordinator.load import day_and_month, plausibility
 from barhouse.coordinator.load.canonical_rows import CanonicalRows
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.store.database.transaction import Transaction
@@ -51,10 +51,13 @@ def check(transaction: Transaction, rows: CanonicalRows, interval: Interval, opt
     if is_short or (is_long and found.step_count >= _FEW_LONG):
         day_and_month.check(transaction, rows, options)
         told = _named(found.common)
-        raise StampsError(
-            f"the bars of {rows.name} are {told} long, as their stamps are apart, not {interval}; say "
-            f"{Option('interval', told)} for a symbol that is loaded with such, or check how stamps are said to be "
+        otherwise = (
+            f"say {Option('interval', told)} for a symbol that is loaded with such, or check how stamps are said to be "
             f"written"
+        )
+        raise StampsError(
+            f"the bars of {rows.name} are {told} long, as their stamps are apart, not {interval}; "
+            f"{plausibility.way_out(transaction, rows, options) or otherwise}"
         )
 
 
