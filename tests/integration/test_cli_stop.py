@@ -54,9 +54,9 @@ COMMAND_LINE = "from barhouse.__main__ import main\nmain()"
 IN_A_QUERY = f"""
 from barhouse.store.database.database import Database
 asked = Database._asked
-def begun(*given):
+def begun(*given, **options):
     inside.start()
-    return asked(*given)
+    return asked(*given, **options)
 Database._asked = begun
 {COMMAND_LINE}
 """

@@ -59,9 +59,12 @@ def test_an_option_sets_the_parameter_it_is_named_for() -> None:
     python = {"--column": "columns", "--format": "form", "--json": "as_json", "--process": "then_process"}
     python |= {"--all": "show_all", "--every": "every_seconds", "--report": "report_file", "--file": "source"}
     python |= {"--break": "break_", "--holiday": "holidays", "--early-close": "early_closes"}
+    python |= {"--files": "reads_files"}
+    python_of_sessions = {"--open": "opened", "--close": "closed"}
     for command, option in options():
         long = max(option.opts, key=len)
-        assert option.name == python.get(long, long[2:].replace("-", "_")), f"{command} {long}"
+        other = python_of_sessions if command == "calendar set" else {}
+        assert option.name == (python | other).get(long, long[2:].replace("-", "_")), f"{command} {long}"
 
 
 def test_lists_are_named_in_the_plural_and_single_things_in_the_singular() -> None:
@@ -77,7 +80,7 @@ def test_what_a_job_file_says_is_called_as_on_the_command_line() -> None:
     given = {command: {one.name for one in COMMANDS[command].params} - {"as_json"} for command in COMMANDS}
     assert given["live"] - {"job", "no_volume"} <= LiveConfig.model_fields.keys()
     assert given["load"] - {"paths", "no_volume", "then_process"} <= SourceConfig.model_fields.keys()
-    assert given["register"] - {"symbols", "available", "on_missing"} <= SymbolGroup.model_fields.keys()
+    assert given["register"] - {"symbols", "available", "on_missing", "dry_run", "yes"} <= SymbolGroup.model_fields.keys()
     assert given["export"] & {"symbols", "intervals"} <= ExportConfig.model_fields.keys()
     assert given["publish"] & {"keep"} <= PublishConfig.model_fields.keys()
 

@@ -231,13 +231,13 @@ def test_the_interval_may_still_come_before_the_symbol(bench: Bench) -> None:
     assert (report.inserted, report.symbols, report.interval) == (10, ("SPY",), "1m")
     with pytest.warns(DeprecationWarning, match="SourceBars takes the data, the symbol, the interval"):
         source = SourceBars("bars.csv", "5m", "spy")
-    assert (source.symbol, source.interval) == ("SPY", "5m")
+    assert (source.symbol, source.interval) == ("spy", "5m")
     with pytest.warns(DeprecationWarning, match="SourceBars takes the data, the symbol, the interval"):
         source = SourceBars("bars.csv", "5m", symbol="spy")
-    assert (source.symbol, source.interval) == ("SPY", "5m")
+    assert (source.symbol, source.interval) == ("spy", "5m")
     with pytest.warns(DeprecationWarning, match="SourceBars takes the data, the symbol, the interval"):
         source = SourceBars("bars.csv", "5m", "spy", LoadOptions(label="end"))
-    assert (source.symbol, source.interval, source.options.label) == ("SPY", "5m", "end")
+    assert (source.symbol, source.interval, source.options.label) == ("spy", "5m", "end")
     with pytest.raises(TypeError, match="positional"), pytest.warns(DeprecationWarning, match="load takes"):
         bench.coordinator.load("bars.csv", "5m", "spy", "America/New_York")
     bench.load_lines(*lines(minutes("2024-11-27 09:30", "2024-11-27 09:40")), timezone="America/New_York")

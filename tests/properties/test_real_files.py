@@ -137,7 +137,8 @@ def loaded(
     symbol = Symbol(calendar(file.calendar), file.base)
     for text in DERIVED[file.base]:
         symbol.add_interval(text)
-    counts = symbol.load(symbol.judge([row for row, _ in file.rows()], oracle.micros(NOW)))
+    judged = symbol.judge([row for row, _ in file.rows()], oracle.micros(NOW))
+    counts = symbol.load(judged, oracle.NOBODY, lambda _: 0)
     symbol.process(oracle.micros(NOW) - oracle.GRACE)
     with open_store(tmp_path_factory.mktemp("real") / "real.duckdb", clock=lambda: NOW) as store:
         coordinator = SessionCoordinator(store)
