@@ -80,7 +80,9 @@ def test_what_a_job_file_says_is_called_as_on_the_command_line() -> None:
     given = {command: {one.name for one in COMMANDS[command].params} - {"as_json"} for command in COMMANDS}
     assert given["live"] - {"job", "no_volume"} <= LiveConfig.model_fields.keys()
     assert given["load"] - {"paths", "no_volume", "then_process"} <= SourceConfig.model_fields.keys()
-    assert given["register"] - {"symbols", "available", "on_missing", "dry_run", "yes"} <= SymbolGroup.model_fields.keys()
+    assert (
+        given["register"] - {"symbols", "available", "on_missing", "dry_run", "yes"} <= SymbolGroup.model_fields.keys()
+    )
     assert given["export"] & {"symbols", "intervals"} <= ExportConfig.model_fields.keys()
     assert given["publish"] & {"keep"} <= PublishConfig.model_fields.keys()
 
