@@ -16,7 +16,8 @@ from barhouse.store.errors import CalendarError, InputError, RejectedBarsError, 
 NEW_YORK = "America/New_York"
 DAYS = ("2025-11-17", "2025-11-18", "2025-11-19", "2025-11-20", "2025-11-21", "2025-11-24", "2025-11-25")
 STAMPS = [stamp for day in DAYS for stamp in minutes(f"{day} 09:30", f"{day} 16:00", step=10)]
-# Bars that are all ten minutes apart would be taken for longer ones: the last but one is a minute late.
+# Bars that are all ten minutes apart would be taken for longer ones: two of them are a minute late.
+STAMPS[1:2] = minutes(f"{DAYS[0]} 09:41", f"{DAYS[0]} 09:42")
 STAMPS[-2:-1] = minutes(f"{DAYS[-1]} 15:41", f"{DAYS[-1]} 15:42")
 
 
