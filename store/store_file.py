@@ -119,7 +119,7 @@ class StoreFile:
 
     def running(self) -> Sequence[duckdb.DuckDBPyConnection]:
         """The connections of queries and writes that are under way now; for ``interrupt``."""
-        return self._database.running()
+        return self._database.running.connections()
 
     def interrupt(self, running: Sequence[duckdb.DuckDBPyConnection] | None = None) -> bool:
         """End the queries and writes that run now, in whatever thread: each raises ``KeyboardInterrupt`` there.
@@ -129,14 +129,14 @@ class StoreFile:
         What a write has not committed is not written. For signal handlers and other threads: a statement of DuckDB may
         run for long without looking whether somebody pressed Ctrl-C.
         """
-        return self._database.interrupt(running)
+        return self._database.running.interrupt(running)
 
     def progress(self) -> float | None:
         """How far the statement that runs now has come, from 0 to 1; None where none runs, or none says so.
 
         For a thread that shows it to somebody. Statements are measured once this was asked for the first time.
         """
-        return self._database.progress()
+        return self._database.running.progress()
 
     def publish(self, target: str | Path, *, keep: int = 1, mode: FileMode | int | None = None) -> CopyReport:
         """Publish a snapshot for analysts: a whole store in a file that any DuckDB client may read at any time.

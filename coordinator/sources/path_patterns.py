@@ -105,7 +105,7 @@ class PathPattern:
     def files(self) -> Iterator[FoundFile]:
         """The files that match, on the disk or inside of archives that do, in no particular order."""
         outer, inside = split(Path(self.glob))
-        for name in glob.iglob(str(outer), recursive=True):  # noqa: PTH207 - Path.glob takes no escaped names
+        for name in glob.iglob(str(outer), recursive=True):  # noqa: PTH207 - Path.glob takes hidden files too
             if not Path(name).is_file():
                 continue
             if inside is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from barhouse.store.database.connections import Running
 from barhouse.store.database.failures import breaks, broken, failure_of, is_interrupt
 from barhouse.store.database.file_lock import Lock, identity_of, refuse_own
 from barhouse.store.database.limits import NO_LIMITS, Limits, Turns
@@ -56,6 +57,8 @@ class Database:
         Names this opening; no two are alike.
     spelling
         How symbols are spelled in it; as usual, until it was read.
+    running
+        The connections that somebody reads or writes with now.
     closed
         Whether close() was called.
     """
@@ -75,8 +78,7 @@ class Database:
         self._write_lock = threading.RLock()
         self._current: Transaction | None = None
         self._readers: list[int] = []  # the threads that read, once for each connection they read with
-        self._cursors: list[duckdb.DuckDBPyConnection] = []  # those in use
-        self._measures = False  # whether somebody asks how far statements have come
+        self.running = Running()
         self._readers_changed = threading.Condition()
         OPENED.add(self)
         self._turns = Turns(root.execute(sql("database.memory_limit")).fetchall()[0][0])
@@ -162,7 +164,7 @@ class Database:
             _ = self.root  # closed in the meantime?
             self._have_lock()
             # A connection for each transaction: what it registered and its temporary tables end with it.
-            with self.explaining(), closing(self.root.cursor()) as cursor, self._interruptible(cursor):
+            with self.explaining(), closing(self.root.cursor()) as cursor, self.running.entered(cursor):
                 try:
                     cursor.begin()
                     transaction = self._current = self._transaction_of(cursor, reads_only=False)
@@ -290,29 +292,6 @@ class Database:
         cursor.execute("BEGIN TRANSACTION READ ONLY")
         return cursor.sql(text, params=parameters) if parameters else cursor.sql(text)
 
-    def running(self) -> Sequence[duckdb.DuckDBPyConnection]:
-        """The connections that somebody reads or writes with now."""
-        with self._readers_changed:
-            return tuple(self._cursors)
-
-    def interrupt(self, running: Sequence[duckdb.DuckDBPyConnection] | None = None) -> bool:
-        """End the statements that run now, in whatever thread: each raises ``KeyboardInterrupt`` there.
-
-        ``running`` are the only connections to be ended. Returns whether any was there still.
-        """
-        with self._readers_changed:
-            left = [cursor for cursor in self._cursors if running is None or any(cursor is other for other in running)]
-            for cursor in left:
-                cursor.interrupt()
-        return bool(left)
-
-    def progress(self) -> float | None:
-        """How far the statement that runs now has come, from 0 to 1; see ``StoreFile.progress``."""
-        with self._readers_changed:
-            self._measures = True
-            made = [cursor.query_progress() for cursor in self._cursors]
-        return min((percent / 100 for percent in made if percent >= 0), default=None)
-
     @contextmanager
     def _reader(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Give a connection; the store stays open until it is given back."""
@@ -320,25 +299,13 @@ class Database:
             cursor = self.root.cursor()
             self._readers.append(thread := threading.get_ident())
         try:
-            with self._interruptible(cursor), _given_up(cursor):
+            with self.running.entered(cursor), _given_up(cursor):
                 yield cursor
         finally:
             cursor.close()
             with self._readers_changed:
                 self._readers.remove(thread)
                 self._readers_changed.notify_all()
-
-    @contextmanager
-    def _interruptible(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
-        if self._measures:  # DuckDB counts only what it could show as a bar, which it shall not print
-            cursor.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
-        with self._readers_changed:
-            self._cursors.append(cursor)
-        try:
-            yield
-        finally:
-            with self._readers_changed:
-                self._cursors.remove(cursor)
 
     def close(self) -> None:
         """Give the file back, after whoever writes or reads has finished; closing twice is fine."""

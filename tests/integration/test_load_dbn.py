@@ -207,7 +207,7 @@ def test_files_that_are_damaged_are_refused(loaded: Bench) -> None:
         FILE[: begins - 9],
         FILE[: begins + 50],
         FILE[:-1],
-        b"XXX" + FILE[3:],
+        b"DBM" + FILE[3:],
         FILE[: begins + 56] + b"\x0f" + FILE[begins + 57 :],
         head() + record(instant(ROWS[0][0]), [10**9] * 4, 1, kind=0x23),
     ):

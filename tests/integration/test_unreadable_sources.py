@@ -15,7 +15,7 @@ from test_engine import elsewhere
 from barhouse import FolderFeed
 from barhouse.store.errors import InputError, SourceError
 
-posix = pytest.mark.skipif(os.name == "nt", reason="there are no such files there")
+posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes, devices and links by these names")
 
 
 @posix
