@@ -48,13 +48,16 @@ def check(transaction: Transaction, rows: CanonicalRows, interval: Interval, opt
     is_long = interval == _ONE_SESSION and found.common >= _FAR_APART
     if interval.intraday and 2 * found.common_count >= found.step_count:
         is_long = _tells_of_longer(interval, found.common, found.midnight_count == found.stamp_count)
-    if is_short or (is_long and found.step_count >= _FEW_LONG):
+    is_long = is_long and found.step_count >= _FEW_LONG and not options.sparse
+    if is_short or is_long:
         day_and_month.check(transaction, rows, options)
         told = _named(found.common)
         otherwise = (
             f"say {Option('interval', told)} for a symbol that is loaded with such, or check how stamps are said to be "
             f"written"
         )
+        if is_long:
+            otherwise += f"; where bars are missing between them, {Option('sparse', True)} takes them"
         raise StampsError(
             f"the bars of {rows.name} are {told} long, as their stamps are apart, not {interval}; "
             f"{plausibility.way_out(transaction, rows, options) or otherwise}"

@@ -222,6 +222,11 @@ class Loading(Reading):
     """How the rows of a source are understood, and which of them are taken."""
 
     strict: bool = Field(default=False, strict=True, description="load nothing when one row cannot be taken")
+    sparse: bool = Field(
+        default=False,
+        strict=True,
+        description="take bars that are all further apart than they are long; else they count as of another interval",
+    )
     replace: Literal["sessions"] | None = Field(
         default=None,
         description="with sessions, each session that rows belong to is replaced whole: bars it no longer has go",
@@ -293,6 +298,7 @@ class LoadKeywords(TradeKeywords, total=False):
     label: Literal["start", "end"]
     volume_column: str | None
     replace: Literal["sessions"] | None
+    sparse: bool
 
 
 #: The fields of ``Loading`` that are of bars alone.

@@ -63,3 +63,16 @@ def test_few_bars_say_nothing(bench: Bench) -> None:
     assert (
         bench.load_lines(*lines(minutes("2024-11-25 09:30", "2024-11-25 16:00", step=60)), timezone=NEW_YORK).rows == 7
     )
+
+
+def test_bars_that_are_that_sparse_are_taken_where_it_is_said(bench: Bench) -> None:
+    """Each tenth minute; halves of minutes are too short for it still."""
+    rows = lines(minutes("2024-11-25 09:30", "2024-11-25 16:00", step=10))
+    with unchanged(bench), pytest.raises(StampsError, match=r"interval='10m'.* sparse=True takes them"):
+        bench.load_lines(*rows, timezone=NEW_YORK)
+    assert bench.load_lines(*rows, timezone=NEW_YORK, sparse=True).inserted == 39
+    halves = lines(
+        f"2024-11-26 {10 + number // 120}:{number // 2 % 60:02d}:{number % 2 * 30:02d}" for number in range(40)
+    )
+    with unchanged(bench), pytest.raises(StampsError, match=r"are 30s long.*written$"):
+        bench.load_lines(*halves, timezone=NEW_YORK, sparse=True)
