@@ -24,7 +24,7 @@ from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
 from barhouse.store.errors import OptionsError
 from barhouse.store.hints import Option
-from barhouse.store.model.bar import COLUMNS, INSTANT
+from barhouse.store.model.bar import COLUMNS, INSTANT, NAMES
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.words import counted
 from barhouse.store.sql import Sql, joined, sql
@@ -82,7 +82,9 @@ class CanonicalRows:
     rounding
         How far prices of one bar may pass each other for being rounded, as a part of them.
     columns_of_parts
-        The names of the columns that prices and the volume of a text were given in.
+        The names of the columns that prices and the volume of a text were given in, or the parts of a trade.
+    names
+        What each part of a row may be called.
     instruments
         Columns that nobody named, and that may tell rows of one stamp apart, such as a contract.
     stamp_part
@@ -99,6 +101,7 @@ class CanonicalRows:
     stamps: Column | None = None
     named_by: Sql | None = None
     columns_of_parts: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, Sequence[str]] = field(default_factory=lambda: NAMES)
     instruments: Sequence[Column] = ()
     rounding: float = _ROUNDING
     stamp_part: str = "bar_start"

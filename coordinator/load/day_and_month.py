@@ -34,6 +34,6 @@ def check(transaction: Transaction, rows: CanonicalRows, options: LoadOptions) -
     if found.exchanged_count and not found.said_count:
         raise StampsError(
             f"{counted(found.exchanged_count, 'stamp')} of {rows.name} cannot be read with "
-            f"{Option('timestamp_format', form)}, and all can with day and month exchanged; say "
+            f"{Option('timestamp_format', form)}, and only with day and month exchanged; say "
             f"{Option('timestamp_format', other)}"
         )

@@ -122,7 +122,7 @@ def _is_as_it_was(source: Source) -> bool:
 
 def _programs() -> str:
     """What reads files and understands them."""
-    return f"barhouse {version('barhouse')}, duckdb {duckdb.__version__}; "
+    return f"barhouse {version('barhouse')}, duckdb {duckdb.__version__}, pyarrow {pa.__version__}; "
 
 
 def _clock_changes(report: LoadReport, options: LoadOptions) -> str:

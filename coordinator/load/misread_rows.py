@@ -16,13 +16,11 @@ from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import OptionsError
 from barhouse.store.hints import Option
-from barhouse.store.model.bar import NAMES
 
 #: So many rows whose stamp cannot be read are looked at for a header among them.
 _LOOKED_AT = 1000
-#: A line that names so many parts of a bar is a header.
+#: A line that names so many parts of a row is a header.
 _FEW_NAMES = 3
-_PART_OF = {name: part for part, names in NAMES.items() for name in names}
 
 
 def check(transaction: Transaction, rows: CanonicalRows, rejected: QuotedRejects, options: LoadOptions) -> None:
@@ -47,8 +45,9 @@ def check(transaction: Transaction, rows: CanonicalRows, rejected: QuotedRejects
 def _check_header(rows: CanonicalRows, number: int, given: Mapping[str, object]) -> None:
     """Refuse a source with another header among its rows, as in files that were put together."""
     texts = {part: folded(str(given.get(name) or "")) for part, name in rows.columns_of_parts.items()}
-    own = {folded(name): part for part, name in rows.columns_of_parts.items()}
-    named = {part: meant for part, text in texts.items() if (meant := own.get(text, _PART_OF.get(text))) is not None}
+    known = {name: part for part, names in rows.names.items() for name in names}
+    known |= {folded(name): part for part, name in rows.columns_of_parts.items()}
+    named = {part: meant for part, text in texts.items() if (meant := known.get(text)) is not None}
     if len(named) >= _FEW_NAMES and any(part != meant for part, meant in named.items()):
         listed = ", ".join(str(text) for text in given.values())
         raise OptionsError(

@@ -146,8 +146,8 @@ def _check_kinds(rows: SourceRows, found: Parts, shape: Shape) -> None:
         for name in column.names if column else ():
             kinds: dict[str, str] = {}  # and the first file of each
             for path, own in rows.kinds_by_file.items():
-                if name in own:
-                    kinds.setdefault(own[name], rows.source.name_of(path))
+                if name in own and own[name] not in kinds:
+                    kinds[own[name]] = rows.source.name_of(path)
             if len(kinds) > 1 and (part == shape.stamp or set(kinds) == {NUMBERS, SHORT_FLOATS}):
                 listed = ", ".join(f"{kind} in {path}" for kind, path in kinds.items())
                 raise OptionsError(

@@ -21,8 +21,13 @@ from barhouse.store.model.interval import Interval
 from barhouse.store.records import trading_calendar
 from barhouse.store.sql import Sql, literal, sql
 
+#: The parts by which a header further down is known.
+_VALUES = ("traded_at", "price", "size", "trade_id")
 #: Columns that tell contracts apart, of which one symbol has one; where a trade was made is another thing.
 _CONTRACTS = INSTRUMENTS - {"exchange", "exch", "venue", "mic", "market", "publisher_id"}
+
+
+_LOST_DIGITS = "trade_id has lost its digits to an exponent; write it out, as text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,8 @@ def trades_of_source(
     opened = source_rows.open_rows(transaction, source)
     found = parts.parts_of(transaction, opened, options, parts.TRADE)
     opened = parts.narrowed(opened, found, options, transaction.spelling)
-    symbols = symbols_of_source(transaction, opened, found["symbol"], symbol, interval)
+    beside = parts.symbol_beside_path(opened, options)
+    symbols = symbols_of_source(transaction, opened, found["symbol"], symbol, interval, beside)
     _refuse_contracts(transaction, opened, found, by_symbol=symbol is None)
     relation = sql("load.all_trade_rows", trade_rows=_parsed(transaction, opened, found, options, symbol is None))
     rows = CanonicalRows(
@@ -74,6 +80,8 @@ def trades_of_source(
         malformed=MALFORMED_LINES if opened.is_text else None,
         is_frame=source.table is not None,
         stamps=found["traded_at"],
+        columns_of_parts={part: column.name for part in _VALUES if opened.is_text and (column := found[part])},
+        names=parts.TRADE.names,
         stamp_part="traded_at",
     )
     placement.check_zone(rows, interval, options)
@@ -101,7 +109,7 @@ def _parsed(
             trade_id=_id(found["trade_id"]),
             price=numbers.value(found["price"], "price"),
             size=numbers.value(found["size"], "size"),
-            misread=numbers.misread(found, stamps.is_date(column, options)),
+            misread=_misread(found["trade_id"], numbers.misread(found, stamps.is_date(column, options))),
         )
 
 
@@ -112,8 +120,22 @@ def _id(column: Column | None) -> Sql:
     text = f"nullif(trim({column.sql}::VARCHAR), '')"
     if column.type not in FLOATS:
         return Sql(text)
-    whole = f"{column.sql} = trunc({column.sql}) AND abs({column.sql}) < 9007199254740992"
-    return Sql(f"CASE WHEN {whole} THEN {column.sql}::BIGINT::VARCHAR WHEN NOT isnan({column.sql}) THEN {text} END")
+    return Sql(f"CASE WHEN {_is_whole(column)} THEN {column.sql}::BIGINT::VARCHAR END")
+
+
+def _is_whole(column: Column) -> str:
+    """A condition: that a float holds each digit of a whole number."""
+    return f"{column.sql} = trunc({column.sql}) AND abs({column.sql}) < 9007199254740992"
+
+
+def _misread(ids: Column | None, misread: Sql) -> Sql:
+    """An expression for what cannot be meant as it stands; ids that lost digits would make one trade of several."""
+    if ids is None or not (ids.is_text or ids.type in FLOATS):
+        return misread
+    lost = f"regexp_full_match(trim({ids.sql}::VARCHAR), '[0-9](\\.[0-9]+)?[eE]\\+[0-9]+')"
+    if ids.type in FLOATS:
+        lost = f"NOT isnan({ids.sql}) AND NOT ({_is_whole(ids)})"
+    return Sql(f"coalesce({misread}, CASE WHEN {lost} THEN {literal(_LOST_DIGITS)} END)")
 
 
 def _weighed(transaction: Transaction, rows: CanonicalRows, options: LoadOptions, *, has_ids: bool) -> TemporaryTable:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from barhouse.coordinator.load import door, rejects
+from barhouse.coordinator.load import door, misread_rows, rejects
 from barhouse.coordinator.load.placement import JudgedRows
 from barhouse.coordinator.load.rejects import QuotedRejects
 from barhouse.coordinator.load.trade_rows import TradeRows, trades_of_source
@@ -104,6 +104,7 @@ def _refused(
     rows, lines = found.rows, rejects.malformed_in(transaction, found.rows)
     rejected = transaction.make("load.make_rejected_trades", weighed_trades=found.weighed, judged_trades=judged)
     quoted = rejects.quoted_of(transaction, rejected, rows, lines, named="quoted_trades")
+    misread_rows.check(transaction, rows, quoted, options)
     row_count = rows.bounds.row_count
     if lines is not None:
         row_count += transaction.one("load.count_malformed", malformed_lines=lines).malformed_count

@@ -13,6 +13,7 @@ from barhouse.coordinator.sources.file_kinds import PACKINGS, Kind, is_archive, 
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.sources.path_patterns import PathPattern, find, has_parts
 from barhouse.coordinator.sources.source import Piece, Source, SourceFile
+from barhouse.coordinator.sources.text_encoding import UTF_8, marked_encoding
 from barhouse.store.errors import OptionsError, SourceError
 from barhouse.store.hints import Option
 from barhouse.store.model.open_stores import refuse_unreadable
@@ -22,8 +23,6 @@ _PIECE_BYTES = 1 << 20
 _HEADER_BYTES = 1 << 16
 #: Among how many lines the header of a text is looked for.
 _HEADER_LINES = 100
-#: How a text begins that says its encoding itself.
-_ENCODINGS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 #: What DuckDB may find between the fields of a line.
 _SEPARATORS = ",;\t|"
 
@@ -34,7 +33,7 @@ def open_file(data: object, options: LoadOptions) -> Source | None:
     Raises
     ------
     SourceError
-        When there is no such file, it is of no known kind, or it is compressed and damaged.
+        When there is no such file, or it is of no known kind.
     """
     given: list[str | Path]
     if isinstance(data, str | Path):
@@ -136,7 +135,7 @@ def header_of(path: str, source: Source, columns: Sequence[str]) -> list[str]:
 def first_lines(path: str) -> list[str]:
     """The first lines of a text file that are whole; none where it cannot be read, for that will be said elsewhere."""
     piece = _first_piece(path)
-    encoding = _ENCODINGS.get(piece[:2], "utf-8-sig")
+    encoding = marked_encoding(piece) or "utf-8-sig"
     lines = piece.decode(encoding, errors="replace").splitlines()
     return lines[:-1] if len(piece) == _HEADER_BYTES else lines
 
@@ -166,7 +165,7 @@ def repeats_header(path: str, source: Source, header: Sequence[str]) -> bool:
 
 def encoding_of(path: str) -> str:
     """The encoding that a text file says itself, by how it begins; UTF-8 where it says none."""
-    return _ENCODINGS.get(_first_piece(path)[:2], "utf-8")
+    return marked_encoding(_first_piece(path)) or UTF_8
 
 
 def _first_piece(path: str) -> bytes:

@@ -49,8 +49,7 @@ class RecordTable:
                 raise OptionsError(
                     f"{name} has records that name their columns themselves; leave out {Option('header')}"
                 )
-            named = any(key.casefold() in _NAMES_OF_SYMBOL for row in rows[:1] for key in row)
-            return cls(rows, None if named else symbol)
+            return cls(rows, None if _names_symbols(rows) else symbol)
         if not all(isinstance(row, list) for row in rows):
             raise SourceError(f"{name} has something among its rows that is neither a record nor a list of fields")
         if header is None:
@@ -96,7 +95,13 @@ def tables_in(value: Any, header: Sequence[str] | None, name: str) -> list[Recor
 
 
 def _says_whose(table: RecordTable) -> bool:
-    return table.symbol is not None or any(key.casefold() in _NAMES_OF_SYMBOL for key in table.rows[0])
+    return table.symbol is not None or _names_symbols(table.rows)
+
+
+def _names_symbols(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether any record says whose it is."""
+    keys = {key for row in rows for key in row}
+    return any(key.casefold() in _NAMES_OF_SYMBOL for key in keys)
 
 
 def _found(value: Any, keys: tuple[str, ...], symbol: str | None) -> Iterator[tuple[tuple[str, ...], str | None, Any]]:

@@ -98,7 +98,13 @@ def preset_named(name: str) -> Preset:
     PluginError
         When it is of another package and cannot be used.
     """
-    return read_preset(PRESETS.find(name))
+    plugin = PRESETS.find(name)
+    return _own_preset(plugin) if name in _own() else read_preset(plugin)
+
+
+@cache
+def _own_preset(plugin: Plugin) -> Preset:
+    return read_preset(plugin)
 
 
 def read_preset(plugin: Plugin) -> Preset:

@@ -21,13 +21,18 @@ _BYTE_ORDER_MARKS = {
 }
 
 
+def marked_encoding(first: bytes) -> str | None:
+    """The encoding that a text says itself by the mark it begins with; None where it says none."""
+    return next((name for mark, name in _BYTE_ORDER_MARKS.items() if first.startswith(mark)), None)
+
+
 def encoding_to_change(pieces: Iterator[bytes], said: str | None) -> str | None:
     """The encoding to read a text by and write it anew; None for one that can be read as it is.
 
     Reads it to its end, so that one that is not whole is found.
     """
     first = next(pieces, b"")
-    encoding = said or next((name for mark, name in _BYTE_ORDER_MARKS.items() if first.startswith(mark)), UTF_8)
+    encoding = said or marked_encoding(first) or UTF_8
     if codecs.lookup(encoding).name != UTF_8:
         deque(pieces, maxlen=0)
         return encoding

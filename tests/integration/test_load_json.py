@@ -89,6 +89,15 @@ def test_the_file_names_another_symbol_than_was_said(bench: Bench) -> None:
             assert bench.load(path, timezone=NEW_YORK).named == "MSFT"
 
 
+def test_a_record_that_names_its_symbol_is_not_given_that_of_the_others(bench: Bench) -> None:
+    records = [dict(RECORDS[0]), dict(RECORDS[1]) | {"symbol": "QQQ"}]
+    path = bench.folder / "bars.json"
+    path.write_text(json.dumps({"SPY": records}))
+    report = bench.load(path, symbol=None, timezone=NEW_YORK)
+    assert [one.reason for one in report.rejects] == ["the symbol is missing"]
+    assert (len(bench.bars("SPY")), len(bench.bars("QQQ"))) == (0, 1)
+
+
 def test_answers_of_a_vendor(bench: Bench) -> None:
     """Alpaca's, by its names; the zone is in the stamps."""
     stamped = [one | {"t": one["t"].replace(" ", "T") + "-05:00"} for one in ALPACA]

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet
 import pytest
-from load_kit import Bench
+from load_kit import Bench, unchanged
 from test_lacking_bars import OPEN
 
 from barhouse.store.errors import InputError, OptionsError, RejectedBarsError
@@ -348,3 +348,48 @@ def test_bars_of_trades_are_undone_like_others(bench: Bench) -> None:
     bench.coordinator.revert(report.batch_id)
     assert bench.bars() == before
     assert bench.ask("SELECT * FROM trade") == [], "nor are trades kept"
+
+
+# Rows that show others to be misread
+
+
+def refused(bench: Bench, name: str, text: str, **options: Any) -> str:
+    path = bench.folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    with unchanged(bench), pytest.raises(InputError) as raised:
+        bench.coordinator.load_trades(path, "SPY", "1m", **options)
+    return str(raised.value)
+
+
+def test_days_are_not_read_as_months(bench: Bench) -> None:
+    rows = "".join(f"11/{day}/2024 15:00:10,10,1\n" for day in range(1, 30))
+    options = {"timestamp_format": "%d/%m/%Y %H:%M:%S", "timezone": "UTC"}
+    said = refused(bench, "days.csv", f"time,price,size\n{rows}", **options)
+    assert "say timestamp_format='%m/%d/%Y %H:%M:%S'" in said
+
+
+def test_a_second_header_in_another_order_is_no_row(bench: Bench) -> None:
+    first, then = "2024-11-29T15:00:01Z,600,5\n", "2024-11-29T15:00:02Z,5,600\n"
+    said = refused(bench, "two.csv", f"time,price,size\n{first}time,size,price\n{then}")
+    assert "row 2 of" in said and "another header" in said
+
+
+def test_a_column_beside_the_path_that_names_another_symbol_is_said(bench: Bench) -> None:
+    (bench.folder / "SPY_trades.csv").write_text("time,price,size,symbol\n2024-11-29T15:00:01Z,600,5,MSFT\n")
+    assert load(bench, bench.folder / "{symbol}_trades.csv", symbol=None).named == "MSFT"
+
+
+@pytest.mark.parametrize("lost", ["1.7E+18", "1.7e+18", "5E+15", 1.7e18, float(2**53)])
+def test_ids_that_have_lost_digits_make_no_trade_of_several(bench: Bench, lost: str | float) -> None:
+    """A spreadsheet, or a column of floats, rounds long ids: then two trades have one."""
+    kept: str | float = "52983525027902" if isinstance(lost, str) else 52983525027902.0
+    trades = frame([1, 1, 61]).assign(trade_id=[lost, lost, kept])
+    report = load(bench, trades)
+    assert [(one.reason[:28], one.count) for one in report.rejects] == [("trade_id has lost its digits", 2)]
+    assert bars(bench) == {1: (1.0, 1, False)}
+
+
+def test_ids_may_look_like_numbers_with_an_exponent(bench: Bench) -> None:
+    report = load(bench, frame([1, 2, 3]).assign(trade_id=["12e5", "1E5", "e+5"]), whole=True)
+    assert (report.rejected, bars(bench)) == (0, {0: (4.0, 3, True)})
