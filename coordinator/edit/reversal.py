@@ -74,7 +74,7 @@ def revert(transaction: Transaction, batch_id: int, *, apply: bool) -> RevertRep
         files=tuple(row.path for row in transaction.run("edit.files_of_batch", identity)),
     )
     if not bars.row_count:
-        return report
+        return report.model_copy(update={"files": ()})  # they stay known: there is nothing to load again
     undone = _placed(transaction, batch_id, bars, counts)
     if not apply:
         return report
@@ -119,7 +119,9 @@ def _refuse_changed(transaction: Transaction, batch_id: int, bars: TemporaryTabl
             f"batch {batch_id} is undone already, by batch {undone[batch_id]}; undo that one to have its bars again"
         )
     later = transaction.run("edit.batches_since", identity, batch_bars=bars)
-    _refuse_later(batch_id, [row for row in later if row.batch_id not in {*undone, *undone.values()}])
+    # Two that came after, of which one undid the other, changed nothing; an undo of something before it did.
+    over = {batch for pair in undone.items() if pair[0] > batch_id for batch in pair}
+    _refuse_later(batch_id, [row for row in later if row.batch_id not in over])
 
 
 def _undone_already(transaction: Transaction) -> dict[int, int]:

@@ -34,6 +34,7 @@ from pydantic import (
 
 from barhouse.store.model.bar import COLUMNS, INSTANT, UNKNOWN
 from barhouse.store.model.symbol import IntervalText, Symbol
+from barhouse.store.model.words import writable
 
 
 def _in_utc(at: datetime) -> datetime:
@@ -165,7 +166,7 @@ def _shown(part: object) -> str:
 
 def _text(message: str | bytes) -> str:
     text = message.decode("utf-8", "replace") if isinstance(message, bytes) else message[:_SHOWN_CHARACTERS]
-    return text[:_SHOWN_CHARACTERS].encode("utf-8", "replace").decode()
+    return writable(text[:_SHOWN_CHARACTERS])
 
 
 def _why(error: ValidationError) -> str:

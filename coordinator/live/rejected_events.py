@@ -11,6 +11,7 @@ from barhouse.coordinator.feeds.events import Refused
 from barhouse.coordinator.live.delivery_queue import Taken
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.model.paths import printable
+from barhouse.store.model.words import writable
 from barhouse.store.records.batch import Batch
 
 
@@ -20,17 +21,12 @@ def refuse(transaction: Transaction, source: str, refused: Sequence[Refused]) ->
     batch.rejected = len(refused)
     batch.write(transaction)
     columns = {
-        "given": [_writable(refusal.given) for refusal in refused],
-        "reason": [_writable(refusal.reason) for refusal in refused],
+        "given": [writable(refusal.given) for refusal in refused],
+        "reason": [writable(refusal.reason) for refusal in refused],
     }
     schema = pa.schema(dict.fromkeys(columns, pa.string()))
     events = transaction.attach("rejected_event", pa.table(columns, schema=schema))
     transaction.write("live.add_rejected_events", {"batch_id": batch.batch_id}, rejected_event=events)
-
-
-def _writable(text: str) -> str:
-    """A text that every store can hold: without halves of characters."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def as_given(taken: Taken, symbols: Collection[str]) -> list[str]:

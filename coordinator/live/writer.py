@@ -37,7 +37,7 @@ from barhouse.store.model.bar import TURNOVER_LIMIT
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.paths import printable
 from barhouse.store.model.reports import LoadReport
-from barhouse.store.model.words import agreeing, counted
+from barhouse.store.model.words import agreeing, counted, writable
 from barhouse.store.records import run, session_days
 from barhouse.store.records.run import End
 from barhouse.store.session_store import SessionStore
@@ -136,7 +136,7 @@ class LiveWriter:
             is_foreseen = isinstance(error, InputError)
             is_of_all = is_foreseen and self._is_of_one_kind(taken) and not isinstance(error, CalendarError)
             if taken.row_count <= 1 or is_of_all:
-                reason = str(error) if is_foreseen else f"{type(error).__name__}: {error}"
+                reason = writable(str(error) if is_foreseen else f"{type(error).__name__}: {error}")
                 self._refuse_all(taken, reason[:_SHOWN_CHARACTERS])
                 return reason
             for part in taken.parts():
@@ -281,6 +281,8 @@ class LiveWriter:
         return [Refused(traded[row].model_dump_json(), reason) for row, reason in rows]
 
     def _build(self, transaction: Transaction, through: datetime, heard_at: datetime | None = None) -> bool:
+        if self._kept_from is None:  # no trade was ever taken
+            return False
         now = self._store.now()
         ended = min(through - self._options.settle, now)
         built = trades.build(transaction, ended, now, self._seen, heard_at or self._seen.heard_at)

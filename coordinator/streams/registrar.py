@@ -136,15 +136,14 @@ class StreamRegistrar:
                 f"{Option('base')} and {Option('available')} exclude each other; {Option('base', '1m')} means that 1m "
                 f"is all there is"
             )
-        request = RegistrationRequest(names, as_intervals(intervals, "intervals"), calendar, closing_bar, added_by)
+        wanted = as_intervals(intervals, "intervals")
+        request = RegistrationRequest(names, wanted, calendar, closing_bar, added_by, move=move)
         with self._store.transaction() as transaction:
-            if move:
-                symbol_move.move(transaction, names, calendar, self._grace)
             offered = by_symbol(self._store.spelling, names, [base] if base is not None else available, "available")
             if base is None:
                 for name, found in symbol_registration.standing(transaction, names).items():
                     offered[name] = [found.base]
-            registered, failures = symbol_registration.register(transaction, request, offered, on_missing)
+            registered, failures = symbol_registration.register(transaction, request, offered, on_missing, self._grace)
         _say(failures)
         return registered
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Literal
 
+from barhouse.coordinator.derive.derivation import GRACE
+from barhouse.coordinator.edit import symbol_move
 from barhouse.coordinator.streams.determination import determine_streams
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, RegistrationError, StreamError
@@ -62,6 +65,7 @@ def register(
     request: RegistrationRequest,
     offered: Mapping[str, Iterable[str] | None],
     on_missing: OnMissing,
+    grace: timedelta = GRACE,
 ) -> tuple[list[Registration], dict[str, str]]:
     """Register each symbol with the base that is best of what is offered for it (None: the usual ones).
 
@@ -76,6 +80,8 @@ def register(
     symbols, failures = determine(transaction, request, offered)
     if failures and on_missing == "raise":
         raise RegistrationError("nothing was registered: " + "; ".join(failures[name] for name in sorted(failures)))
+    if request.move and request.calendar is not None:
+        symbol_move.move(transaction, [data.symbol for data in symbols], request.calendar, grace)
     return registration.write(transaction, symbols), failures
 
 

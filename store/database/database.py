@@ -11,7 +11,7 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from barhouse.store.database.query import check_reads
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import StoreClosedError, StoreError, StoreHeldError
 from barhouse.store.hints import Action
-from barhouse.store.model.open_stores import OPENED
+from barhouse.store.model import open_stores
 from barhouse.store.model.spelling import Spelling
 from barhouse.store.sql import Sql, sql
 
@@ -80,7 +80,7 @@ class Database:
         self._readers: list[int] = []  # the threads that read, once for each connection they read with
         self.running = Running()
         self._readers_changed = threading.Condition()
-        OPENED.add(self)
+        open_stores.add(self)
         self._turns = Turns(root.execute(sql("database.memory_limit")).fetchall()[0][0])
 
     @property
@@ -231,7 +231,7 @@ class Database:
             store's tables and (with ``reads_files``) files, or its answer is beyond its limits. A read-only transaction
             alone would let through what ends it, and settings, attached and written files that outlive it.
         """
-        with self._turns.taken(), self._reader() as cursor, self.explaining(), limits.timed(cursor):
+        with self._turn_of(text), self._reader() as cursor, self.explaining(), limits.timed(cursor):
             try:
                 relation = self._asked(cursor, text, parameters, reads_files=reads_files)
                 try:
@@ -254,7 +254,7 @@ class Database:
         """Read as :meth:`query` does, but batch by batch: what is not read yet takes no memory."""
         with self._reader() as cursor:
             try:
-                with self._turns.taken(), self.explaining(), limits.timed(cursor):
+                with self._turn_of(text), self.explaining(), limits.timed(cursor):
                     relation = self._asked(cursor, text, parameters, reads_files=reads_files)
                     source = pa.table({}).to_reader() if relation is None else relation.to_arrow_reader(batch_rows)
                     del relation
@@ -276,6 +276,10 @@ class Database:
             row_count += batch.num_rows
             limits.check_rows(row_count)
             yield batch
+
+    def _turn_of(self, text: str) -> AbstractContextManager[None]:
+        """Queries of others wait for each other; the store's own are small, and whoever writes may ask them."""
+        return nullcontext() if isinstance(text, Sql) else self._turns.taken()
 
     def _asked(
         self,

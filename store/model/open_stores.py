@@ -7,6 +7,7 @@ link, would let another process into it.
 from __future__ import annotations
 
 import stat
+import threading
 from pathlib import Path
 from typing import Protocol
 from weakref import WeakSet
@@ -21,8 +22,20 @@ class OpenStore(Protocol):
     closed: bool
 
 
-#: Everything that was opened in this process and is still referred to.
-OPENED: WeakSet[OpenStore] = WeakSet()
+# Everything that was opened in this process and is still referred to. A set must not change while it is gone through.
+_opened: WeakSet[OpenStore] = WeakSet()
+_changing = threading.Lock()
+
+
+def add(store: OpenStore) -> None:
+    """Know a store, for as long as it is referred to."""
+    with _changing:
+        _opened.add(store)
+
+
+def _open_now() -> list[OpenStore]:
+    with _changing:
+        return [store for store in _opened if not store.closed]
 
 
 def refuse_unreadable(path: Path) -> None:
@@ -39,7 +52,7 @@ def refuse_unreadable(path: Path) -> None:
         return
     if not stat.S_ISREG(found.st_mode):
         raise SourceError(f"{path} is no regular file but a pipe or a device, which cannot be read twice; write a file")
-    if any(one.identity == (found.st_dev, found.st_ino) and not one.closed for one in list(OPENED)):
+    if any(one.identity == (found.st_dev, found.st_ino) for one in _open_now()):
         raise SourceError(
             f"{path} is a store that is open in this process, by this name or by a link; name another file"
         )

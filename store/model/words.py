@@ -16,3 +16,8 @@ def agreeing(count: int, one: str, several: str) -> str:
 def shortened(text: str, most: int = 120) -> str:
     """A text as a message shows it: of one that is too long to be read, the beginning and how long it is."""
     return text if len(text) <= most else f"{text[:most]}... ({len(text):,} characters)"
+
+
+def writable(text: str) -> str:
+    """A text that every store, file and log can hold: a half of a character (a lone surrogate) is a ``?``."""
+    return text.encode("utf-8", "replace").decode()

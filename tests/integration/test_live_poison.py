@@ -31,7 +31,7 @@ from barhouse.store.errors import StoreFullError
     ids=lambda error: type(error).__name__,
 )
 def test_what_one_message_does_is_done_to_it_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     take = trades.take
 
@@ -55,6 +55,8 @@ def test_what_one_message_does_is_done_to_it_alone(
         assert json.loads(rejected["given"])["id"] == "poison"
         assert rejected["reason"].startswith(type(error).__name__)
         assert writer.counts.refused_count == 1
+        assert "refused" in caplog.text
+        caplog.text.encode()  # what is logged can be written into any file
 
 
 def test_a_full_disk_is_no_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

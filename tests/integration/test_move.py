@@ -247,3 +247,15 @@ def test_purged_bars_stand_in_the_way(bench: Bench) -> None:
 def test_what_cannot_be_moved_is_refused(bench: Bench, symbols: Any, calendar: Any, error: type[BarhouseError]) -> None:
     with unchanged(bench), pytest.raises(error):
         bench.coordinator.move_symbols(symbols, calendar)
+
+
+def test_a_symbol_that_is_left_out_does_not_move(bench: Bench) -> None:
+    """QQQ lacks a base of what is wanted: it is skipped, and its bars stay where they are."""
+    bench.load_lines(line("2024-11-27T14:00:00Z"), line("2024-11-27T15:00:00Z"), symbol="QQQ")
+    before = bench.bars("QQQ")
+    registered = bench.coordinator.register(
+        ["SPY", "QQQ"], ["30s"], "24/7", available={"SPY": ["1s", "1m"], "QQQ": ["5m"]}, on_missing="skip", move=True
+    )
+    assert "QQQ" not in [one.symbol for one in registered]
+    assert bench.bars("QQQ") == before
+    assert bench.ask("SELECT DISTINCT calendar FROM symbol WHERE symbol = 'QQQ'") == [{"calendar": "XNYS"}]

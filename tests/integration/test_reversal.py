@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from load_kit import Bench, line, minutes, unchanged
+from load_kit import NEW_YORK, Bench, line, minutes, unchanged
 from test_cli import Line, copied, empty, filled, spy
 
 from barhouse.coordinator.cli.errors import ExitCode
@@ -281,3 +281,21 @@ def test_the_command_says_what_it_would_do_and_did(command: Line, tmp_path: Path
     assert "is undone already" in command("revert", number, "--yes", expected=ExitCode.BAD_INPUT).stderr
     assert "there is no batch 77" in command("revert", "77", "--yes", expected=ExitCode.BAD_INPUT).stderr
     assert "all as recomputed" in command("verify").stderr
+
+
+def test_an_undo_of_something_older_is_in_the_way_of_undoing_a_later_undo(bench: Bench) -> None:
+    """Load, correct, undo both from the top: the correction cannot come back below what went with the load."""
+    first = bench.load_lines(line("2024-11-26 10:00", close=10.5), timezone=NEW_YORK)
+    then = bench.load_lines(line("2024-11-26 10:00", close=10.6), timezone=NEW_YORK)
+    undone = bench.coordinator.revert(then.batch_id)
+    gone = bench.coordinator.revert(first.batch_id)
+    assert undone.batch_id is not None and gone.batch_id is not None
+    with (
+        unchanged(bench),
+        pytest.raises(InputError, match=rf"batch {gone.batch_id} .*since; undo the later ones first"),
+    ):
+        bench.coordinator.revert(undone.batch_id)
+    bench.coordinator.revert(gone.batch_id)
+    assert bench.coordinator.revert(undone.batch_id).revised == 1
+    assert [bar["close"] for bar in bench.bars()] == [10.6]
+    assert bench.store.verify().sound

@@ -1094,7 +1094,7 @@ class Model:
         for one in reversed(self.written):
             if one.reverts is not None and one.batch_id not in undone:
                 undone[one.reverts] = one.batch_id
-        over = {*undone, *undone.values()}
+        over = {one for pair in undone.items() if pair[0] > batch_id for one in pair}
         if which.lost:
             raise NotUndone("was given up for good")
         if any(symbol not in self.symbols.values() for symbol, _ in which.changes):

@@ -4,7 +4,7 @@
 -- How far a store has come, and what tells this state from every other: what is kept of its bars, and of its runs.
 -- No bar changes without a batch, and what changes without one is small.
 -- gives: batch_id, committed_at, bars, runs
--- reads: alembic_version, batch, interval_definition, session_run, store_option, symbol, trading_calendar
+-- reads: alembic_version, batch, calendar_correction, interval_definition, session_run, store_option, symbol, trading_calendar, vendor
 WITH part AS (
     SELECT 1 AS place, v::VARCHAR AS said FROM alembic_version AS v
     UNION ALL SELECT 2, b::VARCHAR FROM batch AS b WHERE batch_id = (SELECT max(batch_id) FROM batch)
@@ -12,6 +12,8 @@ WITH part AS (
     UNION ALL SELECT 4, d::VARCHAR FROM interval_definition AS d
     UNION ALL SELECT 5, c::VARCHAR FROM trading_calendar AS c
     UNION ALL SELECT 6, o::VARCHAR FROM store_option AS o
+    UNION ALL SELECT 7, k::VARCHAR FROM calendar_correction AS k
+    UNION ALL SELECT 8, v::VARCHAR FROM vendor AS v
 )
 SELECT (SELECT max(batch_id) FROM batch) AS batch_id, (SELECT max(committed_at) FROM batch) AS committed_at,
        (SELECT md5(string_agg(said, chr(10) ORDER BY place, said)) FROM part) AS bars,

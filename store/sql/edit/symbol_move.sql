@@ -34,7 +34,10 @@ ORDER BY d.symbol;
 -- takes: scope_symbols
 -- reads: bar
 UPDATE interval_definition AS d SET complete_through = NULL
-FROM (SELECT interval_id, max(later(bar_start, span_seconds)) AS last_end FROM bar GROUP BY interval_id) AS b
+FROM (SELECT interval_id, max(later(bar_start, span_seconds)) AS last_end FROM bar
+      WHERE interval_id IN (SELECT interval_id FROM interval_definition
+                            WHERE NOT derived AND symbol_id IN (FROM {scope_symbols}))
+      GROUP BY interval_id) AS b
 WHERE d.interval_id = b.interval_id AND NOT d.derived AND d.complete_through = b.last_end
   AND d.symbol_id IN (FROM {scope_symbols});
 
