@@ -6,6 +6,7 @@ identifier.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ INTEGERS = {
     "HUGEINT",
 }
 FLOATS = {"FLOAT", "DOUBLE"}
+_NUMBERED = re.compile(r"^\d+[.] ", re.ASCII)
 #: Why a stamp is no instant that names a day.
 A_DATE = "the stamp is a date without a time of day"
 
@@ -62,8 +64,8 @@ class Column:
 
 
 def folded(name: str) -> str:
-    """A name as it is compared: without case, and without the brackets of ``<OPEN>``."""
-    return name.strip().removeprefix("<").removesuffix(">").strip().casefold()
+    """A name as it is compared: without case, the brackets of ``<OPEN>``, or the number of ``1. open``."""
+    return _NUMBERED.sub("", name.strip()).removeprefix("<").removesuffix(">").strip().casefold()
 
 
 def symbol(column: Column | None) -> Sql:

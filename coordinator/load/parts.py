@@ -15,6 +15,7 @@ from barhouse.coordinator.load import date_and_time
 from barhouse.coordinator.load.column_kinds import NUMBERS, SHORT_FLOATS
 from barhouse.coordinator.load.columns import Column, folded
 from barhouse.coordinator.load.source_rows import SourceRows
+from barhouse.coordinator.sources.archive import ways_to_choose
 from barhouse.coordinator.sources.files import is_blank
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.store.database.transaction import Transaction
@@ -137,7 +138,17 @@ def _check_names(rows: SourceRows, found: Parts, shape: Shape) -> None:
             raise OptionsError(
                 f"{source.name_of(path)} has no column {', '.join(lacking)}, as other files of {source.name} do; it "
                 f"has {', '.join(own)}: load files with other columns, or without a header, by themselves"
+                f"{_ways_to_leave_out(rows)}"
             )
+
+
+def _ways_to_leave_out(rows: SourceRows) -> str:
+    """Of what comes out of an archive, say how to choose; of other files, which one named himself, nothing."""
+    inside = [piece for piece in rows.source.pieces if piece.member is not None]
+    if not inside:
+        return ""
+    held = [str(piece.member) for piece in inside if piece.path == inside[0].path]
+    return f"; {ways_to_choose(inside[0].path, held)}"
 
 
 def _check_kinds(rows: SourceRows, found: Parts, shape: Shape) -> None:

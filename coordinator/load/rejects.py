@@ -14,7 +14,7 @@ from barhouse.coordinator.load.columns import A_DATE
 from barhouse.coordinator.load.number_formats import could_be_thousands, signs_of
 from barhouse.coordinator.load.numbers import NOT_A_NUMBER
 from barhouse.coordinator.load.placement import JudgedRows
-from barhouse.coordinator.load.stamp_formats import are_digits, formats_of, is_iso
+from barhouse.coordinator.load.stamp_formats import are_digits, are_of_a_spreadsheet, formats_of, is_iso
 from barhouse.coordinator.load.symbol_map import reason_unregistered
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.store.database.transaction import TemporaryTable, Transaction
@@ -179,14 +179,18 @@ def _way_to_read(judged: JudgedRows, unreadable: Reject, options: LoadOptions) -
     text = _stamp_of(judged, unreadable)
     such = "stamps" if text is None else f"stamps such as {text!r}"
     given = options.timestamp_format
-    if given is not None and is_iso(text or ""):
+    likely = [form for form in formats_of(text or "") if form != given]
+    if given is not None and is_iso(text or "") and not likely:
         return f"{Option('timestamp_format', given)} does not fit {such}, which are ISO 8601; leave it out"
+    if are_of_a_spreadsheet(text or ""):
+        return f"{such} look like days as spreadsheets count them: write them as dates, such as 2024-03-05 14:30"
     before = f"say how {such} are written"
     if given is not None:
         before = f"{Option('timestamp_format', given)} does not fit {such}; say how they are written"
-    likely = [form for form in formats_of(text or "") if form != given]
     forms = " or ".join(str(Option("timestamp_format", form)) for form in likely or ["%d.%m.%Y %H:%M"])
     by = "with" if likely else f"with {Option('timestamp_format')}, such as"
+    if any("%Z" in form for form in likely):
+        forms += f" and whose clock has such names with {Option('timezone', 'America/New_York')}"
     column = Option("columns", {judged.rows.stamp_part: "NAME"})
     return f"{before}, {by} {forms}, or which column they are in with {column}"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from barhouse.coordinator.load.column_kinds import kinds_in
 from barhouse.coordinator.load.columns import Column, folded
-from barhouse.coordinator.sources.files import compression_of, header_of, parquet_schema, repeats_header
+from barhouse.coordinator.sources.files import compression_of, header_of, parquet_schema, repeats_header, skipped_count
 from barhouse.coordinator.sources.scratch_folder import without_scratch
 from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
@@ -164,7 +164,9 @@ def _file_rows(source: Source, *, by_name: bool, noting_malformed: bool = False)
 def _all_rows(source: Source, *, by_name: bool, noting_malformed: bool) -> Sql:
     if source.format == "parquet":
         return sql("load.parquet_rows", paths=_listed(source.paths), more=_more(source))
-    kinds = [(compression_of(path), _header(source, path)) for path in source.paths]
+    kinds = [
+        (compression_of(path), skipped_count(path, source.skip_rows), _header(source, path)) for path in source.paths
+    ]
     if not by_name and len(set(kinds)) == 1:
         return _text_rows(source, source.paths, *kinds[0], noting_malformed=noting_malformed)
     rows: Sql | None = None
@@ -183,12 +185,14 @@ def _header(source: Source, path: str) -> Sql:
     return sql("load.header_repeated" if repeated else "load.header_given", names=names)
 
 
-def _text_rows(source: Source, paths: Sequence[str], compression: str, header: Sql, *, noting_malformed: bool) -> Sql:
+def _text_rows(
+    source: Source, paths: Sequence[str], compression: str, skipped: int, header: Sql, *, noting_malformed: bool
+) -> Sql:
     delimiter = [] if source.delimiter is None else [sql("load.delimiter_said", sign=literal(source.delimiter))]
     places = {
         "paths": _listed(paths),
         "compression": literal(compression),
-        "skip": source.skip_rows,
+        "skip": skipped,
         "header": header,
         "more": joined(Sql(""), [_more(source), *delimiter]),
     }

@@ -8,6 +8,7 @@ import re
 _EPOCHS = {10: "epoch_s", 13: "epoch_ms", 16: "epoch_us", 19: "epoch_ns"}
 _DAY = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?P<time>\D.*)?", re.ASCII | re.DOTALL)
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}|$)", re.ASCII)
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?P<time>\D.*)", re.ASCII | re.DOTALL)
 _YEAR_FIRST = re.compile(r"\d{4}([/.])\d{1,2}\1\d{1,2}(?P<time>\D.*)?", re.ASCII | re.DOTALL)
 #: A date in this century or the last, and a time of day, in digits alone: no count of seconds since 1970 is so long.
 _DIGITS = re.compile(
@@ -15,8 +16,12 @@ _DIGITS = re.compile(
 )
 _COMPACT = re.compile(r"\d{8}(?P<time>\D.*)?", re.ASCII | re.DOTALL)
 _TIME = re.compile(
-    r"([ T])(\d{1,2})(:?)\d{2}(\3\d{2}([.]\d{1,6})?)?( ?[AaPp][Mm])?(?P<zone> ?(?:Z|[+-]\d{2}:?\d{2}))?", re.ASCII
+    r"([ T])(\d{1,2})(:?)\d{2}(\3\d{2}([.]\d{1,6})?)?( ?[AaPp][Mm])?"
+    r"(?P<zone> ?(?:Z|[+-]\d{2}:?\d{2}))?(?P<name> [A-Za-z][A-Za-z_/+-]*)?",
+    re.ASCII,
 )
+#: Days since 1900 with a fraction, as spreadsheets count them, from 1954 to 2064.
+_SPREADSHEET = re.compile(r"[2-5]\d{4}([.,]\d+)?", re.ASCII)
 
 
 def is_iso(text: str) -> bool:
@@ -29,6 +34,11 @@ def are_digits(text: str) -> bool:
     return _DIGITS.fullmatch(text.strip()) is not None
 
 
+def are_of_a_spreadsheet(text: str) -> bool:
+    """Whether it may be a count of days as spreadsheets keep dates, which no format reads."""
+    return _SPREADSHEET.fullmatch(text.strip()) is not None
+
+
 def formats_of(text: str) -> tuple[str, ...]:
     """The formats that may be meant, the likelier first; both orders of day and month where either could be."""
     text = text.strip()
@@ -38,6 +48,9 @@ def formats_of(text: str) -> tuple[str, ...]:
         return (f"%Y%m%d{'%H%M' if digits[1] else ''}{'%S' if digits[2] else ''}",)
     if compact := _COMPACT.fullmatch(text):
         return _with_time(("%Y%m%d",), compact["time"])
+    if iso := _ISO_DATE.fullmatch(text):  # what could not be read of it is a half of a day, or the name of a zone
+        forms = _with_time(("%Y-%m-%d",), iso["time"])
+        return tuple(form for form in forms if "%p" in form or "%Z" in form)
     if year_first := _YEAR_FIRST.fullmatch(text):
         return _with_time(("%Y{0}%m{0}%d".format(year_first[1]),), year_first["time"])
     if found := _DAY.fullmatch(text):
@@ -60,5 +73,7 @@ def _with_time(dates: tuple[str, ...], time: str | None) -> tuple[str, ...]:
     clock = f"{'%I' if half else '%H'}{colon}%M"
     clock += (f"{colon}%S" + (".%f" if fraction else "")) if seconds else ""
     clock += (" %p" if half.startswith(" ") else "%p") if half else ""
+    if found["name"]:
+        return tuple(f"{day}{before}{clock} %Z" for day in dates)
     clock += "" if found["zone"] is None else " %z" if found["zone"].startswith(" ") else "%z"
     return tuple(f"{day}{before}{clock}" for day in dates)

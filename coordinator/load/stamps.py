@@ -23,7 +23,7 @@ _LIMITS = {"epoch_s": 253402300799, "epoch_ms": 253402300799999, "epoch_us": 253
 
 _NAIVE = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}
 _WHOLE = r"[+-]?[0-9]+([.]0*)?"
-_DATE = r"[0-9]+[-/][0-9]+[-/][0-9]+"
+_DATE = r"[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}"
 _TIME = r"[ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?"
 _ZONE = r" ?(?:Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)"
 #: A date, or a date and time, with nothing after it that would change its meaning (AM, the name of a zone).

@@ -19,6 +19,7 @@ _NAMES: dict[Kind, tuple[str, ...]] = {
     "dbn": (".dbn",),
 }
 KINDS: dict[str, Kind] = {name: kind for kind, names in _NAMES.items() for name in names}
+_WORKBOOKS = frozenset([".xls", ".xlsx", ".xlsm", ".xlsb", ".ods", ".numbers"])
 #: By the words for them that Arrow has, where it has one.
 PACKINGS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".xz": "xz"}
 #: Those that DuckDB unpacks as it reads text.
@@ -73,6 +74,8 @@ def kind_of(name: str, said: Kind | None) -> FileKind:
     """
     found = kind_by_name(name, said)
     if found is None:
+        if PurePath(name).suffix.lower() in _WORKBOOKS:
+            raise SourceError(f"{name} is a spreadsheet; save the sheet with the bars as CSV, dates and times in full")
         raise SourceError(
             f"{name} is of no known kind; allowed are {', '.join(KINDS)}, each plain or packed by one of "
             f"{', '.join(PACKINGS)}, and {ARCHIVE} with such files inside; where its name does not say what it is, say "

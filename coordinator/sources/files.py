@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path
 
 import pyarrow as pa
@@ -132,8 +133,25 @@ def header_of(path: str, source: Source, columns: Sequence[str]) -> list[str]:
     return []
 
 
-def first_lines(path: str) -> list[str]:
-    """The first lines of a text file that are whole; none where it cannot be read, for that will be said elsewhere."""
+def first_lines(path: str, skip_rows: int = 0) -> list[str]:
+    """The first lines of a text file that are whole, after those that are skipped and blank ones.
+
+    None where it cannot be read, for that will be said elsewhere.
+    """
+    lines = _whole_lines(path)
+    return lines[_skipped_count(lines, skip_rows) :]
+
+
+def skipped_count(path: str, skip_rows: int) -> int:
+    """How many lines of a text file are passed over: ``skip_rows``, and blank ones before the next."""
+    return _skipped_count(_whole_lines(path), skip_rows)
+
+
+def _skipped_count(lines: Sequence[str], skip_rows: int) -> int:
+    return skip_rows + sum(1 for _ in takewhile(lambda line: not line.strip(), lines[skip_rows:]))
+
+
+def _whole_lines(path: str) -> list[str]:
     piece = _first_piece(path)
     encoding = marked_encoding(piece) or "utf-8-sig"
     lines = piece.decode(encoding, errors="replace").splitlines()
@@ -149,7 +167,7 @@ def repeats_header(path: str, source: Source, header: Sequence[str]) -> bool:
         When it has them in another order.
     """
     wanted = [name.strip().casefold() for name in header]
-    line = "".join(first_lines(path)[source.skip_rows : source.skip_rows + 1])
+    line = "".join(first_lines(path, source.skip_rows)[:1])
     for sign in _SEPARATORS if source.delimiter is None else (source.delimiter,):
         names = next(csv.reader([line], delimiter=sign), [])
         found = [name.strip().casefold() for name in names]

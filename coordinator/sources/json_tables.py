@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +12,14 @@ from barhouse.store.hints import Option
 
 #: The column of a symbol that stands outside of the records.
 SYMBOL = "symbol"
+#: The column of stamps that stand outside of the records, as their keys.
+STAMP = "timestamp"
 _NAMES_OF_SYMBOL = ("symbol", "ticker", "instrument")
+_NUMBERED = re.compile(r"^\d+[.] ", re.ASCII)
+#: A date in digits and what follows it, or a count since 1970.
+_STAMP = re.compile(r"\d{4}[-/.]\d\d?[-/.]\d\d?(\D.*)?|\d\d?[-/.]\d\d?[-/.]\d{4}(\D.*)?|-?\d{8,19}", re.ASCII)
+#: What the key of a table of stamps says of it, rather than whose it is.
+_SERIES = "time series"
 #: Keys that say what lies below them rather than whose it is.
 _WRAPPERS = frozenset(
     {
@@ -112,6 +120,9 @@ def _found(value: Any, keys: tuple[str, ...], symbol: str | None) -> Iterator[tu
     if not isinstance(value, dict):
         return
     said = _symbol_said(value)
+    if (rows := _keyed_rows(value)) is not None:
+        yield keys, said or symbol, rows
+        return
     columns = {key: inner for key, inner in value.items() if _is_column(inner)}
     inside = {key: inner for key, inner in value.items() if key not in columns and _may_hold_rows(inner)}
     if len(columns) > 1 and len({len(column) for column in columns.values()}) == 1:
@@ -124,7 +135,35 @@ def _found(value: Any, keys: tuple[str, ...], symbol: str | None) -> Iterator[tu
         yield keys, None, [value]
     for key, inner in inside.items():
         # A key that is no wrapper says whose the records are; one that means something else is no registered symbol.
-        yield from _found(inner, (*keys, key), said or (symbol if key.casefold() in _WRAPPERS else key))
+        yield from _found(inner, (*keys, key), said or (symbol if _is_wrapper(key) else key))
+
+
+def _is_wrapper(key: str) -> bool:
+    return key.casefold() in _WRAPPERS or _SERIES in key.casefold()
+
+
+def _keyed_rows(value: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """Records whose keys are their stamps or numbers, or columns whose values have such keys; None for other things."""
+    inner = list(value.values())
+    if not inner or not all(isinstance(one, dict) and one and not any(map(_is_nested, one.values())) for one in inner):
+        return None
+    rows: dict[str, Mapping[str, Any]] = dict(value)
+    if len(inner) > 1 and all(one.keys() == inner[0].keys() for one in inner) and _are_row_keys(inner[0]):
+        rows = {key: {name: column[key] for name, column in value.items()} for key in inner[0]}
+    if list(rows) == [str(number) for number in range(len(rows))]:
+        return [dict(row) for row in rows.values()]
+    if all(map(_STAMP.fullmatch, rows)) and not any(STAMP in row for row in rows.values()):
+        return [{STAMP: key, **row} for key, row in rows.items()]
+    return None
+
+
+def _are_row_keys(keys: Collection[str]) -> bool:
+    """Whether they are stamps, or count rows; other numbers may be symbols."""
+    return all(map(_STAMP.fullmatch, keys)) or list(keys) == [str(number) for number in range(len(keys))]
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, list | dict)
 
 
 def _symbol_said(value: Mapping[str, Any]) -> str | None:
@@ -132,14 +171,14 @@ def _symbol_said(value: Mapping[str, Any]) -> str | None:
     beside = (inner for inner in value.values() if isinstance(inner, dict))
     for fields in (value, *(inner for inner in beside if not any(map(_may_hold_rows, inner.values())))):
         for key, text in fields.items():
-            if key.casefold() in _NAMES_OF_SYMBOL and isinstance(text, str):
+            if _NUMBERED.sub("", key).casefold() in _NAMES_OF_SYMBOL and isinstance(text, str):
                 return text
     return None
 
 
 def _is_column(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and not any(isinstance(one, list | dict) for one in value)
+    return isinstance(value, list) and bool(value) and not any(map(_is_nested, value))
 
 
 def _may_hold_rows(value: Any) -> bool:
-    return isinstance(value, dict) or (isinstance(value, list) and any(isinstance(one, list | dict) for one in value))
+    return isinstance(value, dict) or (isinstance(value, list) and any(map(_is_nested, value)))

@@ -68,7 +68,7 @@ def text_facts(source: Source, options: LoadOptions) -> dict[str, str]:
     """How a text file is written: what it is packed with, its encoding, and what stands between fields."""
     if source.format != "csv" or not source.paths:
         return {}
-    piece, lines = source.pieces[0], first_lines(source.paths[0])[options.skip_rows :]
+    piece, lines = source.pieces[0], first_lines(source.paths[0], options.skip_rows)
     # What is not UTF-8 is read from a copy that is, so that the file itself is asked.
     itself = piece.path if piece.member is None and piece.kind.is_readable else source.paths[0]
     found = {"encoding": options.encoding or encoding_of(itself)}

@@ -26,6 +26,10 @@ def on_lines(records: list[Any]) -> str:
     return "".join(json.dumps(record) + "\n" for record in records)
 
 
+def without_stamp(record: Record) -> Record:
+    return {key: value for key, value in record.items() if key != "timestamp"}
+
+
 #: The records as they come; those that the symbol is said in are in the second table.
 WRITTEN: dict[str, Callable[[list[Record]], str]] = {
     "bars.jsonl": on_lines,
@@ -40,6 +44,25 @@ WRITTEN: dict[str, Callable[[list[Record]], str]] = {
     "spread out.json": lambda records: json.dumps(records, indent=2),
     "below a key.json": lambda records: json.dumps({"bars": records, "next_page_token": None}),
     "below keys.json": lambda records: json.dumps({"status": "OK", "data": {"candles": records}}),
+    "by stamp.json": lambda records: json.dumps({one["timestamp"]: without_stamp(one) for one in records}),
+    "by stamp below a key.json": lambda records: json.dumps(
+        {
+            "Meta Data": {"1. Information": "Intraday (1min)", "2. Symbol": "SPY"},
+            "Time Series (1min)": {
+                one["timestamp"]: {
+                    f"{number}. {key}": str(value) for number, (key, value) in enumerate(without_stamp(one).items(), 1)
+                }
+                for one in records
+            },
+        }
+    ),
+    "by number.json": lambda records: json.dumps({str(number): one for number, one in enumerate(records)}),
+    "columns by stamp.json": lambda records: json.dumps(
+        {key: {one["timestamp"]: one[key] for one in records} for key in NAMES if key != "timestamp"}
+    ),
+    "columns by number.json": lambda records: json.dumps(
+        {key: {str(number): one[key] for number, one in enumerate(records)} for key in NAMES}
+    ),
     "columns.json": lambda records: json.dumps({"s": "ok", **{key: [one[key] for one in records] for key in NAMES}}),
 }
 
@@ -176,6 +199,9 @@ WRONG: dict[str, tuple[str, str]] = {
     "text": (f"{HEADER}\n{line(1)}\n", "neither one JSON value"),
     "other text": ('{"t": "\udce9"}', "neither one JSON value"),
     "one that is no record": (on_lines([*RECORDS, 7]), "neither a record nor a list of fields"),
+    "by symbols in digits": (json.dumps({"600519": RECORDS[0], "000001": RECORDS[1]}), "has no records"),
+    "by numbers that skip one": (json.dumps({"0": RECORDS[0], "2": RECORDS[1]}), "has no records"),
+    "by stamp, with another": (json.dumps({"2024-11-26": RECORDS[0], "2024-11-27": RECORDS[1]}), "has no records"),
     "unequal columns": ('{"t": ["2024-11-26 10:00"], "o": [1, 2]}', "no column|no records"),
 }
 

@@ -258,6 +258,13 @@ def test_folders_named_as_columns_count_for_what_is_packed_in_them(bench: Bench)
 # What a file is whose name does not say so
 
 
+def test_a_spreadsheet_is_to_be_saved_as_text(bench: Bench) -> None:
+    path = bench.folder / "bars.xlsx"
+    path.write_bytes(zipped({"xl/worksheets/sheet1.xml": b"<worksheet/>"}))
+    with pytest.raises(SourceError, match=r"bars\.xlsx is a spreadsheet; save the sheet with the bars as CSV"):
+        bench.load(path, timezone=NEW_YORK)
+
+
 @pytest.mark.parametrize("name", ["bars", "bars.asc", "bars.dat.xz", "2024.11"])
 def test_it_is_said_what_a_file_is_whose_name_does_not(bench: Bench, name: str) -> None:
     path = bench.folder / name

@@ -253,6 +253,15 @@ def test_stamps_that_cannot_be_read_show_how_a_format_is_said(bench: Bench, opti
             "say how stamps such as 'soon' are written, with timestamp_format=, such as timestamp_format='%d.%m.",
         ),
         ("", {}, "say how stamps are written, with timestamp_format=, such as"),
+        ("2024-11-26 03:00:00 PM", {}, "with timestamp_format='%Y-%m-%d %I:%M:%S %p', or which column"),
+        (
+            "2024-11-26 10:00 EST",
+            {},
+            "with timestamp_format='%Y-%m-%d %H:%M %Z' and whose clock has such names with timezone='America/New_York'",
+        ),
+        ("11/26/24 10:00", {}, "with timestamp_format='%m/%d/%y %H:%M', or which column"),
+        ("24/11/06 10:00", {}, "with timestamp_format='%d/%m/%y %H:%M', or which column"),
+        ("45622.4166666667", {}, "look like days as spreadsheets count them: write them as dates, such as 2024-03-05"),
     ],
 )
 def test_a_stamp_that_cannot_be_read_is_answered_with_the_formats_it_may_be_in(

@@ -14,6 +14,7 @@ from barhouse.store.errors import InputError, RejectedBarsError, SourceError
 
 STAMPS = [f"{stamp}Z" for stamp in minutes("2024-11-26 15:00", "2024-11-26 15:04")]
 ROWS = [HEADER + ",Stück", *[line(stamp, close=10 + place / 8) + ",ü" for place, stamp in enumerate(STAMPS)]]
+ROWS_QUOTED = [",".join(f'"{field}"' for field in row.split(",")[:6]) for row in ROWS[1:]]
 CLOSES = [10.0, 10.125, 10.25, 10.375]
 
 
@@ -142,6 +143,18 @@ def test_a_footer_is_rejected_alone(bench: Bench, footer: str) -> None:
 def test_fields_in_quotes(bench: Bench) -> None:
     rows = [",".join(f'"{field}"' for field in row.split(",")) for row in ROWS]
     assert loaded(bench, "\n".join(rows).encode()) == CLOSES
+
+
+def test_quotes_that_begin_after_thirty_thousand_rows(bench: Bench) -> None:
+    stamps = minutes("2024-01-02 15:00", "2024-01-02 15:01")
+    many = [*[line(stamps[0])] * 30_000, *ROWS_QUOTED]
+    assert loaded(bench, "\n".join([HEADER, *many]).encode(), timezone="UTC")[1:] == CLOSES
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_blank_lines_before_the_header_are_no_rows(bench: Bench, ends: str) -> None:
+    assert loaded(bench, ends.join(["", "  ", *ROWS]).encode()) == CLOSES
+    assert loaded(bench, ends.join(["a remark", "", *ROWS]).encode(), "other.csv", skip_rows=1) == CLOSES
 
 
 def test_copies_know_the_folders_of_their_files_and_go(bench: Bench) -> None:

@@ -19,6 +19,7 @@ from barhouse.coordinator.load.stamp_formats import formats_of
         ("03/27/2024 09:30:00.250", ["%m/%d/%Y %H:%M:%S.%f"]),
         ("3/27/2024 9:30 PM", ["%m/%d/%Y %I:%M %p"]),
         ("3/27/2024 9:30pm", ["%m/%d/%Y %I:%M%p"]),
+        ("2024-03-27 09:30:15 PM", ["%Y-%m-%d %I:%M:%S %p"]),
         ("20240327", ["%Y%m%d"]),
         (" 20240327 093000 ", ["%Y%m%d %H%M%S"]),
         ("20240327T09:30", ["%Y%m%dT%H:%M"]),
@@ -30,8 +31,24 @@ def test_each_format_reads_what_it_is_suggested_for(text: str, formats: list[str
         assert datetime.strptime(text.strip(), form)
 
 
+def test_the_name_of_a_zone_is_one() -> None:
+    assert formats_of("2024-03-27 09:30 EST") == ("%Y-%m-%d %H:%M %Z",)
+    assert formats_of("3/27/2024 9:30 AM America/New_York") == ("%m/%d/%Y %I:%M %p %Z", "%d/%m/%Y %I:%M %p %Z")[:1]
+
+
 @pytest.mark.parametrize(
-    "text", ["", "soon", "173", "١٧٣٢٦٣٣٢٠٠", "03/07-2024", "03/07/2024 half past nine", "17326332.5"]
+    "text",
+    [
+        "",
+        "2024-02-30 09:30",
+        "2024-03-27",
+        "soon",
+        "173",
+        "١٧٣٢٦٣٣٢٠٠",
+        "03/07-2024",
+        "03/07/2024 half past nine",
+        "17326332.5",
+    ],
 )
 def test_nothing_is_suggested_for_what_is_like_nothing(text: str) -> None:
     assert formats_of(text) == ()

@@ -19,13 +19,13 @@ read_parquet([{paths}], file_row_number = true{more})
 -- name: csv_rows
 -- Text files, every field as it stands; lines that are no rows are passed over.
 -- part: source_rows
-read_csv([{paths}], all_varchar = true, {header}, compression = {compression}, skip = {skip},
+read_csv([{paths}], all_varchar = true, {header}, compression = {compression}, skip = {skip}, quote = '"',
          ignore_errors = true{more})
 
 -- name: csv_rows_noting_malformed
 -- The same, with the lines that are no rows noted.
 -- part: source_rows
-read_csv([{paths}], all_varchar = true, {header}, compression = {compression}, skip = {skip},
+read_csv([{paths}], all_varchar = true, {header}, compression = {compression}, skip = {skip}, quote = '"',
          store_rejects = true, rejects_table = {lines_name}, rejects_scan = {scans_name}{more})
 
 -- name: header_in_file
