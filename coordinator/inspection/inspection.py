@@ -17,7 +17,7 @@ from barhouse.coordinator.inspection.report import InspectedBar, Inspection
 from barhouse.coordinator.jobs.file_contents import SymbolBars, holdings, one_interval
 from barhouse.coordinator.load.canonical_rows import keep_parsed
 from barhouse.coordinator.load.door import load_source
-from barhouse.coordinator.load.parts import Parts, parts_of
+from barhouse.coordinator.load.parts import PATH_SYMBOL, Parts, parts_of
 from barhouse.coordinator.load.source_rows import SourceRows, open_rows, read_errors
 from barhouse.coordinator.load.stamps import how_written
 from barhouse.coordinator.session_coordinator import SessionCoordinator
@@ -77,7 +77,7 @@ def inspect_source(
             source = open_source(data, how)
         facts: dict[str, Any] = {
             "source": source.name,
-            "format": source.format,
+            "format": source.pieces[0].kind.kind if source.pieces else source.format,
             "presets": fitting,
             "preset": how.preset,
             "label": how.label,
@@ -122,6 +122,8 @@ def _look(
         few = replace(source, format="arrow", paths=(), pieces=(), files=(), path_symbol=None, table=sample)
         parts = parts_of(transaction, rows, how)
         facts |= _columns_said(rows, parts, how)
+        if opened.path_symbol is not None:  # which the sample has in a column
+            how = how.but(columns={"symbol": PATH_SYMBOL, **how.columns})
         held = holdings(transaction, few, how, None)
         facts["symbols"] = tuple(sorted(name for name in held if name))
         facts["naive"] = _are_naive(transaction, few, how, parts)

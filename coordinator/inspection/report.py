@@ -36,7 +36,7 @@ class Inspection(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     source: str
-    format: str = Field(description="csv, parquet or arrow")
+    format: str = Field(description="csv, parquet, arrow (a frame is that, too), json or dbn")
     packed: str | None = Field(default=None, description="how a text file is compressed")
     encoding: str | None = Field(default=None, description="of a text file, as its first bytes say")
     separator: str | None = Field(default=None, description="what stands between the fields of a text file")

@@ -198,3 +198,30 @@ def test_the_command_gives_the_report_as_json_and_an_exit_code(tmp_path: Path) -
     assert shown.exit_code == 3 and "--timezone" in found["problem"]
     told = RUNNER.invoke(cli, ["inspect", str(path)])
     assert told.exit_code == 3 and "  not read  " in told.stderr and "--timezone America/New_York" in told.stderr
+
+
+def test_symbols_that_paths_name_are_said(tmp_path: Path) -> None:
+    for symbol in ("AAA", "BBB"):
+        written(tmp_path, *lines(minutes("2024-11-26 09:30", "2024-11-26 09:40"))).rename(tmp_path / f"{symbol}.csv")
+    report = inspect_source(str(tmp_path / "{symbol}.csv"), timezone="UTC")
+    assert (report.symbols, report.interval, report.missing, report.problem) == (("AAA", "BBB"), "1m", (), None)
+    assert {bar.symbol for bar in report.bars} == {"AAA"}
+
+
+@pytest.mark.parametrize(
+    ("name", "form"), [("bars.json", "json"), ("bars.arrow", "arrow"), ("bars.parquet", "parquet"), ("bars.csv", "csv")]
+)
+def test_what_a_file_is_is_said(tmp_path: Path, name: str, form: str) -> None:
+    frame = pd.DataFrame(
+        [one.split(",") for one in lines(minutes("2024-11-26 09:30", "2024-11-26 09:40"))], columns=HEADER.split(",")
+    )
+    path = tmp_path / name
+    write = {
+        "json": lambda: frame.to_json(path, orient="records"),
+        "arrow": lambda: frame.to_feather(path, compression="uncompressed"),
+        "parquet": lambda: frame.to_parquet(path),
+        "csv": lambda: frame.to_csv(path, index=False),
+    }
+    write[form]()
+    report = inspect_source(path, "SPY", timezone="UTC")
+    assert (report.format, report.problem, report.interval) == (form, None, "1m")
