@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -13,6 +13,12 @@ from barhouse.store.model.file_mode import FileMode
 
 #: What numbers were called before, and are now.
 FORMER_NAMES = {"heal_seconds": "gap_fill_seconds", "heal_days": "gap_fill_days"}
+
+
+#: A span of time that can be waited for: no infinity, and no more than a calendar holds.
+Seconds = Annotated[float, Field(le=1e9, allow_inf_nan=False)]
+#: A number that a machine can have so many of.
+Count = Annotated[int, Field(le=2**31 - 1)]
 
 
 class LiveOptions(BaseModel):
@@ -56,22 +62,22 @@ class LiveOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    flush_seconds: float = Field(default=0.25, ge=0)
-    flush_rows: int = Field(default=20_000, ge=1)
-    backlog_rows: int = Field(default=100_000, ge=1)
-    heartbeat_seconds: float = Field(default=1.0, gt=0)
-    grace_seconds: float = Field(default=GRACE_SECONDS, ge=0)
-    settle_seconds: float = Field(default=1.0, ge=0)
-    trades_kept_seconds: float = Field(default=900.0, gt=0)
-    gap_fill_seconds: float = Field(default=30.0, gt=0)
-    gap_fill_days: int = Field(default=5, ge=0)
-    asks_at_once: int = Field(default=8, ge=1)
-    reconnect_seconds: float = Field(default=0.5, gt=0)
-    reconnect_seconds_max: float = Field(default=30.0, gt=0)
-    publish_seconds: float = Field(default=60.0, gt=0)
-    publish_keep: int = Field(default=1, ge=1)
+    flush_seconds: Seconds = Field(default=0.25, ge=0)
+    flush_rows: Count = Field(default=20_000, ge=1)
+    backlog_rows: Count = Field(default=100_000, ge=1)
+    heartbeat_seconds: Seconds = Field(default=1.0, gt=0)
+    grace_seconds: Seconds = Field(default=GRACE_SECONDS, ge=0)
+    settle_seconds: Seconds = Field(default=1.0, ge=0)
+    trades_kept_seconds: Seconds = Field(default=900.0, gt=0)
+    gap_fill_seconds: Seconds = Field(default=30.0, gt=0)
+    gap_fill_days: int = Field(default=5, ge=0, le=36_500)
+    asks_at_once: Count = Field(default=8, ge=1)
+    reconnect_seconds: Seconds = Field(default=0.5, gt=0)
+    reconnect_seconds_max: Seconds = Field(default=30.0, gt=0)
+    publish_seconds: Seconds = Field(default=60.0, gt=0)
+    publish_keep: Count = Field(default=1, ge=1)
     publish_mode: FileMode | None = None
-    chunk_symbols: int = Field(default=5_000, ge=1)
+    chunk_symbols: Count = Field(default=5_000, ge=1)
 
     @model_validator(mode="before")
     @classmethod

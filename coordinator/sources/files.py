@@ -12,7 +12,7 @@ import pyarrow as pa
 from barhouse.coordinator.sources.archive import members, split, ways_to_choose
 from barhouse.coordinator.sources.file_kinds import PACKINGS, Kind, is_archive, kind_by_name, kind_of
 from barhouse.coordinator.sources.options import LoadOptions
-from barhouse.coordinator.sources.path_patterns import PathPattern, find, has_parts
+from barhouse.coordinator.sources.path_patterns import PathPattern, find, has_parts, matching
 from barhouse.coordinator.sources.source import Piece, Source, SourceFile
 from barhouse.coordinator.sources.text_encoding import UTF_8, marked_encoding
 from barhouse.store.errors import OptionsError, SourceError
@@ -231,8 +231,7 @@ def _expand(path: Path) -> list[tuple[Path, str | None]]:
     if path.is_dir():
         raise SourceError(f"{path} is a folder; name its files, such as {path / '*.parquet'}")
     outer, member = split(path)
-    pattern = outer.relative_to(outer.anchor)
-    found = [outer] if outer.is_file() else sorted(Path(outer.anchor).glob(str(pattern)))
+    found = [outer] if outer.is_file() else sorted(map(Path, matching(outer)))
     if not found:
         raise SourceError(f"there is no file {outer}; check the path, seen from {Path.cwd()}")
     if member is None:

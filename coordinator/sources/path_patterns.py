@@ -105,7 +105,7 @@ class PathPattern:
     def files(self) -> Iterator[FoundFile]:
         """The files that match, on the disk or inside of archives that do, in no particular order."""
         outer, inside = split(Path(self.glob))
-        for name in glob.iglob(str(outer), recursive=True):  # noqa: PTH207 - Path.glob takes hidden files too
+        for name in matching(outer):
             if not Path(name).is_file():
                 continue
             if inside is None:
@@ -124,6 +124,11 @@ class PathPattern:
             found = _found_file(Path(name), {part: unquote(value) for part, value in matched.groupdict().items()})
             if found is not None:
                 yield found
+
+
+def matching(pattern: Path) -> Iterator[str]:
+    """What a pattern matches on the disk, as a shell has it: nothing hidden, unless the pattern says its dot."""
+    yield from glob.iglob(str(pattern), recursive=True)  # noqa: PTH207 - Path.glob takes hidden files too
 
 
 def has_parts(path: str | Path) -> bool:

@@ -91,6 +91,16 @@ def test_of_paths_with_parts_one_is_taken(bench: Bench, folder: Path) -> None:
         bench.load([f"{folder}/{{symbol}}_1min.txt", f"{folder}/SPY.zip"], symbol=None, timezone=NEW_YORK)
 
 
+@pytest.mark.parametrize("pattern", ["{symbol}_1min.txt", "*_1min.txt", "[!Q]*_1min.txt"])
+def test_hidden_files_match_only_a_pattern_with_their_dot(bench: Bench, folder: Path, pattern: str) -> None:
+    (folder / "QQQ_1min.txt").unlink()
+    (folder / ".SPY_1min.txt").write_bytes(OTHER)
+    symbol = None if "{" in pattern else "SPY"
+    assert bench.load(f"{folder}/{pattern}", symbol=symbol, timezone=NEW_YORK).inserted == len(ROWS)
+    assert held(bench) == ROWS
+    assert bench.load(f"{folder}/.*_1min.txt", timezone=NEW_YORK).revised == len(ROWS)
+
+
 def test_a_file_of_that_very_name_is_that_file(bench: Bench) -> None:
     path = bench.folder / "{symbol}.csv"
     path.write_bytes(TEXT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from datetime import UTC, date, datetime
 
@@ -9,6 +10,7 @@ import pydantic
 import pytest
 
 from barhouse import BarhouseError, BarIntervalData, Gap, SymbolSessionData
+from barhouse.coordinator.live.options import LiveOptions
 from barhouse.store.errors import InputError
 from barhouse.store.model.reports import LoadReport
 from barhouse.store.model.spelling import Spelling
@@ -192,3 +194,10 @@ def test_reports_cannot_be_changed() -> None:
 def test_input_errors_are_value_errors_and_ours() -> None:
     assert issubclass(InputError, BarhouseError)
     assert issubclass(InputError, ValueError)
+
+
+@pytest.mark.parametrize("given", [math.inf, math.nan, 1e300, -1, 2**63, "soon"], ids=str)
+@pytest.mark.parametrize("name", LiveOptions.model_fields)
+def test_numbers_of_a_live_session_are_some_that_can_be_had(name: str, given: object) -> None:
+    with pytest.raises(pydantic.ValidationError, match=name):
+        LiveOptions(**{name: given})

@@ -34,7 +34,11 @@ def inspected(report: Inspection, paths: Sequence[str]) -> str:
 
 
 def _container(report: Inspection) -> str:
-    parts = [{"csv": "text", "parquet": "Parquet", "arrow": "Arrow", "json": "JSON", "dbn": "DBN"}.get(report.format, report.format)]
+    parts = [
+        {"csv": "text", "parquet": "Parquet", "arrow": "Arrow", "json": "JSON", "dbn": "DBN"}.get(
+            report.format, report.format
+        )
+    ]
     parts += [text for text in (report.packed, report.encoding) if text]
     if report.separator:
         parts.append(f"separated by {_SEPARATORS.get(report.separator, report.separator)}")
