@@ -314,7 +314,9 @@ def checked(preset: Preset) -> Preset:
         When one is not.
     """
     allowed = [name for name in Loading.model_fields if name != "preset"]
-    unknown = [f"{name}{did_you_mean(name, allowed)}" for name in sorted(preset.options.keys() - set(allowed))]
+    meant = [name for name in preset.options if name not in allowed]
+    # ``preset`` is meant where it is said, but one preset names no other.
+    unknown = [name if name == "preset" else f"{name}{did_you_mean(name, allowed)}" for name in sorted(meant)]
     if unknown:
         kind = agreeing(len(unknown), "is no option", "are no options")
         raise preset.plugin.refused(

@@ -126,6 +126,9 @@ def check(market: Market, chance: random.Random, path: Path) -> None:
                 writer.beat(clock[0], chance.random() < 0.5)
                 expect_no_claims(store, market, clock[0])
         clock[0] = OPEN + MINUTES * MINUTE + timedelta(minutes=3)
+        if not market.is_heard(market.messages[-1]):  # the feed is quiet only once it is there again
+            writer.write(Taken(None, connected=True, missed=True))
+            expect_no_claims(store, market, clock[0])
         writer.beat(clock[0])
         expect_no_claims(store, market, clock[0])
         if market.is_punctual:
@@ -215,7 +218,9 @@ def expect_what_was_seen(store: SessionStore, market: Market) -> None:
 def heal(store: SessionStore, writer: LiveWriter, market: Market) -> None:
     """History has whole minutes for whoever asks."""
     real = truth(market)
-    for symbol, interval, start, end in writer.ranges_missing(SYMBOLS, OPEN.date()):
+    now = OPEN + MINUTES * MINUTE
+    asked_for = [*writer.ranges_missing(SYMBOLS, OPEN.date()), *writer.ranges_to_now(SYMBOLS, OPEN, now)]
+    for symbol, interval, start, end in asked_for:
         asked = [minute for name, minute in real if name == symbol and start <= minute < end]
         prices = {"open": 1.0, "high": 1.0, "low": 1.0, "close": 1.0, "trade_count": None, "vwap": None}
         bars = [{"symbol": symbol, "bar_start": one, "volume": 1000.0, **prices} for one in asked]

@@ -1,8 +1,8 @@
 -- Live sessions: what the clock and the gaps ask for.
 
 -- name: sessions_over
--- Sessions that have closed and have not been declared over, for symbols that have bars: (calendar, session, symbols).
--- Symbols that have come equally far are one row, and only sessions beyond the one furthest behind are looked at.
+-- The last session that has closed and has not been declared over, for symbols that have bars: it takes those before
+-- it along. Symbols that have come equally far are looked at once, and only sessions beyond the one furthest behind.
 -- gives: calendar, session_date, symbols
 -- reads: calendar_session, definition
 WITH standing AS (
@@ -17,13 +17,15 @@ closed AS (
     WHERE session_close <= $through
       AND session_close > (SELECT later(min(complete_through), -max(closing_seconds) - 1) FROM standing)
 )
-SELECT t.calendar, c.session_date, flatten(list(t.symbols)) AS symbols
-FROM standing AS t
-JOIN closed AS c ON c.calendar = t.calendar
-WHERE t.complete_through < later(c.session_close, t.closing_seconds)
-  AND later(c.session_close, t.closing_seconds) <= $through
-GROUP BY t.calendar, c.session_date
-ORDER BY c.session_date, t.calendar;
+SELECT calendar, session_date, flatten(list(symbols)) AS symbols
+FROM (SELECT t.calendar, t.symbols, max(c.session_date) AS session_date
+      FROM standing AS t
+      JOIN closed AS c ON c.calendar = t.calendar
+      WHERE t.complete_through < later(c.session_close, t.closing_seconds)
+        AND later(c.session_close, t.closing_seconds) <= $through
+      GROUP BY t.calendar, t.symbols)
+GROUP BY calendar, session_date
+ORDER BY session_date, calendar;
 
 -- name: gaps_since
 -- The gaps of base bars in sessions since a date; and of the symbols whose trades are followed the bars that lack some
