@@ -146,6 +146,9 @@ class StoreFile:
         where the system would allow it, as it does root. When bars, symbols, intervals and calendars are those that
         ``target`` has already, nothing is written.
 
+        Writers wait for a moment, not until the copy is made; it is the store as it was at that moment. A query that
+        reads what was before the last write is waited for, for a minute; writers go on meanwhile.
+
         Parameters
         ----------
         target
@@ -163,7 +166,7 @@ class StoreFile:
         InputError
             ``target`` is the store itself, or another store.
         StoreError
-            The snapshot could not be written; ``target`` is as it was.
+            The snapshot could not be written, or a query was too long in its way; ``target`` is as it was.
         """
         return publication.publish(self._database, target, keep=keep, mode=mode)
 
@@ -197,7 +200,7 @@ class StoreFile:
         return publication.backup(self._database, target, keep=keep, mode=mode, check=check, progress=progress)
 
     def close(self) -> None:
-        """Give the file back; closing twice is fine."""
+        """Give the file back, after whoever writes, reads or copies has finished; closing twice is fine."""
         self._database.close()
 
     def __enter__(self) -> Self:

@@ -52,3 +52,7 @@ LIVE_KILLS = amount("LIVE_KILLS", 3)
 LAYOUTS = amount("LAYOUTS", 60)
 #: Snapshots that are published under a reader's eyes.
 PUBLISHES = amount("PUBLISHES", 12)
+#: Copies that are compared while others write.
+COPIES = amount("COPIES", 3)
+#: Kills of a process that makes copies.
+COPY_KILLS = amount("COPY_KILLS", 3)

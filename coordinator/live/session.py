@@ -97,6 +97,7 @@ class LiveSession:
         self._writer = LiveWriter(store, feed.name, self._options)
         self._backlog = Backlog(self._options.backlog_rows)
         self._executor = ThreadPoolExecutor(1, "barhouse-live")
+        self._publisher = ThreadPoolExecutor(1, "barhouse-publish")  # so that bars are written while a copy is made
         self._stopping = asyncio.Event()
         since = optional(as_bound, history_from, "history_from")
         self._gaps = GapFiller(self._writer, history or feed, since, self._options, store.now, self._do)
@@ -141,6 +142,7 @@ class LiveSession:
         finally:
             await self._feed.close()
             self._executor.shutdown()
+            self._publisher.shutdown()
         return self.status()
 
     def stop(self) -> None:
@@ -194,9 +196,12 @@ class LiveSession:
         return await self._do(self._writer.forming, self._store.spelling.symbol(symbol))
 
     async def publish(self, target: str | Path) -> CopyReport:
-        """Write a snapshot for other processes between two transactions; see ``SessionStore.publish``."""
+        """Write a snapshot for other processes, of what was written by then; see ``SessionStore.publish``.
+
+        Bars are written meanwhile.
+        """
         keep, mode = self._options.publish_keep, self._options.publish_mode
-        return await self._do(lambda: self._store.publish(target, keep=keep, mode=mode))
+        return await self._done_by(self._publisher, lambda: self._store.publish(target, keep=keep, mode=mode))
 
     async def _first_offer(self) -> Offer | None:
         """What the feed offers, as soon as it answers; None when the session is stopped before that."""
@@ -357,8 +362,11 @@ class LiveSession:
 
     async def _do(self, call: Callable[..., _Result], *given: Any) -> _Result:
         """Do something in the thread that writes, after what it does already; it is done to the end."""
+        return await self._done_by(self._executor, call, *given)
+
+    async def _done_by(self, executor: ThreadPoolExecutor, call: Callable[..., _Result], *given: Any) -> _Result:
         words = copy_context()  # what it says of errors is spelled as here
-        future = asyncio.get_running_loop().run_in_executor(self._executor, lambda: words.run(call, *given))
+        future = asyncio.get_running_loop().run_in_executor(executor, lambda: words.run(call, *given))
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:

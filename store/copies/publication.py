@@ -34,15 +34,16 @@ from barhouse.store.sql import sql
 def publish(database: Database, target: str | Path, *, keep: int = 1, mode: FileMode | int | None = None) -> CopyReport:
     """Publish a snapshot; see ``SessionStore.publish``."""
     place, allowed = _place(target, keep), None if mode is None else as_file_mode(mode)
-    # Writers are held from reading the state to the rename, so that no older copy replaces a newer one.
-    with database.writers_held(), written_beside(place) as part:
-        state, before = state_of(database), _state_before(database, place)
-        if before is not None and before.same_bars(state):
+    # One copy at a time, from looking at the one before to the rename: so no older copy replaces a newer one.
+    with database.copying(), written_beside(place) as part:
+        before = _state_before(database, place)
+        if before is not None and before.same_bars(state_of(database)):
             _allow(place, allowed)
-            return _report(database, place, before, keep, written=False)
+            return _report(place, before, keep, written=False)
         copy_whole(database, place, part)
+        state = state_in(part)  # writers went on
         _put_in_place(part, place, before, keep, allowed)
-        return _report(database, place, state, keep, written=True)
+        return _report(place, state, keep, written=True)
 
 
 def backup(
@@ -57,20 +58,21 @@ def backup(
     """Copy a store and prove the copy; see ``SessionStore.backup``."""
     place, allowed = _place(target, keep), None if mode is None else as_file_mode(mode)
     with written_beside(place) as part:
-        with database.writers_held():
-            state, before = state_of(database), _state_before(database, place)
-            if before == state:
+        with database.copying():
+            before = _state_before(database, place)
+            if before is not None and before == state_of(database):
                 _allow(place, allowed)
-                return _report(database, place, state, keep, written=False)
+                return _report(place, before, keep, written=False)
             copy_whole(database, place, part)
+        state = state_in(part)
         proof = _proven(database, part, place, progress) if check else None
-        with database.writers_held():
+        with database.copying():
             before = _state_before(database, place)
             # One that was begun later may have been quicker.
             if before is not None and (before.batch_id or 0) > (state.batch_id or 0):
-                return _report(database, place, before, keep, written=False)
+                return _report(place, before, keep, written=False)
             _put_in_place(part, place, before, keep, allowed)
-            return _report(database, place, state, keep, written=True, proof=proof)
+            return _report(place, state, keep, written=True, proof=proof)
 
 
 def _place(target: str | Path, keep: int) -> Path:
@@ -156,9 +158,7 @@ def _older(place: Path) -> list[Path]:
     return [one for _, one in sorted(found, key=lambda each: (int(each[0][2]), each[0][1]), reverse=True)]
 
 
-def _report(
-    database: Database, place: Path, state: State, keep: int, *, written: bool, proof: VerifyReport | None = None
-) -> CopyReport:
+def _report(place: Path, state: State, keep: int, *, written: bool, proof: VerifyReport | None = None) -> CopyReport:
     """Remove what is one too many, and say what is there now."""
     older = _older(place)
     for path in older[keep - 1 :]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import duckdb
 
@@ -52,3 +52,17 @@ class Running:
         finally:
             with self._lock:
                 self._cursors.remove(cursor)
+
+
+@contextmanager
+def given_up(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Let an error end what still runs: DuckDB's own threads go on with a statement that Ctrl-C broke off.
+
+    Closing the connection waits for them, and keeps all of Python waiting, so that nobody else could end them.
+    """
+    try:
+        yield
+    except BaseException:
+        with suppress(duckdb.ConnectionException):  # closed already
+            cursor.interrupt()
+        raise

@@ -19,7 +19,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from barhouse.store.database.connections import Running
+from barhouse.store.database.connections import Running, given_up
+from barhouse.store.database.copy_turn import CopyTurn
 from barhouse.store.database.failures import breaks, broken, failure_of, is_interrupt
 from barhouse.store.database.file_lock import Lock, identity_of, refuse_own
 from barhouse.store.database.limits import NO_LIMITS, Limits, Turns
@@ -61,15 +62,27 @@ class Database:
         The connections that somebody reads or writes with now.
     closed
         Whether close() was called.
+    log_size
+        How large its log may become before it is taken over into the file, as was said when it was opened; None: as
+        DuckDB has it.
     """
 
-    def __init__(self, path: Path | None, root: duckdb.DuckDBPyConnection, *, read_only: bool, clock: Clock) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        root: duckdb.DuckDBPyConnection,
+        *,
+        read_only: bool,
+        clock: Clock,
+        log_size: str | None = None,
+    ) -> None:
         self.path = path
         self.identity = identity_of(path) if path else None
         self.pid = os.getpid()
         self.owner = uuid.uuid4().hex
         self.read_only = read_only
         self.clock = clock
+        self.log_size = log_size
         self.spelling = Spelling()
         self._root = root
         self._lock = Lock(path, read_only=read_only) if path else None
@@ -77,6 +90,7 @@ class Database:
         self.closed = False
         self._write_lock = threading.RLock()
         self._current: Transaction | None = None
+        self._copy_turn = CopyTurn(self._write_lock)
         self._readers: list[int] = []  # the threads that read, once for each connection they read with
         self.running = Running()
         self._readers_changed = threading.Condition()
@@ -168,7 +182,7 @@ class Database:
                 try:
                     cursor.begin()
                     transaction = self._current = self._transaction_of(cursor, reads_only=False)
-                    with _given_up(cursor):
+                    with given_up(cursor):
                         yield transaction
                     if transaction.failure is not None:
                         raise StoreError(
@@ -200,7 +214,21 @@ class Database:
             _ = self.root  # closed in the meantime?
             if self._current is not None:
                 raise StoreError("this thread is inside a transaction; end it first")
+            self._have_lock()
             yield
+
+    @contextmanager
+    def copying(self) -> Iterator[None]:
+        """Be the one that copies the file; waits for the copy before, and close() waits for this one."""
+        with self.writers_held():
+            self._copy_turn.refuse_own()
+            self._copy_turn.wait()
+            _ = self.root  # closed in the meantime?
+            self._copy_turn.take()
+        try:
+            yield
+        finally:
+            self._copy_turn.give_back()
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
@@ -208,7 +236,7 @@ class Database:
         with self._reader() as cursor, self.explaining():
             cursor.execute("BEGIN TRANSACTION READ ONLY")
             try:
-                with _given_up(cursor):
+                with given_up(cursor):
                     yield self._transaction_of(cursor, reads_only=True)
             finally:
                 with suppress(duckdb.Error):  # closing the connection ends it in any case
@@ -303,7 +331,7 @@ class Database:
             cursor = self.root.cursor()
             self._readers.append(thread := threading.get_ident())
         try:
-            with self.running.entered(cursor), _given_up(cursor):
+            with self.running.entered(cursor), given_up(cursor):
                 yield cursor
         finally:
             cursor.close()
@@ -312,17 +340,19 @@ class Database:
                 self._readers_changed.notify_all()
 
     def close(self) -> None:
-        """Give the file back, after whoever writes or reads has finished; closing twice is fine."""
+        """Give the file back, after whoever writes, reads or copies has finished; closing twice is fine."""
         if self.pid != os.getpid():
             return  # a fork's; only the process that opened the file may write its end
         with self._write_lock:
             if self._current is not None:
                 raise StoreError("this thread is inside a transaction; end it before closing the store")
+            self._copy_turn.refuse_own()
             with self._readers_changed:
                 if threading.get_ident() in self._readers:
                     raise StoreError("this thread is reading, or streams an answer; end that before closing the store")
                 self.closed = True
                 self._readers_changed.wait_for(lambda: not self._readers)
+            self._copy_turn.wait()  # closing writes into the file
             if self._lock is not None:
                 self._leave_alone_what_is_lost()
             self._root.close()
@@ -347,20 +377,6 @@ def _read(relation: duckdb.DuckDBPyRelation, limits: Limits) -> pa.Table:
             batches.append(batch)
             limits.check_rows(sum(one.num_rows for one in batches))
         return pa.Table.from_batches(batches, reader.schema)
-
-
-@contextmanager
-def _given_up(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Let an error end what still runs: DuckDB's own threads go on with a statement that Ctrl-C broke off.
-
-    Closing the connection waits for them, and keeps all of Python waiting, so that nobody else could end them.
-    """
-    try:
-        yield
-    except BaseException:
-        with suppress(duckdb.ConnectionException):  # closed already
-            cursor.interrupt()
-        raise
 
 
 def _roll_back(cursor: duckdb.DuckDBPyConnection, error: BaseException) -> None:

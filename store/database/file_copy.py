@@ -1,4 +1,16 @@
-"""Copies of a store's file, taken while it is open."""
+"""Copies of a store's file, taken while it is open and written to.
+
+DuckDB writes into a file in two ways only. Transactions write into blocks that the file's header does not name, and
+into the log beside it. A checkpoint takes the log over into the file, and at its end has the header name other blocks.
+So until the next checkpoint those that the header names stay as they are, and the file without its log is the store as
+it was at the last one, whatever is written meanwhile: DuckDB relies on that itself, for there it begins after a crash.
+
+Nobody but the process that holds the lock on a store writes into it, so what happens in this one is all there is to
+mind. Here commits that find the log large enough make checkpoints, which is forbidden for the time of a copy; copies,
+which are made one at a time; and ``close()``, which waits for them. (``compact`` has a store for itself alone.) A
+process that ends meanwhile leaves nothing wrong: what it forbade is a setting of its own, and its copy lies beside the
+place.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +18,8 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -16,27 +30,18 @@ from barhouse.store.database.file_lock import identity_of
 from barhouse.store.database.replacement import log_of, put_in_place, written_beside
 from barhouse.store.errors import InputError, StoreError, StoreFullError
 from barhouse.store.model.paths import absolute
+from barhouse.store.sql import literal, sql
 
-# These run in a process of their own: closing a descriptor of the store's file here would end this process's lock
-# on it.
-# Nobody else may read a copy that is being made.
-_COPY = """
-import os, shutil, sys
-os.umask(0o077)
-shutil.copyfile(sys.argv[1], sys.argv[2])
-"""
-_SYNC = """
-import os, sys
-descriptor = os.open(sys.argv[-1], os.O_RDWR)
-os.fsync(descriptor)
-os.close(descriptor)
-"""
+# How long writers are held for readers of an older state: ever longer, as they do not end.
+_SHORTEST_HOLD, _LONGEST_HOLD, _PAUSE = 0.1, 1.0, 0.01
+_PROGRAM = Path(__file__).with_name("copy_process.py")
 
 
 def copy_file(database: Database, target: Path, *, patience_seconds: float = 60) -> None:
     """Copy an open store, whole and consistent, replacing ``target`` at once or not at all.
 
-    Writers wait meanwhile, readers do not, and the lock on the file is held throughout.
+    Writers wait until everything committed is in the file, not until it is copied. They wait for a second at a time at
+    most when somebody still reads an older state, and go on in between, until ``patience_seconds`` are over.
 
     Parameters
     ----------
@@ -53,20 +58,22 @@ def copy_file(database: Database, target: Path, *, patience_seconds: float = 60)
         The store is in memory, was busy for too long, or the copy cannot be written; ``target`` is as it was.
     """
     target = absolute(target)
-    with written_beside(target) as part:
+    with database.copying(), written_beside(target) as part:
         copy_whole(database, target, part, patience_seconds=patience_seconds)
         put_in_place(part, target)
 
 
 def copy_whole(database: Database, target: Path, part: Path, *, patience_seconds: float = 60) -> None:
-    """Copy an open store into ``part``, which is to take the place of ``target``; see ``copy_file``."""
+    """Copy an open store into ``part``, which is to take the place of ``target``; see ``copy_file``.
+
+    For whoever has the turn, ``database.copying()``.
+    """
     if database.path is None:
         raise StoreError("a store in memory has no file that could be copied")
     if identity_of(target) == database.identity:
         raise InputError(f"the copy {target} would be the store itself; name another file")
-    with database.writers_held():
-        _check_room(database.path, target)
-        _complete(database, database.path, patience_seconds)
+    _check_room(database.path, target)
+    with _at_rest(database, database.path, patience_seconds):
         copy_synced(database.path, part, target)
 
 
@@ -92,20 +99,19 @@ def copy_synced(source: Path, part: Path, target: Path) -> None:
 
     ``target`` is where it is to be, for the error to name.
     """
-    _apart(_COPY + _SYNC, source, part, task=f"copying {source} to {target}")
+    _apart("copy", source, part, task=f"copying {source} to {target}")
     shutil.copymode(source, part)
 
 
 def sync_file(file: Path) -> None:
     """Make a file's content last, also one that this process holds a lock on."""
-    _apart(_SYNC, file, task=f"syncing {file}")
+    _apart("sync", file, task=f"syncing {file}")
 
 
-def _apart(program: str, *files: Path, task: str) -> None:
-    """Run a program on files in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", program, *map(str, files)], check=False, capture_output=True, text=True
-    )
+def _apart(work: str, *files: Path, task: str) -> None:
+    """Do some work on files in a process of its own."""
+    command = [sys.executable, "-I", "-S", str(_PROGRAM), work, *map(str, files)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode != 0:
         why = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         if is_not_allowed(why) and str(files[-1]) in why:
@@ -117,21 +123,57 @@ def _apart(program: str, *files: Path, task: str) -> None:
         raise StoreFullError(f"{failed}; make room, then do it again") if is_full(why) else StoreError(failed)
 
 
-def _complete(database: Database, path: Path, patience_seconds: float) -> None:
-    """Have everything committed written into the file itself."""
+@contextmanager
+def _at_rest(database: Database, path: Path, patience_seconds: float) -> Iterator[None]:
+    """Have everything committed written into the file itself, and then nothing but the log, for the time of a copy."""
+    if database.read_only:
+        _check_whole(path)
+        yield
+        return
+    with closing(database.root.cursor()) as cursor:
+        try:
+            _come_to_rest(database, cursor, path, patience_seconds)
+            yield
+        finally:
+            size = database.log_size
+            again = sql("database.take_over") if size is None else sql("database.take_over_from", size=literal(size))
+            with suppress(duckdb.Error):  # a database that is broken has to be opened again
+                cursor.execute(again)
+
+
+def _come_to_rest(database: Database, cursor: duckdb.DuckDBPyConnection, path: Path, patience_seconds: float) -> None:
+    """Take a moment in which nobody writes, and nobody reads what was before the last change."""
     deadline = time.monotonic() + patience_seconds
-    while not database.read_only:
+    seconds = _SHORTEST_HOLD
+    while True:
+        with database.writers_held():  # nobody new reads what was before
+            if _written_out(database, cursor, time.monotonic() + seconds):
+                cursor.execute(sql("database.leave_alone"))
+                _check_whole(path)
+                return
+        if time.monotonic() >= deadline:
+            raise StoreError(
+                f"the store {path} was busy for {patience_seconds:g} seconds: a query that began before the last "
+                f"write is still running; copy again when it has ended"
+            )
+        time.sleep(seconds)
+        seconds = min(2 * seconds, _LONGEST_HOLD)
+
+
+def _written_out(database: Database, cursor: duckdb.DuckDBPyConnection, until: float) -> bool:
+    """Have everything committed written into the file; False where somebody reads an older state for too long."""
+    while True:
         try:
             with database.explaining():
-                database.root.execute("CHECKPOINT")
-            break
-        except duckdb.TransactionException as error:
-            if time.monotonic() >= deadline:
-                raise StoreError(
-                    f"the store {path} was busy for {patience_seconds:g} seconds: a query that began before the last "
-                    f"write is still running; copy again when it has ended"
-                ) from error
-            time.sleep(0.05)
+                cursor.execute(sql("database.write_out"))
+            return True
+        except duckdb.TransactionException:
+            if time.monotonic() >= until:
+                return False
+            time.sleep(_PAUSE)
+
+
+def _check_whole(path: Path) -> None:
     log_file = log_of(path)
     if log_file.exists() and log_file.stat().st_size:
         raise StoreError(f"{log_file} holds commits that {path} lacks; open the store for writing once, then copy it")

@@ -16,7 +16,7 @@ import duckdb
 from barhouse.store.database.database import Clock, Database, wall_clock
 from barhouse.store.database.failures import failure_of, is_not_allowed
 from barhouse.store.database.file_lock import identity_of
-from barhouse.store.database.settings import checked
+from barhouse.store.database.settings import checked, log_size
 from barhouse.store.database.store_options import choose_spelling
 from barhouse.store.errors import InputError, MigrationError, StoreError, StoreHeldError, StoreVersionError
 from barhouse.store.hints import Action, Option
@@ -73,7 +73,7 @@ def open_database(
         with _opening:
             _check_not_open(file, read_only=read_only)
             root = _connect_in_place(file, read_only=read_only, settings=settings, sealed=sealed)
-            database = Database(file, root, read_only=read_only, clock=clock)
+            database = Database(file, root, read_only=read_only, clock=clock, log_size=log_size(settings))
             _open.add(database)
     try:
         _bring_up_to_date(database)

@@ -13,6 +13,8 @@ ALLOWED: Final = (
     *("threads", "memory_limit", "max_memory", "temp_directory", "max_temp_directory_size", "default_block_size"),
     *("checkpoint_threshold", "wal_autocheckpoint"),
 )
+#: How large the log may become before it is taken over into the file: two names of one setting.
+_LOG_SIZE: Final = ("checkpoint_threshold", "wal_autocheckpoint")
 #: DuckDB would make as many threads as it is told, whatever the machine can do with them.
 _MOST_THREADS: Final = 1000
 
@@ -40,6 +42,12 @@ def checked(settings: Mapping[str, str | int] | None) -> dict[str, str | int]:
     if "threads" in given and not _is_count(given["threads"]):
         raise InputError(f"{Option('settings')} takes threads as a whole number from 1 to {_MOST_THREADS}")
     return given
+
+
+def log_size(settings: Mapping[str, str | int] | None) -> str | None:
+    """How large the log may become before it is taken over into the file, as DuckDB takes it; None: as it has it."""
+    given = [str(size) for name, size in (settings or {}).items() if name in _LOG_SIZE]
+    return given[-1] if given else None
 
 
 def _is_count(threads: object) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable, Coroutine
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from barhouse.coordinator.feeds.events import Refused, bar_tables
 from barhouse.coordinator.feeds.feed import Delivery, Offer
 from barhouse.coordinator.live.options import LiveOptions
 from barhouse.coordinator.live.session import LiveSession
+from barhouse.store.database import file_copy
 from barhouse.store.errors import FeedError, RegistrationError, StoreError, UnknownSymbolError
 
 FAST = {"flush_seconds": 0.0, "heartbeat_seconds": 0.02, "reconnect_seconds": 0.01, "reconnect_seconds_max": 0.02}
@@ -405,6 +407,36 @@ def test_a_snapshot_is_published(world: World, tmp_path: Path) -> None:
     run(session, lambda: until(target.exists))
     with open_store(target, read_only=True) as copy:
         assert copy.get_active_symbols() == {"SPY"}
+
+
+def test_bars_are_written_while_a_snapshot_is_made(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    async def until_begun() -> None:
+        await until(begun.is_set)
+
+    def copied(*given: Any) -> None:
+        begun.set()
+        assert may_end.wait(15)
+        copy_synced(*given)
+
+    feed = Scripted([bar(0)], until_begun, [bar(1)])
+    feed.keeps_open = True
+    target = tmp_path / "snapshot.duckdb"
+    session = world.session(feed, publish=target, options={"publish_seconds": 0.05})
+
+    async def beside() -> None:
+        await until(lambda: 1 in world.closes())
+        assert not target.exists()
+        may_end.set()
+        await until(target.exists)
+
+    copy_synced = file_copy.copy_synced
+    monkeypatch.setattr(file_copy, "copy_synced", copied)
+    run(session, beside)
+    assert world.closes() == {0: 100.5, 1: 100.5}
 
 
 def test_tables_in_a_feeds_own_columns(world: World) -> None:

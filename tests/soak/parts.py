@@ -64,6 +64,7 @@ PARTS = (
     _part("calendars side by side", "tests/properties/test_several_calendars.py", 60, CALENDAR_PAIRS=36),
     _part("replays", "tests/properties/test_no_look_ahead.py", 180, REPLAYS=24),
     _part("layouts of files", "tests/integration/test_load_layouts.py", 240, LAYOUTS=500),
+    _part("copies while others write", "tests/faults/test_copies.py", 200, on_both=True, COPIES=8, COPY_KILLS=6),
     _part("snapshots under a reader", "tests/faults/test_published.py", 60, PUBLISHES=60),
 )
 

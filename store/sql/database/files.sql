@@ -56,3 +56,23 @@ WHERE function_type = 'table_macro' AND NOT internal AND lower(function_name) = 
 -- How much memory DuckDB may use, in bytes.
 -- gives: byte_count
 SELECT parse_formatted_bytes(current_setting('memory_limit')) AS byte_count;
+
+-- name: write_out
+-- Have everything committed in the file itself. Fails at once where somebody still reads what was before a change.
+-- part: statement
+CHECKPOINT
+
+-- name: leave_alone
+-- Write nothing into the file that it did not have room for: what is committed stays in the log, whatever its size.
+-- part: statement
+SET GLOBAL checkpoint_threshold = '1000TB'
+
+-- name: take_over
+-- Have the log taken over into the file when it becomes larger than DuckDB thinks best.
+-- part: statement
+RESET GLOBAL checkpoint_threshold
+
+-- name: take_over_from
+-- Have the log taken over into the file when it becomes larger than said.
+-- part: statement
+SET GLOBAL checkpoint_threshold = {size}
