@@ -12,6 +12,8 @@ from typing import BinaryIO
 PROGRAM = Path(__file__).parents[2] / "store" / "database" / "copy_process.py"
 PIECE_BYTES = 2**16
 SECONDS = 0.6
+#: The variable that names a file without which it stops halfway; where it is not set it goes on.
+GO_ON = "SLOW_COPY_GO_ON"
 
 
 def copy_backwards(source: BinaryIO, target: BinaryIO) -> int:
@@ -20,6 +22,8 @@ def copy_backwards(source: BinaryIO, target: BinaryIO) -> int:
         return 0
     offsets = range(0, os.fstat(source.fileno()).st_size, PIECE_BYTES)
     for offset in reversed(offsets):
+        while offset == offsets[len(offsets) // 2] and not Path(os.environ.get(GO_ON, "/")).exists():
+            time.sleep(0.01)
         os.pwrite(target.fileno(), os.pread(source.fileno(), PIECE_BYTES, offset), offset)
         time.sleep(SECONDS / len(offsets))
     return 1

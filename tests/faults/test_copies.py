@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ from barhouse.store.database import file_copy
 from barhouse.store.database.database import Database
 from barhouse.store.errors import StoreClosedError, StoreError, StoreFullError
 from tests.extent import COPIES, COPY_KILLS, SEED
-from tests.faults.written_meanwhile import minutes, register, written
+from tests.faults.slow_copy import GO_ON
+from tests.faults.written_meanwhile import FIRST, MANY, minutes, register, written
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
 SLOW = Path(__file__).with_name("slow_copy.py")
@@ -127,6 +128,41 @@ def test_each_copy_is_the_store_when_it_began(tmp_path: Path, held: dict[int, Di
         assert store.sql(THRESHOLD) == kept
         assert store.verify().sound
     assert sorted(one.name for one in tmp_path.iterdir()) == ["backup.duckdb", "bars.duckdb", "published.duckdb"]
+
+
+def test_what_goes_into_the_file_meanwhile_is_not_in_the_copy(
+    tmp_path: Path, held: dict[int, Digest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, target, go_on = tmp_path / "bars.duckdb", tmp_path / "copies" / "published.duckdb", tmp_path / "go on"
+    target.parent.mkdir()
+    with opened(path, checkpoint_threshold="1KB") as store:
+        register(store)
+        coordinator = SessionCoordinator(store)
+        for turn in range(2):  # what was removed leaves room in the midst of the file
+            coordinator.register("BIG", ["1m", "1h"], "24/7")
+            coordinator.load(minutes("BIG", 0, MANY), interval="1m")
+            if turn == 0:
+                coordinator.remove_symbol("BIG", purge=True)
+                store._database.root.execute("CHECKPOINT")
+                monkeypatch.setenv(GO_ON, str(go_on))
+                results: list[Any] = []
+                copying = run_beside(lambda: store.publish(target), results)
+                wait_for_part(target.parent)
+                before = path.stat()
+        assert path.stat().st_mtime_ns > before.st_mtime_ns, "or this test would prove nothing"
+        assert path.stat().st_size == before.st_size
+        coordinator.load(minutes("OLD", 0, 5_000, 2), interval="1m")
+        coordinator.delete_bars("OLD", "1m", FIRST, FIRST + timedelta(days=2))
+        coordinator.remove_symbol("BIG", purge=True)
+        coordinator.register("BIG", ["1m", "1h"], "24/7")
+        coordinator.load(minutes("BIG", 0, MANY, 2), interval="1m")
+        assert not results
+        go_on.touch()
+        copying.join()
+        assert results[0].written and [digest_of(target)] == list(held.values())
+        with open_store(target, read_only=True) as snapshot:
+            assert snapshot.verify().sound and "BIG" not in snapshot.get_active_symbols()
+        assert store.verify().sound
 
 
 def test_the_log_is_taken_over_again_after_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
