@@ -96,7 +96,7 @@ def parts_of(transaction: Transaction, rows: SourceRows, options: LoadOptions, s
         if part == "volume":
             # volume_btc beside volume: which is meant only the caller knows.
             candidates = [column for name, column in known.items() if name in names or name.startswith("volume")]
-            if len(candidates) == 1 and folded(candidates[0].name) not in names:
+            if len(candidates) == 1 and folded(candidates[0].name) not in names and not _is_one_field(rows):
                 other = candidates[0].name
                 raise OptionsError(
                     f"{source.name} has no column for volume but {other}, which may count something else, such as what "

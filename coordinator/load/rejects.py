@@ -28,6 +28,8 @@ _SHOWN_REJECTS = 3
 #: Reasons in ``sql/load/placement.sql`` that the options may be to blame for.
 UNREADABLE = "the stamp cannot be read"
 _AMBIGUOUS = "ambiguous local time"
+#: What DuckDB says of a line in another encoding.
+_NOT_UTF_8 = "This file is not utf-8 encoded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,8 @@ def _way_out(
         if signs == {"decimal": ","} and either is not None:
             said = f"{said} where {either} is a fraction, {Option('thousands', ',')} where it is more than a thousand"
         ways.append(f"say how numbers are written, with {said}")
+    if any(_NOT_UTF_8 in reason for reason in reasons):
+        ways.append(f"say which encoding it is in with {Option('encoding')}, such as {Option('encoding', 'latin-1')}")
     ambiguous = [reason for reason in reasons if reason.startswith(_AMBIGUOUS)]
     if ambiguous:
         said = ", ".join(str(Option("ambiguous", way)) for way in ("first", "second", "infer"))

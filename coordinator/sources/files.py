@@ -14,7 +14,7 @@ from barhouse.coordinator.sources.file_kinds import PACKINGS, Kind, is_archive, 
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.sources.path_patterns import PathPattern, find, has_parts, matching
 from barhouse.coordinator.sources.source import Piece, Source, SourceFile
-from barhouse.coordinator.sources.text_encoding import UTF_8, marked_encoding
+from barhouse.coordinator.sources.text_encoding import UTF_8, marked_encoding, not_utf_8
 from barhouse.store.errors import OptionsError, SourceError
 from barhouse.store.hints import Option
 from barhouse.store.model.open_stores import refuse_unreadable
@@ -118,11 +118,7 @@ def header_of(path: str, source: Source, columns: Sequence[str]) -> list[str]:
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:
-        such = f"{Option('encoding', 'utf-16')} or {Option('encoding', 'latin-1')}"
-        raise SourceError(
-            f"{source.name_of(path)} cannot be read: it is no text in UTF-8, as its header shows; say which encoding "
-            f"it is in with {Option('encoding')}, such as {such}"
-        )
+        raise not_utf_8(source.name_of(path), "its header shows")
     known = {name.strip().casefold() for name in columns}
     # DuckDB passes over remarks and blank lines before the header.
     for line in [text, *(line.decode("utf-8", errors="replace") for line in lines[1:_HEADER_LINES])]:

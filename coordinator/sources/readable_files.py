@@ -33,7 +33,7 @@ def readable(source: Source, beside: Path) -> Iterator[Source]:
     """
     # DuckDB takes a damaged or cut off file for a shorter one: those that it can read are read through.
     encodings = {
-        piece: encoding_to_change(_bytes_of(piece), source.encoding)
+        piece: encoding_to_change(_bytes_of(piece), source.encoding, piece.name)
         for piece in source.pieces
         if piece.is_readable and piece.kind.kind == "csv"
     }
@@ -48,7 +48,8 @@ def readable(source: Source, beside: Path) -> Iterator[Source]:
             if not piece.is_readable:
                 path = _unpacked(piece, _place(folder, piece) / str(number), source.header)
                 if piece.kind.kind == "csv":
-                    encoding = encoding_to_change(unpacked_pieces(path, "none", piece.name), source.encoding)
+                    pieces = unpacked_pieces(path, "none", piece.name)
+                    encoding = encoding_to_change(pieces, source.encoding, piece.name)
             if encoding is not None:
                 pieces = _bytes_of(piece) if piece.is_readable else unpacked_pieces(path, "none", piece.name)
                 target = _place(folder, piece) / f"{number}.recoded"

@@ -20,23 +20,36 @@ _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 
+#: DuckDB sees no quote in the first field of a text that begins with a mark.
+_MARKED_QUOTE = codecs.BOM_UTF8 + b'"'
+#: A text in UTF-8 has no zero bytes; one whose characters take two bytes or four has many.
+_FEW_OF = 5
+
 
 def marked_encoding(first: bytes) -> str | None:
     """The encoding that a text says itself by the mark it begins with; None where it says none."""
     return next((name for mark, name in _BYTE_ORDER_MARKS.items() if first.startswith(mark)), None)
 
 
-def encoding_to_change(pieces: Iterator[bytes], said: str | None) -> str | None:
+def encoding_to_change(pieces: Iterator[bytes], said: str | None, name: str) -> str | None:
     """The encoding to read a text by and write it anew; None for one that can be read as it is.
 
-    Reads it to its end, so that one that is not whole is found.
+    Reads it to its end, so that one that is not whole is found; ``name`` is what messages call it.
+
+    Raises
+    ------
+    SourceError
+        When its characters take two bytes or four, which nobody said.
     """
     first = next(pieces, b"")
+    if said is None and marked_encoding(first) is None and first.count(0) > len(first) // _FEW_OF:
+        raise not_utf_8(name, "its many zero bytes show")
     encoding = said or marked_encoding(first) or UTF_8
     if codecs.lookup(encoding).name != UTF_8:
         deque(pieces, maxlen=0)
         return encoding
-    return UTF_8 if _mixes_line_ends(first, pieces) else None
+    mixes = _mixes_line_ends(first, pieces)  # to the end, whatever it begins with
+    return UTF_8 if mixes or first.startswith(_MARKED_QUOTE) else None
 
 
 def recoded(pieces: Iterator[bytes], encoding: str, name: str) -> Iterator[bytes]:
@@ -49,7 +62,8 @@ def recoded(pieces: Iterator[bytes], encoding: str, name: str) -> Iterator[bytes
     """
     # Bytes that are no UTF-8 stay as they are: their line is rejected where it is read.
     errors = "surrogateescape" if encoding == UTF_8 else "strict"
-    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)(errors), translate=True)
+    reader = codecs.getincrementaldecoder("utf-8-sig" if encoding == UTF_8 else encoding)
+    decoder = io.IncrementalNewlineDecoder(reader(errors), translate=True)
     try:
         for piece in pieces:
             yield decoder.decode(piece).encode(UTF_8, errors)
@@ -59,6 +73,15 @@ def recoded(pieces: Iterator[bytes], encoding: str, name: str) -> Iterator[bytes
             f"{name} cannot be read: it is no text in {encoding} ({error}); say which encoding it is in with "
             f"{Option('encoding')}"
         ) from error
+
+
+def not_utf_8(name: str, sign: str) -> SourceError:
+    """Why a text is not read, by what shows that it is in another encoding."""
+    such = f"{Option('encoding', 'utf-16')} or {Option('encoding', 'latin-1')}"
+    return SourceError(
+        f"{name} cannot be read: it is no text in UTF-8, as {sign}; say which encoding it is in with "
+        f"{Option('encoding')}, such as {such}"
+    )
 
 
 def _mixes_line_ends(first: bytes, pieces: Iterator[bytes]) -> bool:

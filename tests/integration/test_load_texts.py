@@ -145,6 +145,38 @@ def test_fields_in_quotes(bench: Bench) -> None:
     assert loaded(bench, "\n".join(rows).encode()) == CLOSES
 
 
+@pytest.mark.parametrize("written", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("packed", ["", ".gz"])
+def test_quotes_in_a_file_without_a_header(bench: Bench, written: str, packed: str) -> None:
+    text = "\n".join(ROWS_QUOTED).encode(written)
+    assert loaded(bench, text, f"bars.csv{packed}", header=HEADER.split(",")) == CLOSES
+
+
+@pytest.mark.parametrize("written", ["utf-16-le", "utf-16-be", "utf-32-le"])
+@pytest.mark.parametrize("header", [None, HEADER.split(",")])
+@pytest.mark.parametrize("quoted", [False, True])
+def test_wide_characters_that_nobody_said_are_refused_naming_the_option(
+    bench: Bench, written: str, header: list[str] | None, quoted: bool
+) -> None:
+    rows = ROWS_QUOTED if quoted else [row.removesuffix(",ü") for row in ROWS[1:]]
+    path = bench.folder / "bars.csv"
+    path.write_bytes("\r\n".join(rows if header else [HEADER, *rows]).encode(written))
+    with (
+        unchanged(bench),
+        pytest.raises(SourceError, match=r"its many zero bytes show; say which encoding .* encoding="),
+    ):
+        bench.load(path, header=header)
+
+
+@pytest.mark.parametrize("row", ["10.0 £", "£10.0"])
+def test_rows_in_another_encoding_below_a_plain_header_name_the_option(bench: Bench, row: str) -> None:
+    path = bench.folder / "bars.csv"
+    rows = [f"{stamp},{row},11,9,10,5" for stamp in STAMPS]
+    path.write_bytes("\n".join([HEADER, *rows]).encode("cp1252"))
+    with unchanged(bench), pytest.raises(InputError, match="say which encoding it is in with encoding="):
+        bench.load(path, decimal=".")
+
+
 def test_quotes_that_begin_after_thirty_thousand_rows(bench: Bench) -> None:
     stamps = minutes("2024-01-02 15:00", "2024-01-02 15:01")
     many = [*[line(stamps[0])] * 30_000, *ROWS_QUOTED]
