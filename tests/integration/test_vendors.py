@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 from load_kit import Bench
 from vendor_kit import CASES, VENDORS, Vendor, held, make_templates
@@ -100,3 +103,42 @@ def test_a_file_that_a_preset_would_read_otherwise_is_said_to_look_like_it(tmp_p
     for more in ({"label": "end", **said}, {"preset": "ninjatrader"}):
         right = bench.load(path, "1m", "ES", timezone="UTC", **more)
         assert (right.presets, otherwise(right)) == ((), "")
+
+
+def _databento(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(ts_event=pd.to_datetime(frame["ts_event"], utc=True)).set_index("ts_event")
+
+
+def _databento_raw(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.astype({"rtype": "uint8", "publisher_id": "uint16", "instrument_id": "uint32", "volume": "uint64"})
+
+
+def _alpaca(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(timestamp=pd.to_datetime(frame["timestamp"], utc=True)).set_index(["symbol", "timestamp"])
+
+
+@pytest.mark.parametrize(
+    ("vendor", "as_the_client_gives_it"),
+    [
+        (one, shape)
+        for one in CASES
+        for shape in (_databento, _databento_raw, _alpaca)
+        if one.file == f"{shape.__name__[1:]}.csv"
+    ],
+    ids=lambda one: str(one) if isinstance(one, Vendor) else one.__name__,
+)
+@pytest.mark.parametrize("suffix", [".parquet", ".feather", "frame"])
+def test_frames_of_a_vendors_client_are_loaded_by_the_same_preset(
+    vendor: Vendor, as_the_client_gives_it: Callable[[pd.DataFrame], pd.DataFrame], suffix: str, bench: Bench
+) -> None:
+    frame = as_the_client_gives_it(pd.read_csv(vendor.path))
+    data: Any = frame
+    if suffix != "frame":
+        data = bench.folder / f"bars{suffix}"
+        frame.to_parquet(data) if suffix == ".parquet" else frame.reset_index(
+            drop=frame.index.names == [None]
+        ).to_feather(data)
+    assert vendor.preset in inspect_source(data).presets
+    report = bench.load(data, vendor.interval, vendor.symbol, preset=vendor.preset)
+    assert (report.rejected, report.inserted) == (0, sum(map(len, vendor.bars.values())))
+    assert held(bench, vendor) == vendor.bars
