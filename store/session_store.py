@@ -256,7 +256,7 @@ class SessionStore(StoreFile):
         start, end
             Check only sessions with ``start <= session_date < end``: dates, for it goes by whole sessions.
         progress
-            Called with (interval lengths done, lengths in all).
+            Called with (bars read, bars in all).
 
         Returns
         -------

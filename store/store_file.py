@@ -188,7 +188,7 @@ class StoreFile:
         check
             Whether to verify the copy; without it a store that does not verify is copied as it is.
         progress
-            Called with (interval lengths verified, lengths in all).
+            Called with (bars verified, bars in all).
 
         Raises
         ------

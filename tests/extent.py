@@ -24,6 +24,8 @@ SEED = amount("SEED", 0)
 HISTORIES = amount("HISTORIES", 20)
 #: Random histories in which old bars are purged again and again.
 WALKS = amount("WALKS", 3)
+#: Random stores in which errors of every kind are planted.
+PLANTED = amount("PLANTED", 2)
 #: Random sets of trades.
 TRADES = amount("TRADES", 15)
 #: Messages of feeds that may be anything.

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date
-from typing import Any
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
 
 from barhouse.store.database.transaction import Row, TemporaryTable, Transaction
 from barhouse.store.model.reports import Difference, DifferenceKind, VerifyReport
 from barhouse.store.sql import Sql, identifier, names_of, parameters_of, sql, statement
 
+if TYPE_CHECKING:
+    from barhouse.store.checks.findings import Findings
+
 #: How many differences of one kind are shown; all are counted.
 SHOWN_PER_CHECK = 20
+
+#: Days around a session's date in which its bars lie.
+_AROUND = 7
 
 Progress = Callable[[int, int], None]
 
@@ -29,12 +35,20 @@ _ADVICE: dict[DifferenceKind, str] = {
     "revision": "what was lost cannot be derived again; restore a backup, or let repair accept the loss",
 }
 
-#: The checks that are the same for every length, each with the kind of difference that it finds.
-_OF_EVERYTHING: tuple[tuple[DifferenceKind, str], ...] = (
+#: The checks of the ordered pass over the bars, each with the kind of difference that it finds.
+_OF_BARS: tuple[tuple[DifferenceKind, str], ...] = (
     ("duplicate", "checks.duplicate"),
     ("impossible", "checks.impossible"),
     ("retained", "checks.unretained"),
     ("misplaced", "checks.misplaced_intraday"),
+    ("misplaced", "checks.misplaced_blocks"),
+    ("derived", "checks.underived"),
+    ("coverage", "checks.uncovered"),
+    ("gap", "checks.ungapped"),
+)
+
+#: Those of what is kept beside bars.
+_OF_DEFINITIONS: tuple[tuple[DifferenceKind, str], ...] = (
     ("quality", "checks.misgraded"),
     ("watermark", "checks.stale_base"),
     ("watermark", "checks.stale_derived"),
@@ -52,16 +66,41 @@ def verify(
     progress: Progress | None = None,
 ) -> VerifyReport:
     """Check the first four invariants; see ``SessionStore.verify``."""
-    checked = transaction.make("checks.checked_intervals", {"symbols": symbols, "intervals": intervals})
-    checks = _Checks(transaction, checked, {"start": start, "end": end})
+    from barhouse.store.checks.findings import Findings
+    from barhouse.store.checks.passage import Passage
+    from barhouse.store.checks.portions import portions
+
+    bounds = _bounds(transaction, intervals, start, end)
+    reached = sql("checks.reached_all")
+    asked: dict[str, Any] = {}
+    if start is not None or end is not None:
+        within = sql("checks.within_reach", within_bars=sql("checks.within_bars"))
+        reached = sql("checks.reached_some", within_reach=within)
+        asked = {name: bounds[name] for name in parameters_of(reached)}
+    extents = transaction.make("checks.bar_extent", asked, reached=reached)
+    checked = transaction.make(
+        "checks.checked_intervals", {"symbols": symbols, "intervals": intervals}, bar_extent=extents
+    )
+    checks = _Checks(transaction, checked, extents, bounds)
     counts = checks.one("checks.scope_counts")
-    for kind, name in _OF_EVERYTHING:
-        checks.run(kind, name)
-    lengths = transaction.run("checks.checked_lengths", checked_intervals=checked)
-    for done, length in enumerate(lengths, start=1):
-        _check_length(checks, length)
+    passage = Passage(transaction, bounds, Findings(SHOWN_PER_CHECK))
+    total, found = portions(transaction, checked, extents)
+    done = 0
+
+    def read(count: int) -> None:
+        nonlocal done
+        done += count
         if progress is not None:
-            progress(done, len(lengths))
+            progress(min(done, total), total)
+
+    for portion in found:
+        passage.through(portion, read)
+    for kind, name in _OF_BARS:
+        checks.say(kind, name, passage.findings)
+    for kind, name in _OF_DEFINITIONS:
+        checks.run(kind, name)
+    for length in transaction.run("checks.checked_lengths", checked_intervals=checked):
+        checks.run("watermark", "checks.unaligned_blocks", length._asdict(), blocks=_blocks(checks, length))
     whole = symbols is None and intervals is None and start is None and end is None
     checks.run("revision", "checks.overlapping", {"whole": whole})
     if whole:
@@ -74,19 +113,44 @@ def verify(
     return VerifyReport(
         symbol_count=counts.symbol_count,
         interval_count=counts.interval_count,
-        base_bar_count=counts.base_bar_count,
-        derived_bar_count=counts.derived_bar_count,
-        session_count=counts.session_count,
+        base_bar_count=passage.base_bar_count,
+        derived_bar_count=passage.derived_bar_count,
+        session_count=passage.session_count,
         batches_checked=whole,
         differences=tuple(checks.differences),
         totals=checks.totals,
     )
 
 
+def _bounds(
+    transaction: Transaction, intervals: Sequence[str] | None, start: date | None, end: date | None
+) -> dict[str, Any]:
+    """The sessions asked for, and between which instants their bars lie, and those of blocks that begin with them."""
+    asked = {"intervals": intervals}
+    days = 0 if start is None and end is None else transaction.one("checks.longest_block", asked).day_count
+    return {
+        "start": start,
+        "end": end,
+        "reach_from": _midnight(start, -_AROUND, datetime(1, 1, 3, tzinfo=UTC)),
+        "reach_to": _midnight(end, _AROUND + days, datetime(9999, 12, 29, tzinfo=UTC)),
+    }
+
+
+def _midnight(day: date | None, days: int, otherwise: datetime) -> datetime:
+    if day is None:
+        return otherwise
+    try:
+        return datetime.combine(day, time(), UTC) + timedelta(days=days)
+    except OverflowError:
+        return otherwise
+
+
 class _Checks:
     """Runs checks on the intervals and sessions asked for, and gathers what differs."""
 
-    def __init__(self, transaction: Transaction, checked: TemporaryTable, bounds: dict[str, Any]) -> None:
+    def __init__(
+        self, transaction: Transaction, checked: TemporaryTable, extents: TemporaryTable, bounds: dict[str, Any]
+    ) -> None:
         self.transaction = transaction
         self.differences: list[Difference] = []
         self.totals: dict[str, int] = {}
@@ -94,8 +158,7 @@ class _Checks:
         self._places: dict[str, object] = {
             "checked_intervals": checked,
             "within_bars": sql("checks.within_bars"),
-            "within_sessions": sql("checks.within_sessions"),
-            "within_blocks": sql("checks.within_blocks"),
+            "bar_extent": extents,
         }
 
     def text(self, name: str, **places: object) -> Sql:
@@ -116,10 +179,23 @@ class _Checks:
 
     def run(self, kind: DifferenceKind, name: str, values: dict[str, Any] | None = None, **places: object) -> None:
         """Run a check; what it finds is a difference of ``kind``."""
-        text = sql("checks.first_of_check", check=self.text(name, **places))
-        rows = self.transaction.execute(text, self.asked(text, shown=SHOWN_PER_CHECK, **(values or {})))
+        rows = self._first(self.text(name, **places), values or {})
         if rows:
-            self.totals[kind] = self.totals.get(kind, 0) + rows[0].total
+            self._add(kind, rows, rows[0].total)
+
+    def say(self, kind: DifferenceKind, name: str, findings: Findings) -> None:
+        """Put into words what the ordered pass found by a check."""
+        for length in findings.lengths(name):
+            wrong = self.transaction.attach("found_wrong", findings.table(name, length))
+            rows = self._first(self.text(name, found_wrong=wrong), {})
+            self._add(kind, rows, findings.totals[name, length])
+
+    def _first(self, check: Sql, values: dict[str, Any]) -> list[Row]:
+        text = sql("checks.first_of_check", check=check)
+        return self.transaction.execute(text, self.asked(text, shown=SHOWN_PER_CHECK, **values))
+
+    def _add(self, kind: DifferenceKind, rows: list[Row], total: int) -> None:
+        self.totals[kind] = self.totals.get(kind, 0) + total
         self.differences.extend(
             Difference(
                 kind=kind,
@@ -132,35 +208,6 @@ class _Checks:
             )
             for row in rows
         )
-
-
-def _check_length(checks: _Checks, of: Row) -> None:
-    """Check the intervals of one length and base: ``of`` is a row of ``checks.checked_lengths``."""
-    length = of._asdict()
-    if of.unit == "second":
-        blocks = None
-        bucket = checks.text("checks.bucket")
-        recomputed = checks.text(
-            "checks.recomputed_intraday", bucket=bucket, aggregates=checks.text("checks.aggregates")
-        )
-        slots = checks.text("checks.slots_intraday")
-        width = of.length
-    else:
-        blocks = _blocks(checks, of)
-        recomputed = checks.text("checks.recomputed_blocks", blocks=blocks, aggregates=checks.text("checks.aggregates"))
-        slots = checks.text("checks.slots_blocks", blocks=blocks)
-        # One slot a block: its end is the block's close, however wide the slot is said to be.
-        width = 10**9
-        if of.derived:
-            checks.run("watermark", "checks.unaligned_blocks", length, blocks=blocks)
-        else:
-            checks.run("misplaced", "checks.misplaced_blocks", length, blocks=blocks)
-    if of.derived:
-        checks.run("derived", "checks.underived", length, recomputed=recomputed)
-    asked = checks.asked(slots, **length)
-    expected = checks.transaction.make("checks.checked_slots", asked, slots=slots, width=width)
-    checks.run("coverage", "checks.uncovered", length, checked_slots=expected)
-    checks.run("gap", "checks.ungapped", length, checked_slots=expected)
 
 
 def _blocks(checks: _Checks, of: Row) -> Sql:

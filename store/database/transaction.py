@@ -182,7 +182,13 @@ class Transaction:
 
     def table(self, name: str, parameters: dict[str, Any] | None = None, /, **places: object) -> pa.Table:
         """Run a statement that reads; returns its rows as Arrow."""
-        return self.cursor.sql(sql(name, **places), params=parameters or {}).to_arrow_table()
+        try:
+            return self.cursor.sql(sql(name, **places), params=parameters or {}).to_arrow_table()
+        except duckdb.Error as error:
+            failure = failure_of(error, self._place)
+            if failure is None:
+                raise
+            raise failure from error
 
     @contextmanager
     def stream(

@@ -1,18 +1,37 @@
 -- Verifying: everything that is kept computed again from the base bars and the calendar, by other ways than the ones
--- that wrote it: each length straight from base, every expected bar one by one. Each check gives the rows that are
--- wrong: (interval_id, at, stored, expected).
+-- that wrote it: an ordered pass over the bars (passage.sql says what it reads), and statements for what is not bars.
+-- Each check gives what is wrong: (interval_id, at, stored, expected).
+
+-- name: bar_extent
+-- Of each interval how many bars there are, those among them that are verified, the first session and the last end, and
+-- whether they know anything of their trades.
+-- makes: bar_extent(interval_id, bar_count, reached_count, first_date, last_end, knows_trades)
+-- reads: bar
+CREATE OR REPLACE TEMP TABLE {bar_extent} AS
+SELECT b.interval_id, count(*) AS bar_count, {reached} AS reached_count,
+       min(b.session_date) AS first_date, max(later(b.bar_start, b.span_seconds)) AS last_end,
+       count(b.trade_count) > 0 OR count(b.vwap) > 0 AS knows_trades
+FROM bar AS b GROUP BY b.interval_id;
+
+-- name: reached_all
+-- All bars.
+-- part: expression
+count(*)
+
+-- name: reached_some
+-- Those of some sessions.
+-- part: expression
+count(*) FILTER ({within_reach})
 
 -- name: checked_intervals
 -- The intervals to check; waiting says that base bars wait to be derived again below what is derived.
 -- makes: checked_intervals(interval_id, symbol_id, symbol, calendar, interval, unit, length, derived, base, base_id,
 --    base_unit, base_length, closing_seconds, complete_through, derived_through, next_close, through, kind,
 --    retained_from, final_before, account_from, first_session, base_first, quality_pct, waiting, first_date)
--- reads: bar, definition, invalidation, session_coverage
+-- takes: bar_extent
+-- reads: definition, invalidation, session_coverage
 CREATE OR REPLACE TEMP TABLE {checked_intervals} AS
-WITH first_bar AS (
-    SELECT interval_id, min(session_date) AS first_date FROM bar GROUP BY interval_id
-),
-first_covered AS (
+WITH first_covered AS (
     SELECT interval_id, min(session_date) AS first_date FROM session_coverage GROUP BY interval_id
 ),
 wanted AS (
@@ -23,7 +42,7 @@ wanted AS (
 )
 SELECT w.*, coalesce(w.account_from, CASE WHEN w.waiting THEN c.first_date ELSE b.first_date END) AS first_date
 FROM wanted AS w
-LEFT JOIN first_bar AS b ON b.interval_id = w.base_id
+LEFT JOIN {bar_extent} AS b ON b.interval_id = w.base_id
 LEFT JOIN first_covered AS c ON c.interval_id = w.interval_id;
 
 -- name: read_whole
@@ -32,23 +51,26 @@ LEFT JOIN first_covered AS c ON c.interval_id = w.interval_id;
 SELECT count(*) AS row_count, bit_xor(hash(t)) AS checksum FROM {table} AS t;
 
 -- name: checked_lengths
--- Which lengths there are, and of what they are made.
--- gives: derived, base_unit, base_length, unit, length
+-- Which lengths of 1d and more are derived, and of what.
+-- gives: base_unit, base_length, unit, length
 -- takes: checked_intervals
-SELECT DISTINCT derived, base_unit, base_length, unit, length FROM {checked_intervals} ORDER BY ALL;
+SELECT DISTINCT base_unit, base_length, unit, length FROM {checked_intervals}
+WHERE derived AND unit <> 'second' ORDER BY ALL;
+
+-- name: longest_block
+-- How many days the longest block of sessions reaches to, about.
+-- gives: day_count
+-- reads: definition
+SELECT coalesce(max((length + 1) * CASE unit WHEN 'second' THEN 0 WHEN 'day' THEN 7 WHEN 'week' THEN 7 ELSE 31 END), 0)::BIGINT
+           AS day_count
+FROM definition
+WHERE $intervals IS NULL OR list_contains($intervals::VARCHAR[], interval);
 
 -- name: scope_counts
--- What there is to check: symbols, intervals, base bars, derived bars, sessions.
--- gives: symbol_count, interval_count, base_bar_count, derived_bar_count, session_count
+-- What there is to check: symbols and intervals.
+-- gives: symbol_count, interval_count
 -- takes: checked_intervals
--- reads: bar
-SELECT (SELECT count(DISTINCT symbol) FROM {checked_intervals}) AS symbol_count,
-       (SELECT count(*) FROM {checked_intervals}) AS interval_count,
-       count(*) FILTER (WHERE NOT d.derived) AS base_bar_count, count(*) FILTER (WHERE d.derived) AS derived_bar_count,
-       count(DISTINCT (d.symbol, b.session_date)) FILTER (WHERE b.session_date IS NOT NULL AND d.unit IN ('second', 'day'))
-           AS session_count
-FROM bar AS b JOIN {checked_intervals} AS d USING (interval_id)
-WHERE {within_bars};
+SELECT count(DISTINCT symbol) AS symbol_count, count(*) AS interval_count FROM {checked_intervals};
 
 -- name: within_bars
 -- Bars of the sessions that are checked: $start <= session_date < $end, each where it is given.
@@ -59,11 +81,6 @@ WHERE {within_bars};
 -- The sessions that are checked: $start <= session_date < $end, each where it is given.
 -- part: condition
 ($start::DATE IS NULL OR s.session_date >= $start::DATE) AND ($end::DATE IS NULL OR s.session_date < $end::DATE)
-
--- name: within_blocks
--- Blocks of sessions that begin with one that is checked: $start <= session_date < $end, each where it is given.
--- part: condition
-($start::DATE IS NULL OR k.first_date >= $start::DATE) AND ($end::DATE IS NULL OR k.first_date < $end::DATE)
 
 -- name: first_of_check
 -- What a check found, with names, the first of it.

@@ -3,30 +3,24 @@
 -- name: stale_base
 -- A base interval is complete through the end of its last bar, at least.
 -- gives: interval_id, at, stored, expected
--- takes: checked_intervals
--- reads: bar
-SELECT d.interval_id, max(later(b.bar_start, b.span_seconds)) AS at,
+-- takes: checked_intervals, bar_extent
+SELECT d.interval_id, b.last_end AS at,
        coalesce('complete_through ' || d.complete_through, 'no complete_through') AS stored,
-       'complete_through ' || max(later(b.bar_start, b.span_seconds)) || ' or later' AS expected
+       'complete_through ' || b.last_end || ' or later' AS expected
 FROM {checked_intervals} AS d
-JOIN bar AS b USING (interval_id)
-WHERE NOT d.derived
-GROUP BY d.interval_id, d.complete_through
-HAVING max(later(b.bar_start, b.span_seconds)) > coalesce(d.complete_through, beginning());
+JOIN {bar_extent} AS b USING (interval_id)
+WHERE NOT d.derived AND b.last_end > coalesce(d.complete_through, beginning());
 
 -- name: stale_derived
 -- A derived interval is derived through the end of its last bar, at least.
 -- gives: interval_id, at, stored, expected
--- takes: checked_intervals
--- reads: bar
-SELECT d.interval_id, max(later(b.bar_start, b.span_seconds)) AS at,
+-- takes: checked_intervals, bar_extent
+SELECT d.interval_id, b.last_end AS at,
        coalesce('derived_through ' || d.derived_through, 'no derived_through') AS stored,
-       'derived_through ' || max(later(b.bar_start, b.span_seconds)) || ' or later' AS expected
+       'derived_through ' || b.last_end || ' or later' AS expected
 FROM {checked_intervals} AS d
-JOIN bar AS b USING (interval_id)
-WHERE d.derived
-GROUP BY d.interval_id, d.derived_through
-HAVING max(later(b.bar_start, b.span_seconds)) > coalesce(d.derived_through, beginning());
+JOIN {bar_extent} AS b USING (interval_id)
+WHERE d.derived AND b.last_end > coalesce(d.derived_through, beginning());
 
 -- name: late_hint
 -- No bucket of a derived interval that is not derived yet ends before its next_close; the first one, where none is derived,
