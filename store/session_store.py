@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
-from barhouse.store.checks import health, verification
+from barhouse.store.checks import health
 from barhouse.store.database.database import Clock, wall_clock
 from barhouse.store.database.opening import is_read_only, open_database
 from barhouse.store.errors import InputError
@@ -25,11 +23,16 @@ from barhouse.store.model.inputs import (
 )
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.paths import absolute
-from barhouse.store.model.reports import ExportReport, Registration, VerifyReport
-from barhouse.store.model.symbol import SymbolSessionData
-from barhouse.store.records import bars, registration, run, symbol_data, trading_calendar
+from barhouse.store.records import registry, run
 from barhouse.store.sql import sql
 from barhouse.store.store_file import StoreFile
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from barhouse.store.checks.verification import Progress
+    from barhouse.store.model.reports import ExportReport, Registration, VerifyReport
+    from barhouse.store.model.symbol import SymbolSessionData
 
 
 def open_store(
@@ -112,6 +115,8 @@ class SessionStore(StoreFile):
         InputError
             When case counts in this store, and did not where the data were made.
         """
+        from barhouse.store.records import registration
+
         if self.case_sensitive and not symbol_data.case_sensitive:
             raise InputError(
                 f"case counts in this store, and {symbol_data.symbol} may have been given in another; say "
@@ -135,6 +140,8 @@ class SessionStore(StoreFile):
 
     def get_symbol_data(self, symbol: str) -> SymbolSessionData | None:
         """What the store knows of a symbol, or None when it is not registered. A copy: changing it changes nothing."""
+        from barhouse.store.records import symbol_data
+
         name = self.spelling.symbol(symbol)
         with self.reading() as transaction:
             return symbol_data.symbol_data(transaction, name)
@@ -176,6 +183,8 @@ class SessionStore(StoreFile):
         UnknownSymbolError
             For a symbol or interval that is not registered (unless ``as_of`` is given: it may have been).
         """
+        from barhouse.store.records import bars
+
         name, text = self.spelling.symbol(symbol), str(Interval.parse(interval))
         if live and as_of is not None:
             raise InputError("live and as_of exclude each other: forming bars exist only now; give one of them")
@@ -189,7 +198,7 @@ class SessionStore(StoreFile):
         """The view ``health`` by the store's clock, of all symbols or some, those furthest behind first."""
         names = optional(self.spelling.symbols, symbols, "symbols")
         with self.reading() as transaction:
-            registration.refuse_unknown(transaction, names)
+            registry.refuse_unknown(transaction, names)
             return health.health(transaction, self.now(), names)
 
     def metrics(self) -> str:
@@ -201,7 +210,7 @@ class SessionStore(StoreFile):
         """The view ``intervals``, of all symbols or of some, finest interval first."""
         names = optional(self.spelling.symbols, symbols, "symbols")
         with self.reading() as transaction:
-            registration.refuse_unknown(transaction, names)
+            registry.refuse_unknown(transaction, names)
             return transaction.table("records.intervals_in_order", {"symbols": names})
 
     def gaps(
@@ -229,7 +238,7 @@ class SessionStore(StoreFile):
             is_instant = isinstance(bound, datetime)
             parameters |= {of_date: None if is_instant else bound, of_instant: bound if is_instant else None}
         with self.reading() as transaction:
-            registration.refuse_unknown(transaction, None if name is None else [name], None if text is None else [text])
+            registry.refuse_unknown(transaction, None if name is None else [name], None if text is None else [text])
             return transaction.table("records.gaps_in_order", parameters)
 
     def verify(
@@ -239,7 +248,7 @@ class SessionStore(StoreFile):
         start: Moment | None = None,
         end: Moment | None = None,
         *,
-        progress: verification.Progress | None = None,
+        progress: Progress | None = None,
     ) -> VerifyReport:
         """Compute again what the store keeps, by other ways than those that wrote it, and compare.
 
@@ -263,13 +272,15 @@ class SessionStore(StoreFile):
         VerifyReport
             With no differences, a proof.
         """
+        from barhouse.store.checks import verification
+
         first, last = as_session_range(start, end)
         names, texts = (
             optional(self.spelling.symbols, symbols, "symbols"),
             optional(as_intervals, intervals, "intervals"),
         )
         with self.reading() as transaction:
-            registration.refuse_unknown(transaction, names, texts)
+            registry.refuse_unknown(transaction, names, texts)
             return verification.verify(transaction, names, texts, first, last, progress)
 
     def export(
@@ -282,7 +293,7 @@ class SessionStore(StoreFile):
         start: Moment | None = None,
         end: Moment | None = None,
         full: bool = False,
-        progress: verification.Progress | None = None,
+        progress: Progress | None = None,
         anew: bool | None = None,
     ) -> ExportReport:
         """Write bars to files, or bring a folder written before up to date: only what changed is written.
@@ -331,7 +342,7 @@ class SessionStore(StoreFile):
         )
         asked = Selection.of(format, names, texts, *as_range(start, end))
         with self.reading() as transaction:
-            registration.refuse_unknown(transaction, names, texts)
+            registry.refuse_unknown(transaction, names, texts)
             with prepared(absolute(folder)) as place:
                 return exports.export(transaction, place, asked, full=full, progress=progress)
 
@@ -344,6 +355,8 @@ class SessionStore(StoreFile):
 
     def corrections(self, calendar: str | None = None) -> pa.Table:
         """What was corrected in a calendar, or in all: calendar, session_date, hours (null: no session), reason."""
+        from barhouse.store.records import trading_calendar
+
         with self.reading() as transaction:
             name = None if calendar is None else trading_calendar.kept_name(transaction, calendar)
             return transaction.table("records.corrections", {"calendar": name})
@@ -358,6 +371,8 @@ class SessionStore(StoreFile):
         InputError
             When a bound is no date, or ``start`` is the later.
         """
+        from barhouse.store.records import trading_calendar
+
         first, last = as_session_range(start, end)
         with self.reading() as transaction:
             name = trading_calendar.kept_name(transaction, calendar)

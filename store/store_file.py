@@ -7,19 +7,21 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
-import pyarrow as pa
 
-from barhouse.store.checks.verification import Progress
-from barhouse.store.copies import publication
-from barhouse.store.database.database import STREAMED_ROWS, Database
-from barhouse.store.database.limits import Limits
+from barhouse.store.database.database import Database
+from barhouse.store.database.limits import STREAMED_ROWS, Limits
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.model.file_mode import FileMode
-from barhouse.store.model.reports import CopyReport
 from barhouse.store.model.spelling import Spelling
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from barhouse.store.checks.verification import Progress
+    from barhouse.store.model.reports import CopyReport
 
 
 class StoreFile:
@@ -168,6 +170,8 @@ class StoreFile:
         StoreError
             The snapshot could not be written, or a query was too long in its way; ``target`` is as it was.
         """
+        from barhouse.store.copies import publication
+
         return publication.publish(self._database, target, keep=keep, mode=mode)
 
     def backup(
@@ -197,6 +201,8 @@ class StoreFile:
         StoreError
             The copy could not be written or does not verify; ``target`` is as it was.
         """
+        from barhouse.store.copies import publication
+
         return publication.backup(self._database, target, keep=keep, mode=mode, check=check, progress=progress)
 
     def close(self) -> None:

@@ -20,7 +20,7 @@ from barhouse.store.errors import InputError
 from barhouse.store.model.bar import CLOCK_TOLERANCE
 from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.reports import DeleteReport
-from barhouse.store.records import registration, session_days
+from barhouse.store.records import registry, session_days
 from barhouse.store.records.batch import Batch
 from barhouse.store.records.session_days import BEGINNING, Bounds
 from barhouse.store.sql import identifier, sql
@@ -107,7 +107,7 @@ def follow_first_session(transaction: Transaction, symbols: TemporaryTable) -> N
 
 def end_session(transaction: Transaction, session_date: date, names: Sequence[str] | None) -> list[str]:
     """Declare a session over; see ``SessionCoordinator.end_session``."""
-    registration.refuse_unknown(transaction, names)
+    registry.refuse_unknown(transaction, names)
     which = {"session_date": session_date, "symbols": names, "through": transaction.now + CLOCK_TOLERANCE}
     opens = transaction.one("edit.opens_of_session", which)
     if opens.next_open is not None and not opens.begun_count:

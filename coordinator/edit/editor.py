@@ -30,7 +30,7 @@ from barhouse.store.model.reports import (
     RetentionReport,
     RevertReport,
 )
-from barhouse.store.records import registration
+from barhouse.store.records import registry
 from barhouse.store.session_store import SessionStore
 
 
@@ -259,7 +259,7 @@ class StoreEditor:
         if accept_lost_history and names is not None:
             raise InputError(f"{Option('accept_lost_history')} is for the whole store; leave out symbols")
         with self._store.transaction() as transaction:
-            registration.refuse_unknown(transaction, names)
+            registry.refuse_unknown(transaction, names)
             return rebuild.repair(transaction, names, self._grace, accept_lost_history=accept_lost_history)
 
     def remove_symbol(self, symbol: str, *, purge: bool = False) -> DeleteReport:

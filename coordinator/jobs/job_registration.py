@@ -18,7 +18,7 @@ from barhouse.store.hints import spelled
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import Registration
 from barhouse.store.model.symbol import SymbolSessionData
-from barhouse.store.records import registration
+from barhouse.store.records import registration, registry
 
 log = logging.getLogger("barhouse.coordinator")
 
@@ -75,7 +75,7 @@ def refuse_unknown(transaction: Transaction, config: JobConfig) -> None:
     wanted += [("retention", None, [str(Interval.parse(name))]) for name in config.retention if name != "revisions"]
     for key, symbols, intervals in wanted:
         try:
-            registration.refuse_unknown(transaction, symbols, intervals)
+            registry.refuse_unknown(transaction, symbols, intervals)
         except InputError as error:
             raise ConfigError(f"{key}: {error}") from None
 

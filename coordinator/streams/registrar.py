@@ -38,7 +38,7 @@ from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import MoveReport, Registration, StreamReport
 from barhouse.store.model.spelling import as_written
 from barhouse.store.model.symbol import ClosingBar
-from barhouse.store.records import registration, trading_calendar
+from barhouse.store.records import registry, trading_calendar
 from barhouse.store.session_store import SessionStore
 
 log = logging.getLogger("barhouse.coordinator")
@@ -174,7 +174,7 @@ class StreamRegistrar:
         names, wanted = self._store.spelling.symbols(symbols), as_name(calendar, "calendar")
         report: MoveReport | None = None
         with suppress(_OnlyTriedError), self._store.transaction() as transaction:
-            registration.refuse_unknown(transaction, names)
+            registry.refuse_unknown(transaction, names)
             report = symbol_move.move(transaction, names, wanted, self._grace)
             if not apply:
                 raise _OnlyTriedError

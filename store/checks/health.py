@@ -6,13 +6,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError
 from barhouse.store.records import run
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from prometheus_client.core import Metric
 
 #: The gauges of each symbol: the view's column, what the metric is called, and what it means.

@@ -14,16 +14,15 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pyarrow as pa
 
 from barhouse.store.database.connections import Running, given_up
 from barhouse.store.database.copy_turn import CopyTurn
 from barhouse.store.database.failures import breaks, broken, failure_of, is_interrupt
 from barhouse.store.database.file_lock import Lock, identity_of, refuse_own
-from barhouse.store.database.limits import NO_LIMITS, Limits, Turns
+from barhouse.store.database.limits import NO_LIMITS, STREAMED_ROWS, Limits, Turns, read
 from barhouse.store.database.query import check_reads
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import StoreClosedError, StoreError, StoreHeldError
@@ -32,10 +31,10 @@ from barhouse.store.model import open_stores
 from barhouse.store.model.spelling import Spelling
 from barhouse.store.sql import Sql, sql
 
-Clock = Callable[[], datetime]
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-#: How many rows a batch of a streamed query has, unless said otherwise: as many as a row group of DuckDB.
-STREAMED_ROWS = 122_880
+Clock = Callable[[], datetime]
 
 
 def wall_clock() -> datetime:
@@ -263,7 +262,7 @@ class Database:
             try:
                 relation = self._asked(cursor, text, parameters, reads_files=reads_files)
                 try:
-                    return pa.table({}) if relation is None else _read(relation, limits)
+                    return read(relation, limits)
                 finally:
                     del relation  # an error's traceback would keep it, and with it the file
             finally:
@@ -280,6 +279,8 @@ class Database:
         limits: Limits = NO_LIMITS,
     ) -> Iterator[pa.RecordBatchReader]:
         """Read as :meth:`query` does, but batch by batch: what is not read yet takes no memory."""
+        import pyarrow as pa
+
         with self._reader() as cursor:
             try:
                 with self._turn_of(text), self.explaining(), limits.timed(cursor):
@@ -366,17 +367,6 @@ class Database:
         except StoreHeldError:
             with suppress(duckdb.Error):
                 self._root.execute("PRAGMA disable_checkpoint_on_shutdown")
-
-
-def _read(relation: duckdb.DuckDBPyRelation, limits: Limits) -> pa.Table:
-    if limits.max_rows is None:
-        return relation.to_arrow_table()
-    batches: list[pa.RecordBatch] = []
-    with relation.to_arrow_reader(min(STREAMED_ROWS, limits.max_rows + 1)) as reader:
-        for batch in reader:
-            batches.append(batch)
-            limits.check_rows(sum(one.num_rows for one in batches))
-        return pa.Table.from_batches(batches, reader.schema)
 
 
 def _roll_back(cursor: duckdb.DuckDBPyConnection, error: BaseException) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import isfinite
+from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -16,6 +17,11 @@ from barhouse.store.hints import Option
 from barhouse.store.model.inputs import as_count
 from barhouse.store.model.words import counted
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: How many rows a batch of a streamed query has, unless said otherwise: as many as a row group of DuckDB.
+STREAMED_ROWS = 122_880
 #: A query for each so many bytes that DuckDB may use, and one in any case.
 _BYTES_PER_QUERY = 256 * 2**20
 #: An interrupt that comes between two statements is lost, so it is repeated.
@@ -103,6 +109,22 @@ class Limits:
 
 #: As much as it takes.
 NO_LIMITS = Limits()
+
+
+def read(relation: duckdb.DuckDBPyRelation | None, limits: Limits) -> pa.Table:
+    """Read all of an answer, as far as it may go; of a statement that gives none, nothing."""
+    import pyarrow as pa
+
+    if relation is None:
+        return pa.table({})
+    if limits.max_rows is None:
+        return relation.to_arrow_table()
+    batches: list[pa.RecordBatch] = []
+    with relation.to_arrow_reader(min(STREAMED_ROWS, limits.max_rows + 1)) as reader:
+        for batch in reader:
+            batches.append(batch)
+            limits.check_rows(sum(one.num_rows for one in batches))
+        return pa.Table.from_batches(batches, reader.schema)
 
 
 class Turns:

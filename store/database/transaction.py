@@ -10,15 +10,17 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pyarrow as pa
 
 from barhouse.store.database.failures import failure_of
 from barhouse.store.database.query import check_inside
 from barhouse.store.model.spelling import Spelling
 from barhouse.store.sql import Sql, identifier, sql, statement
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: A row of an answer: a tuple whose fields have the names of the columns.
 Row = Any

@@ -38,7 +38,9 @@ def write(
         row_count += batch.num_rows
     if schema:
         table = pa.Table.from_batches(kept, schema).combine_chunks()
-        _draw(table.to_batches()[0] if kept else pa.RecordBatch.from_pylist([], schema), stream)
+        # from_pylist() would import pandas
+        nothing = pa.RecordBatch.from_arrays([pa.nulls(0, kind) for kind in schema.types], schema=schema)
+        _draw(next(iter(table.to_batches()), nothing), stream)
     if rows_max is not None and row_count > rows_max:
         click.echo(f"{rows_max:,} of {counted(row_count, 'row')} shown; the other formats have all", err=True)
 
