@@ -10,7 +10,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from barhouse.coordinator.feeds.events import Event, Refused
+from barhouse.coordinator.feeds.events import BarEvent, Event, Refused
 from barhouse.coordinator.feeds.feed import Delivery, FileToLoad, Position
 
 
@@ -79,6 +79,12 @@ class Taken:
         """How many rows that is; a file counts as one."""
         tables: int = sum(table.num_rows for given in (self.bars or {}).values() for table in given)
         return len(self.events) + len(self.refused) + tables + (self.file is not None)
+
+    @property
+    def is_of_one_kind(self) -> bool:
+        """Whether all rows are bars of one interval, so that an error is about each of them."""
+        kinds = {event.interval if isinstance(event, BarEvent) else "" for event in self.events} | set(self.bars or {})
+        return len(kinds) == 1 and "" not in kinds and not self.refused
 
     def spelled(self, spelling: Callable[[str], str]) -> Taken:
         """The same, with symbols as the store spells them."""

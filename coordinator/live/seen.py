@@ -6,7 +6,7 @@ time that a trade took to arrive; while it catches up, or is played again, it is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -88,6 +88,14 @@ class Seen:
         if self.reached is None or self.lag is None:
             return self.reached
         return max(self.reached, heard_at - self.lag)
+
+    def caught_up_to(self, coming: Sequence[datetime | None]) -> datetime:
+        """How far the feed has come at the least before trades that come now: to their first if nothing is known."""
+        if self.reached is not None:
+            return self.reached
+        if self.not_before > BEGINNING:
+            return self.not_before
+        return min((at for at in coming if at is not None), default=self.heard_at)
 
     def with_trades(self, progress: FeedProgress, arrived_at: datetime) -> Seen:
         """With trades that have arrived."""

@@ -42,9 +42,34 @@ class Built:
     emptied: tuple[tuple[str, str, datetime], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class TakenTrades:
+    """What became of trades.
+
+    Attributes
+    ----------
+    rejected
+        The ``given_row`` of each that is not taken, and why.
+    seen
+        What is seen of the feed with them.
+    doubted
+        Base bars that were whole, and lack a trade that came too late to be kept.
+    """
+
+    rejected: list[tuple[int, str]]
+    seen: Seen
+    doubted: Built | None = None
+
+
 def take(
-    transaction: Transaction, given: pa.Table, kept_from: datetime, now: datetime, seen: Seen, arrived_at: datetime
-) -> tuple[list[tuple[int, str]], Seen]:
+    transaction: Transaction,
+    given: pa.Table,
+    kept_from: datetime,
+    now: datetime,
+    seen: Seen,
+    arrived_at: datetime,
+    feed_name: str,
+) -> TakenTrades:
     """Keep trades and cancellations, and note which base bars they touch.
 
     Parameters
@@ -55,13 +80,8 @@ def take(
         Base bars that start before this are final; what belongs to them is refused.
     seen, arrived_at
         What was seen of the feed before, and when these came.
-
-    Returns
-    -------
-    list of (int, str)
-        The ``given_row`` of each that is not taken, and why.
-    Seen
-        What is seen of the feed with them.
+    feed_name
+        What the batches of its bars are called by.
     """
     given_trades = transaction.attach("given_trades", given)
     calendars = [row.calendar for row in transaction.run("live.calendars_of_trades", given_trades=given_trades)]
@@ -84,7 +104,9 @@ def take(
     seen = _with_progress(transaction, judged, changes, now, seen.heard(arrived_at))
     transaction.write("live.mark_changed_bars", trade_changes=changes)
     transaction.write("live.apply_trade_changes", {"now": now}, trade_changes=changes)
-    return [(row.given_row, row.reason) for row in rejected], seen
+    late = transaction.make("live.make_late_bars", {"source": feed_name}, judged_trades=judged) if rejected else None
+    doubted = _to_load(transaction, late) if late is not None and late.row_count else None
+    return TakenTrades([(row.given_row, row.reason) for row in rejected], seen, doubted)
 
 
 def _with_progress(

@@ -134,7 +134,7 @@ class LiveWriter:
                     f"{error}; as no file has been read with these options yet, the session ends and the file stays"
                 ) from error
             is_foreseen = isinstance(error, InputError)
-            is_of_all = is_foreseen and self._is_of_one_kind(taken) and not isinstance(error, CalendarError)
+            is_of_all = is_foreseen and taken.is_of_one_kind and not isinstance(error, CalendarError)
             if taken.row_count <= 1 or is_of_all:
                 reason = writable(str(error) if is_foreseen else f"{type(error).__name__}: {error}")
                 self._refuse_all(taken, reason[:_SHOWN_CHARACTERS])
@@ -275,10 +275,13 @@ class LiveWriter:
 
     def _take_trades(self, transaction: Transaction, traded: Sequence[Any], arrived_at: datetime) -> list[Refused]:
         now = self._store.now()
-        self._kept_from = trades.kept_from(now, self._options.trades_kept, self._kept_from)
         table = trade_table(traded)
-        rows, self._seen = trades.take(transaction, table, self._kept_from, now, self._seen, arrived_at)
-        return [Refused(traded[row].model_dump_json(), reason) for row, reason in rows]
+        reached = min(now, self._seen.caught_up_to(table["traded_at"].to_pylist()))  # what catches up is not late
+        self._kept_from = trades.kept_from(reached, self._options.trades_kept, self._kept_from)
+        taken = trades.take(transaction, table, self._kept_from, now, self._seen, arrived_at, self._feed_name)
+        self._seen = taken.seen
+        self._doubt(transaction, taken.doubted)
+        return [Refused(traded[row].model_dump_json(), reason) for row, reason in taken.rejected]
 
     def _build(self, transaction: Transaction, through: datetime, heard_at: datetime | None = None) -> bool:
         if self._kept_from is None:  # no trade was ever taken
@@ -300,9 +303,8 @@ class LiveWriter:
                     self._delete(row["symbol"], interval, row["bar_start"])
             sane = table.filter(pc.less(turnover, TURNOVER_LIMIT))
             if sane.num_rows:
-                length = Interval.parse(interval)
-                name, lacking = self._feed_name, built.lacking
-                self._count(door.load_bars(transaction, sane, length, name, lacking, doubted=doubted).report)
+                said = (Interval.parse(interval), self._feed_name, built.lacking)
+                self._count(door.load_bars(transaction, sane, *said, doubted=doubted).report)
         for symbol, interval, start in built.emptied:
             self._delete(symbol, interval, start)
         return bool(built.bars or built.emptied)
@@ -332,7 +334,10 @@ class LiveWriter:
     def _lose(self, transaction: Transaction, at: datetime) -> None:
         """End the stretch in which the feed was seen; bars beyond its end are no longer known to be whole."""
         self._seen = self._seen.lost(at)
-        built = trades.doubt(transaction, self._store.now(), self._seen)
+        self._doubt(transaction, trades.doubt(transaction, self._store.now(), self._seen))
+
+    def _doubt(self, transaction: Transaction, built: trades.Built | None) -> None:
+        """Call bars incomplete that were whole, and what is derived from them."""
         if built is not None and self._load_built(transaction, built, doubted=True):
             self._derive(NO_CLOCK)
 
@@ -369,13 +374,6 @@ class LiveWriter:
             request = door.request_of(transaction, file.symbol, Interval.parse(file.interval), file.options)
             has_read = transaction.one("live.was_requested", {"request": request}).was_requested
         return bool(has_read)
-
-    def _is_of_one_kind(self, taken: Taken) -> bool:
-        """Whether all rows are bars of one interval, so that an error is about each of them."""
-        kinds = {event.interval if isinstance(event, BarEvent) else "" for event in taken.events} | set(
-            taken.bars or {}
-        )
-        return len(kinds) == 1 and "" not in kinds and not taken.refused
 
     def _refuse_all(self, taken: Taken, reason: str) -> None:
         refused = [*taken.refused, *(Refused(text, reason) for text in as_given(taken, self.symbols))]

@@ -341,9 +341,10 @@ def test_trades_are_kept_for_a_while_and_later_ones_refused(world: World) -> Non
     options = {"settle_seconds": 0, "trades_kept_seconds": 300}
     run(world.session(Scripted([trade(1, 1, 100.0)]), options=options))
     world.clock.now = OPEN + 20 * MINUTE
-    late = Scripted([trade(2, 2, 50.0), trade(3, 19 * 60, 101.0)])
-    late.keeps_open = True
-    run(world.session(late, options=options), lambda: until(lambda: len(world.closes()) == 2))
+    for sent in (trade(3, 19 * 60, 101.0), trade(2, 2, 50.0)):  # the second is late by the first
+        feed = Scripted([sent])
+        feed.keeps_open = True
+        run(world.session(feed, options=options), lambda: until(lambda: len(world.closes()) == 2))
     assert world.closes() == {0: 100.0, 19: 101.0}
     assert [json.loads(row["given"])["id"] for row in world.ask("FROM rejected")] == ["2"]
     world.clock.now = OPEN + 10 * MINUTE  # a clock that goes back does not open what is final

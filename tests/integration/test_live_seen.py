@@ -17,6 +17,7 @@ from live_kit import MINUTE, OPEN, Clock, Scripted, cancel, trade
 
 from barhouse import LiveOptions, LiveSession, SessionCoordinator, SessionStore, open_store
 from barhouse.coordinator.feeds.feed import Delivery
+from barhouse.coordinator.live.delivery_queue import Taken
 from barhouse.coordinator.live.writer import LiveWriter
 from barhouse.store.errors import FeedError
 from barhouse.store.model.bar import COLUMNS
@@ -225,3 +226,55 @@ def test_history_of_every_shape_leaves_bars_alone_that_trades_made_whole(
     writer.load_history("SPY", "1m", shape(minutes(*starts, volume=77.0), tmp_path))
     healed = {0: (77.0, True)} if 0 in starts else {}
     assert live.bars() == before | healed
+
+
+# What comes late: in the feed's own time, not the clock's
+
+
+def restarted(live: Live, before: list[Any], minutes_out: int, after: list[Any]) -> None:
+    """A session that stops, and one that goes on where it was, so much later; nothing is lost."""
+    options = LiveOptions(**FAST, trades_kept_seconds=900)
+    for number, events in enumerate((before, after)):
+        live.clock.now = max(event.at for event in before) + timedelta(minutes=minutes_out * number, seconds=1)
+        writer = LiveWriter(live.store, "scripted", options)
+        writer.symbols = {"SPY", "QQQ"}
+        writer.begin("live", {})
+        for event in events:
+            live.clock.now = max(live.clock.now, event.at)
+            writer.write(Taken({"n": event.id}, events=[event]))
+        writer.beat(live.clock.now)
+        writer.end("stopped")
+
+
+@pytest.mark.parametrize("minutes_out", [1, 25, 300])
+def test_what_a_feed_catches_up_with_is_not_late(live: Live, minutes_out: int) -> None:
+    """Trades every seven seconds; the session is out for longer than trades are kept."""
+    sent = [trade(number, 7 * number, 10.0 + number / 100) for number in range(120)]
+    restarted(live, sent[:20], minutes_out, sent[20:])
+    assert live.store.sql("FROM rejected").num_rows == 0
+    counts = {minute: len([one for one in sent if (one.at - OPEN) // MINUTE == minute]) for minute in range(13)}
+    assert {minute: volume for minute, (volume, _) in live.bars().items() if minute < 13} == counts
+    assert all(complete for minute, (_, complete) in live.bars().items() if 0 < minute < 13)
+
+
+@pytest.mark.parametrize("joined", [0, 3600])
+def test_a_feed_that_is_joined_behind_the_clock_is_taken_from_its_first_trade(live: Live, joined: int) -> None:
+    live.clock.now = OPEN + timedelta(seconds=joined)
+    sent = [trade(number, 7 * number, 10.0) for number in range(60)]
+    live.follow(sent)
+    assert live.store.sql("FROM rejected").num_rows == 0
+    assert sum(volume for minute, (volume, _) in live.bars().items() if minute < 6) == 52
+
+
+def test_a_bar_lacks_a_trade_that_came_too_late_to_be_kept(live: Live) -> None:
+    sent = [trade(number, 5 * number, 10.0) for number in range(300)]  # 25 minutes
+    late = trade("late", 62, 12.0)
+    live.follow(sent)
+    assert live.bars()[1] == (12, True)
+    live.follow([late])
+    (rejected,) = live.store.sql("FROM rejected").to_pylist()
+    assert rejected["reason"] == "older than the trades that are kept"
+    assert live.bars()[1] == (12, False)
+    assert live.bars("5m")[0][1] is False
+    assert live.gaps() == [(1, 1)]
+    assert live.store.verify().sound

@@ -248,6 +248,22 @@ JOIN {stored_bars_of_trades} AS b ON b.interval_id = u.interval_id AND b.bar_sta
 WHERE b.is_whole AND NOT u.is_whole AND (u.open, u.high, u.low, u.close, u.volume, u.trade_count, u.vwap)
       IS NOT DISTINCT FROM (b.open, b.high, b.low, b.close, b.volume, b.trade_count, b.vwap);
 
+-- name: make_late_bars
+-- Bars that trades of a feed made whole, and that lack one which came too late to be kept.
+-- makes: bars_to_write(interval_id, interval, symbol, bar_start, open, high, low, close, volume, trade_count, vwap, is_whole)
+-- takes: judged_trades
+-- reads: bar, batch, definition
+CREATE OR REPLACE TEMP TABLE {bars_to_write} AS
+SELECT b.interval_id, d.interval, d.symbol, b.bar_start, b.open, b.high, b.low, b.close, b.volume, b.trade_count, b.vwap,
+       false AS is_whole
+FROM bar AS b
+SEMI JOIN (SELECT interval_id, bar_start FROM {judged_trades} WHERE reason = 'older than the trades that are kept') AS j
+       ON j.interval_id = b.interval_id AND j.bar_start = b.bar_start
+JOIN batch AS t ON t.batch_id = b.batch_id
+JOIN definition AS d ON d.interval_id = b.interval_id
+WHERE t.source = $source
+  AND b.base_count >= CASE WHEN b.session_date IS NOT NULL AND b.expected_count = 0 THEN 0 ELSE 1 END;
+
 -- name: bars_written
 -- Bars to be written, as a load takes them.
 -- gives: interval, symbol, bar_start, open, high, low, close, volume, trade_count, vwap
