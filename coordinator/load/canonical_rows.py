@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from barhouse.coordinator.load import columns, parts, source_rows, stamps
+from barhouse.coordinator.load import columns, fixed_point, parts, source_rows, stamps
 from barhouse.coordinator.load.columns import Column
 from barhouse.coordinator.load.numbers import Numbers
 from barhouse.coordinator.load.parts import Parts
@@ -122,6 +122,7 @@ def rows_of_source(
     rows = source_rows.open_rows(transaction, source)
     found = parts.parts_of(transaction, rows, options)
     rows = parts.narrowed(rows, found, options, transaction.spelling)
+    fixed_point.check(transaction, rows, found, options)
     if options.label == "end" and not interval.intraday:
         _refuse_dates(transaction, rows, found, options)
     beside = parts.symbol_beside_path(rows, options)

@@ -28,7 +28,7 @@ from barhouse.coordinator.load.placement import JudgedRows
 from barhouse.coordinator.load.source_rows import read_errors
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.sources.readable_files import readable
-from barhouse.coordinator.sources.recognition import naming_presets, otherwise
+from barhouse.coordinator.sources.recognition import check_scale, naming_presets, otherwise
 from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
 from barhouse.store.errors import OptionsError
@@ -90,6 +90,7 @@ def load_source(
                 f"{source.name} holds {opened.interval} bars, as it says itself, not {interval}; say "
                 f"{Option('interval', opened.interval)} for a symbol that is loaded with such"
             )
+        check_scale(opened, options)
         rows = rows_of_source(transaction, opened, symbol, interval, options)
         plausibility.check_span(transaction, rows, interval, options)
         if spaced:

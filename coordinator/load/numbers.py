@@ -101,6 +101,17 @@ class Numbers:
             return Sql("NULL::BIGINT")
         return Sql(f"TRY_CAST({self.optional(column, 'trade_count')} AS BIGINT)")
 
+    def fraction(self, column: Column) -> Sql:
+        """An expression for a number that is no whole one, as a text; NULL where it is, or none."""
+        text = f"trim({column.sql}::VARCHAR)"
+        if column.type in INTEGERS:
+            return Sql("NULL::VARCHAR")
+        if column.is_text:
+            is_fraction = f"contains({text}, {literal(self.decimal or '.')})"
+        else:
+            is_fraction = f"isfinite({column.sql}::DOUBLE) AND {column.sql} <> trunc({column.sql})"
+        return Sql(f"CASE WHEN {is_fraction} THEN {text} END")
+
     def misread(self, parts: Mapping[str, Column | None], is_date: Sql | None = None) -> Sql:
         """An expression for what is wrong with the first part that cannot be meant as it stands; NULL where none is.
 

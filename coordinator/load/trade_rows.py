@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from barhouse.coordinator.load import columns, parts, placement, plausibility, source_rows, stamps
+from barhouse.coordinator.load import columns, fixed_point, parts, placement, plausibility, source_rows, stamps
 from barhouse.coordinator.load.canonical_rows import Bounds, CanonicalRows
 from barhouse.coordinator.load.columns import A_DATE, FLOATS, Column, folded
 from barhouse.coordinator.load.numbers import Numbers
@@ -67,6 +67,7 @@ def trades_of_source(
     opened = source_rows.open_rows(transaction, source)
     found = parts.parts_of(transaction, opened, options, parts.TRADE)
     opened = parts.narrowed(opened, found, options, transaction.spelling)
+    fixed_point.check(transaction, opened, found, options)
     beside = parts.symbol_beside_path(opened, options)
     symbols = symbols_of_source(transaction, opened, found["symbol"], symbol, interval, beside)
     _refuse_contracts(transaction, opened, found, by_symbol=symbol is None)

@@ -17,7 +17,7 @@ from barhouse.coordinator.sources.files import encoding_of, first_lines
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.sources.presets import PRESETS, Mark, Preset, preset_named
 from barhouse.coordinator.sources.source import Source
-from barhouse.store.errors import PluginError, RejectedBarsError, SourceError
+from barhouse.store.errors import OptionsError, PluginError, RejectedBarsError, SourceError
 from barhouse.store.hints import Option
 
 _SEPARATORS = ",;\t|"
@@ -47,9 +47,29 @@ def naming_presets(source: Source, options: LoadOptions) -> Iterator[None]:
         yield
     except (SourceError, RejectedBarsError) as error:
         found = () if options.preset is not None else presets_of(source)
-        if found:
+        if found and looks_like(found) not in error.args[0]:
             error.args = (f"{error.args[0]}; {looks_like(found)}", *error.args[1:])
         raise
+
+
+def check_scale(source: Source, options: LoadOptions) -> None:
+    """Refuse to read prices as they stand, or as the preset says, that those which fit read in another scale.
+
+    Raises
+    ------
+    OptionsError
+        Naming the presets that fit, unless the scale was said by itself.
+    """
+    said = None if options.preset is None else preset_named(options.preset).options.get("price_scale")
+    if said != options.price_scale:
+        return
+    found = presets_of(source)
+    if found and all(preset_named(name).options.get("price_scale") != said for name in found):
+        by = "" if options.preset is None else f" than {Option('preset', options.preset)} says"
+        raise OptionsError(
+            f"{source.name} has prices in another scale{by}; {looks_like(found)}, or what they count in with "
+            f"{Option('price_scale')}"
+        )
 
 
 def otherwise(source: Source, options: LoadOptions) -> tuple[str, ...]:

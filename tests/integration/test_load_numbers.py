@@ -11,7 +11,7 @@ import pytest
 from load_kit import Bench, unchanged
 
 from barhouse.coordinator.load.number_formats import signs_of
-from barhouse.store.errors import InputError, RejectedBarsError
+from barhouse.store.errors import InputError, OptionsError, RejectedBarsError
 
 STAMP = "2024-11-26T15:00:00Z"
 NAMES = ("open", "high", "low", "close", "volume")
@@ -200,3 +200,19 @@ def test_a_comma_that_could_be_either_is_not_suggested_as_one(bench: Bench) -> N
         bench.load_lines(row)
     bench.load_lines(row, thousands=",")
     assert [bar["volume"] for bar in bench.bars()] == [12_345.0]
+
+
+@pytest.mark.parametrize("kind", ["text", "double", "decimal"])
+def test_prices_with_a_decimal_point_are_no_whole_numbers(shared_bench: Bench, kind: str) -> None:
+    """Whatever they are called: of a price in a vendor's whole numbers no digit stands behind a point."""
+    given: list[Any] = ["100250000000", "100.25"] if kind == "text" else [Decimal(10**11), Decimal("100.25")]
+    values = pa.array(list(map(float, given)) if kind == "double" else given, TYPES[kind] or pa.string())
+    prices = dict.fromkeys(NAMES[:4], values)
+    table = pa.table({"timestamp": [STAMP, "2024-11-26T15:01:00Z"], **prices, "volume": pa.array([1, 1])})
+    with unchanged(shared_bench), pytest.raises(OptionsError, match=r"such as 100\.25.*price_scale=1e-09 is for whole"):
+        shared_bench.load(table, price_scale=1e-9)
+
+
+def test_prices_in_pence_may_have_parts_of_one(bench: Bench) -> None:
+    bench.load(one_bar("1234.5", "close"), price_scale=0.01)
+    assert bench.bars()[0]["close"] == 12.345

@@ -142,3 +142,24 @@ def test_frames_of_a_vendors_client_are_loaded_by_the_same_preset(
     report = bench.load(data, vendor.interval, vendor.symbol, preset=vendor.preset)
     assert (report.rejected, report.inserted) == (0, sum(map(len, vendor.bars.values())))
     assert held(bench, vendor) == vendor.bars
+
+
+@pytest.mark.parametrize("vendor", [one for one in CASES if one.preset.startswith("databento")], ids=str)
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_preset_in_another_scale_is_refused(vendor: Vendor, suffix: str, bench: Bench) -> None:
+    """Each file of Databento by the presets of the others, which are refused."""
+    data = vendor.path
+    if suffix == ".parquet":
+        data = bench.folder / "bars.parquet"
+        pd.read_csv(vendor.path).to_parquet(data, index=False)
+    scale = preset_named(vendor.preset).options.get("price_scale")
+    for other in [one.preset for one in CASES if one.preset.startswith("databento")]:
+        differs = preset_named(other).options.get("price_scale") != scale
+        try:
+            bench.load(data, vendor.interval, vendor.symbol, preset=other)
+        except InputError as error:
+            assert not differs or (f"preset={vendor.preset!r}" in str(error) and "price_scale=" in str(error))
+            assert other != vendor.preset
+        else:
+            assert not differs
+            assert held(bench, vendor) == vendor.bars

@@ -141,6 +141,8 @@ CASES = [
     ),
     Vendor("databento.csv", "databento", "1m", "XNYS", {"SPY": SPY}),
     Vendor("databento_raw.csv", "databento_raw", "1m", "XNYS", {"SPY": SPY}),
+    Vendor("databento_raw_prices.csv", "databento_raw_prices", "1m", "XNYS", {"SPY": SPY}),
+    Vendor("databento_raw_stamps.csv", "databento_raw_stamps", "1m", "XNYS", {"SPY": SPY}),
     Vendor(
         "dukascopy.csv",
         "dukascopy",

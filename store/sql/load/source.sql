@@ -137,6 +137,17 @@ FROM (SELECT {digits} AS d FROM {rows} WHERE regexp_full_match({digits}, {form})
 SELECT count(*) AS stamp_count, coalesce(list_sort(any_value(names)), []) AS some
 FROM (SELECT list(DISTINCT trim({instrument}::VARCHAR)) AS names FROM {rows} GROUP BY {bar} HAVING len(names) > 1);
 
+-- name: fractions
+-- How many rows have a price that is no whole number; and one of those prices, as it is written.
+-- gives: price_count, first_price
+-- takes: rows: any
+SELECT count(price) AS price_count, min(price) AS first_price FROM (SELECT {price} AS price FROM {rows});
+
+-- name: first_of
+-- The first value that is there.
+-- part: expression
+coalesce({values})
+
 -- name: steps
 -- How far the stamps of each symbol are apart, in seconds: how many steps there are, how many of them are shorter than
 -- bars are long, the shortest step of all and how many are just that; and how many stamps there are, how many at midnight.
