@@ -115,16 +115,19 @@ def parts_of(transaction: Transaction, rows: SourceRows, options: LoadOptions, s
     missing = [part for part in shape.required if found[part] is None and part not in chosen]
     if missing:
         raise OptionsError(_missing(missing, rows))
-    _check_names(rows, found, shape)
+    _check_names(rows, found, shape, chosen)
     _check_kinds(rows, found, shape)
     return found
 
 
-def _check_names(rows: SourceRows, found: Parts, shape: Shape) -> None:
-    """Refuse parts whose name several columns have, and files that lack a column which others have."""
+def _check_names(
+    rows: SourceRows, found: Parts, shape: Shape, chosen: Mapping[str, str | tuple[str, ...] | None]
+) -> None:
+    """Refuse parts whose name several columns have, unless one was named as they are told apart, and files without all."""
     source, columns = rows.source, rows.columns
+    said = {name for given in chosen.values() for name in ((given,) if isinstance(given, str) else given or ())}
     named = {name for column in found.values() if column for name in column.names}
-    twice = sorted(name for name in named if folded(name) in rows.ambiguous)
+    twice = sorted(name for name in named - said if folded(name) in rows.ambiguous)
     if twice:
         raise OptionsError(
             f"{source.name} has several columns of one name: {', '.join(twice)}; rename them, or name each with "

@@ -262,3 +262,52 @@ def test_several_files_are_one_source(bench: Bench, tmp_path: Path) -> None:
     second.write_text(json.dumps({"bars": {"SPY": RECORDS[100:]}}))
     assert bench.load([first, second], symbol=None, timezone=NEW_YORK).inserted == len(ROWS)
     assert held(bench) == ROWS
+
+
+LIST = [
+    {
+        "t": 1732633200000 + 60_000 * number,
+        "T": 1732633259999 + 60_000 * number,
+        "s": "SPY",
+        "o": "10.5",
+        "h": "11",
+        "l": "10",
+    }
+    | {"c": f"10.{number}", "v": "5", "n": 3}
+    for number in range(4)
+]
+
+
+@pytest.mark.parametrize("suffix", ["json", "jsonl", "csv"])
+def test_keys_that_differ_in_case_alone_are_named_as_they_are_told_apart(bench: Bench, suffix: str) -> None:
+    path = bench.folder / f"bars.{suffix}"
+    text = {"json": json.dumps(LIST), "jsonl": on_lines(LIST)}.get(suffix)
+    rows = [",".join(map(str, one.values())) for one in LIST]
+    path.write_text("\n".join([",".join(LIST[0]), *rows]) if text is None else text)
+    said: dict[str, Any] = {"timestamp_format": "epoch_ms", "columns": {"trade_count": "n"}}
+    with (
+        unchanged(bench),
+        pytest.raises(OptionsError, match=r"several columns of one name: t; .* told apart here: t, T_1,"),
+    ):
+        bench.load(path, **said)
+    report = bench.load(path, **said | {"columns": {"bar_start": "t", "trade_count": "n"}})
+    assert (report.inserted, report.rejected) == (4, 0)
+    assert [bar["close"] for bar in bench.bars()] == [10.0, 10.1, 10.2, 10.3]
+    grouped = bench.folder / f"grouped.{suffix}"
+    grouped.write_text(path.read_text().replace('"T":', '"x":').replace('"s":', '"T":').replace(",T,s,", ",x,T,"))
+    symbols = {"symbol": "T_1", "bar_start": "t", "trade_count": "n"}
+    if suffix != "csv":
+        assert bench.load(grouped, symbol=None, **said | {"columns": symbols}).unchanged == 4
+
+
+@pytest.mark.parametrize("word", ["\\N", "NA", "#N/A", "null", "NaN", "-", ""])
+def test_what_programs_write_for_an_unknown_value_is_one(bench: Bench, word: str) -> None:
+    path = bench.folder / "bars.csv"
+    values = ",".join([word] * 5)
+    path.write_text(
+        f"timestamp,open,high,low,close,volume,vwap,trade_count\n2024-11-26 15:00,10,11,9,10,5,{word},{word}\n"
+        f"2024-11-26 15:01,{values},{word},{word}\n"
+    )
+    report = bench.load(path, timezone="UTC")
+    assert (report.inserted, report.rejected, report.empty) == (1, 0, 1)
+    assert (bench.bars()[0]["vwap"], bench.bars()[0]["trade_count"]) == (None, None)
