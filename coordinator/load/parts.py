@@ -123,7 +123,7 @@ def parts_of(transaction: Transaction, rows: SourceRows, options: LoadOptions, s
 def _check_names(
     rows: SourceRows, found: Parts, shape: Shape, chosen: Mapping[str, str | tuple[str, ...] | None]
 ) -> None:
-    """Refuse parts whose name several columns have, unless one was named as they are told apart, and files without all."""
+    """Refuse parts whose name several columns have, unless told apart, and files that lack a column of others."""
     source, columns = rows.source, rows.columns
     said = {name for given in chosen.values() for name in ((given,) if isinstance(given, str) else given or ())}
     named = {name for column in found.values() if column for name in column.names}
