@@ -120,7 +120,7 @@ OTHER: dict[str, str] = {
             publish export store data feed address url metrics_host""",
         "an object, whose parts have doors of their own": """progress clock error subscriber history options database
             definition symbol_data running parameters position problem config other table sources process
-            thresholds changes counted""",
+            thresholds changes counted derived quality gaps updated bars""",
         "a text in a language of its own": "query text message max_memory reason",
         "a date already, of a calendar's own code": "first last",
         "a name of Redis or HTTP, which the store never sees": "stream group consumer headers",
