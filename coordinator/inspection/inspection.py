@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from barhouse.coordinator.inspection.report import InspectedBar, Inspection
 from barhouse.coordinator.jobs.file_contents import SymbolBars, holdings, one_interval
+from barhouse.coordinator.load import interval_columns
 from barhouse.coordinator.load.canonical_rows import keep_parsed
 from barhouse.coordinator.load.door import load_source
 from barhouse.coordinator.load.parts import PATH_SYMBOL, Parts, parts_of
@@ -121,6 +122,9 @@ def _look(
         facts["row_count"] = sample.num_rows
         few = replace(source, format="arrow", paths=(), pieces=(), files=(), path_symbol=None, table=sample)
         parts = parts_of(transaction, rows, how)
+        lengths = interval_columns.interval_columns_of(rows, parts)
+        with read_errors(rows.name):
+            interval_columns.check(transaction, rows.name, rows.relation, lengths, interval)
         facts |= _columns_said(rows, parts, how)
         if opened.path_symbol is not None:  # which the sample has in a column
             how = how.but(columns={"symbol": PATH_SYMBOL, **how.columns})

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from barhouse.coordinator.load import columns, fixed_point, parts, source_rows, stamps
+from barhouse.coordinator.load import columns, fixed_point, interval_columns, parts, source_rows, stamps
 from barhouse.coordinator.load.columns import Column
 from barhouse.coordinator.load.numbers import Numbers
 from barhouse.coordinator.load.parts import Parts
@@ -79,6 +79,8 @@ class CanonicalRows:
         The column that their stamps were given in; None for bars in our own columns.
     named_by
         The columns that say which bar a row is; None for bars in our own columns.
+    named
+        The column that says which symbol a row is of.
     rounding
         How far prices of one bar may pass each other for being rounded, as a part of them.
     columns_of_parts
@@ -86,7 +88,9 @@ class CanonicalRows:
     names
         What each part of a row may be called.
     instruments
-        Columns that nobody named, and that may tell rows of one stamp apart, such as a contract.
+        Columns that nobody named, and that may tell instruments apart, such as a contract.
+    intervals
+        Columns that nobody named, and that may say how long bars are.
     stamp_part
         What the part of a row is called that says when.
     """
@@ -100,9 +104,11 @@ class CanonicalRows:
     is_frame: bool
     stamps: Column | None = None
     named_by: Sql | None = None
+    named: Column | None = None
     columns_of_parts: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[str, Sequence[str]] = field(default_factory=lambda: NAMES)
     instruments: Sequence[Column] = ()
+    intervals: Sequence[Column] = ()
     rounding: float = _ROUNDING
     stamp_part: str = "bar_start"
 
@@ -140,8 +146,10 @@ def rows_of_source(
         is_frame=source.table is not None,
         stamps=found["bar_start"],
         named_by=joined(Sql(", "), [column.sql for part in ("bar_start", "symbol") if (column := found[part])]),
+        named=found["symbol"],
         columns_of_parts={part: column.name for part in _VALUES if rows.is_text and (column := found[part])},
         instruments=parts.instruments_of(rows, found),
+        intervals=interval_columns.interval_columns_of(rows, found),
         rounding=_ROUNDING_32 if any(column and column.type == "FLOAT" for column in found.values()) else _ROUNDING,
     )
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 from barhouse.coordinator.load import (
     acceptance,
     instruments,
+    interval_columns,
     known_files,
     misread_rows,
     placement,
@@ -26,6 +27,7 @@ from barhouse.coordinator.load.canonical_rows import CanonicalRows, rows_of_bars
 from barhouse.coordinator.load.outcome import report_of
 from barhouse.coordinator.load.placement import JudgedRows
 from barhouse.coordinator.load.source_rows import read_errors
+from barhouse.coordinator.sources.names_apart import pattern_apart
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.sources.readable_files import readable
 from barhouse.coordinator.sources.recognition import check_scale, naming_presets, otherwise
@@ -76,7 +78,7 @@ def load_source(
     held
         Bars (interval_id, bar_start) that stay as they are, whatever the source says of them; None: there are none.
     spaced
-        Whether its stamps must be as far apart as bars of that length are; of a few bars out of many they are not.
+        Whether its columns and the steps between its stamps must say that length; a few bars out of many need not.
     """
     request = request_of(transaction, symbol, interval, options)
     priority = vendors.priority_of(transaction, options)
@@ -94,9 +96,16 @@ def load_source(
         rows = rows_of_source(transaction, opened, symbol, interval, options)
         plausibility.check_span(transaction, rows, interval, options)
         if spaced:
+            with read_errors(rows.name):
+                interval_columns.check(transaction, rows.name, rows.given, rows.intervals, interval)
             spacing.check(transaction, rows, interval, options)
         loaded = _load(transaction, rows, interval, options, priority, _Amendment(held=held))
-        report = loaded.report.model_copy(update={"presets": otherwise(opened, options)})
+        said = {
+            "presets": otherwise(opened, options),
+            "instruments": instruments.several(transaction, rows),
+            "apart": None if symbol is None or rows.named is not None else pattern_apart(opened),
+        }
+        report = loaded.report.model_copy(update=said)
         loaded = Loaded(report, loaded.bar_counts)
     if held is None:
         known_files.note(transaction, source, request, options, loaded.report)

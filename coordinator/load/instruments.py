@@ -2,10 +2,14 @@
 
 A file of futures has a row for each contract and minute. Taken for one symbol, the last contract of each minute would
 win.
+
+A contract may take the place of another, though, in the history of one symbol: where no two have a bar of one stamp,
+the report says so.
 """
 
 from __future__ import annotations
 
+from barhouse.coordinator.load import columns
 from barhouse.coordinator.load.canonical_rows import CanonicalRows
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import OptionsError
@@ -30,3 +34,14 @@ def check(transaction: Transaction, rows: CanonicalRows) -> None:
                 f"{found.stamp_count} times; say that it names the symbol, with "
                 f"{Option('columns', {'symbol': column.name})}, or load the rows of one of them alone"
             )
+
+
+def several(transaction: Transaction, rows: CanonicalRows) -> tuple[str, ...]:
+    """The columns of rows without a symbol that name several instruments, no two of them at one time."""
+    asked = [] if rows.named is not None else rows.instruments
+    symbol = columns.symbol(None)
+    return tuple(
+        column.name
+        for column in asked
+        if transaction.one("load.count_instruments", symbol=symbol, instrument=column.sql, rows=rows.given).symbol_count
+    )

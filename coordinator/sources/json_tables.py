@@ -99,7 +99,23 @@ def tables_in(value: Any, header: Sequence[str] | None, name: str) -> list[Recor
             f"{name} has records in several places ({', '.join(keys[:_SHOWN_KEYS])}{more}), and nothing says whose "
             f"they are; write each into a file of its own"
         )
+    _refuse_beside_each_other(found, name)
     return [table for _, table in found]
+
+
+def _refuse_beside_each_other(found: Sequence[tuple[tuple[str, ...], RecordTable]], name: str) -> None:
+    """Refuse records of one symbol under several keys, which say what tells them apart, such as how long bars are."""
+    beside: dict[tuple[str | None, tuple[str, ...]], list[str]] = {}
+    for keys, table in found:
+        if table.symbol is not None:
+            beside.setdefault((table.symbol, keys[:-1]), []).append(keys[-1] if keys else "")
+    for (symbol, _), several in beside.items():
+        if len(several) > 1:
+            more = f" and {len(several) - _SHOWN_KEYS} more" if len(several) > _SHOWN_KEYS else ""
+            raise SourceError(
+                f"{name} has records of {symbol} in several places ({', '.join(several[:_SHOWN_KEYS])}{more}), which "
+                f"may be bars of other lengths or kinds; write each into a file of its own"
+            )
 
 
 def _says_whose(table: RecordTable) -> bool:

@@ -85,6 +85,7 @@ INSTRUMENTS = frozenset(
         "mic",
         "market",
         "publisher_id",
+        "series",
     ]
 )
 

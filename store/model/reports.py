@@ -85,6 +85,15 @@ class LoadReport(Report):
         default=(),
         description="of a text loaded without a preset, those that fit its first lines and would read it otherwise",
     )
+    instruments: tuple[str, ...] = Field(
+        default=(),
+        description="columns that nobody named and that tell several instruments apart, one after the other, which "
+        "were taken for one symbol",
+    )
+    apart: str | None = Field(
+        default=None,
+        description="of files named as those of several symbols and loaded as one, the path that would keep them apart",
+    )
     first_session: date | None = Field(default=None, description="the first session the rows taken lie in")
     last_session: date | None = None
     first_bar: datetime | None = Field(default=None, description="where the first row taken starts, in UTC")

@@ -225,3 +225,15 @@ def test_what_a_file_is_is_said(tmp_path: Path, name: str, form: str) -> None:
     write[form]()
     report = inspect_source(path, "SPY", timezone="UTC")
     assert (report.format, report.problem, report.interval) == (form, None, "1m")
+
+
+def test_a_column_of_intervals_is_looked_at(tmp_path: Path) -> None:
+    path = tmp_path / "bars.txt"
+    head = "<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>"
+    rows = [f"SPY,{{}},20241126,{9 + at // 12:02}{at % 12 * 5:02}00,10,11,9,10,100" for at in range(20)]
+    said: dict[str, Any] = {"timezone": "UTC", "columns": {"bar_start": ["<DATE>", "<TIME>"]}}
+    path.write_text("\n".join([head, *(row.format(5) for row in rows)]))
+    assert inspect_source(path, **said).interval == "5m"
+    assert "holds 5 bars, as its column <PER> says, not 1m" in str(inspect_source(path, interval="1m", **said).problem)
+    path.write_text("\n".join([head, *(row.format(1 + at // 10 * 4) for at, row in enumerate(rows))]))
+    assert "several lengths, as its column <PER> says (1, 5)" in str(inspect_source(path, **said).problem)

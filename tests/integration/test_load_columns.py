@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from load_kit import HEADER, NEW_YORK, Bench, line, lines, minutes, unchanged
 
-from barhouse.coordinator.cli.sentences.load import loaded
+from barhouse.coordinator.cli.sentences.load import loaded, together
 from barhouse.store.errors import InputError, OptionsError, RejectedBarsError, SourceError
 
 STAMPS = ["2024-11-26T15:00:00Z", "2024-11-26T15:01:00Z"]
@@ -181,6 +181,48 @@ def test_a_contract_that_changes_from_bar_to_bar_is_no_contradiction(bench: Benc
     again = table(contract=["ESH4", "ESM4", "ESM4"], timestamp=[*STAMPS, STAMPS[1]], volume=[1.0, 2.0, 3.0])
     report = bench.load(again)
     assert (report.inserted, report.rejected) == (2, 1)
+
+
+def test_instruments_one_after_the_other_are_said(bench: Bench) -> None:
+    """They may be contracts that took each other's place, or two instruments of a file."""
+    report = bench.load(table(instrument_id=[1, 2]))
+    assert (report.inserted, report.instruments) == (2, ("instrument_id",))
+    assert together(report).startswith("hint: pandas frame") or "has several instruments in its column" in together(
+        report
+    )
+    assert bench.load(table(instrument_id=[1, 1])).instruments == ()
+    assert bench.load(table(instrument_id=[1, 2], symbol=["SPY", "SPY"])).instruments == ()
+    twice = table(series=["EQ", "BE"], timestamp=[STAMPS[0]] * 2, volume=[1.0, 2.0])
+    with unchanged(bench), pytest.raises(InputError, match=r"differ in its column series \(BE, EQ\)"):
+        bench.load(twice)
+
+
+@pytest.mark.parametrize("column", ["<PER>", "period", "Interval", "timeframe", "resolution"])
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (["1", "5"], "several lengths"),
+        (["1m", "5m"], "several lengths"),
+        (["M1", "D"], "several lengths"),
+        (["5min", "5 minutes"], "holds 5 ?min"),
+        (["D", "daily"], "say interval='1d'"),
+        (["60", "1h"], "say interval='1h'"),
+        (["1M", "1"], None),
+        (["60", "1m"], None),
+        (["1", "1"], None),
+        (["PT", "x"], None),
+        (["2023", "2024"], None),
+    ],
+)
+def test_a_column_of_intervals_holds_the_one_that_is_loaded(
+    shared_bench: Bench, column: str, values: list[str], said: str | None
+) -> None:
+    data = table(**{column: values})
+    if said is None:
+        assert shared_bench.load(data).rejected == 0
+    else:
+        with unchanged(shared_bench), pytest.raises(OptionsError, match=said):
+            shared_bench.load(data)
 
 
 def test_several_symbols_at_several_places_are_told_apart(bench: Bench) -> None:

@@ -121,6 +121,18 @@ def test_a_record_that_names_its_symbol_is_not_given_that_of_the_others(bench: B
     assert (len(bench.bars("SPY")), len(bench.bars("QQQ"))) == (0, 1)
 
 
+@pytest.mark.parametrize("keys", [("1m", "5m"), ("bid", "ask"), ("bars", "quotes")])
+@pytest.mark.parametrize("by_symbol", [True, False])
+def test_records_of_one_symbol_under_several_keys_are_not_put_together(
+    bench: Bench, keys: tuple[str, str], by_symbol: bool
+) -> None:
+    """They may be bars of other lengths, or sides, whether their stamps collide or not."""
+    path = bench.folder / "bars.json"
+    path.write_text(json.dumps({"symbol": "SPY", keys[0]: RECORDS[:5], keys[1]: RECORDS[5:]}))
+    with unchanged(bench), pytest.raises(SourceError, match=rf"records of SPY in several places \({', '.join(keys)}\)"):
+        bench.load(path, symbol=None if by_symbol else "SPY", timezone=NEW_YORK)
+
+
 def test_answers_of_a_vendor(bench: Bench) -> None:
     """Alpaca's, by its names; the zone is in the stamps."""
     stamped = [one | {"t": one["t"].replace(" ", "T") + "-05:00"} for one in ALPACA]

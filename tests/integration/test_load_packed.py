@@ -240,6 +240,38 @@ def test_of_several_files_inside_the_later_wins(bench: Bench) -> None:
     assert [bar["volume"] for bar in bench.bars()] == [2.0]
 
 
+@pytest.mark.parametrize(
+    ("names", "pattern"),
+    [
+        (("SPY.csv", "QQQ.csv"), "{symbol}.csv"),
+        (("data/SPY.US.csv", "data/BRK-B.US.csv"), "data/{symbol}.US.csv"),
+        (("2024-01.csv", "2024-02.csv"), None),
+        (("SPY_1.csv", "SPY_2.csv"), None),
+        (("old.csv", "new.csv"), None),
+    ],
+)
+@pytest.mark.parametrize("packed", [True, False])
+def test_files_named_as_several_symbols_are_said_where_they_are_one(
+    bench: Bench, names: tuple[str, str], pattern: str | None, packed: bool
+) -> None:
+    """They may be parts of the history of one; the path that keeps them apart is named, and does."""
+    files = dict(zip(names, halves(TEXT), strict=True))
+    folder = bench.folder / "several.zip"
+    if packed:
+        folder.write_bytes(zipped(files))
+    else:
+        folder = bench.folder / "several"
+        for name, content in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+    data = folder if packed else [folder / name for name in names]
+    report = bench.load(data, timezone=NEW_YORK)
+    assert (report.inserted, report.apart) == (len(ROWS), pattern and f"{folder}/{pattern}")
+    if names[0] == "SPY.csv":
+        apart = bench.load(report.apart, symbol=None, timezone=NEW_YORK)
+        assert (apart.symbols, apart.apart) == (("QQQ", "SPY"), None)
+
+
 def test_a_file_that_lacks_a_column_is_named_as_it_is_inside(bench: Bench) -> None:
     path = bench.folder / "both.zip"
     path.write_bytes(zipped({"a.csv": TEXT, "b.csv": TEXT.replace(b"volume", b"turnover")}))

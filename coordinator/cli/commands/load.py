@@ -13,7 +13,7 @@ from barhouse.coordinator.cli.file_options import FileCommand, file_options
 from barhouse.coordinator.cli.options import interval_option, json_option
 from barhouse.coordinator.cli.output import reports
 from barhouse.coordinator.cli.progress import statements_bar
-from barhouse.coordinator.cli.sentences.load import loaded, otherwise, outside
+from barhouse.coordinator.cli.sentences.load import loaded, otherwise, outside, together
 from barhouse.coordinator.cli.store_access import opened
 
 
@@ -70,6 +70,7 @@ def load(
         reports.put(report, loaded(report), as_json=as_json)
         reports.say(outside(report))
         reports.say(otherwise(report))
+        reports.say(together(report))
         if then_process:
             derive(store, settings, as_json=as_json)
     if report.rejected:

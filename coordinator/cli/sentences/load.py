@@ -72,6 +72,23 @@ def otherwise(report: LoadReport) -> str:
     return f"hint: {report.source} looks like {' or '.join(report.presets)}, read otherwise with {said}"
 
 
+def together(report: LoadReport) -> str:
+    """Say what was taken for one symbol and may be several; nothing where there is no such thing."""
+    lines = []
+    for column in report.instruments:
+        way = spelled(str(Option("columns", {"symbol": column})))
+        lines.append(
+            f"hint: {report.source} has several instruments in its column {column}, one after the other, taken for one "
+            f"symbol; where none took the place of another, as contracts do, name them apart with {way}"
+        )
+    if report.apart is not None:
+        lines.append(
+            f"hint: the files of {report.source} are named as those of several symbols, and were taken for one; where "
+            f"they are, load {report.apart}"
+        )
+    return "\n".join(lines)
+
+
 def outside(report: LoadReport) -> str:
     """Say what may be wrong where most rows taken lie outside sessions; nothing otherwise."""
     taken = report.rows - report.rejected

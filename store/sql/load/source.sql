@@ -137,6 +137,12 @@ FROM (SELECT {digits} AS d FROM {rows} WHERE regexp_full_match({digits}, {form})
 SELECT count(*) AS stamp_count, coalesce(list_sort(any_value(names)), []) AS some
 FROM (SELECT list(DISTINCT trim({instrument}::VARCHAR)) AS names FROM {rows} GROUP BY {bar} HAVING len(names) > 1);
 
+-- name: some_values
+-- Some of the values of a column, each once, as texts.
+-- gives: text
+-- takes: rows: any
+SELECT DISTINCT trim({value}::VARCHAR) AS text FROM {rows} WHERE {value} IS NOT NULL AND text <> '' ORDER BY text LIMIT $most;
+
 -- name: fractions
 -- How many rows have a price that is no whole number; and one of those prices, as it is written.
 -- gives: price_count, first_price

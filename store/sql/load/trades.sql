@@ -27,7 +27,7 @@ FROM (SELECT {symbol} AS symbol_given, {local} AS local, {instant} AS instant_gi
 SELECT count(*) AS row_count FROM {rows};
 
 -- name: count_instruments
--- How many symbols have trades of several instruments, by a column that tells them apart.
+-- How many symbols have rows of several instruments, by a column that tells them apart.
 -- gives: symbol_count
 -- takes: rows: any
 SELECT count(*) AS symbol_count
