@@ -53,7 +53,7 @@ def test_few_bars_of_a_second_over_three_years(tmp_path: Path) -> None:
 def test_a_bar_of_long_ago(tmp_path: Path) -> None:
     """Nearly 4,000,000,000 seconds between two bars."""
     starts = [datetime(1901, 5, 6, 7, 8, 9, tzinfo=UTC), datetime(2025, 1, 10, tzinfo=UTC)]
-    with filled(tmp_path / "bars.duckdb", "1s", ["1m", "1d"], starts) as store:
+    with filled(tmp_path / "bars.duckdb", "1s", ["1m", "1h"], starts) as store:
         report = store.verify()
         assert report.sound, str(report)
         assert (report.base_bar_count, report.session_count) == (2, 2)
