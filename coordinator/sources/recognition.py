@@ -76,7 +76,7 @@ def otherwise(source: Source, options: LoadOptions) -> tuple[str, ...]:
     """The presets that fit a text and would read its stamps or numbers otherwise than they were read without one."""
     if options.preset is not None or source.format != "csv":
         return ()
-    said = {name: getattr(options, name) for name in options.model_fields_set}
+    said = {name: getattr(options, name) for name in options.model_fields_set - {"preset"}}
     return tuple(
         name
         for name in presets_of(source)

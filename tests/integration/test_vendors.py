@@ -72,7 +72,7 @@ def test_the_first_lines_tell_which_preset_fits(vendor: Vendor) -> None:
 def test_a_file_that_is_refused_without_a_preset_is_told_which_fits(vendor: Vendor, bench: Bench) -> None:
     """Never is one applied by itself: what loads without one has the same bars, their trades aside."""
     try:
-        bench.load(vendor.path, vendor.interval, vendor.symbol)
+        bench.load(vendor.path, vendor.interval, vendor.symbol, preset=None)
     except InputError as error:
         for name in (vendor.preset,) if vendor.fits is None else vendor.fits:
             assert f"preset={name!r}" in str(error)
