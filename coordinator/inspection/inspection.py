@@ -26,7 +26,7 @@ from barhouse.coordinator.sources.opening import open_source
 from barhouse.coordinator.sources.options import LoadKeywords, LoadOptions, with_load_options
 from barhouse.coordinator.sources.presets import PRESETS
 from barhouse.coordinator.sources.readable_files import readable
-from barhouse.coordinator.sources.recognition import looks_like, presets_of, text_facts
+from barhouse.coordinator.sources.recognition import is_generic, looks_like, presets_of, text_facts
 from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, SourceError
@@ -72,7 +72,7 @@ def inspect_source(
     source = open_source(data, how)
     with open_store(":memory:") as store:
         fitting = _presets(store, source)
-        if len(fitting) == 1 and not options:
+        if len(fitting) == 1 and not options and not is_generic(fitting[0]):
             given = {"preset": fitting[0]}
             how = LoadOptions(preset=fitting[0])
             source = open_source(data, how)
@@ -89,7 +89,8 @@ def inspect_source(
         try:
             _look(store, source, how, name, length, facts)
         except InputError as error:
-            hint = f"; {looks_like(fitting)}" if fitting and how.preset is None else ""
+            like = looks_like(fitting) if fitting and how.preset is None else ""
+            hint = f"; {like}" if like and like not in str(error) else ""
             facts["problem"] = spelled(f"{error}{hint}")
     return _reported(facts)
 
@@ -120,7 +121,16 @@ def _look(
         facts["columns"] = tuple(rows.columns)
         sample = _sample(transaction, rows)
         facts["row_count"] = sample.num_rows
-        few = replace(source, format="arrow", paths=(), pieces=(), files=(), path_symbol=None, table=sample)
+        few = replace(
+            source,
+            format="arrow",
+            paths=(),
+            pieces=(),
+            files=(),
+            path_symbol=None,
+            table=sample,
+            of_files=bool(source.paths),
+        )
         parts = parts_of(transaction, rows, how)
         lengths = interval_columns.interval_columns_of(rows, parts)
         with read_errors(rows.name):

@@ -143,7 +143,7 @@ def rows_of_source(
         symbols=symbols,
         given=rows.relation,
         malformed=MALFORMED_LINES if rows.is_text else None,
-        is_frame=source.table is not None,
+        is_frame=source.table is not None and not source.of_files,
         stamps=found["bar_start"],
         named_by=joined(Sql(", "), [column.sql for part in ("bar_start", "symbol") if (column := found[part])]),
         named=found["symbol"],

@@ -65,6 +65,8 @@ _ONE_FIELD = (
     f"{Option('skip_rows', 1)}, and if no line names the columns, {Option('header')}"
 )
 _PRICES = frozenset(["open", "high", "low", "close"])
+#: What is in the name of a price that a volume weighs.
+_WEIGHTED = re.compile(r"weight|vwap|average|avg")
 #: What it adds to a name that differs from an earlier one in case alone, or not at all.
 _WRITTEN_AGAIN = re.compile(r"_\d+$")
 
@@ -95,7 +97,7 @@ def parts_of(transaction: Transaction, rows: SourceRows, options: LoadOptions, s
         candidates = [known[name] for name in names if name in known]
         if part == "volume":
             # volume_btc beside volume: which is meant only the caller knows.
-            candidates = [column for name, column in known.items() if name in names or name.startswith("volume")]
+            candidates = [column for name, column in known.items() if name in names or _may_be_volume(name)]
             if len(candidates) == 1 and folded(candidates[0].name) not in names and not _is_one_field(rows):
                 other = candidates[0].name
                 raise OptionsError(
@@ -118,6 +120,11 @@ def parts_of(transaction: Transaction, rows: SourceRows, options: LoadOptions, s
     _check_names(rows, found, shape, chosen)
     _check_kinds(rows, found, shape)
     return found
+
+
+def _may_be_volume(name: str) -> bool:
+    """Whether a name is that of some volume, and not of the vwap in words."""
+    return name.startswith("volume") and _WEIGHTED.search(name) is None
 
 
 def _check_names(
@@ -176,6 +183,12 @@ def _check_header(rows: SourceRows) -> None:
     if list(rows.columns) == [_UNNAMED] and all(map(is_blank, source.paths)):
         raise SourceError(f"{source.name} is empty: it has neither a line that names its columns nor rows")
     if names[0] == "price" and _PRICES.issubset(names):
+        if len(set(names)) == len(names) and not any(_WRITTEN_AGAIN.search(name) for name in names):
+            header = Option("header", ["timestamp", *(name.replace(" ", "_") for name in names[1:])])
+            raise OptionsError(
+                f"{source.name} begins with three lines that name its columns, as yfinance.download() writes one "
+                f"symbol; say {Option('preset', 'yfinance_download')} and {header}"
+            )
         raise OptionsError(
             f"{source.name} begins with three lines that name its columns, as yfinance writes frames of several "
             f"symbols; load such a frame itself, or stack its level Ticker before it is written"

@@ -43,7 +43,9 @@ class Mark(BaseModel):
     row
         How the first row begins, as a regular expression.
     remark
-        How the first line of all begins, in any case, as a regular expression.
+        How the first line of all begins, in any case, as a regular expression. Names beside it are in any case, too.
+    generic
+        Whether files of anybody may be so: the preset is named, and never used without being said.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,6 +54,7 @@ class Mark(BaseModel):
     has: tuple[str, ...] = ()
     row: str | None = None
     remark: str | None = None
+    generic: bool = False
 
     @field_validator("row", "remark")
     @classmethod
@@ -86,6 +89,11 @@ class Preset:
     options: Mapping[str, Any]
     max_outside_pct: float | None
     marks: tuple[Mark, ...] = ()
+
+    @property
+    def is_generic(self) -> bool:
+        """Whether files of anybody may have its marks."""
+        return any(mark.generic for mark in self.marks)
 
 
 def preset_named(name: str) -> Preset:

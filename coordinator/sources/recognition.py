@@ -98,8 +98,19 @@ def text_facts(source: Source, options: LoadOptions) -> dict[str, str]:
     return found | ({"separator": separator_of(lines[0])} if lines else {})
 
 
+def is_generic(name: str) -> bool:
+    """Whether anybody's files may fit a preset: it is never used without being said."""
+    return preset_named(name).is_generic
+
+
 def looks_like(presets: Sequence[str]) -> str:
     """What to say of presets that fit."""
+    if any(is_generic(name) for name in presets):
+        said = " or ".join(str(Option("preset", name)) for name in presets)
+        return (
+            f"it has rows like those of {' or '.join(presets)}: say {said} if it is that vendor's, or "
+            f"{Option('header')} and {Option('timezone')}"
+        )
     return f"it looks like {' or '.join(presets)}: say {' or '.join(str(Option('preset', name)) for name in presets)}"
 
 
@@ -112,10 +123,12 @@ def _names_known(mark: Mark, preset: Preset, lines: Sequence[str]) -> int | None
         else [name.strip() for name in _fields(below[0], separator_of(below[0]))]
     )
     rows = below if preset.options.get("header") else below[1:]
+    is_name = str.casefold if mark.remark else str
+    known = set(map(is_name, names))
     fits = (
         (not mark.remark or (bool(lines) and re.match(mark.remark, lines[0], re.IGNORECASE) is not None))
         and (not mark.header or list(mark.header) == names)
-        and set(mark.has) <= set(names)
+        and set(map(is_name, mark.has)) <= known
         and (not mark.row or (bool(rows) and re.match(mark.row, rows[0]) is not None))
     )
     return len({*mark.header, *mark.has}) if fits else None

@@ -129,6 +129,8 @@ class Source:
         The time zone each time-zone-aware column was given in, by column name.
     interval
         How long the bars are, where the files say so themselves.
+    of_files
+        Of rows in memory: whether they were read from files.
     """
 
     name: str
@@ -145,6 +147,7 @@ class Source:
     table: pa.Table | None = None
     zones: Mapping[str, str] = field(default_factory=dict)
     interval: str | None = None
+    of_files: bool = False
 
     def name_of(self, path: str) -> str:
         """What messages call one of ``paths``."""

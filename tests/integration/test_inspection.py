@@ -19,6 +19,7 @@ from vendor_kit import CASES, Vendor, held, kept, make_templates
 
 from barhouse import InputError, inspect_source
 from barhouse.coordinator.cli.main import cli
+from barhouse.coordinator.sources.recognition import is_generic
 
 SHOWN = 5
 RUNNER = CliRunner(**{name: False for name in signature(CliRunner).parameters if name == "mix_stderr"})
@@ -42,7 +43,8 @@ def written(folder: Path, *rows: str, name: str = "bars.csv", header: str = HEAD
 
 @pytest.mark.parametrize("vendor", CASES, ids=str)
 def test_what_is_shown_and_named_is_what_a_load_comes_to(vendor: Vendor, templates: Path, tmp_path: Path) -> None:
-    options: dict[str, Any] = {"preset": vendor.preset, **vendor.more} if vendor.more or vendor.fits is not None else {}
+    has_to_be_said = vendor.more or vendor.fits is not None or is_generic(vendor.preset)
+    options: dict[str, Any] = {"preset": vendor.preset, **vendor.more} if has_to_be_said else {}
     report = inspect_source(vendor.path, vendor.symbol, **options)
     assert report.problem is None and report.preset == vendor.preset
     assert set(report.presets) <= {vendor.preset, *(vendor.fits or ())}
@@ -71,6 +73,54 @@ def test_of_presets_that_the_lines_do_not_tell_apart_none_is_used(tmp_path: Path
     report = inspect_source(path)
     assert (report.presets, report.preset) == (("stooq", "yfinance"), None)
     assert report.options == {} and report.missing == ("symbol", "interval")
+
+
+@pytest.mark.parametrize(
+    ("row", "preset"),
+    [
+        ("2024-10-21 14:30:00,10,11,9,10,5", "firstratedata"),
+        ("10/21/2024,14:30,10,11,9,10,5", "kibot"),
+        ("10/21/2024,10,11,9,10,5", "kibot_daily"),
+        ("1729521000,10,11,9,10,5,7", "kraken"),
+    ],
+)
+def test_no_preset_is_used_for_rows_that_may_be_anybodys(tmp_path: Path, row: str, preset: str) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(f"{row}\n", encoding="utf-8")
+    report = inspect_source(path, "SPY")
+    assert (report.presets, report.preset, report.timezone) == ((preset,), None, None)
+    said = f"rows like those of {preset}: say preset='{preset}' if it is that vendor's, or header= and timezone="
+    assert str(report.problem).count(said) == 1
+
+
+def test_a_file_is_called_a_file_and_a_preset_that_does_not_read_it_is_not_named(tmp_path: Path) -> None:
+    german = written(tmp_path, "21.10.2024,10,11,9,10,5", header="Date,Open,High,Low,Close,Volume")
+    report = inspect_source(german, "SPY")
+    assert report.presets == () and "preset" not in str(report.problem)
+    bad = written(tmp_path, line("2024-10-21 10:00", high=1))
+    assert "against the file" in str(inspect_source(bad, "SPY", timezone="UTC").problem)
+    assert "against the frame" in str(inspect_source(pd.read_csv(bad), "SPY", timezone="UTC").problem)
+
+
+def test_names_beside_a_remark_are_in_any_case(tmp_path: Path) -> None:
+    head = "https://www.CryptoDataDownload.com\nUnix,Date,Symbol,Open,High,Low,Close,Volume BTC,Volume USDT,tradecount"
+    path = written(tmp_path, "1729468800000,2024-10-21 00:00:00,BTCUSDT,10,11,9,10,5,50,7", header=head)
+    assert inspect_source(path).presets == ("cryptodatadownload",)
+    assert inspect_source(path, preset="cryptodatadownload", volume_column="Volume BTC").problem is None
+
+
+def test_a_download_with_a_column_more_is_told_how(tmp_path: Path) -> None:
+    head = "Price,Adj Close,Close,High,Low,Open,Volume\nTicker,SPY,SPY,SPY,SPY,SPY,SPY\nDate,,,,,,"
+    path = written(tmp_path, "2024-10-21,5,10,11,9,10,5", "2024-10-22,5,10,11,9,10,5", header=head)
+    header = ["timestamp", "adj_close", "close", "high", "low", "open", "volume"]
+    report = inspect_source(path, "SPY")
+    assert report.presets == () and f"preset='yfinance_download' and header={header}" in str(report.problem)
+    assert inspect_source(path, "SPY", preset="yfinance_download", header=header).problem is None
+
+
+def test_a_vwap_in_words_is_no_volume(tmp_path: Path) -> None:
+    path = written(tmp_path, "2024-10-21T10:00Z,10,11,9,10,10.5,5", header=f"{HEADER[:-6]}VolumeWeightPrice,Volume")
+    assert inspect_source(path, "SPY").parts["volume"] == "Volume"
 
 
 def test_what_was_said_goes_before_the_preset_that_fits(tmp_path: Path) -> None:

@@ -259,6 +259,7 @@ CASES = [
         },
         "ES",
     ),
+    Vendor("polygon.json", "polygon_json", "1m", "XNYS", {"AAPL": ALPACA["AAPL"]}),
     Vendor(
         "polygon.csv",
         "polygon",
