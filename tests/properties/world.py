@@ -317,7 +317,7 @@ class World:
         self, data: object, base: str, lacking: Collection[int | date] | None, options: dict[str, Any]
     ) -> LoadReport:
         if lacking is None:
-            return self.coordinator.load(data, interval=base, **options)
+            return self.coordinator.load(data, interval=base, sparse=True, **options)  # any bars may be missing
         bars = pa.Table.from_pylist(data.to_pylist(), COLUMNS)
         with self.store.transaction() as transaction:
             (row,) = transaction.execute(
