@@ -128,6 +128,7 @@ def _look(
             pieces=(),
             files=(),
             path_symbol=None,
+            zones=opened.zones,
             table=sample,
             of_files=bool(source.paths),
         )

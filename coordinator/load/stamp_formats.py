@@ -16,7 +16,7 @@ _DIGITS = re.compile(
 )
 _COMPACT = re.compile(r"\d{8}(?P<time>\D.*)?", re.ASCII | re.DOTALL)
 _TIME = re.compile(
-    r"([ T])(\d{1,2})(:?)\d{2}(\3\d{2}([.]\d{1,6})?)?( ?[AaPp][Mm])?"
+    r"([ TD])(\d{1,2})(:?)\d{2}(\3\d{2}([.]\d{1,9})?)?( ?[AaPp][Mm])?"
     r"(?P<zone> ?(?:Z|[+-]\d{2}:?\d{2}))?(?P<name> [A-Za-z][A-Za-z_/+-]*)?",
     re.ASCII,
 )
@@ -62,6 +62,13 @@ def formats_of(text: str) -> tuple[str, ...]:
     return ()
 
 
+def _fraction(text: str | None) -> str:
+    """The format of a fraction of a second: of more than six digits those are of nanoseconds."""
+    if not text:
+        return ""
+    return ".%f" if len(text) <= len(".123456") else ".%n"
+
+
 def _with_time(dates: tuple[str, ...], time: str | None) -> tuple[str, ...]:
     """The same, each with the time of day that follows."""
     if not time:
@@ -71,7 +78,7 @@ def _with_time(dates: tuple[str, ...], time: str | None) -> tuple[str, ...]:
         return ()
     before, colon, seconds, fraction, half = found[1], found[3], found[4], found[5], found[6]
     clock = f"{'%I' if half else '%H'}{colon}%M"
-    clock += (f"{colon}%S" + (".%f" if fraction else "")) if seconds else ""
+    clock += (f"{colon}%S" + _fraction(fraction)) if seconds else ""
     clock += (" %p" if half.startswith(" ") else "%p") if half else ""
     if found["name"]:
         return tuple(f"{day}{before}{clock} %Z" for day in dates)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from textwrap import shorten
 from typing import Any
 
+from barhouse.coordinator.sources.presets import PRESETS, preset_named
 from barhouse.store.errors import OptionsError, SourceError
 from barhouse.store.hints import Option
 
@@ -27,7 +29,9 @@ _WRAPPERS = frozenset(
         *("ohlc", "ohlcv", "prices", "quotes", "records", "response", "result", "results", "rows", "series", "values"),
     }
 )
-_SHOWN_KEYS = 5
+_SHOWN_KEYS, _SHOWN_SIGNS = 5, 100
+#: How many digits a count since 1970 has in this century.
+_DIGITS = {"epoch_s": 10, "epoch_ms": 13, "epoch_us": 16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +61,15 @@ class RecordTable:
                 raise OptionsError(
                     f"{name} has records that name their columns themselves; leave out {Option('header')}"
                 )
+            rows = _flattened(rows)
             return cls(rows, None if _names_symbols(rows) else symbol)
         if not all(isinstance(row, list) for row in rows):
             raise SourceError(f"{name} has something among its rows that is neither a record nor a list of fields")
         if header is None:
-            raise OptionsError(f"{name} has rows without names; say which columns they are with {Option('header')}")
+            raise OptionsError(
+                f"{name} has rows without names, of {len(rows[0])} fields, such as {_shown(rows[0])}; say which "
+                f"columns they are with {Option('header')}{_presets_of(rows[0])}"
+            )
         odd = next((number for number, row in enumerate(rows, start=1) if len(row) != len(header)), None)
         if odd is not None:
             raise OptionsError(
@@ -79,6 +87,36 @@ class RecordTable:
         if name == SYMBOL and self.symbol is not None:
             return [self.symbol] * len(self.rows)
         return [row.get(name) for row in self.rows]
+
+
+def _flattened(rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Records in which those inside of them are fields of their own: ``o`` of ``mid`` is ``mid.o``."""
+    if not any(isinstance(value, dict) for row in rows for value in row.values()):
+        return rows
+    return [
+        {
+            f"{key}.{inner}" if inner else key: one
+            for key, value in row.items()
+            for inner, one in (value.items() if isinstance(value, dict) and value else [("", value)])
+        }
+        for row in rows
+    ]
+
+
+def _shown(row: Sequence[Any]) -> str:
+    return shorten(f"[{', '.join(map(str, row))}]", _SHOWN_SIGNS, placeholder=" ...]")
+
+
+def _presets_of(row: Sequence[Any]) -> str:
+    """Say which presets name so many fields, of which the first is such a count since 1970."""
+    digits = len(str(row[0])) if row and str(row[0]).isdigit() else 0
+    presets = [(name, preset_named(name).options) for name in PRESETS.own()]
+    found = [
+        str(Option("preset", name))
+        for name, options in presets
+        if len(options.get("header", ())) == len(row) and _DIGITS.get(options.get("timestamp_format", "")) == digits
+    ]
+    return f", or {' or '.join(found)} if it is that vendor's" if found else ""
 
 
 def tables_in(value: Any, header: Sequence[str] | None, name: str) -> list[RecordTable]:
@@ -139,6 +177,9 @@ def _found(value: Any, keys: tuple[str, ...], symbol: str | None) -> Iterator[tu
     if (rows := _keyed_rows(value)) is not None:
         yield keys, said or symbol, rows
         return
+    if (rows := _of_pandas(value)) is not None:
+        yield keys, said or symbol, rows
+        return
     columns = {key: inner for key, inner in value.items() if _is_column(inner)}
     inside = {key: inner for key, inner in value.items() if key not in columns and _may_hold_rows(inner)}
     if len(columns) > 1 and len({len(column) for column in columns.values()}) == 1:
@@ -152,6 +193,23 @@ def _found(value: Any, keys: tuple[str, ...], symbol: str | None) -> Iterator[tu
     for key, inner in inside.items():
         # A key that is no wrapper says whose the records are; one that means something else is no registered symbol.
         yield from _found(inner, (*keys, key), said or (symbol if _is_wrapper(key) else key))
+
+
+def _of_pandas(value: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """Records of a frame that pandas wrote with its columns beside them (``split``), or its schema (``table``)."""
+    rows, names = value.get("data"), value.get("columns")
+    if not isinstance(rows, list):
+        return None
+    if isinstance(value.get("schema"), dict) and "fields" in value["schema"]:
+        return rows
+    if not isinstance(names, list) or not all(isinstance(row, list) and len(row) == len(names) for row in rows):
+        return None
+    if not all(isinstance(name, str) for name in names):
+        return None
+    index = value.get("index")
+    if not isinstance(index, list) or len(index) != len(rows) or index == [str(number) for number in range(len(rows))]:
+        return [dict(zip(names, row, strict=True)) for row in rows]
+    return [{"index": stamp, **dict(zip(names, row, strict=True))} for stamp, row in zip(index, rows, strict=True)]
 
 
 def _is_wrapper(key: str) -> bool:

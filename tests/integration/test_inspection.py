@@ -287,3 +287,12 @@ def test_a_column_of_intervals_is_looked_at(tmp_path: Path) -> None:
     assert "holds 5 bars, as its column <PER> says, not 1m" in str(inspect_source(path, interval="1m", **said).problem)
     path.write_text("\n".join([head, *(row.format(1 + at // 10 * 4) for at, row in enumerate(rows))]))
     assert "several lengths, as its column <PER> says (1, 5)" in str(inspect_source(path, **said).problem)
+
+
+def test_days_of_a_frame_in_its_own_zone_are_those_of_a_load(tmp_path: Path) -> None:
+    days = pd.date_range("2024-10-21", periods=3, tz="America/New_York", name="Date")
+    frame = pd.DataFrame({name: 10.0 for name in ("Open", "High", "Low", "Close", "Volume")}, index=days)
+    frame.to_parquet(tmp_path / "days.parquet")
+    report = inspect_source(tmp_path / "days.parquet", "SPY")
+    assert (report.problem, report.interval) == (None, "1d")
+    assert [str(bar.session_date) for bar in report.bars] == ["2024-10-21", "2024-10-22", "2024-10-23"]

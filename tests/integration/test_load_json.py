@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import pandas as pd
 import pytest
 from file_kit import ROWS, held, load_damaged, zipped
 from load_kit import HEADER, NEW_YORK, Bench, line, minutes, unchanged
@@ -64,6 +65,13 @@ WRITTEN: dict[str, Callable[[list[Record]], str]] = {
         {key: {str(number): one[key] for number, one in enumerate(records)} for key in NAMES}
     ),
     "columns.json": lambda records: json.dumps({"s": "ok", **{key: [one[key] for one in records] for key in NAMES}}),
+}
+
+#: What pandas writes, with stamps in its index.
+WRITTEN |= {
+    "split.json": lambda records: pd.DataFrame(records).set_index("timestamp").to_json(orient="split"),
+    "split with numbers.json": lambda records: pd.DataFrame(records).to_json(orient="split"),
+    "table.json": lambda records: pd.DataFrame(records).set_index("timestamp").to_json(orient="table"),
 }
 
 OF_SYMBOLS: dict[str, Any] = {
@@ -149,12 +157,38 @@ def test_rows_that_are_lists_are_named_by_a_header(bench: Bench) -> None:
     path = bench.folder / "klines.json"
     for content in (json.dumps(rows), on_lines(rows), json.dumps({"error": [], "result": rows})):
         path.write_text(content)
-        with pytest.raises(OptionsError, match=r"rows without names; say which columns they are with header="):
+        with pytest.raises(OptionsError, match=r"rows without names, of 6 fields, .*say which columns"):
             bench.load(path, timezone=NEW_YORK)
         with pytest.raises(OptionsError, match=r"has 6 fields in row 1, and header= names 5"):
             bench.load(path, timezone=NEW_YORK, header=NAMES[:5])
         bench.load(path, timezone=NEW_YORK, header=NAMES)
         assert held(bench) == ROWS
+
+
+def test_rows_that_are_lists_are_shown_with_whose_they_may_be(bench: Bench) -> None:
+    path = bench.folder / "bars.json"
+    path.write_text("[[1729504800, 66950.5, 67120, 67000, 67100.2, 11.2]]")
+    with pytest.raises(OptionsError) as refused:
+        bench.load(path)
+    assert "of 6 fields, such as [1729504800, 66950.5, 67120, 67000, 67100.2, 11.2]; say which" in str(refused.value)
+    assert "header=, or preset='coinbase' if it is that vendor's" in str(refused.value)
+
+
+def test_a_record_inside_of_a_record_is_named_by_both(bench: Bench) -> None:
+    """As OANDA's are: the prices lie in ``mid``, or in ``bid`` and ``ask``."""
+    prices = {part: part[0] for part in ("open", "high", "low", "close")}
+    outer = ("timestamp", "volume")
+    nested = [
+        {name: one[name] for name in outer} | {"mid": {short: one[part] for part, short in prices.items()}}
+        for one in RECORDS
+    ]
+    path = bench.folder / "bars.json"
+    path.write_text(json.dumps({"instrument": "SPY", "candles": nested}))
+    with unchanged(bench), pytest.raises(OptionsError, match=r"it has timestamp, volume, mid\.o, mid\.h"):
+        bench.load(path, timezone=NEW_YORK)
+    named = {part: f"mid.{short}" for part, short in prices.items()}
+    assert bench.load(path, symbol=None, timezone=NEW_YORK, columns=named).inserted == len(ROWS)
+    assert held(bench) == ROWS
 
 
 def test_numbers_are_read_to_the_last_bit(bench: Bench) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import duckdb
 import pytest
 
 from barhouse.coordinator.load.stamp_formats import formats_of
@@ -23,12 +24,21 @@ from barhouse.coordinator.load.stamp_formats import formats_of
         ("20240327", ["%Y%m%d"]),
         (" 20240327 093000 ", ["%Y%m%d %H%M%S"]),
         ("20240327T09:30", ["%Y%m%dT%H:%M"]),
+        ("2024.10.21D14:30:00.123", ["%Y.%m.%dD%H:%M:%S.%f"]),
     ],
 )
 def test_each_format_reads_what_it_is_suggested_for(text: str, formats: list[str]) -> None:
     assert list(formats_of(text)) == formats
     for form in formats:
         assert datetime.strptime(text.strip(), form)
+
+
+def test_nanoseconds_are_read_by_what_is_suggested() -> None:
+    """As kdb writes them; Python's own formats know no such digits."""
+    text = "2024.10.21D14:30:00.000000000"
+    (form,) = formats_of(text)
+    assert form == "%Y.%m.%dD%H:%M:%S.%n"
+    assert duckdb.execute("SELECT strptime(?, ?)", [text, form]).fetchone() == (datetime(2024, 10, 21, 14, 30),)
 
 
 def test_the_name_of_a_zone_is_one() -> None:
