@@ -187,7 +187,8 @@ def _check_header(rows: SourceRows) -> None:
             header = Option("header", ["timestamp", *(name.replace(" ", "_") for name in names[1:])])
             raise OptionsError(
                 f"{source.name} begins with three lines that name its columns, as yfinance.download() writes one "
-                f"symbol; say {Option('preset', 'yfinance_download')} and {header}"
+                f"symbol; say {Option('preset', 'yfinance_download')} and {header}, or stack its level "
+                f"Ticker before it is written"
             )
         raise OptionsError(
             f"{source.name} begins with three lines that name its columns, as yfinance writes frames of several "

@@ -84,7 +84,7 @@ def test_such_a_frame_as_text_is_refused_with_the_way_out(bench: Bench, symbols:
     both = pd.concat({symbol: frame(INDEX) for symbol in symbols}, axis=1, names=["Ticker", "Price"])
     both = both.swaplevel(axis=1).sort_index(axis=1).rename_axis("Datetime")
     both.to_csv(bench.folder / "bars.csv")
-    with unchanged(bench), pytest.raises(SourceError, match="stack its level Ticker"):
+    with unchanged(bench), pytest.raises(SourceError, match="stack its level Ticker before"):
         bench.load(bench.folder / "bars.csv", symbol="SPY")
     both.stack(level="Ticker").to_csv(bench.folder / "long.csv")
     report = bench.load(bench.folder / "long.csv", symbol=None)
