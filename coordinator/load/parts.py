@@ -186,7 +186,7 @@ def _check_header(rows: SourceRows) -> None:
         if len(set(names)) == len(names) and not any(_WRITTEN_AGAIN.search(name) for name in names):
             header = Option("header", ["timestamp", *(name.replace(" ", "_") for name in names[1:])])
             raise OptionsError(
-                f"{source.name} begins with three lines that name its columns, as yfinance.download() writes one "
+                f"{source.name} begins with three lines that name its columns, as a download of yfinance writes one "
                 f"symbol; say {Option('preset', 'yfinance_download')} and {header}, or stack its level "
                 f"Ticker before it is written"
             )

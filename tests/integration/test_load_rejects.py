@@ -33,7 +33,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "no open": ({"open": ""}, "open is missing"),
     "no close": ({"close": " "}, "close is missing"),
     "no volume": ({"volume": ""}, "volume is missing"),
-    "text": ({"high": "n/a"}, "high is not a number"),
+    "text": ({"high": "unsure"}, "high is not a number"),
     "currency": ({"close": "$10"}, "close is not a number"),
     "decimal comma": ({"open": '"10,5"'}, "open is not a number"),
 }
@@ -351,7 +351,7 @@ def test_trade_count_and_vwap(bench: Bench) -> None:
         f"{line('2024-11-26 10:02')},-1,10",
         f"{line('2024-11-26 10:03')},x,10",
         f"{line('2024-11-26 10:04')},7,inf",
-        f"{line('2024-11-26 10:05')},7,n/a",
+        f"{line('2024-11-26 10:05')},7,unsure",
         header=header,
     )
     report = bench.load(path, timezone=NEW_YORK)
