@@ -131,6 +131,15 @@ class Seen:
         ended = (*self.ended, (self.begins, end))
         return Seen(now, now, not_before=through, present=resumed, lateness=self.lateness, ended=ended)
 
+    def ended_by(self, last_before: datetime | None) -> Seen:
+        """With the stretch before the last loss ended by the trade before one that came after the loss.
+
+        What a feed goes on with lies behind what it had sent: the trades between the two may be those that were lost.
+        """
+        begins, end = self.ended[-1]
+        sooner = begins if last_before is None else min(max(begins, last_before), end)
+        return replace(self, ended=(*self.ended[:-1], (begins, sooner)))
+
     def since(self, kept_from: datetime) -> Seen:
         """Without the stretches that ended before an instant."""
         return replace(self, ended=tuple(one for one in self.ended if one[1] >= kept_from))

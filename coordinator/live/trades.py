@@ -53,12 +53,12 @@ class TakenTrades:
     seen
         What is seen of the feed with them.
     doubted
-        Base bars that were whole, and lack a trade that came too late to be kept.
+        Base bars that were whole and may lack a trade: one came too late to be kept, or shows that others were lost.
     """
 
     rejected: list[tuple[int, str]]
     seen: Seen
-    doubted: Built | None = None
+    doubted: tuple[Built, ...] = ()
 
 
 def take(
@@ -102,10 +102,18 @@ def take(
     new_trades = transaction.make("live.make_new_trades", judged_trades=judged)
     changes = transaction.make("live.make_trade_changes", new_trades=new_trades)
     seen = _with_progress(transaction, judged, changes, now, seen.heard(arrived_at))
+    news = transaction.one("live.first_news", trade_changes=changes)
+    unsure = None
+    if seen.ended and news.first_at is not None and news.first_at < seen.ended[-1][1]:
+        seen = seen.ended_by(news.last_before)
+        unsure = doubt(transaction, now, seen)  # as they are stored: before these trades are among theirs
     transaction.write("live.mark_changed_bars", trade_changes=changes)
     transaction.write("live.apply_trade_changes", {"now": now}, trade_changes=changes)
-    late = transaction.make("live.make_late_bars", {"source": feed_name}, judged_trades=judged) if rejected else None
-    doubted = _to_load(transaction, late) if late is not None and late.row_count else None
+    late = None
+    if rejected:
+        made = transaction.make("live.make_late_bars", {"source": feed_name}, named="late_bars", judged_trades=judged)
+        late = _to_load(transaction, made) if made.row_count else None
+    doubted = tuple(built for built in (unsure, late) if built is not None)
     return TakenTrades([(row.given_row, row.reason) for row in rejected], seen, doubted)
 
 

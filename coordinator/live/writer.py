@@ -280,7 +280,8 @@ class LiveWriter:
         self._kept_from = trades.kept_from(reached, self._options.trades_kept, self._kept_from)
         taken = trades.take(transaction, table, self._kept_from, now, self._seen, arrived_at, self._feed_name)
         self._seen = taken.seen
-        self._doubt(transaction, taken.doubted)
+        for built in taken.doubted:
+            self._doubt(transaction, built)
         return [Refused(traded[row].model_dump_json(), reason) for row, reason in taken.rejected]
 
     def _build(self, transaction: Transaction, through: datetime, heard_at: datetime | None = None) -> bool:

@@ -278,3 +278,30 @@ def test_a_bar_lacks_a_trade_that_came_too_late_to_be_kept(live: Live) -> None:
     assert live.bars("5m")[0][1] is False
     assert live.gaps() == [(1, 1)]
     assert live.store.verify().sound
+
+
+@pytest.mark.parametrize("ahead", [700, 900, 3600])
+@pytest.mark.parametrize("with_trades", [True, False])
+def test_a_trade_far_ahead_does_not_hide_what_was_lost_behind_it(live: Live, ahead: int, with_trades: bool) -> None:
+    """The feed is at 5:30 when one of its trades is of much later; what it sends of 5:31 to 8:09 is lost."""
+    sent = {second: trade(second, second, 10.0) for second in range(0, 1200, 7)}
+    lost = [second for second in sent if 331 <= second < 490]
+    writer = LiveWriter(live.store, "scripted", LiveOptions(**FAST, trades_kept_seconds=7200))
+    writer.symbols = {"SPY", "QQQ"}
+    writer.begin("live", {})
+    for second, event in sent.items():
+        if second < 331:
+            live.clock.now = event.at
+            writer.write(Taken({"n": second}, events=[event]))
+    live.clock.now = OPEN + timedelta(seconds=850)
+    writer.write(Taken({"n": "ahead"}, events=[trade("ahead", ahead, 10.0)]))
+    after = [event for second, event in sent.items() if second >= 490]
+    writer.write(Taken({"n": 490}, events=after[:1] if with_trades else [], missed=True))
+    for event in after:
+        live.clock.now = max(live.clock.now, event.at)
+        writer.write(Taken({"n": event.id}, events=[event]))
+    writer.beat(live.clock.now + timedelta(seconds=61))
+    whole = {minute for minute, (_, complete) in live.bars().items() if complete}
+    assert whole & {second // 60 for second in lost} == set()
+    assert set(range(1, 5)) <= whole
+    assert live.store.verify().sound

@@ -336,7 +336,7 @@ UNREADABLE: dict[str, tuple[Callable[[Path], object], str]] = {
     "no such file": (lambda folder: folder / "nowhere.csv", "no file"),
     "no match": (lambda folder: folder / "nowhere-*.csv", "no file"),
     "a folder": (lambda folder: folder, "folder"),
-    "unknown ending": (lambda folder: _file(folder, "x", "bars.xls"), "no known kind"),
+    "unknown ending": (lambda folder: _file(folder, "x", "bars.doc"), "no known kind"),
     "no ending": (lambda folder: _file(folder, "x", "bars"), "no known kind"),
     "empty file": (lambda folder: _file(folder, ""), "bars.csv is empty"),
     "blank lines": (lambda folder: _file(folder, "\n \n"), "bars.csv is empty"),

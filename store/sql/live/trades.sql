@@ -120,6 +120,14 @@ FROM (SELECT given_row, traded_at, max(traded_at) OVER (ORDER BY given_row) AS r
       WHERE NOT j.cancelled AND j.bar_start IS NOT NULL AND j.traded_at <= $newest
       QUALIFY row_number() OVER (PARTITION BY j.interval_id, j.trade_id ORDER BY given_row) = 1);
 
+-- name: first_news
+-- When the first trade that is news was made, and the last before it that was known.
+-- gives: first_at, last_before
+-- takes: trade_changes
+-- reads: trade
+SELECT first_at, (SELECT max(traded_at) FROM trade WHERE traded_at < f.first_at AND NOT cancelled) AS last_before
+FROM (SELECT min(traded_at) AS first_at FROM {trade_changes} WHERE NOT is_known AND NOT cancelled) AS f;
+
 -- name: mark_changed_bars
 -- The base bars whose trades changed.
 -- writes: trade_bucket
