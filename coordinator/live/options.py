@@ -16,7 +16,7 @@ FORMER_NAMES = {"heal_seconds": "gap_fill_seconds", "heal_days": "gap_fill_days"
 
 
 #: A span of time that can be waited for: no infinity, and no more than a calendar holds.
-Seconds = Annotated[float, Field(le=1e9, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(le=1e10, allow_inf_nan=False)]
 #: A number that a machine can have so many of.
 Count = Annotated[int, Field(le=2**31 - 1)]
 

@@ -14,7 +14,7 @@ from barhouse.coordinator.cli.output import reports
 from barhouse.coordinator.cli.sentences.inspection import inspected
 
 
-@command("inspect", example="barhouse inspect sample/vendors/kraken.csv", cls=FileCommand)
+@command("inspect", example="barhouse inspect sample/vendors/binance.csv", cls=FileCommand)
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--symbol", metavar="SYMBOL", help="Whose bars they are, where no column says so.")
 @interval_option("The length of the file's bars; told from the steps between stamps otherwise.")
