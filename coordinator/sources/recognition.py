@@ -10,6 +10,7 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 
 import pyarrow as pa
 
@@ -161,6 +162,6 @@ def _first_rows(source: Source) -> pa.Table | None:
 
     try:
         with ParquetFile(source.paths[0]) as opened:
-            return pa.Table.from_batches([*opened.iter_batches(batch_size=1)][:1], opened.schema_arrow)
+            return pa.Table.from_batches([*islice(opened.iter_batches(batch_size=1), 1)], opened.schema_arrow)
     except (pa.ArrowException, OSError):
         return None
