@@ -61,7 +61,7 @@ class RecordTable:
                 raise OptionsError(
                     f"{name} has records that name their columns themselves; leave out {Option('header')}"
                 )
-            rows = _flattened(rows)
+            rows = _flattened(rows, name)
             return cls(rows, None if _names_symbols(rows) else symbol)
         if not all(isinstance(row, list) for row in rows):
             raise SourceError(f"{name} has something among its rows that is neither a record nor a list of fields")
@@ -89,18 +89,32 @@ class RecordTable:
         return [row.get(name) for row in self.rows]
 
 
-def _flattened(rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """Records in which those inside of them are fields of their own: ``o`` of ``mid`` is ``mid.o``."""
+def _flattened(rows: Sequence[Mapping[str, Any]], name: str) -> Sequence[Mapping[str, Any]]:
+    """Records in which those inside of them are fields of their own: ``o`` of ``mid`` is ``mid.o``.
+
+    Raises
+    ------
+    SourceError
+        When a record has a field of such a name beside.
+    """
     if not any(isinstance(value, dict) for row in rows for value in row.values()):
         return rows
-    return [
-        {
-            f"{key}.{inner}" if inner else key: one
-            for key, value in row.items()
-            for inner, one in (value.items() if isinstance(value, dict) and value else [("", value)])
-        }
-        for row in rows
+    return [_flat(row, name) for row in rows]
+
+
+def _flat(row: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    fields = [
+        (f"{key}.{inner}" if inside else key, one)
+        for key, value in row.items()
+        for inside in [isinstance(value, dict) and bool(value)]
+        for inner, one in (value.items() if inside else [("", value)])
     ]
+    found = dict(fields)
+    if len(found) < len(fields):
+        names = [field for field, _ in fields]
+        twice = next(field for field in names if names.count(field) > 1)
+        raise SourceError(f"{name} has {twice!r} twice in one record, as a field and inside of another; rename one")
+    return found
 
 
 def _shown(row: Sequence[Any]) -> str:

@@ -127,8 +127,12 @@ class PathPattern:
 
 
 def matching(pattern: Path) -> Iterator[str]:
-    """What a pattern matches on the disk, as a shell has it: nothing hidden, unless the pattern says its dot."""
-    yield from glob.iglob(str(pattern), recursive=True)  # noqa: PTH207 - Path.glob takes hidden files too
+    """What a pattern matches on the disk, as a shell has it.
+
+    Nothing hidden, such as what an editor leaves beside a file, unless the pattern says its dot; below ``**`` also what
+    lies in linked folders. ``Path.glob``, which the linter would rather have, differs in both.
+    """
+    yield from glob.iglob(str(pattern), recursive=True)  # noqa: PTH207 - takes hidden files, passes over linked folders
 
 
 def has_parts(path: str | Path) -> bool:

@@ -106,13 +106,12 @@ def preset_named(name: str) -> Preset:
     PluginError
         When it is of another package and cannot be used.
     """
-    plugin = PRESETS.find(name)
-    return _own_preset(plugin) if name in _own() else read_preset(plugin)
+    return _own_preset(name) if name in _own() else read_preset(PRESETS.find(name))
 
 
 @cache
-def _own_preset(plugin: Plugin) -> Preset:
-    return read_preset(plugin)
+def _own_preset(name: str) -> Preset:
+    return read_preset(PRESETS.find(name))
 
 
 def read_preset(plugin: Plugin) -> Preset:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import BinaryIO
 
 #: How much is copied before it is synced: whoever else syncs a file on this disk waits for what is not yet.
@@ -18,7 +19,7 @@ _HEADER_BYTES = 3 * 4096
 def copy(source_name: str, target_name: str) -> None:
     """Copy a file that grows meanwhile, but is not written anew; nobody else may read the copy."""
     os.umask(0o077)
-    with open(source_name, "rb", buffering=0) as source, open(target_name, "wb") as target:  # noqa: PTH123
+    with Path(source_name).open("rb", buffering=0) as source, Path(target_name).open("wb") as target:
         size, header = os.fstat(source.fileno()).st_size, source.read(_HEADER_BYTES)
         source.seek(0)
         while _copy_piece(source, target):

@@ -245,6 +245,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "text": (f"{HEADER}\n{line(1)}\n", "neither one JSON value"),
     "other text": ('{"t": "\udce9"}', "neither one JSON value"),
     "one that is no record": (on_lines([*RECORDS, 7]), "neither a record nor a list of fields"),
+    "twice, inside and beside": ('[{"t": 1, "mid": {"o": 1}, "mid.o": 2}]', r"'mid\.o' twice in one record"),
     "by symbols in digits": (json.dumps({"600519": RECORDS[0], "000001": RECORDS[1]}), "has no records"),
     "by numbers that skip one": (json.dumps({"0": RECORDS[0], "2": RECORDS[1]}), "has no records"),
     "by stamp, with another": (json.dumps({"2024-11-26": RECORDS[0], "2024-11-27": RECORDS[1]}), "has no records"),

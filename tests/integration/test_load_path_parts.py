@@ -101,6 +101,15 @@ def test_hidden_files_match_only_a_pattern_with_their_dot(bench: Bench, folder: 
     assert bench.load(f"{folder}/.*_1min.txt", timezone=NEW_YORK).revised == len(ROWS)
 
 
+@pytest.mark.parametrize("pattern", ["**/{symbol}_1min.txt", "**/*_1min.txt"])
+def test_linked_folders_are_gone_into(bench: Bench, folder: Path, pattern: str) -> None:
+    (folder / "QQQ_1min.txt").unlink()
+    (bench.folder / "tree" / "years").mkdir(parents=True)
+    (bench.folder / "tree" / "years" / "2024").symlink_to(folder, target_is_directory=True)
+    symbol = None if "{" in pattern else "SPY"
+    assert bench.load(f"{bench.folder}/tree/{pattern}", symbol=symbol, timezone=NEW_YORK).inserted == len(ROWS)
+
+
 def test_a_file_of_that_very_name_is_that_file(bench: Bench) -> None:
     path = bench.folder / "{symbol}.csv"
     path.write_bytes(TEXT)

@@ -121,7 +121,8 @@ def block_starts(store: Any, name: str) -> list[int]:
         "ORDER BY 1",
         {"name": name},
     )
-    return rows["at"].to_pylist()  # type: ignore[no-any-return]
+    starts: list[int] = rows["at"].to_pylist()
+    return starts
 
 
 def lacking(store: Any, name: str, table: pa.Table, length: Interval, chance: random.Random) -> None:
