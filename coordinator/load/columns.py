@@ -6,10 +6,10 @@ identifier.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from barhouse.store.model.bar import NUMBERED
 from barhouse.store.model.spelling import Spelling
 from barhouse.store.sql import Sql, identifier, literal
 
@@ -25,7 +25,6 @@ INTEGERS = {
     "HUGEINT",
 }
 FLOATS = {"FLOAT", "DOUBLE"}
-_NUMBERED = re.compile(r"^\d+[.] ", re.ASCII)
 #: Why a stamp is no instant that names a day.
 A_DATE = "the stamp is a date without a time of day"
 
@@ -65,7 +64,7 @@ class Column:
 
 def folded(name: str) -> str:
     """A name as it is compared: without case, the brackets of ``<OPEN>``, or the number of ``1. open``."""
-    return _NUMBERED.sub("", name.strip()).removeprefix("<").removesuffix(">").strip().casefold()
+    return NUMBERED.sub("", name.strip()).removeprefix("<").removesuffix(">").strip().casefold()
 
 
 def symbol(column: Column | None) -> Sql:

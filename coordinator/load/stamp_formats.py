@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-#: Unix time, by how many digits it has in this century.
-_EPOCHS = {10: "epoch_s", 13: "epoch_ms", 16: "epoch_us", 19: "epoch_ns"}
+from barhouse.coordinator.sources.option_fields import EPOCH_DIGITS
+
+_EPOCHS = {digits: name for name, digits in EPOCH_DIGITS.items()}
 _DAY = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?P<time>\D.*)?", re.ASCII | re.DOTALL)
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}|$)", re.ASCII)
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?P<time>\D.*)", re.ASCII | re.DOTALL)

@@ -8,16 +8,17 @@ from dataclasses import dataclass, replace
 from textwrap import shorten
 from typing import Any
 
+from barhouse.coordinator.sources.option_fields import EPOCH_DIGITS
 from barhouse.coordinator.sources.presets import PRESETS, preset_named
 from barhouse.store.errors import OptionsError, SourceError
 from barhouse.store.hints import Option
+from barhouse.store.model.bar import NUMBERED
 
 #: The column of a symbol that stands outside of the records.
 SYMBOL = "symbol"
 #: The column of stamps that stand outside of the records, as their keys.
 STAMP = "timestamp"
 _NAMES_OF_SYMBOL = ("symbol", "ticker", "instrument")
-_NUMBERED = re.compile(r"^\d+[.] ", re.ASCII)
 #: A date in digits and what follows it, or a count since 1970.
 _STAMP = re.compile(r"\d{4}[-/.]\d\d?[-/.]\d\d?(\D.*)?|\d\d?[-/.]\d\d?[-/.]\d{4}(\D.*)?|-?\d{8,19}", re.ASCII)
 #: What the key of a table of stamps says of it, rather than whose it is.
@@ -30,8 +31,6 @@ _WRAPPERS = frozenset(
     }
 )
 _SHOWN_KEYS, _SHOWN_SIGNS = 5, 100
-#: How many digits a count since 1970 has in this century.
-_DIGITS = {"epoch_s": 10, "epoch_ms": 13, "epoch_us": 16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +127,8 @@ def _presets_of(row: Sequence[Any]) -> str:
     found = [
         str(Option("preset", name))
         for name, options in presets
-        if len(options.get("header", ())) == len(row) and _DIGITS.get(options.get("timestamp_format", "")) == digits
+        if len(options.get("header", ())) == len(row)
+        and EPOCH_DIGITS.get(options.get("timestamp_format", "")) == digits
     ]
     return f", or {' or '.join(found)} if it is that vendor's" if found else ""
 
@@ -259,7 +259,7 @@ def _symbol_said(value: Mapping[str, Any]) -> str | None:
     beside = (inner for inner in value.values() if isinstance(inner, dict))
     for fields in (value, *(inner for inner in beside if not any(map(_may_hold_rows, inner.values())))):
         for key, text in fields.items():
-            if _NUMBERED.sub("", key).casefold() in _NAMES_OF_SYMBOL and isinstance(text, str):
+            if NUMBERED.sub("", key).casefold() in _NAMES_OF_SYMBOL and isinstance(text, str):
                 return text
     return None
 

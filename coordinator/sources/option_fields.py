@@ -20,6 +20,8 @@ from barhouse.store.hints import Option, did_you_mean
 from barhouse.store.model.mistakes import AsKeys, sentences
 from barhouse.store.model.words import agreeing
 
+#: How many digits a number of each unit of ``timestamp_format`` has in this century.
+EPOCH_DIGITS = {"epoch_s": 10, "epoch_ms": 13, "epoch_us": 16, "epoch_ns": 19}
 #: The powers of ten that numbers may count in; their floats and their reciprocals are exact.
 _SCALES = 18
 

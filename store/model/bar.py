@@ -7,6 +7,7 @@ floats, ``trade_count`` and ``vwap`` may be null. What a row must satisfy to be 
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pyarrow as pa
@@ -51,6 +52,9 @@ NAMES: dict[str, tuple[str, ...]] = {
     "trade_count": ("trade_count", "trades", "transactions", "number_of_trades", "num_trades"),
     "vwap": ("vwap", "vw"),
 }
+
+#: What stands before such a name where a source numbers them: ``1. open``.
+NUMBERED = re.compile(r"^\d+[.] ", re.ASCII)
 
 #: The same, where no column has one of those names: too little by themselves to stand beside them.
 FALLBACK_NAMES: dict[str, tuple[str, ...]] = {
