@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from barhouse.coordinator.load import columns as expressions
-from barhouse.coordinator.load import date_and_time
+from barhouse.coordinator.load import date_and_time, passed_lines
 from barhouse.coordinator.load.column_kinds import NUMBERS, SHORT_FLOATS
 from barhouse.coordinator.load.columns import Column, folded
 from barhouse.coordinator.load.source_rows import SourceRows
@@ -82,6 +82,7 @@ def parts_of(transaction: Transaction, rows: SourceRows, options: LoadOptions, s
     source, columns = rows.source, rows.columns
     if rows.is_text:
         _check_header(rows)
+        passed_lines.check_order(source)
     chosen = dict(options.columns)
     if options.volume_column is not None:
         chosen["volume"] = options.volume_column

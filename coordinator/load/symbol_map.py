@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from barhouse.coordinator.load import passed_lines
 from barhouse.coordinator.load.columns import Column
 from barhouse.coordinator.load.source_rows import SourceRows
 from barhouse.store.database.transaction import TemporaryTable, Transaction
@@ -106,8 +107,10 @@ def symbols_of_source(
             f"{symbol}; leave out {Option('symbol')} to load each, or say {Option('columns', {'symbol': None})} if the "
             f"column means something else"
         )
+    if column is None:
+        given = passed_lines.symbols_named(rows.source)
     spelling = transaction.spelling
-    other = column is not None and given and _letters(spelling.of(given[0])) != _letters(spelling.of(symbol))
+    other = given and _letters(spelling.of(given[0])) != _letters(spelling.of(symbol))
     named = given[0].strip() if other else None
     return replace(_mapped(transaction, [symbol], interval, one=transaction.spelling.symbol(symbol)), named=named)
 

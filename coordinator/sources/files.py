@@ -25,7 +25,7 @@ _HEADER_BYTES = 1 << 16
 #: Among how many lines the header of a text is looked for.
 _HEADER_LINES = 100
 #: What DuckDB may find between the fields of a line.
-_SEPARATORS = ",;\t|"
+SEPARATORS = ",;\t|"
 
 
 def open_file(data: object, options: LoadOptions) -> Source | None:
@@ -122,7 +122,7 @@ def header_of(path: str, source: Source, columns: Sequence[str]) -> list[str]:
     known = {name.strip().casefold() for name in columns}
     # DuckDB passes over remarks and blank lines before the header.
     for line in [text, *(line.decode("utf-8", errors="replace") for line in lines[1:_HEADER_LINES])]:
-        for sign in _SEPARATORS if source.delimiter is None else (source.delimiter,):
+        for sign in SEPARATORS if source.delimiter is None else (source.delimiter,):
             names = [name for name in next(csv.reader([line], delimiter=sign), []) if name.strip()]
             if len(names) > 1 and {name.strip().casefold() for name in names} <= known:
                 return names
@@ -136,6 +136,11 @@ def first_lines(path: str, skip_rows: int = 0) -> list[str]:
     """
     lines = _whole_lines(path)
     return lines[_skipped_count(lines, skip_rows) :]
+
+
+def lines_before(path: str, skip_rows: int) -> list[str]:
+    """The lines of a text file that are skipped."""
+    return _whole_lines(path)[:skip_rows] if skip_rows else []
 
 
 def skipped_count(path: str, skip_rows: int) -> int:
@@ -164,14 +169,14 @@ def repeats_header(path: str, source: Source, header: Sequence[str]) -> bool:
     """
     wanted = [name.strip().casefold() for name in header]
     line = "".join(first_lines(path, source.skip_rows)[:1])
-    for sign in _SEPARATORS if source.delimiter is None else (source.delimiter,):
+    for sign in SEPARATORS if source.delimiter is None else (source.delimiter,):
         names = next(csv.reader([line], delimiter=sign), [])
         found = [name.strip().casefold() for name in names]
         if sorted(found) == sorted(wanted):
             if found != wanted:
                 raise OptionsError(
-                    f"{path} names its columns {', '.join(names)}, in another order than {Option('header')} does "
-                    f"({', '.join(header)}); leave it out"
+                    f"{source.name_of(path)} names its columns {', '.join(names)}, in another order than "
+                    f"{Option('header')} does ({', '.join(header)}); leave it out"
                 )
             return True
     return False

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from datetime import date, timedelta
 from itertools import permutations
+from pathlib import Path
 
 import pytest
 from load_kit import HEADER, Bench, lines, unchanged
@@ -36,6 +39,47 @@ def test_a_header_that_the_one_said_does_not_fit_is_refused(bench: Bench) -> Non
     with unchanged(bench), pytest.raises(OptionsError, match=r"row 1 of .* is another header"):
         bench.load(path, header=said)
     assert bench.load(bench.write(FLAT, header="1,2,3,4,5,6"), header=said).inserted == 1
+
+
+@pytest.mark.parametrize("header_at", [0, 1])
+@pytest.mark.parametrize("short", [False, True])
+def test_a_header_that_is_passed_over_is_not_contradicted(bench: Bench, header_at: int, short: bool) -> None:
+    """The columns are called as was said, in the order in which the lines passed over have them, or not at all."""
+    bench.coordinator.register("DAY", ["1d"], "24/7")
+    said = ["timestamp", "close", "high", "low", "open", "volume"]
+    for order in permutations(PRICES):
+        names = ",".join(("Price", *(name[0].upper() if short else name.title() for name in order), "Volume"))
+        before = [names, "Ticker,DAY,DAY,DAY,DAY,DAY"]
+        values = {"open": 11, "high": 14, "low": 10, "close": 12}
+        row = ",".join(("2024-11-26", *(str(values[name]) for name in order), "7"))
+        path = bench.write(before[1 - header_at], "Date,,,,,", row, header=before[header_at])
+        if ["timestamp", *order, "volume"] == said:
+            assert bench.load(path, "1d", "DAY", skip_rows=3, header=said).revised == 0
+            continue
+        with (
+            unchanged(bench),
+            pytest.raises(OptionsError, match=rf"line {header_at + 1} of .*, in another order") as told,
+        ):
+            bench.load(path, "1d", "DAY", skip_rows=3, header=said)
+        (way,) = re.findall(r"say header=(\[.*\])", str(told.value))
+        report = bench.load(path, "1d", "DAY", skip_rows=3, header=ast.literal_eval(way))
+        assert (report.rows, report.revised, report.named) == (1, 0, None), "it says how, and that are the same bars"
+    (bar,) = bench.bars("DAY", "1d")
+    assert {name: bar[name] for name in PRICES} == {"open": 11, "high": 14, "low": 10, "close": 12}
+
+
+def test_a_symbol_in_lines_that_are_passed_over_is_said(kinds: Bench) -> None:
+    def written(*symbols: str) -> Path:
+        names = ["Open", "High", "Low", "Close", "Volume"]
+        columns = ",".join(["Price", *names * len(symbols)])
+        ticker = ",".join(["Ticker", *(symbol for symbol in symbols for _ in names)])
+        return kinds.write(columns, "Date" + "," * 5, "2024-11-26" + ",1" * 5 * len(symbols), header=ticker)
+
+    said = {"skip_rows": 3, "header": ["timestamp", *PRICES, "volume"], "interval": "1d", "symbol": "BTCDAY"}
+    assert kinds.load(written("btc-day"), **said).named is None
+    assert kinds.load(written("ETHDAY"), **said).named == "ETHDAY"
+    with unchanged(kinds), pytest.raises(OptionsError, match=r"line 1 of .* names 2 symbols \(BTCDAY, ETHDAY\)"):
+        kinds.load(written("BTCDAY", "ETHDAY"), **said)
 
 
 @pytest.mark.parametrize("form", ["%d/%m/%Y", "%m/%d/%Y", "%d.%m.%y", "%m-%d-%Y"])
