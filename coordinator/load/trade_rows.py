@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from barhouse.coordinator.load import columns, fixed_point, parts, placement, plausibility, source_rows, stamps
+from barhouse.coordinator.load import (
+    columns,
+    fixed_point,
+    marked_trades,
+    parts,
+    placement,
+    plausibility,
+    source_rows,
+    stamps,
+)
 from barhouse.coordinator.load.canonical_rows import Bounds, CanonicalRows
 from barhouse.coordinator.load.columns import A_DATE, FLOATS, Column, folded
 from barhouse.coordinator.load.numbers import Numbers
@@ -70,6 +79,7 @@ def trades_of_source(
     fixed_point.check(transaction, opened, found, options)
     beside = parts.symbol_beside_path(opened, options)
     symbols = symbols_of_source(transaction, opened, found["symbol"], symbol, interval, beside)
+    marked_trades.check(transaction, opened, found)
     _refuse_contracts(transaction, opened, found, by_symbol=symbol is None)
     relation = sql("load.all_trade_rows", trade_rows=_parsed(transaction, opened, found, options, symbol is None))
     rows = CanonicalRows(

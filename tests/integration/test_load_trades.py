@@ -393,3 +393,29 @@ def test_ids_that_have_lost_digits_make_no_trade_of_several(bench: Bench, lost: 
 def test_ids_may_look_like_numbers_with_an_exponent(bench: Bench) -> None:
     report = load(bench, frame([1, 2, 3]).assign(trade_id=["12e5", "1E5", "e+5"]), whole=True)
     assert (report.rejected, bars(bench)) == (0, {0: (4.0, 3, True)})
+
+
+@pytest.mark.parametrize(
+    ("column", "counts", "marks"),
+    [
+        ("correction", [0, None, 0], 8),
+        ("TR_CORR", ["00", "", "00"], "08"),
+        ("cancelled", [False, False, False], True),
+        ("Canceled", ["n", "No", "-"], "y"),
+        ("action", ["T", "T", "T"], "A"),
+        ("action", ["trade", "Trade", None], "cancel"),
+    ],
+)
+def test_rows_that_are_marked_as_no_trade_are_refused(
+    bench: Bench, tmp_path: Path, column: str, counts: list[Any], marks: Any
+) -> None:
+    """A price that never was paid would be the high of its minute, and nothing else shows it."""
+    sound = frame(range(3)).assign(**{column: counts})
+    assert load(bench, sound).inserted == 1
+    marked = frame(range(3)).assign(price=[100.0, 900.0, 102.0], **{column: [counts[0], marks, counts[2]]})
+    marked.to_csv(tmp_path / "marked.csv", index=False)
+    for data in (marked, tmp_path / "marked.csv"):
+        with unchanged(bench), pytest.raises(OptionsError, match=rf"1 row of .* in the column {column}: they may"):
+            load(bench, data)
+    assert load(bench, marked.drop(index=1).drop(columns=column), whole=True).rows == 1
+    assert bench.bars()[0]["high"] == 102.0

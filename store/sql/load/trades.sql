@@ -26,6 +26,13 @@ FROM (SELECT {symbol} AS symbol_given, {local} AS local, {instant} AS instant_gi
 -- takes: rows: any
 SELECT count(*) AS row_count FROM {rows};
 
+-- name: marked_rows
+-- How many rows say something else in a column than those that count, and one of the things they say.
+-- gives: row_count, one
+-- takes: rows: any
+SELECT count(*) AS row_count, min(trim({value}::VARCHAR)) AS one
+FROM {rows} WHERE lower(trim({value}::VARCHAR)) NOT IN ({counting});
+
 -- name: count_instruments
 -- How many symbols have rows of several instruments, by a column that tells them apart.
 -- gives: symbol_count
