@@ -115,6 +115,11 @@ def epoch(column: Column) -> Sql | None:
 
 
 def _of_epoch(column: Column, form: str, options: LoadOptions, *, wants_dates: bool) -> tuple[Sql, Sql]:
+    if column.type == "FLOAT":
+        raise OptionsError(
+            f"{column.name} holds floats of 32 bits, which are 128 seconds apart today: they are no stamps any longer; "
+            f"write them as whole numbers"
+        )
     number = epoch(column)
     if number is None:
         raise OptionsError(

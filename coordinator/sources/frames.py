@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from barhouse.coordinator.sources.source import Source
 from barhouse.coordinator.sources.wide_frames import row_by_row
 from barhouse.store.errors import SourceError
+
+if TYPE_CHECKING:
+    import pandas
 
 
 def open_frame(data: object) -> Source:
@@ -50,6 +55,7 @@ def _as_arrow(data: object) -> pa.Table:
         if levels:
             names = ["timestamp" if name is None else name for name in given.index.names]
             frame = given.set_axis(given.index.set_names(names)).reset_index(level=levels)
+        _check_times(frame)
         try:
             return pa.Table.from_pandas(frame.rename(columns=str), preserve_index=False)
         except (pa.ArrowException, TypeError, ValueError) as error:
@@ -71,6 +77,34 @@ def _as_arrow(data: object) -> pa.Table:
         f"a {type(data).__name__} holds no bars that can be read; "
         f"give a path, an Arrow table or reader, or a pandas or polars frame"
     )
+
+
+def _check_times(frame: pandas.DataFrame) -> None:
+    """Refuse columns of times that Arrow makes others of: it takes all for what the first of them is.
+
+    Raises
+    ------
+    SourceError
+        For objects of several kinds, and for periods, which it counts.
+    """
+    for name, values in frame.items():
+        if str(values.dtype).startswith("period"):
+            raise SourceError(
+                f"the column {name} of the pandas frame holds periods; say when they start, with to_timestamp()"
+            )
+        known = values[values.notna()] if values.dtype == object else ()
+        if len(known) and isinstance(known.iloc[0], date):
+            kinds = sorted({_kind_of_time(value) for value in known})
+            if len(kinds) > 1:
+                raise SourceError(
+                    f"the column {name} of the pandas frame holds {' and '.join(kinds)}; give all a zone, or none"
+                )
+
+
+def _kind_of_time(value: object) -> str:
+    if not isinstance(value, datetime):
+        return "dates" if isinstance(value, date) else f"a {type(value).__name__}"
+    return "times without a zone" if value.tzinfo is None else "times with a zone"
 
 
 def _name(data: object) -> str:

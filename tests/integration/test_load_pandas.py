@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pandas as pd
 import pytest
 from load_kit import NEW_YORK, Bench, unchanged
 
-from barhouse.store.errors import SourceError
+from barhouse.store.errors import OptionsError, SourceError
 
 INDEX = pd.date_range("2024-11-26 15:00", periods=3, freq="min", tz="UTC")
 NAMES = ("Open", "High", "Low", "Close", "Volume")
@@ -89,3 +89,49 @@ def test_such_a_frame_as_text_is_refused_with_the_way_out(bench: Bench, symbols:
     both.stack(level="Ticker").to_csv(bench.folder / "long.csv")
     report = bench.load(bench.folder / "long.csv", symbol=None)
     assert report.inserted == 3 * len(symbols)
+
+
+NAIVE, AWARE = datetime(2024, 11, 26, 15, 0), datetime(2024, 11, 26, 15, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("where", ["index", "column"])
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        ([NAIVE, AWARE], "times with a zone and times without a zone"),
+        ([AWARE, None, NAIVE], "times with a zone and times without a zone"),
+        ([date(2024, 11, 25), NAIVE], "dates and times without a zone"),
+        ([AWARE, "2024-11-26 15:02"], "a str and times with a zone"),
+    ],
+)
+def test_times_of_several_kinds_in_one_column_are_refused(
+    bench: Bench, where: str, times: list[Any], said: str
+) -> None:
+    """Arrow takes all of them for what the first is: the minute of one in UTC would be one in New York."""
+    data = frame(pd.Index(times, dtype=object))
+    data = data if where == "index" else data.reset_index(names="timestamp")
+    with unchanged(bench), pytest.raises(SourceError, match=f"column timestamp of the pandas frame holds {said}"):
+        bench.load(data, timezone=NEW_YORK)
+    sound = frame(pd.Index([AWARE, AWARE.replace(minute=2)], dtype=object))
+    assert bench.load(sound, timezone=NEW_YORK).inserted == 2
+    assert bench.starts() == ["2024-11-26 15:01", "2024-11-26 15:02"]
+
+
+def test_periods_are_refused_with_the_way_out(kinds: Bench) -> None:
+    data = frame(pd.period_range("2024-11-25", periods=3, freq="D"))
+    with unchanged(kinds), pytest.raises(SourceError, match=r"holds periods; say when they start, with to_timestamp"):
+        kinds.load(data, interval="1d", symbol="BTCDAY")
+    assert kinds.load(data.to_timestamp(), interval="1d", symbol="BTCDAY").inserted == 3
+
+
+@pytest.mark.parametrize("form", ["epoch_s", "epoch_ms"])
+def test_floats_of_32_bits_are_no_stamps(bench: Bench, form: str) -> None:
+    """Two minutes of them are one, so that a bar would have the prices of the minute after it."""
+    seconds = pd.Series([1732633200.0, 1732633260.0, 1732633320.0]) * (1000 if form == "epoch_ms" else 1)
+    data = frame(range(3)).assign(timestamp=seconds)
+    short = data.astype({"timestamp": "float32"})
+    for given in (short, bench.folder / "bars.parquet"):
+        short.to_parquet(bench.folder / "bars.parquet")
+        with unchanged(bench), pytest.raises(OptionsError, match="timestamp holds floats of 32 bits"):
+            bench.load(given, timestamp_format=form)
+    assert bench.load(data, timestamp_format=form).inserted == 3
