@@ -32,8 +32,9 @@ from barhouse.store.sql import Sql, literal, sql
 
 #: The parts by which a header further down is known.
 _VALUES = ("traded_at", "price", "size", "trade_id")
-#: Columns that tell contracts apart, of which one symbol has one; where a trade was made is another thing.
-_CONTRACTS = INSTRUMENTS - {"exchange", "exch", "venue", "mic", "market", "publisher_id"}
+#: Columns that tell contracts apart, of which one symbol has one; where a trade was made is another
+#: thing, and a code may be that of a condition.
+_CONTRACTS = INSTRUMENTS - {"exchange", "exch", "venue", "mic", "market", "publisher_id", "code"}
 
 
 _LOST_DIGITS = "trade_id has lost its digits to an exponent; write it out, as text"

@@ -151,8 +151,17 @@ def _lines(source: Source) -> list[str]:
     table = _first_rows(source)
     if table is None:
         return []
-    values = [["" if value is None else str(value) for value in row.values()] for row in table.to_pylist()]
-    return [",".join(fields) for fields in (table.column_names, *values)]
+    fields = [_text(column[0]) for column in table.columns] if table.num_rows else []
+    return [",".join(line) for line in (table.column_names, fields)[: 1 + table.num_rows]]
+
+
+def _text(value: pa.Scalar) -> str:
+    """A value as text; nothing for times that Python has none for, such as those of the year 56774."""
+    try:
+        held = value.as_py()
+    except (OverflowError, ValueError):
+        return ""
+    return "" if held is None else str(held)
 
 
 def _first_rows(source: Source) -> pa.Table | None:

@@ -162,7 +162,7 @@ def test_signs_and_case_make_no_other_symbol(bench: Bench, given: str) -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize("column", ["contract", "Expiry", "venue", "strike"])
+@pytest.mark.parametrize("column", ["contract", "Expiry", "venue", "strike", "Name", "tic", "Asset_ID", "#RIC"])
 @pytest.mark.parametrize("by_symbol", [True, False])
 def test_contracts_that_nobody_named_are_not_one_symbol(
     bench: Bench, source: str, column: str, by_symbol: bool

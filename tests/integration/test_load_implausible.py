@@ -190,3 +190,17 @@ def test_a_source_most_of_whose_stamps_are_off_the_grid_is_refused(bench: Bench,
                 bench.load_lines(*lines(stamps))
         else:
             assert bench.load_lines(*lines(stamps)).rejected == count
+
+
+@pytest.mark.parametrize("unit", ["s", "ms"])
+@pytest.mark.parametrize("times", [1000, 10**6])
+def test_times_that_nobody_can_hold_are_refused_in_words(kinds: Bench, unit: str, times: int) -> None:
+    """Milliseconds that were taken for seconds lie in the year 56774, which is none to Python."""
+    numbers = [(START + 60 * minute) * times * (1000 if unit == "ms" else 1) for minute in range(2)]
+    stamps = pa.array(numbers, pa.timestamp(unit, "UTC"))
+    table = pa.table({"t": stamps, **{name: [10.0, 10.0] for name in PRICES}})
+    pq.write_table(table, kinds.folder / "bars.parquet")
+    kinds.coordinator.register("COIN", ["1m"], "24/7")
+    for data in (table, kinds.folder / "bars.parquet"):
+        with unchanged(kinds), pytest.raises(InputError, match="cannot be"):
+            kinds.load(data, "1m", "COIN")
