@@ -17,17 +17,20 @@ from tests import extent
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--cases", type=int, metavar="N", help="of a test with more cases run N, chosen by BARHOUSE_SEED")
+    parser.addoption("--one-in", type=int, metavar="N", help="of the tests of a file run one in N, chosen likewise")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    most = config.getoption("cases")
-    if most is None:
-        return
-    cases: dict[str, list[pytest.Item]] = defaultdict(list)
+    most, one_in = config.getoption("cases") or len(items), config.getoption("one_in") or 1
+    files: dict[str, dict[str, list[pytest.Item]]] = defaultdict(lambda: defaultdict(list))
     for item in items:
-        cases[item.nodeid.partition("[")[0]].append(item)
+        test = item.nodeid.partition("[")[0]
+        files[test.partition("::")[0]][test].append(item)
     chance = random.Random(extent.SEED)
-    chosen = {item for every in cases.values() for item in chance.sample(every, min(most, len(every)))}
+    chosen: set[pytest.Item] = set()
+    for tests in files.values():
+        for test in chance.sample(sorted(tests), -(-len(tests) // one_in)):
+            chosen.update(chance.sample(tests[test], min(most, len(tests[test]))))
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = [item for item in items if item in chosen]
 

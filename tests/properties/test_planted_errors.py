@@ -100,6 +100,8 @@ def test_what_is_planted_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             whole = store.verify()
             for place in places:
                 check_told(whole, place)
+            # Of one store only some are looked for again where they are: that takes most of the time.
+            for place in places if PLANTED > 1 else chance.sample(places, min(2, len(places))):
                 near: dict[str, Any] = {"symbols": [place.symbol]}
                 if place.date is not None and place.name not in ELSEWHERE and not PLANTS[place.name].far:
                     near |= {"start": place.date - timedelta(days=1), "end": place.date + timedelta(days=3)}
