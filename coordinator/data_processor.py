@@ -22,7 +22,7 @@ from barhouse.coordinator.derive.ranges import (
     ranges_forward,
 )
 from barhouse.coordinator.derive.work import Work, find_work, first_symbols
-from barhouse.coordinator.write import merge
+from barhouse.coordinator.write import bar_totals, merge
 from barhouse.coordinator.write.coverage import (
     Scope,
     append_coverage,
@@ -152,7 +152,10 @@ def _process_chunk(transaction: Transaction, work: Work, symbols: TemporaryTable
     if forward.count or changes.recounted or (scope.has_blocks and changes.count):
         derived = derived_moves(transaction, forward, again)
         moves = moves_of_derived(transaction, derived, scope)
-        counted = derived_bar_counts(transaction, forward, batch.batch_id) if forward.count else None
+        counted = None
+        if forward.count:
+            counted = derived_bar_counts(transaction, forward, batch.batch_id)
+            bar_totals.add(transaction, counted)
         _cover(transaction, scope, moves, changes, counted)
     batch.write(transaction)
     return batch.batch_id

@@ -73,7 +73,7 @@ def derived_moves(transaction: Transaction, forward: DeriveRanges, again: Derive
 
 
 def derived_bar_counts(transaction: Transaction, forward: DeriveRanges, batch_id: int) -> TemporaryTable:
-    """Make ``derived_bar_counts``: how many complete bars the forward pass added to each session."""
+    """Make ``derived_bar_counts``: how many bars the forward pass added to each session, and complete ones."""
     return transaction.make(
         "derive.derived_bar_counts", {"batch_id": batch_id, **forward.bounds}, derive_ranges=forward.table
     )

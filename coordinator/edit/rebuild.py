@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from barhouse.coordinator.derive.derivation import advance, derive, gather
 from barhouse.coordinator.derive.ranges import DeriveRanges, ranges_forward
 from barhouse.coordinator.derive.work import waiting_intervals
-from barhouse.coordinator.write import merge
+from barhouse.coordinator.write import bar_totals, merge
 from barhouse.coordinator.write.calendar_pieces import calendar_pieces
 from barhouse.coordinator.write.coverage import Scope, gather_intervals, moves_of_derived, recompute_coverage
 from barhouse.coordinator.write.merge import Changes, TimeRange
@@ -94,12 +94,13 @@ def carry_vendors(transaction: Transaction, placed: TemporaryTable, batch: Batch
 
 
 def drop_duplicates(transaction: Transaction, symbols: TemporaryTable) -> None:
-    """Leave one of the bars that are there more than once: the one written last."""
+    """Leave one of the bars that are there more than once, the one written last; all bars are counted then."""
     in_scope = sql("write.in_scope", scope_symbols=symbols)
     intervals = transaction.make("write.scope_intervals", condition=in_scope)
     deduplicated = transaction.make("edit.deduplicated", scope_intervals=intervals)
     transaction.write("edit.drop_duplicates", deduplicated=deduplicated)
     transaction.write("edit.restore_deduplicated", deduplicated=deduplicated)
+    bar_totals.recount(transaction, intervals)
 
 
 def repair(

@@ -9,6 +9,7 @@ from datetime import date, datetime
 
 import pyarrow as pa
 
+from barhouse.coordinator.write import bar_totals
 from barhouse.coordinator.write.coverage import gather_intervals, recompute_coverage
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import CalendarError, InputError
@@ -133,6 +134,7 @@ def purge(transaction: Transaction, batch: Batch, bars_to_purge: TemporaryTable)
     transaction.write("edit.note_purged_bars", {"batch_id": batch.batch_id}, bars_to_purge=bars_to_purge)
     for table in ("bar", "bar_revision", "bar_vendor", "offered_bar"):
         transaction.write("edit.purge_bars", table=identifier(table), bars_to_purge=bars_to_purge)
+    bar_totals.recount(transaction, bars_to_purge)
 
 
 def refuse_purged(transaction: Transaction, name: str, start: datetime | None, end: datetime | None) -> None:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from barhouse.coordinator.load.acceptance import AcceptedRows
 from barhouse.coordinator.sources.options import LoadOptions
-from barhouse.coordinator.write import merge
+from barhouse.coordinator.write import bar_totals, merge
 from barhouse.coordinator.write.coverage import (
     advance_bases,
     extend_coverage,
@@ -77,6 +77,7 @@ def append_unseen(
     count = accepted.count if accepted.is_written else merge.append(transaction, accepted.bars, batch_id)
     if count and reach.totals.derived_count:
         merge.invalidate(transaction, accepted.bars, batch_id)
+    bar_totals.add(transaction, accepted.bar_counts)
     extend_coverage(transaction, reach.moves, accepted.bar_counts)
     return Changes(inserted=count, recounted=True)
 

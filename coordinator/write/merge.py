@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from barhouse.coordinator.write import bar_totals
 from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
 from barhouse.store.sql import Sql, sql
 
@@ -130,6 +131,8 @@ def _write_changes(transaction: Transaction, bars: TemporaryTable, batch_id: int
         if changes.revised or changes.deleted:
             transaction.write("write.keep_old_values", written, bar_changes=bars)
         transaction.write("write.apply_changes", written, bar_changes=bars)
+        if changes.inserted or changes.deleted:
+            bar_totals.change(transaction, bars, deleted=changes.deleted > 0)
     return changes
 
 

@@ -30,6 +30,7 @@ _ADVICE: dict[DifferenceKind, str] = {
     "coverage": "repair counts it again",
     "gap": "repair counts it again",
     "quality": "repair computes it again",
+    "bar_count": "repair counts them again",
     "watermark": "repair moves it to the last bar",
     "vendor": "no bar hangs on it; restore a backup, or load the files of the vendors again",
     "revision": "what was lost cannot be derived again; restore a backup, or let repair accept the loss",
@@ -50,6 +51,7 @@ _OF_BARS: tuple[tuple[DifferenceKind, str], ...] = (
 #: Those of what is kept beside bars.
 _OF_DEFINITIONS: tuple[tuple[DifferenceKind, str], ...] = (
     ("quality", "checks.misgraded"),
+    ("bar_count", "checks.miscounted"),
     ("watermark", "checks.stale_base"),
     ("watermark", "checks.stale_derived"),
     ("watermark", "checks.unaligned_intraday"),

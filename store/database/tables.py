@@ -165,11 +165,15 @@ interval_definition = Table(
     Column("first_session", sa.Date),
     Column("expected_count", sa.BigInteger),
     Column("present_count", sa.BigInteger),
+    # How many bars there are, and where the first and the last of them start; null: none.
+    Column("bar_count", sa.BigInteger),
+    Column("first_bar", _Instant),
+    Column("last_bar", _Instant),
     CheckConstraint("unit in ('second', 'day', 'week', 'month')"),
     CheckConstraint("length > 0"),
     CheckConstraint("derived = (base is not null)"),
 )
-Index("interval_definition_key", interval_definition.c.symbol_id, interval_definition.c.interval, unique=True)
+Index("interval_definition_of_symbol", interval_definition.c.symbol_id, interval_definition.c.interval, unique=True)
 
 bar = Table("bar", metadata, *_bar_columns())
 

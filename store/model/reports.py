@@ -198,6 +198,7 @@ DifferenceKind = Literal[
     "coverage",
     "gap",
     "quality",
+    "bar_count",
     "watermark",
     "revision",
     "vendor",

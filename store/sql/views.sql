@@ -302,8 +302,8 @@ FROM formed;
 -- needs_processing: work is waiting that the clock has no say in; updated says the same in the words of before.
 CREATE VIEW intervals AS
 SELECT *, needs_processing AS updated FROM (
-    SELECT d.symbol, d.interval, d.derived, d.base, d.calendar, b.first_bar, b.last_bar,
-           coalesce(b.bar_count, 0) AS bar_count,
+    SELECT d.symbol, d.interval, d.derived, d.base, d.calendar, i.first_bar, i.last_bar,
+           coalesce(i.bar_count, 0) AS bar_count,
            CASE WHEN NOT d.derived THEN d.complete_through END AS complete_through, d.derived_through,
            d.interval_id IN (SELECT interval_id FROM pending(beginning()))
            OR EXISTS (SELECT 1 FROM invalidation AS i
@@ -311,8 +311,7 @@ SELECT *, needs_processing AS updated FROM (
                         AND i.range_end > coalesce(d.final_before, beginning())) AS needs_processing,
            d.quality_pct, coalesce(g.gap_count, 0) AS gap_count
     FROM definition AS d
-    LEFT JOIN (SELECT interval_id, min(bar_start) AS first_bar, max(bar_start) AS last_bar, count(*) AS bar_count
-               FROM bar GROUP BY interval_id) AS b USING (interval_id)
+    JOIN interval_definition AS i USING (interval_id)
     LEFT JOIN (SELECT interval_id, count(*) AS gap_count FROM gap GROUP BY interval_id) AS g USING (interval_id)
 );
 

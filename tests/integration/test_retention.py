@@ -197,7 +197,7 @@ def test_verify_finds_what_should_have_gone(held: Bench) -> None:
             "WHERE base_count = 1 AND bar_start = '2025-11-20 14:30:00+00' AND span_seconds = 60"
         )
     report = held.store.verify()
-    assert set(report.totals) == {"retained", "revision"}
+    assert set(report.totals) == {"retained", "revision", "bar_count"}
     after = held.coordinator.repair().after
     assert set(after.totals) == {"revision"}  # the planted row was no batch's
     assert held.starts()[0] == "2025-11-20 14:30"

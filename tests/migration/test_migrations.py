@@ -21,7 +21,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from barhouse import DataProcessor, SessionCoordinator, SessionStore, open_store
+from barhouse import DataProcessor, SessionCoordinator, SessionStore, compact, open_store
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.sources.source import SourceFile
 from barhouse.migrations.view_changes import views_at
@@ -159,7 +159,7 @@ DOCUMENTED = {
         *("interval_id", "symbol_id", "interval", "unit", "length", "derived", "base"),
         *("complete_through", "derived_through", "retained_from", "retained_date"),
         *("purged_before", "purged_by", "quality_pct", "next_close"),
-        *("first_session", "expected_count", "present_count"),
+        *("first_session", "expected_count", "present_count", "bar_count", "first_bar", "last_bar"),
     ],
     "bar": BAR_COLUMNS,
     "bar_revision": [*BAR_COLUMNS, "replaced_by"],
@@ -644,3 +644,27 @@ def rows_by_symbol(store: SessionStore) -> dict[str, list[date]]:
     for symbol, day, *_ in tuples(store.sql(SUNDAY_WEEKS)):
         found.setdefault(symbol, []).append(day)
     return found
+
+
+def test_compaction_gives_an_older_store_the_compression_of_new_ones(path: Path) -> None:
+    shutil.copyfile(STORES / "0005.duckdb", path)
+    open_store(path).close()
+    new = path.with_name("new.duckdb")
+    open_store(new).close()
+    made = "SELECT sql FROM duckdb_tables() WHERE table_name = 'bar'"
+    if "COMPRESSION" in str(rows(new, made)):  # DuckDB 1.5 keeps it, and does not tell
+        assert rows(path, made) != rows(new, made)
+    compact(path)
+    assert rows(path, made) == rows(new, made)
+
+
+def test_bars_of_an_older_store_are_counted(path: Path) -> None:
+    shutil.copyfile(STORES / "0005.duckdb", path)
+    with open_store(path) as store:
+        kept = store.sql(
+            "SELECT interval, bar_count, first_bar, last_bar FROM intervals WHERE bar_count > 0 ORDER BY ALL"
+        )
+        counted = store.sql(
+            "SELECT interval, count(*), min(bar_start), max(bar_start) FROM bars GROUP BY ALL ORDER BY ALL"
+        )
+        assert tuples(kept) == tuples(counted) and kept.num_rows == 3

@@ -299,6 +299,16 @@ PLANTS: dict[str, Plant] = {
     "a first session": setting(
         "quality", "interval_definition", "t.first_session IS NOT NULL", "first_session = first_session - 1"
     ),
+    "a count of bars": setting("bar_count", "interval_definition", "t.bar_count > 1", "bar_count = bar_count - 1"),
+    "no count of bars": setting("bar_count", "interval_definition", "t.bar_count IS NOT NULL", "bar_count = NULL"),
+    "a first bar": setting(
+        "bar_count", "interval_definition", "t.first_bar IS NOT NULL",
+        "first_bar = make_timestamptz(epoch_us(first_bar) - 1000000)",
+    ),
+    "a last bar": setting(
+        "bar_count", "interval_definition", "t.last_bar IS NOT NULL",
+        "last_bar = make_timestamptz(epoch_us(last_bar) + 1000000)",
+    ),
     "a base that is not complete": setting(
         "watermark", "interval_definition", "NOT d.derived AND d.complete_through IS NOT NULL",
         "complete_through = make_timestamptz(epoch_us(complete_through) - 1000000)",

@@ -1,4 +1,4 @@
--- Coverage and gaps that are not what was counted, in words; and quality.
+-- Coverage and gaps that are not what was counted, in words; and quality; and how many bars there are.
 
 -- name: uncovered
 -- Coverage says for each session of the range how many bars it should have and has.
@@ -36,3 +36,16 @@ JOIN interval_definition AS i USING (interval_id)
 LEFT JOIN session_coverage AS c USING (interval_id)
 GROUP BY d.interval_id, i.quality_pct, i.present_count, i.expected_count, i.first_session
 HAVING stored <> expected;
+
+-- name: miscounted
+-- Each interval says how many bars it has, and where the first and the last of them start.
+-- gives: interval_id, at, stored, expected
+-- takes: checked_intervals, bar_extent
+-- reads: interval_definition
+SELECT d.interval_id, NULL::TIMESTAMPTZ AS at,
+       concat(coalesce(i.bar_count, 0), ' bars, from ', i.first_bar, ' to ', i.last_bar) AS stored,
+       concat(coalesce(e.bar_count, 0), ' bars, from ', e.first_bar, ' to ', e.last_bar) AS expected
+FROM {checked_intervals} AS d
+JOIN interval_definition AS i USING (interval_id)
+LEFT JOIN {bar_extent} AS e USING (interval_id)
+WHERE stored <> expected;

@@ -5,10 +5,11 @@
 -- name: bar_extent
 -- Of each interval how many bars there are, those among them that are verified, the first session and the last end, and
 -- whether they know anything of their trades.
--- makes: bar_extent(interval_id, bar_count, reached_count, first_date, last_end, knows_trades)
+-- makes: bar_extent(interval_id, bar_count, reached_count, first_bar, last_bar, first_date, last_end, knows_trades)
 -- reads: bar
 CREATE OR REPLACE TEMP TABLE {bar_extent} AS
 SELECT b.interval_id, count(*) AS bar_count, {reached} AS reached_count,
+       min(b.bar_start) AS first_bar, max(b.bar_start) AS last_bar,
        min(b.session_date) AS first_date, max(later(b.bar_start, b.span_seconds)) AS last_end,
        count(b.trade_count) > 0 OR count(b.vwap) > 0 AS knows_trades
 FROM bar AS b GROUP BY b.interval_id;

@@ -80,12 +80,13 @@ WHERE t.interval_id IS NOT NULL OR d.interval_id IN (SELECT interval_id FROM {re
 -- name: derived_bar_counts
 -- The bars the forward pass has added, counted by interval and session. What was derived again before has the same batch
 -- and lies below.
--- makes: derived_bar_counts(interval_id, session_date, complete_count)
+-- makes: derived_bar_counts(interval_id, session_date, bar_count, complete_count, first_start, last_start)
 -- takes: derive_ranges
 -- reads: bar
 CREATE OR REPLACE TEMP TABLE {derived_bar_counts} AS
-SELECT b.interval_id, b.session_date,
-       count(*) FILTER (WHERE b.base_count = b.expected_count AND b.base_count > 0) AS complete_count
+SELECT b.interval_id, b.session_date, count(*) AS bar_count,
+       count(*) FILTER (WHERE b.base_count = b.expected_count AND b.base_count > 0) AS complete_count,
+       min(b.bar_start) AS first_start, max(b.bar_start) AS last_start
 FROM bar AS b
 JOIN {derive_ranges} AS t ON t.interval_id = b.interval_id AND b.bar_start >= t.from_
 WHERE b.batch_id = $batch_id AND b.bar_start >= $first_start::TIMESTAMPTZ AND b.bar_start < $last_end::TIMESTAMPTZ

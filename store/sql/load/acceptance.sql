@@ -186,11 +186,12 @@ FROM {repeated_rows};
 
 -- name: count_bars
 -- The rows taken, counted by interval, session and segment.
--- makes: bar_counts(interval_id, session_date, segment, bar_count, complete_count, first_start, last_end)
+-- makes: bar_counts(interval_id, session_date, segment, bar_count, complete_count, first_start, last_start,
+-- last_end)
 CREATE OR REPLACE TEMP TABLE {bar_counts} AS
 SELECT interval_id, session_date, segment, count(*) AS bar_count,
        count(*) FILTER (WHERE base_count = 1 AND expected_count = 1) AS complete_count, min(bar_start) AS first_start,
-       max(later(bar_start, span_seconds)) AS last_end
+       max(bar_start) AS last_start, max(later(bar_start, span_seconds)) AS last_end
 FROM {new_bars}
 GROUP BY ALL;
 

@@ -186,5 +186,6 @@ DELETE FROM {table} WHERE interval_id IN (FROM {removed_intervals});
 -- writes: interval_definition
 -- takes: removed_intervals
 UPDATE interval_definition SET first_session = NULL, expected_count = NULL, present_count = NULL, quality_pct = NULL,
+                               bar_count = NULL, first_bar = NULL, last_bar = NULL,
                                next_close = make_timestamptz(253402214400000000)  -- 9999-12-31
 WHERE interval_id IN (FROM {removed_intervals});
