@@ -92,7 +92,9 @@ def _check_times(frame: pandas.DataFrame) -> None:
             raise SourceError(
                 f"the column {name} of the pandas frame holds periods; say when they start, with to_timestamp()"
             )
-        known = values[values.notna()] if values.dtype == object else ()
+        if values.dtype != object:
+            continue
+        known = values[values.notna()]
         if len(known) and isinstance(known.iloc[0], date):
             kinds = sorted({_kind_of_time(value) for value in known})
             if len(kinds) > 1:
