@@ -48,7 +48,7 @@ def declared_shapes() -> Iterator[None]:
         declared = statement(name)
         _check_taken(declared, places)
         if declared.kind == "gives" and declared.columns != ("*",):
-            given = tuple(column[0] for column in self.cursor.description)
+            given = tuple(column[0] for column in self._cursor.description)
             assert given == declared.columns, f"{name} gives {given} and declares {declared.columns}"
         return rows
 
@@ -59,7 +59,7 @@ def declared_shapes() -> Iterator[None]:
         table = make(self, name, parameters, **places)
         declared = statement(name)
         _check_taken(declared, places)
-        columns = tuple(row[0] for row in self.cursor.execute(f"DESCRIBE {table.sql}").fetchall())
+        columns = tuple(row[0] for row in self._cursor.execute(f"DESCRIBE {table.sql}").fetchall())
         assert columns == declared.columns, f"{name} makes {columns} and declares {declared.columns}"
         return table
 

@@ -1,8 +1,8 @@
 """An open store: the connection that holds the file, and the doors to read and to write through.
 
-One root connection lives as long as the store and holds the lock on the file. Every transaction and every query
-has a cursor of it, a connection of its own that ends with it, so every thread reads freely; writers queue behind
-one lock that is held from the first read to the commit.
+One root connection lives as long as the store and holds the lock on the file. Every query has a cursor of it, a
+connection of its own that ends with it, so every thread reads freely; writers queue behind one lock that is held from
+the first read to the commit, and the connection of one that leaves nothing on it is that of the next.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,9 @@ from barhouse.store.database.copy_turn import CopyTurn
 from barhouse.store.database.failures import breaks, broken, failure_of, is_interrupt
 from barhouse.store.database.file_lock import Lock, identity_of, refuse_own
 from barhouse.store.database.limits import NO_LIMITS, STREAMED_ROWS, Limits, Turns, read
+from barhouse.store.database.memory import Memory
 from barhouse.store.database.query import check_reads
+from barhouse.store.database.slots import Writer, WritingConnection
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import StoreClosedError, StoreError, StoreHeldError
 from barhouse.store.hints import Action
@@ -89,6 +91,8 @@ class Database:
         self.closed = False
         self._write_lock = threading.RLock()
         self._current: Transaction | None = None
+        self._writer = Writer()
+        self._memory = Memory()
         self._copy_turn = CopyTurn(self._write_lock)
         self._readers: list[int] = []  # the threads that read, once for each connection they read with
         self.running = Running()
@@ -176,11 +180,15 @@ class Database:
                 return
             _ = self.root  # closed in the meantime?
             self._have_lock()
-            # A connection for each transaction: what it registered and its temporary tables end with it.
-            with self.explaining(), closing(self.root.cursor()) as cursor, self.running.entered(cursor):
+            with (
+                self.explaining(),
+                self._writer.connected(self.root) as connection,
+                self.running.entered(connection.cursor),
+            ):
+                cursor = connection.cursor
                 try:
                     cursor.begin()
-                    transaction = self._current = self._transaction_of(cursor, reads_only=False)
+                    transaction = self._current = self._transaction_of(connection, reads_only=False)
                     with given_up(cursor):
                         yield transaction
                     if transaction.failure is not None:
@@ -190,20 +198,22 @@ class Database:
                     self._have_lock()
                     cursor.commit()
                 except BaseException as error:
+                    self._memory.end()
                     _roll_back(cursor, error)
                     raise
                 finally:
                     self._current = None
 
-    def _transaction_of(self, cursor: duckdb.DuckDBPyConnection, *, reads_only: bool) -> Transaction:
+    def _transaction_of(self, connection: WritingConnection, *, reads_only: bool) -> Transaction:
         return Transaction(
-            cursor,
+            connection,
             place=self.place,
             clock=self.clock,
             owner=self.owner,
             pid=self.pid,
             spelling=self.spelling,
             reads_only=reads_only,
+            memory=self._memory,
         )
 
     @contextmanager
@@ -236,7 +246,7 @@ class Database:
             cursor.execute("BEGIN TRANSACTION READ ONLY")
             try:
                 with given_up(cursor):
-                    yield self._transaction_of(cursor, reads_only=True)
+                    yield self._transaction_of(WritingConnection(cursor), reads_only=True)
             finally:
                 with suppress(duckdb.Error):  # closing the connection ends it in any case
                     cursor.rollback()
@@ -356,6 +366,7 @@ class Database:
             self._copy_turn.wait()  # closing writes into the file
             if self._lock is not None:
                 self._leave_alone_what_is_lost()
+            self._writer.close()
             self._root.close()
             if self._lock is not None:
                 self._lock.release()

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from barhouse.store.database.failures import failure_of
+from barhouse.store.database.memory import Memory
 from barhouse.store.database.query import check_inside
+from barhouse.store.database.slots import WritingConnection
 from barhouse.store.model.spelling import Spelling
 from barhouse.store.sql import Sql, identifier, sql, statement
 
@@ -62,8 +64,6 @@ class Transaction:
 
     Attributes
     ----------
-    cursor
-        DuckDB's connection that the transaction is of; ends with it.
     clock
         The store's clock, in UTC; ``now`` is what it showed when the transaction began.
     owner, pid
@@ -72,11 +72,13 @@ class Transaction:
         How the store spells symbols.
     reads_only
         Whether it may change the store's tables.
+    memory
+        What writers remember of these.
     """
 
     def __init__(
         self,
-        cursor: duckdb.DuckDBPyConnection,
+        connection: WritingConnection,
         *,
         place: str,
         clock: Callable[[], datetime],
@@ -84,8 +86,11 @@ class Transaction:
         pid: int,
         spelling: Spelling,
         reads_only: bool,
+        memory: Memory,
     ) -> None:
-        self.cursor = cursor
+        self._connection = connection
+        self._cursor = connection.cursor
+        self.memory = memory
         self.clock = clock
         self.owner = owner
         self.pid = pid
@@ -94,6 +99,13 @@ class Transaction:
         self.reads_only = reads_only
         self.failure: BaseException | None = None
         self._place = place
+
+    @property
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """DuckDB's connection that the transaction is of, for whoever does with it what nobody follows."""
+        self._connection.is_marked = True
+        self.memory.end()
+        return self._cursor
 
     @property
     def scratch(self) -> Path:
@@ -121,7 +133,8 @@ class Transaction:
         LookupError
             For a hole that is left, or a place that there is no hole for.
         """
-        return self.execute(sql(name, **places), parameters)
+        self._note(name)
+        return self._run(sql(name, **places), parameters)
 
     def one(self, name: str, parameters: dict[str, Any] | None = None, /, **places: object) -> Row:
         """Run a statement that gives exactly one row."""
@@ -140,8 +153,9 @@ class Transaction:
             takes the place of the one before.
         """
         made = statement(name)
+        self._connection.is_marked = True
         table = TemporaryTable(named or made.shape, made.shape, made.columns)
-        rows = self.execute(sql(name, **{made.shape: table}, **places), parameters)
+        rows = self._run(sql(name, **{made.shape: table}, **places), parameters)
         return TemporaryTable(table.name, table.shape, table.columns, rows[0][0] if rows else None)
 
     def write(self, name: str, parameters: dict[str, Any] | None = None, /, **places: object) -> int:
@@ -151,7 +165,13 @@ class Transaction:
 
     def attach(self, shape: str, table: pa.Table | pa.RecordBatchReader) -> TemporaryTable:
         """Make an Arrow table or reader readable until the transaction ends; returns its handle."""
-        self.cursor.register(shape, table)
+        self._connection.is_marked = True
+        self._cursor.register(shape, table)
+        return TemporaryTable(shape, shape, tuple(table.schema.names))
+
+    def place(self, shape: str, table: pa.Table) -> TemporaryTable:
+        """Make a small Arrow table readable until another takes its place; its columns are the same every time."""
+        self._connection.place(shape, table)
         return TemporaryTable(shape, shape, tuple(table.schema.names))
 
     def execute(self, text: str, parameters: dict[str, Any] | None = None) -> list[Row]:
@@ -168,10 +188,21 @@ class Transaction:
         """
         own = not isinstance(text, Sql)
         if own or self.reads_only:
-            check_inside(self.cursor, text, reads_only=self.reads_only, own=own)
+            check_inside(self._cursor, text, reads_only=self.reads_only, own=own)
+        if not self.reads_only:
+            self._connection.is_marked = True
+            self.memory.end()
+        return self._run(text, parameters)
+
+    def _note(self, name: str) -> None:
+        """Take notice of what a statement writes."""
+        if (written := statement(name).writes) and not self.reads_only:
+            self.memory.note(written)
+
+    def _run(self, text: str, parameters: dict[str, Any] | None) -> list[Row]:
         # Read to the end always: DuckDB 2.0 streams, and an unfinished result blocks the connection.
         try:
-            rows = self.cursor.execute(text, parameters or {}).fetchall()
+            rows = self._cursor.execute(text, parameters or {}).fetchall()
         except duckdb.Error as error:
             failure = failure_of(error, self._place)
             if failure is None:
@@ -179,13 +210,24 @@ class Transaction:
             raise failure from error
         if not rows:
             return rows
-        make: Callable[[tuple[Any, ...]], Row] = _row_of(tuple(column[0] for column in self.cursor.description))
+        make: Callable[[tuple[Any, ...]], Row] = _row_of(tuple(column[0] for column in self._cursor.description))
         return [make(row) for row in rows]
 
     def table(self, name: str, parameters: dict[str, Any] | None = None, /, **places: object) -> pa.Table:
         """Run a statement that reads; returns its rows as Arrow."""
         try:
-            return self.cursor.sql(sql(name, **places), params=parameters or {}).to_arrow_table()
+            return self._cursor.sql(sql(name, **places), params=parameters or {}).to_arrow_table()
+        except duckdb.Error as error:
+            failure = failure_of(error, self._place)
+            if failure is None:
+                raise
+            raise failure from error
+
+    def arrays(self, name: str, parameters: dict[str, Any] | None = None, /, **places: object) -> dict[str, Any]:
+        """Run a statement that gives rows, or gives back what it writes; returns its columns as numpy arrays."""
+        self._note(name)
+        try:
+            return dict(self._cursor.execute(sql(name, **places), parameters or {}).fetchnumpy())
         except duckdb.Error as error:
             failure = failure_of(error, self._place)
             if failure is None:
@@ -197,7 +239,7 @@ class Transaction:
         self, name: str, parameters: dict[str, Any] | None = None, /, *, batch_rows: int, **places: object
     ) -> Iterator[pa.RecordBatchReader]:
         """Run a statement whose rows are read batch by batch; nothing else may be run until they are."""
-        reader = self.cursor.sql(sql(name, **places), params=parameters).to_arrow_reader(batch_rows)
+        reader = self._cursor.sql(sql(name, **places), params=parameters).to_arrow_reader(batch_rows)
         try:
             yield reader
         finally:

@@ -82,7 +82,7 @@ def test_what_is_taken_is_made_or_attached_by_somebody() -> None:
         for path in (FOLDER.parents[1] / folder).rglob("*.py")
     )
     made = {one.shape for one in EVERY if one.kind in ("makes", "part")} | set(
-        re.findall(r"(?:\.attach|TemporaryTable)\(\s*\"([a-z_]+)\"", code)
+        re.findall(r"(?:\.attach|\.place|TemporaryTable)\(\s*\"([a-z_]+)\"", code)
     )
     assert {shape for one in EVERY for shape in one.takes.values()} - made == {"any"}
 
