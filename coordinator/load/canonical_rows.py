@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from barhouse.coordinator.load import columns, fixed_point, interval_columns, parts, source_rows, stamps
+from barhouse.coordinator.load import columns, fixed_point, interval_columns, parts, source_rows, stamps, unfinished
 from barhouse.coordinator.load.columns import Column
 from barhouse.coordinator.load.numbers import Numbers
 from barhouse.coordinator.load.parts import Parts
@@ -250,6 +250,7 @@ def _expressions(
     local, instant = stamps.stamp(column, rows.source, options, wants_dates=wants_dates)
     numbers = Numbers.said_by(options)
     prices = {part: numbers.value(found[part], part) for part in ("open", "high", "low", "close")}
+    misread = numbers.misread(found, None if wants_dates else stamps.is_date(column, options))
     return sql(
         "load.canonical_rows",
         file_row=sql(numbered),
@@ -259,7 +260,7 @@ def _expressions(
         volume=numbers.volume(found["volume"]),
         trade_count=numbers.count(found["trade_count"]),
         vwap=numbers.optional(found["vwap"], "vwap"),
-        misread=numbers.misread(found, None if wants_dates else stamps.is_date(column, options)),
+        misread=unfinished.marked(rows, found, misread),
         rows=relation,
         **prices,
     )

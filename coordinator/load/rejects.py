@@ -16,6 +16,7 @@ from barhouse.coordinator.load.numbers import NOT_A_NUMBER
 from barhouse.coordinator.load.placement import JudgedRows
 from barhouse.coordinator.load.stamp_formats import are_digits, are_of_a_spreadsheet, formats_of, is_iso
 from barhouse.coordinator.load.symbol_map import reason_unregistered
+from barhouse.coordinator.load.unfinished import UNFINISHED
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import RejectedBarsError, StampsError
@@ -170,7 +171,10 @@ def _way_out(
     if ambiguous:
         said = ", ".join(str(Option("ambiguous", way)) for way in ("first", "second", "infer"))
         ways.append(f"say which of the two times is meant: {said}")
-    explained = len(unregistered) + len(ambiguous) + (UNREADABLE in reasons) + (A_DATE in reasons)
+    unfinished = [reason for reason in reasons if reason.startswith(UNFINISHED)]
+    if unfinished:
+        ways.append("load bars once they are whole; where that column means something else, leave it out")
+    explained = len(unregistered) + len(ambiguous) + len(unfinished) + (UNREADABLE in reasons) + (A_DATE in reasons)
     if len(reasons) > explained + (len(misread) if signs is not None else 0):
         what = "frame" if judged.rows.is_frame else "file"
         checked = ", ".join(str(Option(name)) for name in ("columns", "timezone", "timestamp_format", "label"))
