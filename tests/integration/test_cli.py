@@ -235,6 +235,18 @@ print(*heavy & set(sys.modules))
     assert answer.stdout == "\n"
 
 
+def test_the_status_needs_no_arrow(filled: Line) -> None:
+    code = """
+import sys
+from barhouse.coordinator.cli.main import cli
+cli([*sys.argv[1:]], standalone_mode=False)
+print(*{"numpy", "pandas", "pyarrow"} & set(sys.modules), file=sys.stderr)
+"""
+    command = [sys.executable, "-c", code, "--store", str(filled.store), "status"]
+    answer = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=True)
+    assert "2020-12-18" in answer.stdout and answer.stderr == "\n"
+
+
 def test_version() -> None:
     assert re.fullmatch(r"barhouse \d+\.\d+\.\d+\S*\n", RUNNER.invoke(cli, ["--version"], prog_name="barhouse").stdout)
 

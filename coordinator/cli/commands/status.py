@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from barhouse.coordinator.cli.command import Settings, command
 from barhouse.coordinator.cli.options import format_option, output_option, symbols_argument
-from barhouse.coordinator.cli.output import reports, tables
+from barhouse.coordinator.cli.output import grid, reports, tables
+from barhouse.coordinator.cli.output.values import readable_instants
 from barhouse.coordinator.cli.sentences.status import spelling, summary, without_bars
 from barhouse.coordinator.cli.store_access import check_registered, opened
 from barhouse.coordinator.cli.watch import watch_health
+from barhouse.store.model.quality import shown_pct
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from barhouse.store.database.transaction import Row
 
 _OPENMETRICS = "openmetrics"
 #: More intervals than these are not shown one by one unless asked for.
@@ -70,34 +74,43 @@ def status(
         _write_metrics(settings, output)
         return
     tables.check(form, output)
-    with opened(settings, read_only=True) as store:
-        check_registered(store, symbols)
-        table = store.intervals(symbols or None)
-        case_sensitive = store.case_sensitive
     if form != "table":
+        with opened(settings, read_only=True) as store:
+            check_registered(store, symbols)
+            table = store.intervals(symbols or None)
         tables.write(table, form, output)
         return
-    if show_all or table.num_rows <= _SHOWN_MAX:
-        tables.write(_digest(table), form, output, every_row=show_all)
+    with opened(settings, read_only=True) as store:
+        intervals = store.interval_states(symbols or None)
+        case_sensitive = store.case_sensitive
+    if show_all or len(intervals) <= _SHOWN_MAX:
+        _write(intervals, output)
     else:
-        _write_worst(table, output)
+        _write_worst(intervals, output)
     reports.say(spelling(case_sensitive=case_sensitive))
-    reports.say(without_bars(_without_bars(table), of_any=table.num_rows > 0))
+    reports.say(without_bars(_without_bars(intervals), of_any=bool(intervals)))
 
 
-def _write_worst(table: pa.Table, output: Path | None) -> None:
+def _write(intervals: Sequence[Row], output: Path | None) -> None:
+    with tables.opened(output) as stream:
+        grid.draw(_digest(intervals), stream)
+        stream.flush()
+
+
+def _write_worst(intervals: Sequence[Row], output: Path | None) -> None:
     """Write the intervals that somebody should look at, and say how many there are of what."""
-    import pyarrow.compute as pc
+    found = [row for row in intervals if _is_wrong(row)]
+    found.sort(key=lambda row: (row.quality_pct is None, row.quality_pct or 0.0, -row.gap_count, row.symbol))
+    worst = found[:_SHOWN_MAX]
+    if worst or output is not None:
+        _write(worst, output)
+    symbols = len({row.symbol for row in intervals})
+    reports.say(summary(symbols=symbols, intervals=len(intervals), wrong=len(found), shown=len(worst)))
 
-    incomplete = pc.or_kleene(pc.less(table["quality_pct"], 100), pc.greater(table["gap_count"], 0))
-    wrong = pc.or_kleene(incomplete, table["needs_processing"])
-    found = table.filter(pc.fill_null(wrong, False))
-    keys = [("quality_pct", "ascending"), ("gap_count", "descending"), ("symbol", "ascending")]
-    worst = found.sort_by(keys).slice(0, _SHOWN_MAX)
-    if worst.num_rows or output is not None:
-        tables.write(_digest(worst), "table", output)
-    symbols = pc.count_distinct(table["symbol"]).as_py()
-    reports.say(summary(symbols=symbols, intervals=table.num_rows, wrong=found.num_rows, shown=worst.num_rows))
+
+def _is_wrong(row: Row) -> bool:
+    incomplete = row.quality_pct is not None and row.quality_pct < 100
+    return bool(incomplete or row.gap_count > 0 or row.needs_processing)
 
 
 def _write_metrics(settings: Settings, output: Path | None) -> None:
@@ -108,48 +121,25 @@ def _write_metrics(settings: Settings, output: Path | None) -> None:
         stream.flush()
 
 
-def _without_bars(table: pa.Table) -> list[str]:
+def _without_bars(intervals: Sequence[Row]) -> list[str]:
     """Name the symbols that nothing was loaded for."""
-    columns = (table[name].to_pylist() for name in ("symbol", "derived", "bar_count"))
-    return [symbol for symbol, derived, count in zip(*columns, strict=True) if not derived and not count]
+    return [row.symbol for row in intervals if not row.derived and not row.bar_count]
 
 
-def _digest(table: pa.Table) -> pa.Table:
+def _digest(intervals: Sequence[Row]) -> list[tuple[str, list[Any]]]:
     """Pick what a person wants to see, narrow enough for a terminal."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    through = pc.coalesce(table["complete_through"], table["derived_through"])
-    columns = {
-        "symbol": table["symbol"],
-        "interval": table["interval"],
-        "base": table["base"],
-        "bars": table["bar_count"],
-        "first_bar": table["first_bar"].cast(pa.date32()),
-        "through": through,
-        "quality": _cut(table["quality_pct"]),
-        "gaps": pc.if_else(through.is_valid(), table["gap_count"], pa.nulls(table.num_rows, table["gap_count"].type)),
-        "waiting": _yes_or_blank(table["needs_processing"]),
-    }
-    # pa.table(columns) would import pandas to ask whether they are a frame of it, and that takes its time.
-    return pa.Table.from_arrays(list(columns.values()), names=list(columns))
-
-
-def _cut(pct: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Cut percentages off as ``shown_pct`` does, by their shortest spelling; pa.array() would import pandas."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    text = pc.replace_substring_regex(pct.cast(pa.string()), r"^(\d+\.\d{2})\d+$", r"\1")
-    return text.cast(pa.float64())
-
-
-def _yes_or_blank(flags: pa.ChunkedArray) -> pa.ChunkedArray:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    texts = pc.replace_substring(flags.cast(pa.string()), pattern="true", replacement="yes")
-    return pc.replace_substring(texts, pattern="false", replacement="")
+    through = [row.complete_through or row.derived_through for row in intervals]
+    return [
+        ("symbol", [row.symbol for row in intervals]),
+        ("interval", [row.interval for row in intervals]),
+        ("base", [row.base for row in intervals]),
+        ("bars", [row.bar_count for row in intervals]),
+        ("first_bar", [row.first_bar and row.first_bar.astimezone(UTC).date() for row in intervals]),
+        ("through", readable_instants(through)),
+        ("quality", [row.quality_pct and shown_pct(row.quality_pct) for row in intervals]),
+        ("gaps", [row.gap_count if end else None for row, end in zip(intervals, through, strict=True)]),
+        ("waiting", ["yes" if row.needs_processing else "" for row in intervals]),
+    ]
 
 
 COMMANDS = (status,)

@@ -46,26 +46,31 @@ def write(
 
 
 def _draw(batch: pa.RecordBatch, stream: IO[bytes]) -> None:
+    shown = spelled_out(batch, readable=True)
+    draw([(name, column.to_pylist()) for name, column in zip(shown.schema.names, shown.columns, strict=True)], stream)
+
+
+def draw(columns: Sequence[tuple[str, Sequence[Any]]], stream: IO[bytes]) -> None:
+    """Write columns of values as lines; each column has a name."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
     grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    columns = []
-    shown = spelled_out(batch, readable=True)
-    for name, column in zip(shown.schema.names, shown.columns, strict=True):
-        values = column.to_pylist()
+    spelled = []
+    for name, values in columns:
         numeric = any(isinstance(value, int | float | Decimal) for value in values)
         side: Literal["left", "right"] = "right" if numeric and not _is_flag(values) else "left"
         grid.add_column(name, justify=side, overflow="fold")
-        columns.append([readable(value) for value in values])
+        spelled.append([readable(value) for value in values])
     console = Console(markup=False, highlight=False, emoji=False, soft_wrap=False)
     on_terminal = stream is getattr(sys.stdout, "buffer", None) and console.is_terminal
-    if on_terminal or not shown.num_rows or not all(text.isprintable() for texts in columns for text in texts):
-        for row in zip(*columns, strict=True):
+    some = any(spelled)
+    if on_terminal or not some or not all(text.isprintable() for texts in spelled for text in texts):
+        for row in zip(*spelled, strict=True):
             grid.add_row(*row)
     else:  # nothing is folded, so one row of many lines looks the same, in a fraction of the time
-        grid.add_row(*("\n".join(texts) for texts in columns))
+        grid.add_row(*("\n".join(texts) for texts in spelled))
     if not on_terminal or console.width < _COLUMN_WIDTH_MIN * len(columns):
         console.width = _WIDE
     with console.capture() as captured:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -55,6 +56,13 @@ def readable(value: Any) -> str:
     if given is None:
         return ""
     return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+
+
+def readable_instants(values: Sequence[datetime | None]) -> list[str | None]:
+    """Spell the instants of a column for people: with seconds where one of them is not on a whole minute."""
+    whole_minutes = not any(value is not None and (value.second or value.microsecond) for value in values)
+    form = f"%Y-%m-%d %H:%M{'' if whole_minutes else ':%S'}Z"
+    return [None if value is None else value.astimezone(UTC).strftime(form) for value in values]
 
 
 def spelled_out(batch: pa.RecordBatch, *, readable: bool = False) -> pa.RecordBatch:
