@@ -22,6 +22,7 @@ from barhouse.coordinator.derive.ranges import (
     ranges_forward,
 )
 from barhouse.coordinator.derive.work import Work, find_work, first_symbols
+from barhouse.coordinator.fast import small_derivation
 from barhouse.coordinator.write import bar_totals, merge
 from barhouse.coordinator.write.coverage import (
     Scope,
@@ -94,21 +95,27 @@ class DataProcessor:
                 f"{Option('now', instant)} less the grace of {self._grace} lies before the year 1; give a later "
                 f"instant, or a shorter grace"
             ) from None
-        done, symbol_count = 0, 1
+        done, worked, symbol_count = 0, 0, 1
         while done < symbol_count:
             with self._store.transaction() as transaction:
-                work = find_work(transaction, clock)
-                if work is None:
+                planned = small_derivation.plan(transaction, clock, self._chunk_symbols)
+                work = find_work(transaction, clock) if planned is None else None
+                waiting = planned or work
+                if waiting is None or not waiting.symbol_count:
+                    if work is not None:
+                        look_ahead(transaction)
                     break
-                if not work.symbol_count:
-                    look_ahead(transaction)
-                    break
-                symbol_count = done + work.symbol_count
+                symbol_count = done + waiting.symbol_count
                 if progress is not None and not done:
                     progress(done, symbol_count)
-                symbols = first_symbols(transaction, work, symbol_count=self._chunk_symbols, bar_count=CHUNK_BARS)
-                batches.append(_process_chunk(transaction, work, symbols, counts))
-            done += symbols.row_count or 0
+                if planned is not None:
+                    batches.append(_process_planned(transaction, planned, counts))
+                    worked = planned.symbol_count
+                elif work is not None:
+                    symbols = first_symbols(transaction, work, symbol_count=self._chunk_symbols, bar_count=CHUNK_BARS)
+                    batches.append(_process_chunk(transaction, work, symbols, counts))
+                    worked = symbols.row_count or 0
+            done += worked
             if progress is not None:
                 progress(done, symbol_count)
         report = ProcessReport(
@@ -131,6 +138,14 @@ class DataProcessor:
             f"{report.deleted:,}",
         )
         return report
+
+
+def _process_planned(transaction: Transaction, planned: small_derivation.Plan, counts: dict[str, Changes]) -> int:
+    """Derive what has closed, as it was planned; adds to ``counts``, returns the batch's id."""
+    derived = small_derivation.derive(transaction, planned)
+    for interval, count in derived.counts.items():
+        _add(counts, str(interval), Changes(inserted=count))
+    return derived.batch_id
 
 
 def _process_chunk(transaction: Transaction, work: Work, symbols: TemporaryTable, counts: dict[str, Changes]) -> int:

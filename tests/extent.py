@@ -22,6 +22,8 @@ def shares(whole: int, size: int) -> list[int]:
 SEED = amount("SEED", 0)
 #: Random histories of a store held against the model.
 HISTORIES = amount("HISTORIES", 20)
+#: Random histories, and walks through live minutes, on the fast and on the general path.
+PATHS = amount("PATHS", 3)
 #: Random histories in which old bars are purged again and again.
 WALKS = amount("WALKS", 3)
 #: Random stores in which errors of every kind are planted.

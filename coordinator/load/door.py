@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
+from barhouse.coordinator.fast import small_load
 from barhouse.coordinator.load import (
     acceptance,
     instruments,
@@ -41,6 +42,8 @@ from barhouse.store.records.batch import Batch
 from barhouse.store.sql import sql
 
 _AS_THEY_ARE = LoadOptions()
+#: The options that decide when a load is refused; rows of which nothing is to be said meet both.
+_OF_REFUSAL = frozenset(["strict", "sparse"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class Loaded:
     ----------
     bar_counts
         Its accepted rows, counted by interval, session and segment, for the rest of the transaction; None for a file
-        that was known, whose rows were not read.
+        that was known, whose rows were not read, and for a few rows in memory that were all new.
     """
 
     report: LoadReport
@@ -83,6 +86,10 @@ def load_source(
     request = request_of(transaction, symbol, interval, options)
     priority = vendors.priority_of(transaction, options)
     held = held if held is not None and held.row_count else None
+    if held is None and source.table is not None and not source.of_files and _is_plain(options):
+        new = small_load.load(transaction, source.table, symbol, interval, source.name, spaced=spaced)
+        if new is not None:
+            return Loaded(new, None)
     known = None if held is not None else known_files.recall(transaction, source, request, options)
     if known is not None:
         return Loaded(known, None)
@@ -141,6 +148,10 @@ def load_bars(
     refused
         What was rejected before, and counts with them.
     """
+    if lacking is None and refused is None and _is_plain(options):
+        new = small_load.load(transaction, bars, None, interval, name, spaced=False)
+        if new is not None:
+            return Loaded(new, None)
     priority = vendors.priority_of(transaction, options)
     rows = rows_of_bars(transaction, bars, interval, name)
     amendment = _Amendment(lacking=lacking, doubted=doubted, refused=refused)
@@ -150,6 +161,12 @@ def load_bars(
 def request_of(transaction: Transaction, symbol: str | None, interval: Interval, options: LoadOptions) -> str:
     """What a load asks of its files, in the spelling it is recorded in."""
     return options.request(symbol and transaction.spelling.symbol(symbol), str(interval))
+
+
+def _is_plain(options: LoadOptions) -> bool:
+    """Whether nothing is said that makes rows in our own columns mean anything else, or says whose they are."""
+    said = {name for name in options.model_fields_set if getattr(options, name) != getattr(_AS_THEY_ARE, name)}
+    return said <= _OF_REFUSAL
 
 
 @dataclass(frozen=True, slots=True)

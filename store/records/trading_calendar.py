@@ -17,8 +17,8 @@ from barhouse.store.records.batch import Batch
 
 # Sessions beyond the bars that are still looked at: the one after, to tell what lies between, and the rest of
 # the month a bar falls in.
-_AHEAD = timedelta(days=40)
-_BEHIND = timedelta(days=15)
+AHEAD = timedelta(days=40)
+BEHIND = timedelta(days=15)
 
 
 def canonical(transaction: Transaction, given: Iterable[str]) -> dict[str, str]:
@@ -131,8 +131,8 @@ def reach(transaction: Transaction, names: Iterable[str], first: date, last: dat
     """
     for name in sorted(set(names)):
         kept = transaction.one("records.calendar_reach", {"calendar": name, "date": first})
-        wanted_from = min(first, kept.blocks_from or first) - _BEHIND
-        wanted_through = last + _AHEAD
+        wanted_from = min(first, kept.blocks_from or first) - BEHIND
+        wanted_through = last + AHEAD
         if kept.known_from <= wanted_from and wanted_through <= kept.known_through:
             continue
         source = CalendarDefinition.from_json(kept.definition) if kept.definition else name

@@ -121,12 +121,15 @@ class Histories(RuleBasedStateMachine):
 
     @initialize(data=st.data())
     def begin(self, data: st.DataObject) -> None:
-        self.world = World(self.blank, self.folder / f"{next(self.numbers)}.duckdb", LONG_AFTER)
+        self.world = self.new_world()
         chance = random.Random(data.draw(seeds, label="when to look closely"))
         self.world.looks_closely = lambda: chance.random() < 0.4
         self.knows_vendors = chance.random() < 0.5
         self.knows_trades = chance.random() < 0.3
         self.register(data)
+
+    def new_world(self) -> World:
+        return World(self.blank, self.folder / f"{next(self.numbers)}.duckdb", LONG_AFTER)
 
     def teardown(self) -> None:
         if hasattr(self, "world"):

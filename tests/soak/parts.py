@@ -26,6 +26,8 @@ class Part:
         What it takes on two cores, roughly; what it took the last time counts more.
     on_both
         Whether each round runs it on both ends of the dependencies, rather than on one of them by turns.
+    is_of_both_paths
+        Whether it takes the fast and the general path itself; others are kept on the general one every other round.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Part:
     amounts: Mapping[str, int]
     seconds: float
     on_both: bool = False
+    is_of_both_paths: bool = False
 
     def scaled(self, factor: float) -> Part:
         """The same part, going less far, but never less than in everyday work."""
@@ -42,20 +45,29 @@ class Part:
         return replace(self, amounts=MappingProxyType(amounts), seconds=seconds)
 
 
-def _part(name: str, test: str, seconds: float, *, on_both: bool = False, **amounts: int) -> Part:
-    return Part(name, (test,), MappingProxyType(amounts), seconds, on_both)
+def _part(
+    name: str, test: str, seconds: float, *, on_both: bool = False, is_of_both_paths: bool = False, **amounts: int
+) -> Part:
+    return Part(name, (test,), MappingProxyType(amounts), seconds, on_both, is_of_both_paths)
 
 
 #: One round of them; in two rounds 500 histories on both ends of the dependencies, and 200 kills.
 PARTS = (
     _part("histories", "tests/properties/test_histories.py", 300, on_both=True, HISTORIES=250),
+    _part(
+        "histories on both paths",
+        "tests/properties/test_two_paths.py",
+        130,
+        is_of_both_paths=True,
+        PATHS=16,
+    ),
     _part("kills", "tests/faults/test_kill.py", 240, KILLS=100),
     _part("ten million minutes", "tests/properties/test_bits.py", 300, SYMBOLS=515),
     _part("kills of a nightly job", "tests/faults/test_job_kill.py", 180, JOB_KILLS=25),
     _part("kills of live sessions", "tests/faults/test_live_kill.py", 120, LIVE_KILLS=12),
     _part("kills of compactions", "tests/faults/test_compact_kill.py", 120, COMPACT_KILLS=50),
     _part("kills of purges", "tests/faults/test_retention_kill.py", 60, PURGE_KILLS=20),
-    _part("kills of backtests", "tests/faults/test_backtest_kill.py", 180, BACKTEST_KILLS=12),
+    _part("kills of backtests", "tests/faults/test_backtest_kill.py", 120, BACKTEST_KILLS=8),
     _part("walks through retention", "tests/properties/test_final_bars.py", 120, WALKS=40),
     _part("planted errors", "tests/properties/test_planted_errors.py", 120, PLANTED=10),
     _part("trades", "tests/properties/test_trades.py", 120, TRADES=150),
@@ -64,7 +76,7 @@ PARTS = (
     _part("ranges by dates", "tests/properties/test_date_bounds.py", 120, RANGES=200),
     _part("calendars side by side", "tests/properties/test_several_calendars.py", 60, CALENDAR_PAIRS=36),
     _part("replays", "tests/properties/test_no_look_ahead.py", 180, REPLAYS=24),
-    _part("layouts of files", "tests/integration/test_load_layouts.py", 240, LAYOUTS=500),
+    _part("layouts of files", "tests/integration/test_load_layouts.py", 192, LAYOUTS=400),
     _part("copies while others write", "tests/faults/test_copies.py", 200, on_both=True, COPIES=8, COPY_KILLS=6),
     _part("snapshots under a reader", "tests/faults/test_published.py", 60, PUBLISHES=60),
 )

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from barhouse.coordinator.fast.switch import VARIABLE
 from tests.soak.parts import Part
 
 #: A turn that takes so many times what was expected hangs.
@@ -14,16 +15,18 @@ _PATIENCE = 8
 
 @dataclass(frozen=True)
 class Turn:
-    """A part, on one end of the dependencies (``newest`` or ``lowest``), with one seed."""
+    """A part, on one end of the dependencies (``newest`` or ``lowest``), with one seed; ``general``: on that path."""
 
     part: Part
     end: str
     seed: int
+    general: bool = False
 
     def environment(self) -> dict[str, str]:
         """The variables that make just this turn again."""
         amounts = {f"BARHOUSE_{name}": str(amount) for name, amount in self.part.amounts.items()}
-        return {"BARHOUSE_SEED": str(self.seed), **amounts}
+        path = {VARIABLE: "1"} if self.general else {}
+        return {"BARHOUSE_SEED": str(self.seed), **path, **amounts}
 
 
 class Plan:
@@ -62,4 +65,4 @@ class Plan:
         for position, part in enumerate(self._parts):
             alone = self._ends[(number + position) % len(self._ends)]
             for end in self._ends if part.on_both else (alone,):
-                yield Turn(part, end, self._seed + number)
+                yield Turn(part, end, self._seed + number, general=number % 2 == 1 and not part.is_of_both_paths)

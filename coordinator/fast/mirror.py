@@ -1,0 +1,175 @@
+"""The mirror: how far every interval has come, its calendar, and the newest batch, as arrays in memory.
+
+It is kept from one transaction to the next, and holds until anything is written that it does not follow
+(``store/database/memory.py``). Where in its arrays an interval stands is its position.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from barhouse.coordinator.fast.arrays import NONE, Array, begins, micros, whole
+from barhouse.coordinator.fast.hours import CalendarHours, SlotGrid, Way
+from barhouse.store.database.transaction import Transaction
+
+
+@dataclass(slots=True)
+class Mirror:
+    """What is true of the definitions; arrays have one value for each interval, ``NONE`` for null.
+
+    Attributes
+    ----------
+    intervals
+        How long its bars are, as a text.
+    derived
+        Whether it is derived.
+    base
+        The position of its base; its own, if it is none that is derived.
+    way
+        Which of ``ways`` it follows.
+    complete_through, first_session, retained_from, account_from, derived_through, next_close
+        As the view ``definition`` has them, each of the interval itself.
+    settled_through
+        Of base intervals, the instant that anything of it is derived through.
+    expected_count, present_count
+        What its coverage comes to; 0 for null.
+    bases, symbols
+        The positions of all base intervals, and their symbols.
+    newest_batch, newest_commit
+        The id of the newest batch, and its instant.
+    has_invalidations, has_offers
+        Whether there are any rows in those tables.
+    """
+
+    interval_id: Array
+    intervals: pa.Array
+    derived: Array
+    base: Array
+    way: Array
+    ways: list[Way]
+    complete_through: Array
+    derived_through: Array
+    settled_through: Array
+    next_close: Array
+    retained_from: Array
+    account_from: Array
+    first_session: Array
+    expected_count: Array
+    present_count: Array
+    bases: Array
+    symbols: pa.Array
+    hours: dict[str, CalendarHours]
+    newest_batch: int
+    newest_commit: int
+    has_invalidations: bool
+    has_offers: bool
+
+    @classmethod
+    def read(cls, transaction: Transaction) -> Mirror:
+        """Read it from the tables."""
+        rows = transaction.table("fast.definitions")
+        derived = np.asarray(rows["derived"].to_numpy(), bool)
+        bases = np.flatnonzero(~derived)
+        symbol_id = whole(rows["symbol_id"])
+        order = np.argsort(symbol_id[bases])
+        base = bases[order][np.searchsorted(symbol_id[bases][order], symbol_id)] if len(bases) else bases
+        way, ways = _ways(rows, base)
+        hours = _hours(transaction)
+        for one in ways:
+            hours[one.calendar].note(one)
+        derived_through = whole(rows["derived_through"])
+        settled = np.full(len(derived), NONE)
+        np.maximum.at(settled, base[derived], derived_through[derived])
+        retained_date = whole(rows["retained_date"])
+        expected, present = whole(rows["expected_count"]), whole(rows["present_count"])
+        newest = transaction.one("fast.newest")
+        return cls(
+            interval_id=whole(rows["interval_id"]),
+            intervals=rows["interval"].combine_chunks(),
+            derived=derived,
+            base=base,
+            way=way,
+            ways=ways,
+            complete_through=whole(rows["complete_through"]),
+            derived_through=derived_through,
+            settled_through=settled,
+            next_close=whole(rows["next_close"]),
+            retained_from=whole(rows["retained_from"]),
+            account_from=np.maximum(retained_date, retained_date[base]),
+            first_session=whole(rows["first_session"]),
+            expected_count=np.where(expected == NONE, 0, expected),
+            present_count=np.where(present == NONE, 0, present),
+            bases=bases,
+            symbols=rows["symbol"].combine_chunks().take(pa.array(bases)),
+            hours=hours,
+            newest_batch=newest.batch_id,
+            newest_commit=micros(newest.committed_at.astimezone(UTC)) if newest.committed_at else NONE,
+            has_invalidations=newest.has_invalidations,
+            has_offers=newest.has_offers,
+        )
+
+    def grid(self, way: int) -> SlotGrid:
+        """Where the bars of intervals lie that follow a way."""
+        one = self.ways[way]
+        return self.hours[one.calendar].grid(one)
+
+    def next_commit(self, clock: datetime) -> int:
+        """When a batch is committed now: no two are at one instant."""
+        return max(micros(clock), self.newest_commit + 1)
+
+
+def mirror_of(transaction: Transaction) -> Mirror:
+    """The mirror that is kept, or a new one."""
+    mirror = transaction.memory.recall(Mirror)
+    if mirror is None:
+        mirror = Mirror.read(transaction)
+        transaction.memory.keep(mirror)
+    return mirror
+
+
+def _ways(rows: pa.Table, base: Array) -> tuple[Array, list[Way]]:
+    """Which way each interval follows, and all of these."""
+    calendar, unit = (rows[name].combine_chunks().dictionary_encode() for name in ("calendar", "unit"))
+    at_calendar, at_unit, length = whole(calendar.indices), whole(unit.indices), whole(rows["length"])
+    closes_late = np.asarray(pc.fill_null(rows["closes_late"], False).to_numpy(), bool)
+    packed = (((at_calendar * 4 + at_unit) * 4 + at_unit[base]) << 20 | length) << 21 | length[base] << 1 | closes_late
+    _, first, way = np.unique(packed, return_index=True, return_inverse=True)
+    calendars, units = calendar.dictionary.to_pylist(), unit.dictionary.to_pylist()
+    ways = [
+        Way(
+            calendars[at_calendar[at]],
+            units[at_unit[at]],
+            int(length[at]),
+            units[at_unit[base[at]]],
+            int(length[base[at]]),
+            int(length[base[at]]) if closes_late[at] else 0,
+        )
+        for at in first.tolist()
+    ]
+    return way.ravel(), ways
+
+
+def _hours(transaction: Transaction) -> dict[str, CalendarHours]:
+    """The hours of every calendar."""
+    rows = transaction.table("fast.segments")
+    columns = {name: whole(rows[name]) for name in rows.column_names if name != "calendar"}
+    calendar = rows["calendar"].combine_chunks().dictionary_encode()
+    index = whole(calendar.indices)
+    first = begins(index) if len(index) else index
+    ends = np.append(first[1:], len(index))
+    parts = {
+        calendar.dictionary[int(index[from_])].as_py(): {name: column[from_:to] for name, column in columns.items()}
+        for from_, to in zip(first.tolist(), ends.tolist(), strict=False)
+    }
+    known = transaction.table("fast.calendars")
+    spans = zip(*(whole(known[name]).tolist() for name in ("known_from", "known_through", "origin")), strict=True)
+    nothing = {name: column[:0] for name, column in columns.items()}
+    return {
+        name: CalendarHours(parts.get(name, nothing), *span)
+        for name, span in zip(known["calendar"].to_pylist(), spans, strict=True)
+    }

@@ -1,0 +1,94 @@
+-- What a small write comes to in the accounts, as it was worked out beforehand.
+
+-- name: add_bars
+-- Bars that cannot be there yet, in the order they come in.
+-- writes: bar
+-- takes: added_bars
+INSERT INTO bar
+SELECT interval_id, bar_start, span_seconds, session_date, segment, open, high, low, close, volume, trade_count, vwap,
+       base_count, expected_count, $batch_id
+FROM {added_bars};
+
+-- name: move_bases
+-- How far base intervals are complete now, what their coverage comes to, and how many bars they have.
+-- writes: interval_definition
+-- takes: moved_bases
+UPDATE interval_definition AS d
+SET complete_through = m.through, first_session = m.first_session, expected_count = m.expected_count,
+    present_count = m.present_count, quality_pct = 100.0::DOUBLE * m.present_count / m.expected_count,
+    bar_count = CASE WHEN m.added_count > 0 THEN coalesce(d.bar_count, 0) + m.added_count ELSE d.bar_count END,
+    first_bar = least(d.first_bar, m.first_added), last_bar = greatest(d.last_bar, m.last_added)
+FROM {moved_bases} AS m
+WHERE d.interval_id = m.interval_id;
+
+-- name: move_derived
+-- How far derived intervals are derived now, when the next bucket closes, what their coverage comes to, and how many
+-- bars they have.
+-- writes: interval_definition
+-- takes: moved_derived
+UPDATE interval_definition AS d
+SET derived_through = m.through, next_close = m.next_close, first_session = m.first_session,
+    expected_count = m.expected_count, present_count = m.present_count,
+    quality_pct = 100.0::DOUBLE * m.present_count / m.expected_count,
+    bar_count = CASE WHEN m.added_count > 0 THEN coalesce(d.bar_count, 0) + m.added_count ELSE d.bar_count END,
+    first_bar = least(d.first_bar, m.first_added), last_bar = greatest(d.last_bar, m.last_added)
+FROM {moved_derived} AS m
+WHERE d.interval_id = m.interval_id;
+
+-- name: add_to_sessions
+-- What is true of the sessions now that were covered already.
+-- writes: session_coverage
+-- takes: grown_sessions
+UPDATE session_coverage AS c
+SET expected_count = c.expected_count + g.expected_count, present_count = c.present_count + g.present_count
+FROM {grown_sessions} AS g
+WHERE g.begun AND c.interval_id = g.interval_id AND c.session_date = g.session_date AND c.session_date >= $first_date;
+
+-- name: begin_sessions
+-- And of those that are new.
+-- writes: session_coverage
+-- takes: grown_sessions
+INSERT INTO session_coverage (interval_id, session_date, expected_count, present_count)
+SELECT interval_id, session_date, expected_count, present_count FROM {grown_sessions} WHERE NOT begun
+ORDER BY interval_id, session_date;
+
+-- name: add_gaps
+-- Gaps that are new; one that goes on where another ended in the same segment is the same one.
+-- writes: gap
+-- takes: added_gaps
+MERGE INTO gap AS g
+USING {added_gaps} AS n
+   ON g.interval_id = n.interval_id AND g.session_date = n.session_date AND g.segment = n.segment
+  AND g.gap_end = n.gap_start AND g.session_date >= $first_date
+WHEN MATCHED THEN UPDATE SET
+    gap_end = n.gap_end, missing_count = g.missing_count + n.missing_count,
+    incomplete_count = g.incomplete_count + n.incomplete_count
+WHEN NOT MATCHED THEN INSERT (interval_id, session_date, segment, gap_start, gap_end, missing_count, incomplete_count)
+    VALUES (n.interval_id, n.session_date, n.segment, n.gap_start, n.gap_end, n.missing_count, n.incomplete_count);
+
+-- name: add_batch
+-- The batch's own row, with the instant that is its own.
+-- writes: batch
+INSERT INTO batch (batch_id, kind, source, started_at, committed_at, inserted, revised, unchanged, rejected, deleted)
+VALUES ($batch_id, $kind, $source, $started_at, instant($committed_us), $inserted, 0, 0, 0, 0);
+
+-- name: derive_bars
+-- The bars of buckets that have closed, of all lengths at once: each is one stretch of time of its base. Sums are exact
+-- decimals, rounded once, so that the path taken leaves no trace in the bits. Gives back what was written.
+-- writes: bar
+-- takes: wanted_bars
+INSERT INTO bar
+SELECT t.interval_id, t.from_ AS bar_start, t.span_seconds, t.session_date, t.segment, arg_min(b.open, b.bar_start),
+       max(b.high), min(b.low), arg_max(b.close, b.bar_start), sum(b.volume::DECIMAL(38, 9))::DOUBLE,
+       CASE WHEN count(b.trade_count) = count(*) THEN sum(b.trade_count)::BIGINT END,
+       vwap_of(sum(CASE WHEN b.volume > 0 THEN (b.vwap * b.volume)::DECIMAL(38, 15) END),
+               sum(b.volume::DECIMAL(38, 9)), bool_and(b.volume = 0 OR b.vwap IS NOT NULL), min(b.low), max(b.high)),
+       sum(b.base_count)::INTEGER, t.expected_count, $batch_id
+FROM {wanted_bars} AS t
+JOIN bar AS b ON b.interval_id = t.base_id AND b.bar_start >= t.from_ AND b.bar_start < t.to_
+             AND b.session_date >= t.session_date AND b.session_date <= t.last_date
+WHERE b.bar_start >= $first_start::TIMESTAMPTZ AND b.bar_start < $last_end::TIMESTAMPTZ
+  AND b.interval_id IN (SELECT base_id FROM {wanted_bars})
+GROUP BY t.interval_id, t.from_, t.span_seconds, t.session_date, t.segment, t.expected_count
+ORDER BY t.interval_id, t.from_
+RETURNING interval_id, epoch_us(bar_start) AS start_us, base_count, expected_count;

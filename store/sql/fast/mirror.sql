@@ -1,0 +1,39 @@
+-- What the mirror is made of: definitions, calendars, and what else a small write has to know.
+
+-- name: definitions
+-- Every interval of every active symbol, and how far it has come.
+-- gives: interval_id, symbol_id, symbol, calendar, interval, unit, length, derived, closes_late, complete_through,
+-- derived_through, next_close, retained_from, retained_date, first_session, expected_count, present_count
+-- reads: interval_definition, symbol
+SELECT d.interval_id, d.symbol_id, s.symbol, s.calendar, d.interval, d.unit, d.length, d.derived,
+       s.closing_bar = 'include' AS closes_late, d.complete_through, d.derived_through, d.next_close, d.retained_from,
+       d.retained_date, d.first_session, d.expected_count, d.present_count
+FROM interval_definition AS d
+JOIN symbol AS s ON s.symbol_id = d.symbol_id AND s.removed_at IS NULL
+ORDER BY d.interval_id;
+
+-- name: segments
+-- The segments of every session, in the order of time.
+-- gives: calendar, session_date, ordinal, segment, segment_open, segment_close
+-- reads: trading_session
+SELECT calendar, session_date, ordinal, segment, segment_open, segment_close
+FROM trading_session
+WHERE replaced_by IS NULL
+ORDER BY calendar, segment_open;
+
+-- name: calendars
+-- For which dates calendars are known, and where their weeks count from.
+-- gives: calendar, known_from, known_through, origin
+-- reads: trading_calendar, calendar_week
+SELECT c.calendar, c.known_from, c.known_through, w.origin
+FROM trading_calendar AS c
+LEFT JOIN calendar_week AS w ON w.calendar = c.calendar AND w.replaced_by IS NULL;
+
+-- name: newest
+-- The newest batch and when it was committed, whether changes wait to be derived again, and whether rows were offered
+-- that were not taken.
+-- gives: batch_id, committed_at, has_invalidations, has_offers
+-- reads: batch, invalidation, offered_bar
+SELECT coalesce(max(batch_id), 0) AS batch_id, max(committed_at) AS committed_at,
+       EXISTS (FROM invalidation) AS has_invalidations, EXISTS (FROM offered_bar) AS has_offers
+FROM batch;

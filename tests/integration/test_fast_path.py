@@ -1,0 +1,201 @@
+"""The fast path of small writes: when it is taken, in how few statements, and what ends what it remembers.
+
+That it writes what the general path does is held by ``tests/properties/test_two_paths.py``.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from barhouse import DataProcessor, SessionCoordinator, SessionStore, open_store
+from barhouse.coordinator.fast import small_load, switch
+from barhouse.coordinator.fast.mirror import Mirror
+from barhouse.coordinator.sources.presets import PRESETS, preset_named
+from barhouse.store.database.slots import WritingConnection
+from barhouse.store.database.tables import metadata
+from barhouse.store.database.transaction import Transaction
+from barhouse.store.model.bar import COLUMNS
+
+START = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
+SYMBOLS = ["A", "B"]
+
+
+class Clock:
+    shown = START
+
+    def __call__(self) -> datetime:
+        return self.shown
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(clock: Clock) -> Iterator[SessionStore]:
+    """A store that has derived a bar of every length, and goes on with 09:45."""
+    with open_store(":memory:", clock=clock) as opened:
+        SessionCoordinator(opened).register(SYMBOLS, ["1m", "5m", "15m"], "XNYS")
+        for number in range(15):
+            write(opened, clock, number)
+        yield opened
+
+
+def minute(number: int, symbols: list[str] = SYMBOLS, price: float = 100.0) -> pa.Table:
+    prices = dict.fromkeys(("open", "high", "low", "close"), price + number)
+    start = START + timedelta(minutes=number)
+    rows = [{"symbol": symbol, "bar_start": start, **prices, "volume": 5.0} for symbol in symbols]
+    return pa.Table.from_pylist(rows, COLUMNS)
+
+
+def write(store: SessionStore, clock: Clock, number: int, table: pa.Table | None = None) -> Any:
+    clock.shown = START + timedelta(minutes=number + 1)
+    report = SessionCoordinator(store).load(minute(number) if table is None else table, interval="1m")
+    return report, DataProcessor(store).process()
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of all statements that are run."""
+    names: list[str] = []
+
+    def noting(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(transaction: Transaction, name: str, *given: Any, **places: Any) -> Any:
+            names.append(name)
+            return function(transaction, name, *given, **places)
+
+        return call
+
+    for kind in ("run", "make", "table", "arrays"):  # the others go through these
+        monkeypatch.setattr(Transaction, kind, noting(getattr(Transaction, kind)))
+    return names
+
+
+def test_a_minute_takes_four_statements_and_four_more_where_buckets_close(
+    store: SessionStore, clock: Clock, statements: list[str]
+) -> None:
+    for number in range(15, 19):
+        write(store, clock, number)
+        load = ["fast.add_bars", "fast.move_bases", "fast.add_to_sessions", "fast.add_batch"]
+        assert [name for name in statements if name.partition(".")[2] not in READ_ONCE] == load
+        statements.clear()
+    _, processed = write(store, clock, 19)
+    assert statements == [*load, "fast.derive_bars", "fast.move_derived", "fast.add_to_sessions", "fast.add_batch"]
+    assert [(one.interval, one.inserted) for one in processed.intervals] == [("5m", 2)]
+
+
+#: What the mirror is made of.
+READ_ONCE = ("definitions", "segments", "calendars", "newest")
+
+
+def test_it_goes_on_where_nothing_else_was_written(store: SessionStore, clock: Clock, statements: list[str]) -> None:
+    write(store, clock, 15)
+    statements.clear()
+    write(store, clock, 16)
+    assert not {f"fast.{name}" for name in READ_ONCE} & {*statements}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda store: SessionCoordinator(store).register("C", ["1m", "5m"], "XNYS"),
+        lambda store: SessionCoordinator(store).delete_bars("A", "1m", START, START + timedelta(minutes=1)),
+        lambda store: SessionCoordinator(store).load(minute(3, ["B"], 90.0), interval="1m"),
+        lambda store: SessionCoordinator(store).remove_symbol("B"),
+    ],
+)
+def test_what_another_thread_writes_between_two_minutes_is_seen(clock: Clock, change: Callable[[Any], Any]) -> None:
+    shown = []
+    for is_general in (False, True):
+        clock.shown = START
+        with open_store(":memory:", clock=clock) as store:
+            SessionCoordinator(store).register(SYMBOLS, ["1m", "5m", "15m"], "XNYS")
+            for number in range(22):
+                with switch.general_path() if is_general else nullcontext():
+                    write(store, clock, number, minute(number, ["A"]))
+                    if number == 17:
+                        other = threading.Thread(target=change, args=[store])
+                        other.start()
+                        other.join()
+            tables = [name for name in metadata.tables if name != "session_run"]
+            shown.append([store.sql(f"FROM {name} ORDER BY ALL").to_pylist() for name in tables])
+            assert store.verify().sound
+    assert shown[0] == shown[1]
+
+
+class _Failing:
+    """A connection that cannot commit."""
+
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cursor, name)
+
+    def commit(self) -> None:
+        raise OSError("no room")
+
+
+def test_a_commit_that_fails_leaves_nothing_behind(
+    store: SessionStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(15, 19):
+        write(store, clock, number)
+    before = store.sql("FROM batches ORDER BY ALL")
+    with monkeypatch.context() as patched:
+        made = WritingConnection.__init__
+
+        def failing(connection: WritingConnection, cursor: Any) -> None:
+            made(connection, _Failing(cursor))
+
+        with store.transaction() as transaction:  # marks the connection, so that the next transaction has another
+            transaction.execute("SELECT 1")
+        patched.setattr(WritingConnection, "__init__", failing)
+        with pytest.raises(OSError, match="no room"):
+            write(store, clock, 19)
+    assert store.sql("FROM batches ORDER BY ALL").equals(before)
+    loaded, processed = write(store, clock, 19)
+    assert loaded.inserted == 2 and processed.inserted == 2
+    assert store.verify().sound
+
+
+def test_what_is_remembered_ends_with_a_transaction_that_is_rolled_back(store: SessionStore, clock: Clock) -> None:
+    clock.shown = START + timedelta(minutes=16)
+    with pytest.raises(KeyError), store.transaction() as transaction:
+        write(store, clock, 15)
+        assert transaction.memory.recall(Mirror) is not None
+        raise KeyError
+    with store.transaction() as transaction:
+        assert transaction.memory.recall(Mirror) is None
+    assert write(store, clock, 15)[0].inserted == 2
+    assert store.verify().sound
+
+
+def test_a_store_can_be_opened_again_after_the_fast_path(tmp_path: Any, clock: Clock) -> None:
+    for number in range(3):
+        with open_store(tmp_path / "bars.duckdb", clock=clock) as store:
+            SessionCoordinator(store).register(SYMBOLS, ["1m", "5m"], "XNYS")
+            assert write(store, clock, number)[0].inserted == 2
+
+
+def test_no_preset_is_told_by_our_own_columns() -> None:
+    """A load of them is not asked which presets fit."""
+    names = {field.name for field in COLUMNS}
+    for name in PRESETS.own():
+        for mark in preset_named(name).marks:
+            assert mark.header or mark.has or mark.row or mark.remark
+            assert not (mark.has and {*mark.has} <= names) and {*mark.header} != names, name
+
+
+def test_the_switch_closes_it(store: SessionStore, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(small_load, "mirror_of", lambda transaction: pytest.fail("the fast path was taken"))
+    with switch.general_path():
+        assert write(store, clock, 15)[0].inserted == 2
