@@ -244,8 +244,14 @@ class SessionStore(StoreFile):
         for bound, of_date, of_instant in zip(bounds, ("first_date", "end_date"), ("start", "end"), strict=True):
             is_instant = isinstance(bound, datetime)
             parameters |= {of_date: None if is_instant else bound, of_instant: bound if is_instant else None}
+        from barhouse.store.records import session_days
+
         with self.reading() as transaction:
-            registry.refuse_unknown(transaction, None if name is None else [name], None if text is None else [text])
+            names = None if name is None else [name]
+            registry.refuse_unknown(transaction, names, None if text is None else [text])
+            if None not in bounds:  # a date and an instant are in order or not on a calendar alone
+                calendars = [one for (one,) in transaction.run("records.calendars_of_symbols", {"symbols": names})]
+                session_days.ranges(transaction, calendars, *bounds)
             return transaction.table("records.gaps_in_order", parameters)
 
     def verify(

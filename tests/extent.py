@@ -5,12 +5,21 @@ The defaults are what a person waits for; ``make soak`` (``tests/soak``) runs th
 
 from __future__ import annotations
 
+import json
 import os
+from pathlib import Path
 
 
 def amount(name: str, default: int) -> int:
     """The whole number in ``BARHOUSE_<name>``, or the default."""
     return int(os.environ.get(f"BARHOUSE_{name}") or default)
+
+
+def tally(**counts: int) -> None:
+    """Note how much was tried, for the line that a soak says of it: ``tally(histories=1, steps=12)``."""
+    if place := os.environ.get("BARHOUSE_TALLY"):
+        with Path(place).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(counts) + "\n")
 
 
 def shares(whole: int, size: int) -> list[int]:
@@ -30,6 +39,12 @@ WALKS = amount("WALKS", 3)
 PLANTED = amount("PLANTED", 2)
 #: Random sets of trades.
 TRADES = amount("TRADES", 15)
+#: Hostile inputs of each kind: files, messages, job files, calendars, manifests, stores.
+HOSTILE = amount("HOSTILE", 12)
+#: Commands of which calls that write are failed; there are 33.
+FAULT_COMMANDS = amount("FAULT_COMMANDS", 4)
+#: Calls that fail, of each of these commands; 100000 are all of them.
+FAULTS = amount("FAULTS", 2)
 #: Messages of feeds that may be anything.
 MESSAGES = amount("MESSAGES", 200)
 #: Ranges by dates and instants, for each calendar.

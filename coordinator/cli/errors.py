@@ -45,6 +45,8 @@ MEANINGS = {
     ExitCode.INTERRUPTED: "stopped with Ctrl-C; what was written until then stays",
 }
 
+_OF_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.ENXIO, errno.ESTALE}
+
 #: Which command was named, in the context of the command line.
 _COMMAND = "barhouse.command"
 
@@ -95,8 +97,10 @@ def explain(error: BaseException, *, verbose: bool) -> ExitCode:
     """Print an error on stderr, with its causes if ``verbose``; returns the code to exit with."""
     from barhouse.store.errors import BarhouseError, InputError
 
-    expected = isinstance(error, BarhouseError)
+    expected = isinstance(error, BarhouseError) or _is_of_disk(error)
     message = str(error) if expected else f"unexpected error: {type(error).__name__}: {error}"
+    if _is_of_disk(error):
+        message = f"what is to be written cannot be: {error}; make room or look after the disk, then do it again"
     click.echo(f"barhouse: {message}", err=True)
     if verbose:
         for cause in list(chain(error))[1:]:
@@ -129,6 +133,11 @@ def is_interrupt(error: BaseException) -> bool:
 def is_broken_pipe(error: BaseException) -> bool:
     """Whether whoever read the output has left."""
     return isinstance(error, OSError) and error.errno == errno.EPIPE
+
+
+def _is_of_disk(error: BaseException) -> bool:
+    """Whether a disk, or what takes the output, has no room or does not do what it is told."""
+    return isinstance(error, OSError) and error.errno in _OF_DISK
 
 
 def discard_stdout() -> None:

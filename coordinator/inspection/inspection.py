@@ -19,7 +19,7 @@ from barhouse.coordinator.load import interval_columns
 from barhouse.coordinator.load.canonical_rows import keep_parsed
 from barhouse.coordinator.load.door import load_source
 from barhouse.coordinator.load.parts import PATH_SYMBOL, Parts, parts_of
-from barhouse.coordinator.load.source_rows import SourceRows, open_rows, read_errors
+from barhouse.coordinator.load.source_rows import SourceRows, damage_told, open_rows, read_errors
 from barhouse.coordinator.load.stamps import how_written
 from barhouse.coordinator.session_coordinator import SessionCoordinator
 from barhouse.coordinator.sources.opening import open_source
@@ -97,7 +97,11 @@ def inspect_source(
 
 def _presets(store: SessionStore, source: Source) -> tuple[str, ...]:
     try:
-        with store.transaction() as transaction, readable(source, transaction.scratch) as opened:
+        with (
+            store.transaction() as transaction,
+            readable(source, transaction.scratch) as opened,
+            damage_told(opened.name),
+        ):
             return presets_of(opened, PRESETS.names())
     except SourceError:  # as will be said of it
         return ()
@@ -112,7 +116,7 @@ def _look(
     facts: dict[str, Any],
 ) -> None:
     """Find out what can be, one thing after the other: what is known stays when the next cannot be told."""
-    with store.transaction() as transaction, readable(source, transaction.scratch) as opened:
+    with store.transaction() as transaction, readable(source, transaction.scratch) as opened, damage_told(opened.name):
         facts |= text_facts(opened, how)
         if interval is None and opened.interval is not None:  # as the file says itself
             interval = Interval.parse(opened.interval)

@@ -340,7 +340,7 @@ def read_config(given: str | Path | Mapping[str, Any] | JobConfig) -> JobConfig:
         raise ConfigError(f"the job file {path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     try:
         table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
     table.setdefault("name", path.stem)
     return _checked(table, str(path), path.resolve().parent)

@@ -57,7 +57,7 @@ def holdings(
     SourceError
         When it cannot be read as bars.
     """
-    with readable(source, transaction.scratch) as opened:
+    with readable(source, transaction.scratch) as opened, source_rows.damage_told(opened.name):
         rows = source_rows.open_rows(transaction, opened)
         found = parts.parts_of(transaction, rows, options)
         by_symbol = found["symbol"] is not None

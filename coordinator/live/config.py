@@ -58,7 +58,7 @@ def store_of(path: Path) -> Path | None:
 def _tables(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(expanded(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
 
 

@@ -27,7 +27,7 @@ from barhouse.coordinator.load import (
 from barhouse.coordinator.load.canonical_rows import CanonicalRows, rows_of_bars, rows_of_source
 from barhouse.coordinator.load.outcome import report_of
 from barhouse.coordinator.load.placement import JudgedRows
-from barhouse.coordinator.load.source_rows import read_errors
+from barhouse.coordinator.load.source_rows import damage_told, read_errors
 from barhouse.coordinator.sources.names_apart import pattern_apart
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.sources.readable_files import readable
@@ -93,7 +93,7 @@ def load_source(
     known = None if held is not None else known_files.recall(transaction, source, request, options)
     if known is not None:
         return Loaded(known, None)
-    with readable(source, transaction.scratch) as opened, naming_presets(opened, options):
+    with readable(source, transaction.scratch) as opened, naming_presets(opened, options), damage_told(opened.name):
         if opened.interval not in (None, str(interval)):
             raise OptionsError(
                 f"{source.name} holds {opened.interval} bars, as it says itself, not {interval}; say "

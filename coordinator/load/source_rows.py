@@ -12,6 +12,7 @@ from barhouse.coordinator.load.columns import Column, folded
 from barhouse.coordinator.sources.files import compression_of, header_of, parquet_schema, repeats_header, skipped_count
 from barhouse.coordinator.sources.scratch_folder import without_scratch
 from barhouse.coordinator.sources.source import Source
+from barhouse.store.database.failures import breaks, is_of_machine
 from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
 from barhouse.store.errors import SourceError
 from barhouse.store.hints import Option
@@ -233,6 +234,26 @@ def read_errors(name: str) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
+        if is_of_machine(error):
+            raise
         what = without_scratch(str(error).splitlines()[0], name)
         way_out = f"; say what stands between its fields with {Option('delimiter')}" if _SNIFFED in what else ""
         raise SourceError(f"{name} cannot be read: {what}{way_out}") from error
+
+
+@contextmanager
+def damage_told(name: str) -> Iterator[None]:
+    """Say of which source it is what is found wrong in it only when it is read once more: its damaged parts.
+
+    What is wrong with our own statements is no damage, and stays as it is.
+    """
+    import duckdb
+
+    ours = duckdb.BinderException | duckdb.CatalogException | duckdb.ParserException | duckdb.ConstraintException
+    try:
+        yield
+    except duckdb.Error as error:
+        if breaks(error) or isinstance(error, ours):
+            raise
+        with read_errors(name):
+            raise

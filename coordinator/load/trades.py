@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from barhouse.coordinator.load import door, misread_rows, rejects
 from barhouse.coordinator.load.placement import JudgedRows
 from barhouse.coordinator.load.rejects import QuotedRejects
+from barhouse.coordinator.load.source_rows import damage_told
 from barhouse.coordinator.load.trade_rows import TradeRows, trades_of_source
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.sources.readable_files import readable
@@ -46,7 +47,7 @@ def load_trades(
         raise OptionsError(
             f"{interval} is a day or longer, and trades are built into bars of less; register with a base such as 1m"
         )
-    with readable(source, transaction.scratch) as opened:
+    with readable(source, transaction.scratch) as opened, damage_told(opened.name):
         found = trades_of_source(transaction, opened, symbol, interval, options)
         judged = _judged(transaction, found)
         refused, any_lost = _refused(transaction, found, judged, options)

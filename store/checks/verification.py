@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from barhouse.store.database.transaction import Row, TemporaryTable, Transaction
+from barhouse.store.errors import StoreError
 from barhouse.store.model.reports import Difference, DifferenceKind, VerifyReport
 from barhouse.store.sql import Sql, identifier, names_of, parameters_of, sql, statement
 
@@ -72,6 +73,7 @@ def verify(
     from barhouse.store.checks.passage import Passage
     from barhouse.store.checks.portions import portions
 
+    _refuse_shadows(transaction)
     bounds = _bounds(transaction, intervals, start, end)
     reached = sql("checks.reached_all")
     asked: dict[str, Any] = {}
@@ -122,6 +124,22 @@ def verify(
         differences=tuple(checks.differences),
         totals=checks.totals,
     )
+
+
+def _refuse_shadows(transaction: Transaction) -> None:
+    """Refuse a store in which DuckDB's own functions are something else: nothing that is computed there means anything.
+
+    Raises
+    ------
+    StoreError
+        Naming them.
+    """
+    names = [row.name for row in transaction.run("checks.shadowing")]
+    if names:
+        raise StoreError(
+            f"the store has macros by the names of DuckDB's own functions ({', '.join(names[:5])}), so that "
+            f"whatever is computed in it means something else; drop them with DuckDB, such as DROP MACRO {names[0]}"
+        )
 
 
 def _bounds(

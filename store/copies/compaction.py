@@ -100,14 +100,17 @@ def _compact(copying: _Copying, file: Path, part: Path, progress: Progress | Non
             _remove(left_over)
     copying.check_schema(file)
     before = file.stat().st_size
-    copying.run("copies.write_out", name=identifier(_OLD))
+    copying.run("copies.write_out", name=copying.old)
+    log_file = log_of(file)
+    if log_file.exists() and log_file.stat().st_size:  # nothing that was committed
+        copying.run("database.begin_log_anew", table=joined(Sql("."), [copying.old, Sql("alembic_version")]))
+        copying.run("copies.write_out", name=copying.old)
     row_count = copying.copy(progress)
     copying.run("copies.write_out", name=copying.new)
     copying.compare(file)
     shutil.copymode(file, part)
     sync_file(part)
     after = part.stat().st_size
-    log_file = log_of(file)
     if log_file.exists() and log_file.stat().st_size:
         raise StoreError(f"{log_file} holds commits that {file} lacks; compact again")
     # Both files stay locked beyond it: whoever opens the new one meets a file that nobody else writes.

@@ -6,11 +6,11 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from barhouse.store.copies.bar_format import format_named
 from barhouse.store.database.replacement import put_in_place, written_beside
@@ -134,14 +134,37 @@ class Manifest:
         )
 
 
+def _of_a_month(place: str) -> str:
+    """A place whose month there is."""
+    date.fromisoformat(f"{place.rpartition('=')[2]}-01")
+    return place
+
+
 #: Where a partition lies in the folder, and nowhere else.
-_Place = Annotated[str, Field(pattern=r"^symbol=[^/\\]+/interval=[0-9a-z]+/month=[0-9]{4,}-[0-9]{2}$")]
+_Place = Annotated[
+    str,
+    Field(pattern=r"^symbol=[^/\\]+/interval=[0-9a-z]+/month=[0-9]{4}-[0-9]{2}$"),
+    AfterValidator(_of_a_month),
+]
+
+
+#: A number that fits into a column.
+_Count = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+def _instant(text: str) -> str:
+    """An instant that says its zone, as it is written by us."""
+    try:
+        found = datetime.fromisoformat(text).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text} is no instant") from error
+    return found.isoformat()
 
 
 class _HeldPartition(BaseModel):
-    row_count: int
-    batch_id: int
-    size_bytes: int
+    row_count: _Count
+    batch_id: _Count
+    size_bytes: _Count
 
 
 class _Said(BaseModel):
@@ -154,7 +177,7 @@ class _Said(BaseModel):
     intervals: list[str] | None
     start: str | None
     end: str | None
-    batch_id: int | None
-    committed_at: str | None
+    batch_id: _Count | None
+    committed_at: Annotated[str, AfterValidator(_instant)] | None
     partitions: dict[_Place, _HeldPartition]
     unfinished: list[_Place]

@@ -18,6 +18,7 @@ from barhouse.store.checks.verification import Progress
 from barhouse.store.copies.proof import verified_file
 from barhouse.store.copies.store_state import State, has_been_in, state_in, state_of
 from barhouse.store.database.database import Database
+from barhouse.store.database.failures import told
 from barhouse.store.database.file_copy import copy_synced, copy_whole
 from barhouse.store.database.file_lock import identity_of
 from barhouse.store.database.opening import check_not_written
@@ -35,7 +36,7 @@ def publish(database: Database, target: str | Path, *, keep: int = 1, mode: File
     """Publish a snapshot; see ``SessionStore.publish``."""
     place, allowed = _place(target, keep), None if mode is None else as_file_mode(mode)
     # One copy at a time, from looking at the one before to the rename: so no older copy replaces a newer one.
-    with database.copying(), written_beside(place) as part:
+    with told(str(place)), database.copying(), written_beside(place) as part:
         before = _state_before(database, place)
         if before is not None and before.same_bars(state_of(database)):
             _allow(place, allowed)
@@ -57,7 +58,7 @@ def backup(
 ) -> CopyReport:
     """Copy a store and prove the copy; see ``SessionStore.backup``."""
     place, allowed = _place(target, keep), None if mode is None else as_file_mode(mode)
-    with written_beside(place) as part:
+    with told(str(place)), written_beside(place) as part:
         with database.copying():
             before = _state_before(database, place)
             if before is not None and before == state_of(database):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from barhouse.store.copies.proof import verified_file
 from barhouse.store.copies.store_state import State, file_has_been_in, state_in
+from barhouse.store.database.failures import told
 from barhouse.store.database.file_copy import copy_synced
 from barhouse.store.database.file_lock import Lock, identity_of
 from barhouse.store.database.opening import check_not_written, kept_closed
@@ -57,7 +58,7 @@ def restore(backup: str | Path, path: str | Path, *, force: bool = False) -> Res
     check_not_written(source)
     with kept_closed(file):
         _refuse_newer(source, file, force=force)  # early: copying takes time
-    with written_beside(file) as part:
+    with told(str(file)), written_beside(file) as part:
         copy_synced(source, part, file)
         part.chmod(_mode(file if file.exists() else source))
         proof = verified_file(part, read_only=False)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import duckdb
 
@@ -12,9 +14,15 @@ from barhouse.store.hints import Action
 
 _NO_ROOM = ("No space left on device", "Disk quota exceeded", "File too large")
 _NOT_ALLOWED = ("Permission denied", "Read-only file system")
+_LOOK_AFTER = (
+    "look after the disk, open the store again and do it again: what was being written is there whole or not at all"
+)
 #: A block that does not fit its checksum.
-_DAMAGED = ("Corrupt database file", "does not match stored checksum")
+_DAMAGED = ("Corrupt database file", "does not match stored checksum", "Could not read enough bytes")
 _NO_ROOM_CODES = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+#: A disk, or the way to it, that does not do what it is told.
+_FAILING_CODES = {errno.EIO, errno.EROFS, errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.ETIMEDOUT}
+_FAILING = frozenset(map(os.strerror, _FAILING_CODES))
 
 
 def failure_of(error: BaseException, place: str) -> StoreError | None:
@@ -27,9 +35,28 @@ def failure_of(error: BaseException, place: str) -> StoreError | None:
                 return StoreFullError(
                     f"there is no room left for {place} or a file of it: {cause}; make room, then do it again"
                 )
+            if cause.errno in _FAILING_CODES:
+                return StoreError(f"a disk of {place} does not do what it is told: {cause}; {_LOOK_AFTER}")
         elif isinstance(cause, duckdb.Error):
             return _failure(cause, place)
     return None
+
+
+@contextmanager
+def told(place: str) -> Iterator[None]:
+    """Tell failures of the machine as errors of the store at ``place``; for work that no transaction does."""
+    try:
+        yield
+    except (OSError, duckdb.Error) as error:
+        failure = failure_of(error, place)
+        if failure is None:
+            raise
+        raise failure from error
+
+
+def is_of_machine(error: duckdb.Error) -> bool:
+    """Whether it is the machine that failed, and not what DuckDB was asked to read or to do."""
+    return _failure(error, "") is not None
 
 
 def is_full(text: str) -> bool:
@@ -92,6 +119,8 @@ def _failure(error: duckdb.Error, place: str) -> StoreError | None:
             f"the memory allowed was not enough for {place}: {_first_line(text)}; nothing was written. Allow more "
             f"(memory_limit, max_temp_directory_size), or do it in smaller parts"
         )
+    if any(said in text for said in _FAILING):
+        return StoreError(f"a disk of {place} does not do what it is told: {_first_line(text)}; {_LOOK_AFTER}")
     return broken(place, text) if fatal else None
 
 

@@ -30,7 +30,7 @@ from barhouse.store.database.file_lock import identity_of
 from barhouse.store.database.replacement import log_of, put_in_place, written_beside
 from barhouse.store.errors import InputError, StoreError, StoreFullError
 from barhouse.store.model.paths import absolute
-from barhouse.store.sql import literal, sql
+from barhouse.store.sql import Sql, literal, sql
 
 # How long writers are held for readers of an older state: ever longer, as they do not end.
 _SHORTEST_HOLD, _LONGEST_HOLD, _PAUSE = 0.1, 1.0, 0.01
@@ -147,7 +147,7 @@ def _come_to_rest(database: Database, cursor: duckdb.DuckDBPyConnection, path: P
     seconds = _SHORTEST_HOLD
     while True:
         with database.writers_held():  # nobody new reads what was before
-            if _written_out(database, cursor, time.monotonic() + seconds):
+            if _written_out(database, cursor, path, time.monotonic() + seconds):
                 cursor.execute(sql("database.leave_alone"))
                 _check_whole(path)
                 return
@@ -160,12 +160,15 @@ def _come_to_rest(database: Database, cursor: duckdb.DuckDBPyConnection, path: P
         seconds = min(2 * seconds, _LONGEST_HOLD)
 
 
-def _written_out(database: Database, cursor: duckdb.DuckDBPyConnection, until: float) -> bool:
+def _written_out(database: Database, cursor: duckdb.DuckDBPyConnection, path: Path, until: float) -> bool:
     """Have everything committed written into the file; False where somebody reads an older state for too long."""
     while True:
         try:
             with database.explaining():
                 cursor.execute(sql("database.write_out"))
+                if _holds(log_of(path)):  # nothing that was committed
+                    cursor.execute(sql("database.begin_log_anew", table=Sql("alembic_version")))
+                    cursor.execute(sql("database.write_out"))
             return True
         except duckdb.TransactionException:
             if time.monotonic() >= until:
@@ -173,7 +176,11 @@ def _written_out(database: Database, cursor: duckdb.DuckDBPyConnection, until: f
             time.sleep(_PAUSE)
 
 
+def _holds(log_file: Path) -> bool:
+    return log_file.exists() and log_file.stat().st_size > 0
+
+
 def _check_whole(path: Path) -> None:
     log_file = log_of(path)
-    if log_file.exists() and log_file.stat().st_size:
+    if _holds(log_file):
         raise StoreError(f"{log_file} holds commits that {path} lacks; open the store for writing once, then copy it")

@@ -7,18 +7,26 @@ import re
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from barhouse.store.database.database import Clock, Database, wall_clock
-from barhouse.store.database.failures import failure_of, is_not_allowed
+from barhouse.store.database.failures import failure_of, is_not_allowed, told
 from barhouse.store.database.file_lock import identity_of
+from barhouse.store.database.replacement import sync_folder, written_beside
 from barhouse.store.database.settings import checked, log_size
 from barhouse.store.database.store_options import choose_spelling
-from barhouse.store.errors import InputError, MigrationError, StoreError, StoreHeldError, StoreVersionError
+from barhouse.store.errors import (
+    InputError,
+    MigrationError,
+    StoreBrokenError,
+    StoreError,
+    StoreHeldError,
+    StoreVersionError,
+)
 from barhouse.store.hints import Action, Option
 from barhouse.store.model.paths import absolute
 from barhouse.store.sql import identifier, literal, sql
@@ -29,6 +37,10 @@ SCHEMA_VERSION = "0006"
 
 #: What DuckDB says of a file that is another's: it takes rows and SQLite's files for a database of theirs.
 _NO_DUCKDB = ("not a valid DuckDB database file", "in-memory database in read-only mode", "sqlite_scanner")
+#: Tables that are read whenever a store is opened, beside that of its version.
+_READ_AT_OPENING = frozenset({"store_option", "symbol"})
+#: What every file of DuckDB's begins with.
+_HEADER_BYTES = 3 * 4096
 _HOLDER = re.compile(r"\(PID (\d+)\)")
 
 # The stores open in this process. Closing any descriptor of a file ends this process's lock on it, whichever
@@ -76,8 +88,9 @@ def open_database(
             database = Database(file, root, read_only=read_only, clock=clock, log_size=log_size(settings))
             _open.add(database)
     try:
-        _bring_up_to_date(database)
-        choose_spelling(database, case_sensitive)
+        with told(database.place):
+            _bring_up_to_date(database)
+            choose_spelling(database, case_sensitive)
     except BaseException:
         database.close()
         raise
@@ -116,12 +129,43 @@ def _connect_in_place(
 
     Without that a writer could go on, unseen, in a file that a compaction has just put another in the place of.
     """
+    is_new = not read_only and not os.path.lexists(file)
+    if is_new:
+        _make(file, settings)
     while True:
         found = identity_of(file)
-        root = connect(str(file), read_only=read_only, settings=settings, sealed=sealed)
+        try:
+            root = connect(str(file), read_only=read_only, settings=settings, sealed=sealed)
+        except StoreError:
+            if is_new and _is_begun(file):
+                file.unlink(missing_ok=True)
+            raise
         if found in (None, identity_of(file)):
             return root
         root.close()
+
+
+def _is_begun(file: Path) -> bool:
+    """Whether DuckDB has begun to make a file and not come to the end of its header, so that nothing can be in it."""
+    with suppress(OSError):
+        return file.stat().st_size < _HEADER_BYTES
+    return False
+
+
+def _make(file: Path, settings: dict[str, str | int] | None) -> None:
+    """Make an empty file where there is none, at once or not at all: DuckDB itself writes one piece after the other.
+
+    Where that cannot be, nothing is made, and DuckDB says why when it is to make it.
+    """
+    with suppress(StoreError, OSError), written_beside(file) as part:
+        connect(str(part), settings=settings).close()
+        try:
+            os.link(part, file)  # unlike a rename, never in the place of one that somebody else has made meanwhile
+        except FileExistsError:
+            return
+        except OSError:  # a file system without hard links
+            part.rename(file)
+        sync_folder(file.parent)
 
 
 def _check_not_open(file: Path, *, read_only: bool) -> None:
@@ -234,6 +278,11 @@ def explained(place: str, text: str) -> StoreError:
         )
     if any(said in text for said in _NO_DUCKDB):
         return _no_store(place)
+    if "WAL does not match" in text:
+        return StoreBrokenError(
+            f"{place}.wal is not the log of {place}, but of another file or of an older copy of it; put the file and "
+            f"the log back that belong together, or go back to a backup with {Action('restore')}"
+        )
     if is_not_allowed(text) and not Path(place).exists():
         return StoreError(
             f"{place} cannot be made: the folder may not be written to; name a file elsewhere, or change who may write "
@@ -262,6 +311,8 @@ def schema_version(database: Database) -> str | None:
         tables = {name for (name,) in cursor.execute(sql("database.table_names")).fetchall()}
         if "alembic_version" in tables:
             rows = cursor.execute(sql("database.schema_version")).fetchall()
+            if rows and rows[0][0] == SCHEMA_VERSION:
+                _refuse_without(tables, database)
             if rows:
                 return str(rows[0][0])
             tables.discard("alembic_version")
@@ -271,6 +322,15 @@ def schema_version(database: Database) -> str | None:
                 f"{', '.join(sorted(tables)[:3])}); name another file"
             )
     return None
+
+
+def _refuse_without(tables: set[str], database: Database) -> None:
+    """Refuse a file in which somebody's views stand in place of the tables that are read next."""
+    lacking = sorted(_READ_AT_OPENING - tables)
+    if lacking:
+        raise StoreVersionError(
+            f"{database.path} is not a Barhouse store (it has no table {', '.join(lacking)}); name another file"
+        )
 
 
 def _bring_up_to_date(database: Database) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from barhouse import Backtest, open_store
 from barhouse.store.model.interval import Interval
-from tests.extent import BACKTEST_KILLS, SEED
+from tests.extent import BACKTEST_KILLS, SEED, tally
 from tests.faults import replaying
 
 ROOT = Path(__file__).parents[2]
@@ -67,6 +67,7 @@ def test_killed_at_random_moments(tmp_path: Path, stocked: Path, way: str) -> No
         progress.add(run["cursor"])
         if finished:
             break
+    tally(kills=kills)
     assert run["state"] == "done"
     assert replaying.logged(way, log) == uninterrupted
     if way != "own":  # its progress is in its own log

@@ -12,7 +12,7 @@ import pytest
 
 from barhouse import open_store
 from barhouse.store.database.tables import metadata
-from tests.extent import COMPACT_KILLS, SEED
+from tests.extent import COMPACT_KILLS, SEED, tally
 from tests.faults.nightly import SESSIONS, day
 
 TABLES = [table.name for table in metadata.sorted_tables]
@@ -71,4 +71,5 @@ def test_killed_at_random_moments(original: Path, tmp_path: Path) -> None:
         said = child.communicate()[0]
         ends.add(("compacted" in said, bool(list(tmp_path.glob("*.compacting")))))
         assert contents(path) == whole
+    tally(kills=COMPACT_KILLS)
     assert any(half for _, half in ends), "no kill came while the new file was being written; nothing is proven"

@@ -20,7 +20,7 @@ from barhouse import SessionCoordinator, SessionStore, open_store
 from barhouse.store.database import file_copy
 from barhouse.store.database.database import Database
 from barhouse.store.errors import StoreClosedError, StoreError, StoreFullError
-from tests.extent import COPIES, COPY_KILLS, SEED
+from tests.extent import COPIES, COPY_KILLS, SEED, tally
 from tests.faults.slow_copy import GO_ON
 from tests.faults.written_meanwhile import FIRST, MANY, minutes, register, written
 
@@ -300,3 +300,4 @@ def test_killed_while_a_copy_is_made(tmp_path: Path) -> None:
             store.publish(target)
         assert digest_of(target) == digest_of(path)
         assert [one.name for one in target.parent.iterdir()] == [target.name], "what was left of the copy is gone"
+    tally(kills=COPY_KILLS)

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from barhouse import open_store
-from tests.extent import JOB_KILLS, SEED, shares
+from tests.extent import JOB_KILLS, SEED, shares, tally
 from tests.integration.job_kit import day_of, fill, job_file, sessions, write
 
 SYMBOLS = [f"S{number:02}" for number in range(20)]
@@ -105,3 +105,4 @@ def test_killed_at_random_moments(job: Path, tmp_path: Path, part: int, all_kill
             for told in ("rows", "touched", "files_loaded", "outcome"):
                 assert report[told] == whole[told], told
             assert sorted(one["path"] for one in report["problems"]) == sorted(one["path"] for one in whole["problems"])
+    tally(kills=kills)

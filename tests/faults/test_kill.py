@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from barhouse import open_store
-from tests.extent import KILLS, SEED, shares
+from tests.extent import KILLS, SEED, shares, tally
 
 EVERYTHING = """
     SELECT symbol, interval, bar_start, bar_end, session_date, open, high, low, close, volume, base_count,
@@ -84,6 +84,7 @@ def test_killed_at_random_moments(tmp_path: Path, uninterrupted: Path, part: int
         with open_store(path) as store, open_store(uninterrupted, read_only=True) as whole:
             for query in (EVERYTHING, ACCOUNTS, GAPS):
                 assert store.sql(query).equals(whole.sql(query))
+    tally(kills=kills)
     assert len(survived) > 2, "no kill came after a commit; the test would prove nothing"
 
 

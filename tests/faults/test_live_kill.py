@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from barhouse import open_store
-from tests.extent import LIVE_KILLS, SEED
+from tests.extent import LIVE_KILLS, SEED, tally
 from tests.faults.live_log import OPEN, SYMBOLS, expected
 
 MESSAGES = 100 + 60 * LIVE_KILLS
@@ -114,6 +114,7 @@ def torment(victims: list[Child], store: Child, feed: str) -> int:
         time.sleep(chance.uniform(0, 0.2))
         victim.start()
     until(lambda: reached(store) >= MESSAGES, store, "the end never came")
+    tally(kills=LIVE_KILLS)
     return under_way
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from barhouse import open_store
-from tests.extent import PURGE_KILLS, SEED
+from tests.extent import PURGE_KILLS, SEED, tally
 from tests.faults import nightly
 
 ROOT = Path(__file__).parents[2]
@@ -72,4 +72,5 @@ def test_killed_while_it_purges(derived: Path, tmp_path: Path) -> None:
             assert store.sql(KEPT).equals(kept)
             if finished:
                 assert [store.sql(query) for query in (BARS, ACCOUNTS)] == expected
+    tally(kills=kills)
     assert seen, "no purge was acknowledged; the test would prove nothing"

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from load_kit import Bench, line
 from test_engine import elsewhere
 
 from barhouse import FolderFeed
-from barhouse.store.errors import InputError, SourceError
+from barhouse.store.errors import BarhouseError, InputError, SourceError
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes, devices and links by these names")
 
@@ -79,6 +82,12 @@ VICTIM = {"row_count": 1, "batch_id": 1, "size_bytes": 1}
         ("partitions", [VICTIM]),
         ("partitions", {"symbol=SPY/interval=1m/month=2024-11": {"row_count": "many"}}),
         ("batch_id", "one"),
+        ("batch_id", 2**63),
+        ("committed_at", "-Infinity"),
+        ("committed_at", "0001-01-01T00:00:00+14:00"),
+        ("unfinished", ["symbol=SPY/interval=1m/month=20922337-11"]),
+        ("unfinished", ["symbol=SPY/interval=1m/month=0000-11"]),
+        ("partitions", {"symbol=SPY/interval=1m/month=2024-13": VICTIM}),
         ("symbols", 5),
         ("format", None),
     ],
@@ -106,3 +115,21 @@ def test_what_is_no_manifest_is_refused(bench: Bench, tmp_path: Path, text: str)
     manifest.write_bytes(text.encode("latin-1"))
     with pytest.raises(InputError, match="is no manifest of an export"):
         bench.store.export(tmp_path / "out")
+
+
+@pytest.mark.parametrize("symbol", ["SPY", None])
+def test_a_damaged_parquet_file_is_told_wherever_it_is_found(bench: Bench, tmp_path: Path, symbol: str | None) -> None:
+    """Some of it is only found when a column is read once more, for its symbols or its values."""
+    stamps = [datetime(2024, 11, 26, 14, 30 + minute, tzinfo=UTC) for minute in range(20)]
+    prices = {name: [10.0] * 20 for name in ("open", "high", "low", "close", "volume")}
+    rows = pa.table({"symbol": ["SPY"] * 20, "bar_start": stamps, **prices})
+    path, told = tmp_path / "bars.parquet", set()
+    pq.write_table(rows, path, compression="none")
+    whole = path.read_bytes()
+    for at in range(4, len(whole) - 8, 61):
+        path.write_bytes(whole[:at] + bytes(byte ^ 0xA5 for byte in whole[at : at + 5]) + whole[at + 5 :])
+        try:
+            bench.load(path, symbol=symbol)
+        except BarhouseError as error:
+            told.add(type(error).__name__)
+    assert told

@@ -36,7 +36,7 @@ from world import (
     priced,
 )
 
-from tests.extent import HISTORIES, SEED, shares
+from tests.extent import HISTORIES, SEED, shares, tally
 
 MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
 NAMES = ("A", "B", "C")
@@ -133,6 +133,7 @@ class Histories(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
+            tally(histories=1, steps=self.world.check_count)
             try:
                 if self.world.sound:
                     self.world.looks_closely = lambda: True

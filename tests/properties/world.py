@@ -158,6 +158,7 @@ class World:
         self.path, self.now = path, now
         self.folder = path.with_suffix(".files")
         self.sound = True  # no step has failed
+        self.check_count = 0
         self.hasty = False
         self.looks_closely: Callable[[], bool] = lambda: True  # whether a check compares all views
         self.model = oracle.Model()
@@ -618,6 +619,7 @@ class World:
         Those that take long are left out where ``hasty`` or ``looks_closely`` says so; a later check sees to them.
         """
         self.sound = False
+        self.check_count += 1
         closely = not self.hasty and self.looks_closely()
         for view, (query, instants) in _VIEWS.items():
             if view in _DEAR and not closely:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import signal
 import subprocess
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
@@ -18,12 +20,19 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a turn ended; ``said`` is pytest's own last line."""
+    """How a turn ended; ``said`` is pytest's own last line, ``tried`` how much of what was tried."""
 
     seconds: float
     passed: bool
     said: str
     cut_off: bool = False
+    tried: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def found(self) -> str:
+        """What was tried and found, where the tests say it: a difference or a loss would have failed them."""
+        counts = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in self.tried.items())
+        return f" {counts}, 0 differences, 0 losses;" if counts else ""
 
 
 @dataclass(frozen=True)
@@ -48,10 +57,15 @@ class Machine:
         """Where a turn says what it does."""
         return self.logs / f"{turn.part.name.replace(' ', '-')}-{turn.end}-{turn.seed}.log"
 
+    def tally(self, turn: Turn) -> Path:
+        """Where the tests of a turn note how much they tried."""
+        return self.log(turn).with_suffix(".tally")
+
     def run(self, turn: Turn, limit_seconds: float) -> Outcome:
         """Run a turn, for so many seconds at most."""
         began = monotonic()
         self.logs.mkdir(parents=True, exist_ok=True)
+        self.tally(turn).unlink(missing_ok=True)
         with self.log(turn).open("w", encoding="utf-8") as log:
             child = subprocess.Popen(
                 self.command(turn),
@@ -59,7 +73,7 @@ class Machine:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=ROOT,
-                env={**os.environ, **turn.environment()},
+                env={**os.environ, **turn.environment(), "BARHOUSE_TALLY": str(self.tally(turn))},
                 start_new_session=True,
             )
             ended = False
@@ -75,13 +89,22 @@ class Machine:
         seconds = monotonic() - began
         if not ended:
             return Outcome(seconds, False, f"it did not end within {limit_seconds:.0f} s", cut_off=True)
-        return Outcome(seconds, child.returncode == 0, last_line(self.log(turn)))
+        return Outcome(seconds, child.returncode == 0, last_line(self.log(turn)), tried=tallied(self.tally(turn)))
 
 
 def last_line(log: Path) -> str:
     """The last line with something in it; pytest's rulers are left out."""
     lines = [line.strip(" =") for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
     return next((line for line in reversed(lines) if line), "it said nothing")
+
+
+def tallied(notes: Path) -> dict[str, int]:
+    """The sum of what tests have noted."""
+    sums: Counter[str] = Counter()
+    if notes.exists():
+        for line in notes.read_text(encoding="utf-8").splitlines():
+            sums.update(json.loads(line))
+    return dict(sums)
 
 
 def soak(plan: Plan, machine: Machine, left: Callable[[], float], say: Callable[[str], None]) -> int:
@@ -101,7 +124,7 @@ def soak(plan: Plan, machine: Machine, left: Callable[[], float], say: Callable[
             plan.note(turn, outcome.seconds)
         if outcome.passed:
             passed += 1
-            say(f"{line} {outcome.said}")
+            say(f"{line}{outcome.found} {outcome.said}")
         elif outcome.cut_off and budget <= limit:
             say(f"{line} the budget was used before it ended")
         else:

@@ -162,7 +162,7 @@ def _tables(source: Path) -> dict[str, dict[str, Any]]:
 
     try:
         tables = tomllib.loads(source.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CalendarError(f"{source} cannot be read as TOML: {error}") from error
     wrong = [name for name, table in tables.items() if not isinstance(table, dict)]
     if wrong or not tables:

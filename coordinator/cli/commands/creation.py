@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -41,13 +42,15 @@ def init(settings: Settings, job: Path | None, case_sensitive: bool | None) -> N
 
 def _write_job(path: Path) -> None:
     from barhouse.coordinator.jobs.job_example import job_example
+    from barhouse.store.database.replacement import put_in_place, written_beside
 
-    text = job_example()
+    file = expanded(path)
+    if os.path.lexists(file):
+        raise click.UsageError(f"{path} is there already; name another file")
     try:
-        with expanded(path).open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise click.UsageError(f"{path} is there already; name another file") from None
+        with written_beside(file) as part:
+            part.write_text(job_example(), encoding="utf-8")
+            put_in_place(part, file)
     except OSError as error:
         raise click.UsageError(f"{path} cannot be written: {error.strerror}") from error
     reports.say(f"wrote {path}; edit it, then: barhouse run {path} --dry-run")

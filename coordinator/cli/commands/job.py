@@ -113,8 +113,13 @@ def _watched(settings: Settings, store: SessionStore) -> Iterator[Callable[[str,
 
 
 def _write(report: JobReport | JobCheck, path: Path, but: str) -> None:
+    from barhouse.store.database.replacement import put_in_place, written_beside
+
+    file = expanded(path)
     try:
-        expanded(path).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        with written_beside(file) as part:
+            part.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            put_in_place(part, file)
     except OSError as error:
         raise click.UsageError(f"--report {path} cannot be written: {error.strerror}{but}") from error
 

@@ -95,3 +95,13 @@ LEFT JOIN (SELECT i.interval_id, i.interval, s.symbol FROM interval_definition A
        ON d.interval_id = f.interval_id
 ORDER BY d.symbol NULLS FIRST, f.at, d.interval
 LIMIT $shown;
+
+-- name: shadowing
+-- Macros of the store that take the place of functions of DuckDB's.
+-- gives: name
+SELECT DISTINCT m.function_name AS name
+FROM system.main.duckdb_functions() AS m
+SEMI JOIN (SELECT function_name FROM system.main.duckdb_functions() WHERE internal) AS own
+       ON system.main.lower(own.function_name) = system.main.lower(m.function_name)
+WHERE NOT m.internal
+ORDER BY ALL;

@@ -1,4 +1,7 @@
 -- Files: what DuckDB has open, and what a file holds.
+--
+-- What is run when a store is opened names DuckDB's own functions by their schema: a macro in the file, of a stranger or of
+-- its owner, would take their place.
 
 -- name: attach
 -- Have another file at hand; locks it like opening it does.
@@ -13,7 +16,7 @@ DETACH {name}
 -- name: path
 -- The file that a connection has open; null in memory.
 -- gives: path
-SELECT path FROM duckdb_databases() WHERE database_name = current_database();
+SELECT path FROM system.main.duckdb_databases() WHERE database_name = system.main.current_database();
 
 -- name: temporary_folder
 -- Where DuckDB puts what does not fit into memory.
@@ -23,8 +26,8 @@ SELECT current_setting('temp_directory') AS folder;
 -- name: table_names
 -- The tables that a file holds.
 -- gives: table_name
-SELECT table_name FROM duckdb_tables()
-WHERE NOT temporary AND schema_name = 'main' AND database_name = current_database();
+SELECT table_name FROM system.main.duckdb_tables()
+WHERE NOT temporary AND schema_name = 'main' AND database_name = system.main.current_database();
 
 -- name: schema_version
 -- The schema that a store has.
@@ -55,12 +58,18 @@ WHERE function_type = 'table_macro' AND NOT internal AND lower(function_name) = 
 -- name: memory_limit
 -- How much memory DuckDB may use, in bytes.
 -- gives: byte_count
-SELECT parse_formatted_bytes(current_setting('memory_limit')) AS byte_count;
+SELECT system.main.parse_formatted_bytes(system.main.current_setting('memory_limit')) AS byte_count;
 
 -- name: write_out
 -- Have everything committed in the file itself. Fails at once where somebody still reads what was before a change.
 -- part: statement
 CHECKPOINT
+
+-- name: begin_log_anew
+-- Commit something that changes nothing, so that the log is written to, and taken over into the file: DuckDB leaves one
+-- alone in which a killed process committed nothing.
+-- part: statement
+COMMENT ON TABLE {table} IS NULL
 
 -- name: leave_alone
 -- Write nothing into the file that it did not have room for: what is committed stays in the log, whatever its size.

@@ -10,7 +10,7 @@ SELECT name, value FROM store_option;
 -- Whether a store has, or had, a symbol.
 -- gives: has_symbols
 -- reads: symbol
-SELECT count(*) > 0 AS has_symbols FROM symbol;
+SELECT EXISTS (FROM symbol) AS has_symbols;
 
 -- name: forget_option
 -- Have an option as usual.

@@ -242,11 +242,20 @@ timezone('UTC', bar_start)
 
 -- name: bounds
 -- How many rows there are, the time they span, and how many stamps need a time zone to mean an instant.
--- Stamps at midnight name a date where bars are as long as sessions; those need none.
+-- Stamps at midnight name a date where bars are as long as sessions; those need none. A span that leaves the years 1 to
+-- 9999, which is all that Python knows, ends there.
 -- gives: row_count, first_instant, last_instant, naive_count, naive_time_count
-SELECT count(*) AS row_count,
-       least(min(instant_given), min(local::TIMESTAMPTZ)) AS first_instant,
-       greatest(max(instant_given), max(local::TIMESTAMPTZ)) AS last_instant,
-       count(*) FILTER (WHERE instant_given IS NULL AND local IS NOT NULL) AS naive_count,
-       count(*) FILTER (WHERE instant_given IS NULL AND local <> date_trunc('day', local)) AS naive_time_count
-FROM {canonical_rows};
+SELECT row_count,
+       CASE WHEN first_given IS NOT NULL
+            THEN least(greatest(first_given, TIMESTAMPTZ '0001-01-02 00:00:00+00'), TIMESTAMPTZ '9999-12-30 00:00:00+00')
+       END AS first_instant,
+       CASE WHEN last_given IS NOT NULL
+            THEN least(greatest(last_given, TIMESTAMPTZ '0001-01-02 00:00:00+00'), TIMESTAMPTZ '9999-12-30 00:00:00+00')
+       END AS last_instant,
+       naive_count, naive_time_count
+FROM (SELECT count(*) AS row_count,
+             least(min(instant_given), min(local::TIMESTAMPTZ)) AS first_given,
+             greatest(max(instant_given), max(local::TIMESTAMPTZ)) AS last_given,
+             count(*) FILTER (WHERE instant_given IS NULL AND local IS NOT NULL) AS naive_count,
+             count(*) FILTER (WHERE instant_given IS NULL AND local <> date_trunc('day', local)) AS naive_time_count
+      FROM {canonical_rows});
