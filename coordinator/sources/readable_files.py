@@ -14,7 +14,7 @@ from barhouse.coordinator.sources.dbn_files import dbn_rows
 from barhouse.coordinator.sources.files import parquet_schema
 from barhouse.coordinator.sources.frames import zones_of
 from barhouse.coordinator.sources.json_files import json_rows
-from barhouse.coordinator.sources.packed_bytes import unpacked_pieces
+from barhouse.coordinator.sources.packed_bytes import refuse_packed, unpacked_pieces
 from barhouse.coordinator.sources.parquet_copy import INTERVAL, write_parquet
 from barhouse.coordinator.sources.scratch_folder import have_room, scratch_folder
 from barhouse.coordinator.sources.source import Piece, Source
@@ -29,8 +29,12 @@ def readable(source: Source, beside: Path) -> Iterator[Source]:
     Raises
     ------
     SourceError
-        When a file is damaged, cut off, encrypted, not in the encoding said, or comes to far more than bars do.
+        When a file is damaged, cut off, encrypted, packed though its name does not say so, not in the encoding said, or
+        comes to far more than bars do.
     """
+    for piece in source.pieces:
+        if piece.is_readable and piece.kind.kind == "parquet":
+            refuse_packed(piece.path, piece.name)
     # DuckDB takes a damaged or cut off file for a shorter one: those that it can read are read through.
     encodings = {
         piece: encoding_to_change(_bytes_of(piece), source.encoding, piece.name)
@@ -93,7 +97,9 @@ def _unpacked(piece: Piece, target: Path, header: Sequence[str] | None) -> str:
     path, packing = piece.path, piece.kind.packing
     if piece.member is not None:
         path = _written(member_pieces(path, piece.member), target.with_suffix(".member"))
-    if packing != "none":
+    if packing == "none":
+        refuse_packed(path, piece.name)
+    else:
         path = _written(unpacked_pieces(path, packing, piece.name), target.with_suffix(".plain"))
     if piece.kind.kind == "arrow":
         with arrow_rows(path, piece.name) as rows:

@@ -400,3 +400,42 @@ def test_a_folder_that_is_watched_takes_what_is_packed(bench: Bench) -> None:
         "c.jsonl",
         "d.feather",
     ]
+
+
+PACKINGS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "gzip": (gzip.compress, "packed with gzip (.gz)"),
+    "zstd": (zstd, "packed with Zstandard (.zst)"),
+    "bz2": (bz2.compress, "packed with bzip2 (.bz2)"),
+    "xz": (lzma.compress, "packed with xz (.xz)"),
+    "zip": (lambda text: zipped({"bars.csv": text}), "an archive (.zip)"),
+    "workbook": (lambda text: zipped({"[Content_Types].xml": text}), "a spreadsheet"),
+    "7z": (lambda text: b"7z\xbc\xaf\x27\x1c" + text, "an archive (.7z)"),
+}
+
+
+@pytest.mark.parametrize("name", ["bars.csv", "bars.txt", "bars.parquet", "bars.arrow", "bars.json", "bars.jsonl"])
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_a_packed_file_whose_name_does_not_say_so_is_called_one(loaded: Bench, packing: str, name: str) -> None:
+    pack, what = PACKINGS[packing]
+    path = loaded.folder / name
+    path.write_bytes(pack(TEXT))
+    with unchanged(loaded), pytest.raises(SourceError) as refused:
+        loaded.load(path, timezone=NEW_YORK)
+    (loaded.folder / "outer.zip").write_bytes(zipped({name: pack(TEXT)}))
+    with unchanged(loaded), pytest.raises(SourceError) as inside:
+        loaded.load(loaded.folder / "outer.zip", timezone=NEW_YORK)
+    assert f"{path} cannot be read: it is {what}" in str(refused.value)
+    assert f"outer.zip/{name} cannot be read: it is {what}" in str(inside.value)
+
+
+@pytest.mark.parametrize("outer", [".gz", ".zst", ".bz2", ".xz"])
+@pytest.mark.parametrize("packing", PACKINGS)
+@pytest.mark.parametrize("kind", ["csv", "parquet", "json"])
+def test_a_file_that_is_packed_twice_is_called_so(loaded: Bench, packing: str, outer: str, kind: str) -> None:
+    pack, what = PACKINGS[packing]
+    path = loaded.folder / f"bars.{kind}{outer}"
+    path.write_bytes(PACKED[f"bars.csv{outer}"](pack(TEXT)))
+    said = f"what is packed in it is {what}, once more; unpack it once"
+    with unchanged(loaded), pytest.raises(SourceError) as refused:
+        loaded.load(path, timezone=NEW_YORK)
+    assert said in str(refused.value)
