@@ -66,6 +66,8 @@ class CommandLine(Wording):
         flag, is_flag = self._flag(option.name)
         if option.value is UNSAID or is_flag:
             return flag
+        if option.value == {"volume": None} and self._flag("volume")[1]:
+            return self._flag("volume")[0]  # --no-volume, which is short for it
         if isinstance(option.value, Mapping):
             pairs = (f"{part}={_column(name)}" for part, name in option.value.items())
             return " ".join(f"{flag} {shlex.quote(pair)}" for pair in pairs)

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from barhouse.coordinator.inspection.report import InspectedBar, Inspection
 from barhouse.coordinator.jobs.file_contents import SymbolBars, holdings, one_interval
-from barhouse.coordinator.load import interval_columns
+from barhouse.coordinator.load import interval_columns, midnights
 from barhouse.coordinator.load.canonical_rows import keep_parsed
 from barhouse.coordinator.load.door import load_source
 from barhouse.coordinator.load.parts import PATH_SYMBOL, Parts, parts_of
@@ -29,11 +29,12 @@ from barhouse.coordinator.sources.readable_files import readable
 from barhouse.coordinator.sources.recognition import is_generic, looks_like, presets_of, text_facts
 from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import Transaction
-from barhouse.store.errors import InputError, SourceError
+from barhouse.store.errors import InputError, RejectedBarsError, SourceError
 from barhouse.store.hints import spelled
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.spelling import Spelling
 from barhouse.store.session_store import SessionStore, open_store
+from barhouse.store.sql import sql
 
 #: How many rows are looked at, of how many bars are made, and how many are shown.
 _ROWS, _ROWS_LOADED, _SHOWN = 10_000, 1_000, 5
@@ -145,13 +146,19 @@ def _look(
             how = how.but(columns={"symbol": PATH_SYMBOL, **how.columns})
         held = holdings(transaction, few, how, None)
         facts["symbols"] = tuple(sorted(name for name in held if name))
-        facts["naive"] = _are_naive(transaction, few, how, parts)
+        facts["naive"], midnights_in = _clock_of(transaction, few, how, parts)
     if interval is None:
         told = _interval_of(held, source.name)
         facts |= {"interval": told.interval, "regular": told.regular and sample.num_rows >= _FEW}
         interval = None if told.interval is None else Interval.parse(told.interval)
     names = facts["symbols"] if symbol is None and parts["symbol"] is not None else (symbol or _UNSAID,)
-    facts |= _loaded(store, replace(few, table=sample.slice(0, _ROWS_LOADED)), how, names, interval)
+    few = replace(few, table=sample.slice(0, _ROWS_LOADED))
+    try:
+        facts |= _loaded(store, few, how, names, interval)
+    except RejectedBarsError as refused:
+        if interval is None or interval.intraday or midnights_in is not None:
+            raise
+        facts |= _loaded_by_instants(few, how, names, refused)
 
 
 def _sample(transaction: Transaction, rows: SourceRows) -> pa.Table:
@@ -170,11 +177,12 @@ def _columns_said(rows: SourceRows, parts: Parts, how: LoadOptions) -> dict[str,
     }
 
 
-def _are_naive(transaction: Transaction, few: Source, how: LoadOptions, parts: Parts) -> bool:
-    """Whether stamps carry no zone, so that a time of day needs one that is said."""
+def _clock_of(transaction: Transaction, few: Source, how: LoadOptions, parts: Parts) -> tuple[bool, str | None]:
+    """Whether stamps carry no zone, so that a time of day needs one that is said; and where all are midnights."""
     rows = open_rows(transaction, few)
     read = keep_parsed(transaction, rows, parts, how, wants_dates=False, by_symbol=False)
-    return bool(transaction.one("inspection.count_naive", parsed_rows=read).naive_count)
+    naive = bool(transaction.one("inspection.count_naive", parsed_rows=read).naive_count)
+    return naive, midnights.zone_of(transaction, sql("load.kept_in_order", parsed_rows=read))
 
 
 def _interval_of(held: Mapping[str, SymbolBars], name: str) -> SymbolBars:
@@ -212,7 +220,18 @@ def _loaded(
             shown = None if name == _UNSAID else name
             date = bar["session_date"] if base == "1d" else None
             bars.append(InspectedBar(**{**values, "symbol": shown, "bar_start": start, "session_date": date}))
-    return {"bars": tuple(bars), "rejects": report.rejects}
+    return {"bars": tuple(bars), "rejects": report.rejects, "instruments": report.instruments}
+
+
+def _loaded_by_instants(
+    few: Source, how: LoadOptions, names: Sequence[str], refused: RejectedBarsError
+) -> dict[str, Any]:
+    """Bars of sessions that are stamped with a time of day: which one begins there only their calendar can say."""
+    with open_store(":memory:") as store:
+        try:
+            return _loaded(store, few, how, names, None)
+        except InputError:
+            raise refused from None
 
 
 def _reported(facts: dict[str, Any]) -> Inspection:

@@ -11,7 +11,11 @@ from barhouse.store.model.reports import Reject
 
 
 class InspectedBar(BaseModel):
-    """A bar as it would be loaded: intraday ones have their start, longer ones the date of their session."""
+    """A bar as it would be loaded: intraday ones have their start, longer ones the date of their session.
+
+    Those of sessions that are stamped with a time of day have their stamp: which session begins there, only the
+    calendar of their symbol says.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -51,6 +55,9 @@ class Inspection(BaseModel):
     label: str = "start"
     row_count: int = Field(default=0, description="how many rows were looked at")
     symbols: tuple[str, ...] = Field(default=(), description="as the source spells them; none where no column says")
+    instruments: tuple[str, ...] = Field(
+        default=(), description="columns that nobody named and that tell several instruments apart, taken for one"
+    )
     interval: str | None = Field(default=None, description="as it was said, or told from the steps between stamps")
     regular: bool = Field(default=True, description="whether most steps are that long; otherwise bars may be finer")
     bars: tuple[InspectedBar, ...] = Field(default=(), description="the first bars, in order of symbol and time")

@@ -31,6 +31,8 @@ _EARLIEST = date(1900, 1, 1)
 #: From so many rows on it pays to look whether they come in order.
 MANY_ROWS = 20_000
 _MINUTE = 60
+#: How the reason begins of a bar of sessions whose stamp is the start of none.
+UNNAMED = "no session is named by this stamp"
 
 #: What may be done where an exchange's calendar does not reach.
 _WAY_OUT = "; a calendar of one's own may begin earlier"
@@ -240,7 +242,7 @@ def _placed_sessions(
             f"last session, or with the midnight after it"
         )
         return reason, sql("load.placed_sessions", session_names=names, first=by_edge, second=by_date)
-    reason = f"no session is named by this stamp; a {interval} bar is named by the date of its first session"
+    reason = f"{UNNAMED}; a {interval} bar is named by the date of its first session"
     return reason, sql("load.placed_sessions", session_names=names, first=by_date, second=by_edge)
 
 

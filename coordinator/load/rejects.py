@@ -7,13 +7,13 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from barhouse.coordinator.load import plausibility
+from barhouse.coordinator.load import midnights, plausibility
 from barhouse.coordinator.load.acceptance import AcceptedRows
 from barhouse.coordinator.load.canonical_rows import CanonicalRows
 from barhouse.coordinator.load.columns import A_DATE
 from barhouse.coordinator.load.number_formats import could_be_thousands, signs_of
 from barhouse.coordinator.load.numbers import NOT_A_NUMBER
-from barhouse.coordinator.load.placement import JudgedRows
+from barhouse.coordinator.load.placement import UNNAMED, JudgedRows
 from barhouse.coordinator.load.stamp_formats import are_digits, are_of_a_spreadsheet, formats_of, is_iso
 from barhouse.coordinator.load.symbol_map import reason_unregistered
 from barhouse.coordinator.load.unfinished import UNFINISHED
@@ -29,6 +29,8 @@ _SHOWN_REJECTS = 3
 #: Reasons in ``sql/load/placement.sql`` that the options may be to blame for.
 UNREADABLE = "the stamp cannot be read"
 _AMBIGUOUS = "ambiguous local time"
+_PASSES = [Option("ambiguous", way) for way in ("first", "second", "infer")]
+_VOLUMES = frozenset([f"volume{NOT_A_NUMBER}", "volume is missing"])
 #: What DuckDB says of a line in another encoding.
 _NOT_UTF_8 = "This file is not utf-8 encoded"
 
@@ -147,39 +149,54 @@ def _way_out(
     if options.strict and rejected.count < row_count:
         return f"mend them, or load without {Option('strict', True)} to leave them out"
     reasons = {reject.reason: reject for reject in rejected.by_reason}
-    ways = []
+    ways, explained = [], {UNREADABLE, A_DATE}
     unregistered = [name for name in judged.rows.symbols.unregistered if reason_unregistered(name) in reasons]
     if unregistered:
         ways.append(f"register {'it' if len(unregistered) == 1 else 'them'} first, {Action('register', unregistered)}")
+        explained |= set(map(reason_unregistered, unregistered))
     if UNREADABLE in reasons:
         is_count = not are_digits(_stamp_of(judged, reasons[UNREADABLE]) or "")
         unit = plausibility.way_out(transaction, judged.rows, options) if is_count else None
         ways.append(unit or _way_to_read(judged, reasons[UNREADABLE], options))
     if A_DATE in reasons:
         ways.append(plausibility.WITHOUT_TIME)
-    misread = [reason for reason in reasons if reason.endswith(NOT_A_NUMBER)]
-    signs = next((found for reason in misread if (found := _signs_in(reasons[reason]))), None)
-    if signs is not None:
-        either = next((text for reason in misread if (text := _either_in(reasons[reason]))), None)
-        said = " and ".join(str(Option(name, sign)) for name, sign in signs.items())
-        if signs == {"decimal": ","} and either is not None:
-            said = f"{said} where {either} is a fraction, {Option('thousands', ',')} where it is more than a thousand"
-        ways.append(f"say how numbers are written, with {said}")
+    said = _way_to_read_numbers(reasons)
+    if said is not None:
+        ways.append(said)
+        explained |= {reason for reason in reasons if reason.endswith(NOT_A_NUMBER)}
+    elif volumes := _VOLUMES.intersection(reasons):
+        ways.append(f"where there is no volume, {Option('columns', {'volume': None})} takes it as 0")
+        explained |= volumes
     if any(_NOT_UTF_8 in reason for reason in reasons):
         ways.append(f"say which encoding it is in with {Option('encoding')}, such as {Option('encoding', 'latin-1')}")
-    ambiguous = [reason for reason in reasons if reason.startswith(_AMBIGUOUS)]
-    if ambiguous:
-        said = ", ".join(str(Option("ambiguous", way)) for way in ("first", "second", "infer"))
-        ways.append(f"say which of the two times is meant: {said}")
-    unfinished = [reason for reason in reasons if reason.startswith(UNFINISHED)]
-    if unfinished:
+    if ambiguous := {reason for reason in reasons if reason.startswith(_AMBIGUOUS)}:
+        ways.append(f"say which of the two times is meant: {', '.join(map(str, _PASSES))}")
+        explained |= ambiguous
+    if unnamed := {reason for reason in reasons if reason.startswith(UNNAMED)}:
+        days = midnights.way_out(transaction, judged.rows, options)
+        ways += [] if days is None else [days]
+        explained |= set() if days is None else unnamed
+    if unfinished := {reason for reason in reasons if reason.startswith(UNFINISHED)}:
         ways.append("load bars once they are whole; where that column means something else, leave it out")
-    explained = len(unregistered) + len(ambiguous) + len(unfinished) + (UNREADABLE in reasons) + (A_DATE in reasons)
-    if len(reasons) > explained + (len(misread) if signs is not None else 0):
+        explained |= unfinished
+    if not explained.issuperset(reasons):
         what = "frame" if judged.rows.is_frame else "file"
         checked = ", ".join(str(Option(name)) for name in ("columns", "timezone", "timestamp_format", "label"))
         ways.append(f"check the options ({checked}) against the {what}")
     return "; ".join(ways)
+
+
+def _way_to_read_numbers(reasons: Mapping[str, Reject]) -> str | None:
+    """Say how numbers may be written, by the first that could not be read; None where that tells nothing."""
+    misread = [reason for reason in reasons if reason.endswith(NOT_A_NUMBER)]
+    signs = next((found for reason in misread if (found := _signs_in(reasons[reason]))), None)
+    if signs is None:
+        return None
+    either = next((text for reason in misread if (text := _either_in(reasons[reason]))), None)
+    said = " and ".join(str(Option(name, sign)) for name, sign in signs.items())
+    if signs == {"decimal": ","} and either is not None:
+        said = f"{said} where {either} is a fraction, {Option('thousands', ',')} where it is more than a thousand"
+    return f"say how numbers are written, with {said}"
 
 
 def _way_to_read(judged: JudgedRows, unreadable: Reject, options: LoadOptions) -> str:

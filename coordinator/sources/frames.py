@@ -90,7 +90,7 @@ def _check_times(frame: pandas.DataFrame) -> None:
     for name, values in frame.items():
         if str(values.dtype).startswith("period"):
             raise SourceError(
-                f"the column {name} of the pandas frame holds periods; say when they start, with to_timestamp()"
+                f"the column {name} of the pandas frame holds periods; say when they start, with to_timestamp"
             )
         if values.dtype != object:
             continue

@@ -136,6 +136,6 @@ COLUMNS = pa.schema(
 )
 
 #: How a source may write, in any case, that a value is unknown where a bar may lack it.
-UNKNOWN = ("", "-", "nan", "null", "none", "na", "n/a", "#n/a", "\\n")
+UNKNOWN = ("", "-", "--", ".", "nan", "null", "none", "na", "n/a", "#n/a", "\\n")
 
 REQUIRED = ("bar_start", "open", "high", "low", "close", "volume")

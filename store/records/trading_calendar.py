@@ -90,6 +90,11 @@ def keep(transaction: Transaction, names: Iterable[str]) -> None:
             keep_week(transaction, name, found.week_origin, batch)
 
 
+def zones(transaction: Transaction, names: Iterable[str]) -> tuple[str, ...]:
+    """The zones that calendars' wall clocks are in, in the order of their names."""
+    return tuple(row.timezone for row in transaction.run("records.zones", {"calendars": sorted(names)}))
+
+
 def corrections(transaction: Transaction, name: str) -> tuple[SessionCorrection, ...]:
     """What is said of single sessions of a calendar beyond what it says, by date."""
     rows = transaction.run("records.corrections", {"calendar": name})

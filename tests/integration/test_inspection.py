@@ -296,3 +296,69 @@ def test_days_of_a_frame_in_its_own_zone_are_those_of_a_load(tmp_path: Path) -> 
     report = inspect_source(tmp_path / "days.parquet", "SPY")
     assert (report.problem, report.interval) == (None, "1d")
     assert [str(bar.session_date) for bar in report.bars] == ["2024-10-21", "2024-10-22", "2024-10-23"]
+
+
+DAYS = ("2024-10-18", "2024-10-21", "2024-10-22", "2024-10-23", "2024-10-24", "2024-10-25")
+
+
+def instants(time: str, zone: str) -> list[str]:
+    """A time of day of some days in a zone, in UTC."""
+    return [f"{pd.Timestamp(f'{day} {time}', tz=zone).tz_convert('UTC'):%Y-%m-%dT%H:%M:%SZ}" for day in DAYS]
+
+
+@pytest.mark.parametrize("calendar", ["XNYS", "XETR", "XTKS", "XASX", "24/7"])
+@pytest.mark.parametrize("zone", ["America/New_York", "Europe/Berlin", "Asia/Tokyo", "Australia/Sydney"])
+def test_midnights_of_a_zone_that_nobody_said_are_refused_with_it(kinds: Bench, calendar: str, zone: str) -> None:
+    """What the message names takes them, for the days that they begin there."""
+    kinds.coordinator.register("ELSE", ["1d"], calendar)
+    path = written(kinds.folder, *lines(instants("00:00", zone)))
+    with pytest.raises(InputError) as refused:
+        kinds.load(path, "1d", "ELSE")
+    said = f"these are midnights in {zone}: timezone='{zone}' takes them"
+    assert said in str(refused.value)
+    assert said in str(inspect_source(path, "ELSE", "1d").problem)
+    kinds.load(path, "1d", "ELSE", timezone=zone)
+    taken = [f"{bar['session_date']}" for bar in kinds.bars("ELSE", "1d")]
+    assert taken == list(DAYS)
+    assert [str(bar.session_date) for bar in inspect_source(path, "ELSE", "1d", timezone=zone).bars] == list(
+        DAYS[:SHOWN]
+    )
+
+
+def test_bars_of_days_that_are_stamped_with_the_open_are_shown_by_it(kinds: Bench) -> None:
+    stamps = instants("09:30", "America/New_York")
+    path = written(kinds.folder, *lines(stamps))
+    report = inspect_source(path, "DAY")
+    assert (report.problem, report.interval) == (None, "1d")
+    assert [f"{bar.bar_start:%Y-%m-%dT%H:%M:%SZ}" for bar in report.bars] == stamps[:SHOWN]
+    assert "those that open at the stamps" in RUNNER.invoke(cli, ["inspect", str(path), "--symbol", "DAY"]).stderr
+    assert kinds.load(path, "1d", "DAY").inserted == len(DAYS)
+    assert [str(bar["session_date"]) for bar in kinds.bars("DAY", "1d")] == list(DAYS)
+
+
+def test_rows_of_days_that_are_no_bars_are_not_shown_by_their_stamps(tmp_path: Path) -> None:
+    path = written(tmp_path, *[line(stamp, high=1) for stamp in instants("09:30", "America/New_York")])
+    report = inspect_source(path, "DAY", "1d")
+    assert report.bars == () and "high is below low" in str(report.problem)
+
+
+@pytest.mark.parametrize("volume", ["--", "N/A", "", "x"])
+def test_a_file_without_volumes_is_told_the_way_out(tmp_path: Path, volume: str) -> None:
+    path = written(tmp_path, "10/21/2024,10,11,9,10," + volume, header="Date,Open,High,Low,Close,Volume")
+    options = ["--symbol", "COMP", "--interval", "1d", "--timestamp-format", "%m/%d/%Y"]
+    said = RUNNER.invoke(cli, ["inspect", str(path), *options]).stderr
+    assert "where there is no volume, --no-volume takes it as 0" in said
+    assert "first bars" in RUNNER.invoke(cli, ["inspect", str(path), *options, "--no-volume"]).stderr
+
+
+def test_several_instruments_that_nobody_named_are_said(tmp_path: Path) -> None:
+    stamps = minutes("2024-10-21 14:30", "2024-10-21 14:36")
+    rows = [f"{line(stamp)},{7 if number < 3 else 8}" for number, stamp in enumerate(stamps)]
+    path = written(tmp_path, *rows, header=f"{HEADER},instrument_id")
+    report = inspect_source(path, "ES", timezone="UTC")
+    assert report.instruments == ("instrument_id",)
+    said = RUNNER.invoke(cli, ["inspect", str(path), "--symbol", "ES", "--timezone", "UTC"]).stderr
+    assert (
+        "several in instrument_id, taken for one symbol; they are told apart with --column symbol=instrument_id" in said
+    )
+    assert inspect_source(path, timezone="UTC", columns={"symbol": "instrument_id"}).instruments == ()

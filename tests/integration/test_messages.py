@@ -78,7 +78,7 @@ MISTAKES = {
     "no volume": Mistake(
         [one.rpartition(",")[0] for one in ROWS],
         "columns={'volume': 'NAME'}; where there is none, columns={'volume': None} takes it as 0",
-        "--column volume=NAME; where there is none, --column volume= takes it as 0",
+        "--column volume=NAME; where there is none, --no-volume takes it as 0",
         'columns = { volume = "NAME" }; where there is none, columns = { volume = "" } takes it as 0',
         header=HEADER.rpartition(",")[0],
     ),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from barhouse.coordinator.cli.sentences.words import listed
 from barhouse.store.hints import Option, spelled
+from barhouse.store.model.interval import Interval
 from barhouse.store.model.words import agreeing, counted
 
 if TYPE_CHECKING:
@@ -62,7 +63,13 @@ def _understood(report: Inspection) -> Iterator[tuple[str, str]]:
     if report.unused:
         yield "not used", ", ".join(report.unused)
     yield "symbols", listed(report.symbols, "symbols") if report.symbols else "no column names them"
+    for column in report.instruments:
+        way = spelled(str(Option("columns", {"symbol": column})))
+        yield "instruments", f"several in {column}, taken for one symbol; they are told apart with {way}"
     yield "interval", _interval(report)
+    of_sessions = report.interval is not None and not Interval.parse(report.interval).intraday
+    if of_sessions and any(bar.bar_start for bar in report.bars):
+        yield "sessions", "those that open at the stamps, by the calendar of the symbol"
 
 
 def _stamps(report: Inspection) -> str:

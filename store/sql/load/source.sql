@@ -173,6 +173,12 @@ SELECT count(step) AS step_count, count(*) FILTER (WHERE step < {least}) AS shor
        count(*) AS stamp_count, count(*) FILTER (WHERE second % 86400 = 0) AS midnight_count
 FROM stepped;
 
+-- name: count_midnights
+-- Whether there are instants, and each of them is a midnight where it is that local time.
+-- gives: are_midnights
+SELECT coalesce(bool_and(local = date_trunc('day', local)), false) AS are_midnights
+FROM (SELECT {local} AS local FROM {canonical_rows} WHERE instant_given IS NOT NULL);
+
 -- name: number_range
 -- The least and the greatest of the stamps that are whole numbers, their sign and zeros aside.
 -- gives: least, greatest

@@ -42,6 +42,12 @@ VALUES ($calendar, $definition, $known_from, $known_through);
 -- writes: calendar_timezone
 INSERT OR REPLACE INTO calendar_timezone (calendar, timezone) VALUES ($calendar, $timezone);
 
+-- name: zones
+-- The zones that the wall clocks of some calendars are in.
+-- gives: timezone
+-- reads: calendar_timezone
+SELECT timezone FROM calendar_timezone WHERE list_contains($calendars::VARCHAR[], calendar) ORDER BY calendar;
+
 -- name: kept_week
 -- Where the weeks of a calendar count from; no row: Monday 1970-01-05.
 -- gives: origin
