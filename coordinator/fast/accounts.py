@@ -13,6 +13,9 @@ from barhouse.coordinator.fast.mirror import Mirror
 from barhouse.coordinator.fast.new_bars import NewBars
 from barhouse.store.database.transaction import Transaction
 
+#: Beyond every instant and date there is.
+_NEVER = int(np.iinfo(np.int64).max)
+
 
 def add_bars(transaction: Transaction, mirror: Mirror, rows: NewBars, batch_id: int) -> None:
     """Write rows as bars."""
@@ -29,9 +32,10 @@ def add_bars(transaction: Transaction, mirror: Mirror, rows: NewBars, batch_id: 
             "vwap": pa.nulls(count, pa.float64()) if rows.vwap is None else rows.vwap,
             "base_count": pa.array(rows.base_count, pa.int32()),
             "expected_count": pa.array(rows.expected_count, pa.int32()),
+            "batch_id": pa.array(np.full(count, batch_id)),
         }
     )
-    transaction.write("fast.add_bars", {"batch_id": batch_id}, added_bars=transaction.place("added_bars", table))
+    transaction.write("fast.add_bars", added_bars=transaction.place("added_bars", table))
 
 
 def account(
@@ -52,20 +56,25 @@ def account(
         Of derived intervals, when the next bucket closes.
     """
     at = moves.at
+    _count(mirror, bars)
     np.add.at(mirror.expected_count, growth.at, growth.expected)
     np.add.at(mirror.present_count, growth.at, growth.present)
-    first = np.full(len(mirror.interval_id), np.iinfo(np.int64).max)
+    first = np.full(len(mirror.interval_id), _NEVER)
     np.minimum.at(first, growth.at, growth.date)
-    begins = (mirror.first_session[at] == NONE) & (first[at] != np.iinfo(np.int64).max)
+    begins = (mirror.first_session[at] == NONE) & (first[at] != _NEVER)
     mirror.first_session[at[begins]] = first[at[begins]]
-    expected, is_covered = mirror.expected_count[at], mirror.expected_count[at] > 0
+    expected, present = mirror.expected_count[at], mirror.present_count[at]
+    is_covered, is_filled = expected > 0, mirror.bar_count[at] > 0
     columns = {
         "interval_id": pa.array(mirror.interval_id[at], pa.int32()),
         "through": instants(moves.new_through),
-        **_added(at, bars),
         "first_session": dates(mirror.first_session[at]),
         "expected_count": numbers(np.where(is_covered, expected, NONE), pa.int64()),
-        "present_count": numbers(np.where(is_covered, mirror.present_count[at], NONE), pa.int64()),
+        "present_count": numbers(np.where(is_covered, present, NONE), pa.int64()),
+        "quality_pct": pa.array(100.0 * present / np.maximum(expected, 1), mask=~is_covered),
+        "bar_count": numbers(np.where(is_filled, mirror.bar_count[at], NONE), pa.int64()),
+        "first_bar": instants(mirror.first_bar[at]),
+        "last_bar": instants(mirror.last_bar[at]),
     }
     if next_close is None:
         mirror.complete_through[at] = moves.new_through
@@ -78,17 +87,14 @@ def account(
     _cover(transaction, mirror, growth)
 
 
-def _added(at: Array, bars: Bars) -> dict[str, pa.Array]:
-    """How many bars were added to each interval, and the first and last of them."""
-    which = np.searchsorted(at, bars.at)
-    first, last = np.full(len(at), np.iinfo(np.int64).max), np.full(len(at), NONE)
-    np.minimum.at(first, which, bars.start)
-    np.maximum.at(last, which, bars.start)
-    return {
-        "added_count": pa.array(np.bincount(which, minlength=len(at)), pa.int64()),
-        "first_added": instants(np.where(last == NONE, NONE, first)),
-        "last_added": instants(last),
-    }
+def _count(mirror: Mirror, bars: Bars) -> None:
+    """Take down how many bars there are, and the first and last of them."""
+    np.add.at(mirror.bar_count, bars.at, 1)
+    np.maximum.at(mirror.last_bar, bars.at, bars.start)
+    first = np.full(len(mirror.first_bar), _NEVER)
+    np.minimum.at(first, bars.at, bars.start)
+    is_first = (first != _NEVER) & ((mirror.first_bar == NONE) | (first < mirror.first_bar))
+    mirror.first_bar[is_first] = first[is_first]
 
 
 def _cover(transaction: Transaction, mirror: Mirror, growth: Growth) -> None:

@@ -36,8 +36,10 @@ class Mirror:
         As the view ``definition`` has them, each of the interval itself.
     settled_through
         Of base intervals, the instant that anything of it is derived through.
-    expected_count, present_count
-        What its coverage comes to; 0 for null.
+    expected_count, present_count, bar_count
+        What its coverage comes to, and how many bars it has; 0 for null.
+    first_bar, last_bar
+        Where these begin.
     bases, symbols
         The positions of all base intervals, and their symbols.
     newest_batch, newest_commit
@@ -61,6 +63,9 @@ class Mirror:
     first_session: Array
     expected_count: Array
     present_count: Array
+    bar_count: Array
+    first_bar: Array
+    last_bar: Array
     bases: Array
     symbols: pa.Array
     hours: dict[str, CalendarHours]
@@ -86,7 +91,8 @@ class Mirror:
         settled = np.full(len(derived), NONE)
         np.maximum.at(settled, base[derived], derived_through[derived])
         retained_date = whole(rows["retained_date"])
-        expected, present = whole(rows["expected_count"]), whole(rows["present_count"])
+        counts = (whole(rows[name]) for name in ("expected_count", "present_count", "bar_count"))
+        expected, present, bar_count = (np.where(count == NONE, 0, count) for count in counts)
         newest = transaction.one("fast.newest")
         return cls(
             interval_id=whole(rows["interval_id"]),
@@ -102,8 +108,11 @@ class Mirror:
             retained_from=whole(rows["retained_from"]),
             account_from=np.maximum(retained_date, retained_date[base]),
             first_session=whole(rows["first_session"]),
-            expected_count=np.where(expected == NONE, 0, expected),
-            present_count=np.where(present == NONE, 0, present),
+            expected_count=expected,
+            present_count=present,
+            bar_count=bar_count,
+            first_bar=whole(rows["first_bar"]),
+            last_bar=whole(rows["last_bar"]),
             bases=bases,
             symbols=rows["symbol"].combine_chunks().take(pa.array(bases)),
             hours=hours,

@@ -4,10 +4,7 @@
 -- Bars that cannot be there yet, in the order they come in.
 -- writes: bar
 -- takes: added_bars
-INSERT INTO bar
-SELECT interval_id, bar_start, span_seconds, session_date, segment, open, high, low, close, volume, trade_count, vwap,
-       base_count, expected_count, $batch_id
-FROM {added_bars};
+INSERT INTO bar FROM {added_bars};
 
 -- name: move_bases
 -- How far base intervals are complete now, what their coverage comes to, and how many bars they have.
@@ -15,9 +12,8 @@ FROM {added_bars};
 -- takes: moved_bases
 UPDATE interval_definition AS d
 SET complete_through = m.through, first_session = m.first_session, expected_count = m.expected_count,
-    present_count = m.present_count, quality_pct = 100.0::DOUBLE * m.present_count / m.expected_count,
-    bar_count = CASE WHEN m.added_count > 0 THEN coalesce(d.bar_count, 0) + m.added_count ELSE d.bar_count END,
-    first_bar = least(d.first_bar, m.first_added), last_bar = greatest(d.last_bar, m.last_added)
+    present_count = m.present_count,
+    quality_pct = m.quality_pct, bar_count = m.bar_count, first_bar = m.first_bar, last_bar = m.last_bar
 FROM {moved_bases} AS m
 WHERE d.interval_id = m.interval_id;
 
@@ -29,9 +25,7 @@ WHERE d.interval_id = m.interval_id;
 UPDATE interval_definition AS d
 SET derived_through = m.through, next_close = m.next_close, first_session = m.first_session,
     expected_count = m.expected_count, present_count = m.present_count,
-    quality_pct = 100.0::DOUBLE * m.present_count / m.expected_count,
-    bar_count = CASE WHEN m.added_count > 0 THEN coalesce(d.bar_count, 0) + m.added_count ELSE d.bar_count END,
-    first_bar = least(d.first_bar, m.first_added), last_bar = greatest(d.last_bar, m.last_added)
+    quality_pct = m.quality_pct, bar_count = m.bar_count, first_bar = m.first_bar, last_bar = m.last_bar
 FROM {moved_derived} AS m
 WHERE d.interval_id = m.interval_id;
 

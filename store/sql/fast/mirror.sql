@@ -3,11 +3,12 @@
 -- name: definitions
 -- Every interval of every active symbol, and how far it has come.
 -- gives: interval_id, symbol_id, symbol, calendar, interval, unit, length, derived, closes_late, complete_through,
--- derived_through, next_close, retained_from, retained_date, first_session, expected_count, present_count
+-- derived_through, next_close, retained_from, retained_date, first_session, expected_count, present_count, bar_count,
+-- first_bar, last_bar
 -- reads: interval_definition, symbol
 SELECT d.interval_id, d.symbol_id, s.symbol, s.calendar, d.interval, d.unit, d.length, d.derived,
        s.closing_bar = 'include' AS closes_late, d.complete_through, d.derived_through, d.next_close, d.retained_from,
-       d.retained_date, d.first_session, d.expected_count, d.present_count
+       d.retained_date, d.first_session, d.expected_count, d.present_count, d.bar_count, d.first_bar, d.last_bar
 FROM interval_definition AS d
 JOIN symbol AS s ON s.symbol_id = d.symbol_id AND s.removed_at IS NULL
 ORDER BY d.interval_id;
