@@ -40,9 +40,9 @@ PLANTED = amount("PLANTED", 2)
 #: Random sets of trades.
 TRADES = amount("TRADES", 15)
 #: Hostile inputs of each kind: files, messages, job files, calendars, manifests, stores.
-HOSTILE = amount("HOSTILE", 12)
+HOSTILE = amount("HOSTILE", 8)
 #: Commands of which calls that write are failed; there are 33.
-FAULT_COMMANDS = amount("FAULT_COMMANDS", 4)
+FAULT_COMMANDS = amount("FAULT_COMMANDS", 3)
 #: Calls that fail, of each of these commands; 100000 are all of them.
 FAULTS = amount("FAULTS", 2)
 #: Messages of feeds that may be anything.

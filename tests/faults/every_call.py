@@ -12,6 +12,7 @@ import random
 import re
 import shlex
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +34,8 @@ _RAW = ("Traceback", "unexpected error")
 #: What DuckDB says of a block that was written by half, and we with it.
 _TOLD = re.compile(r"is damaged on the disk: .* go back to a backup with")
 _ENDING = (Fault.KILLED, Fault.TORN)
+#: DuckDB ends the process where a disk that is gone fails its way back, too: as a kill does, and counted apart.
+_GONE, _ENDED = (Fault.GONE, Fault.NO_ROOM_LEFT), "terminate called after throwing an instance of 'duckdb::"
 
 
 @dataclass
@@ -45,6 +48,8 @@ class Findings:
         Calls that failed.
     told
         Blocks written by half after which the store says that it is damaged, and to go back to a backup.
+    ended
+        Processes that DuckDB ended itself when the disk was gone for good.
     calls
         Of each command how many calls it makes.
     wrong
@@ -53,6 +58,7 @@ class Findings:
 
     tried: int = 0
     told: int = 0
+    ended: int = 0
     calls: dict[str, int] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
 
@@ -62,7 +68,7 @@ class Trial:
 
     def __init__(self, name: str, template: Path, work: Path, orders: Orders) -> None:
         given = ATTEMPTS[name]
-        self.name, self.told = name, 0
+        self.name, self.told, self.ended = name, 0, 0
         self.attempt = replace(given, arguments=given.arguments.format(now=datetime.now(UTC).isoformat()))
         self._template, self._folder, self._orders = template, work / "case", orders
         self._said, self._seen = work / "said", work / "seen.json"
@@ -95,7 +101,9 @@ class Trial:
         if code == HANGS:
             yield f"{where}: it hangs"
             return
-        if (code < 0 and fault not in _ENDING) or (code > 0 and not _is_in_words(code, said)):
+        if code == -signal.SIGABRT and fault in _GONE and _ENDED in said:
+            self.ended += 1
+        elif (code < 0 and fault not in _ENDING) or (code > 0 and not _is_in_words(code, said)):
             yield f"{where}, not in words of ours: {said}"
         found = self._look()
         if found is not None:
@@ -199,6 +207,7 @@ def tried(names: Sequence[str], faults: Sequence[Fault], most: int, seed: int, w
                 print("wrong:", wrong[:3000], file=sys.stderr, flush=True)
             findings.tried += 1
         findings.told += trial.told
+        findings.ended += trial.ended
     return findings
 
 

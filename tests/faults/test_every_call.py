@@ -58,4 +58,4 @@ def test_a_call_that_fails_leaves_all_or_nothing(library: Path, tmp_path: Path, 
     found = json.loads(done.stdout)
     assert found["wrong"] == [], "\n\n".join(found["wrong"])
     assert all(found["calls"].values()), found["calls"]
-    tally(faults=found["tried"], told_to_restore=found["told"])
+    tally(faults=found["tried"], told_to_restore=found["told"], ended_by_duckdb=found["ended"])

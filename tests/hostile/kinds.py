@@ -12,7 +12,9 @@ import shutil
 import zipfile
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, ClassVar
 
@@ -64,6 +66,18 @@ def table() -> pa.Table:
             "volume": [float(n) for n in range(20)],
         }
     )
+
+
+@cache
+def blank_store() -> bytes:
+    """A store with symbols and no bars."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "blank.duckdb"
+        with open_store(path, clock=lambda: NOW, settings={"threads": 1}) as store:
+            coordinator = SessionCoordinator(store)
+            coordinator.add_calendar("HOME", timezone="UTC", open="14:30", close="21:00", weekdays="tue")
+            coordinator.register(["SPY", "QQQ"], ["1m", "5m", "1d"], "HOME")
+        return path.read_bytes()
 
 
 class Target(AbstractContextManager["Target"]):
@@ -124,18 +138,14 @@ class Sources(Target):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.sound = self.sound_ones()
-        self._template, self._path = self.folder / "template.duckdb", self.folder / "bars.duckdb"
-        with open_store(self._template, clock=lambda: NOW) as store:
-            coordinator = SessionCoordinator(store)
-            coordinator.add_calendar("HOME", timezone="UTC", open="14:30", close="21:00", weekdays="tue,wed,fri")
-            coordinator.register(["SPY", "QQQ"], ["1m", "5m", "1d"], "HOME")
+        self._path = self.folder / "bars.duckdb"
         self._open()
 
     def sound_ones(self) -> list[bytes]:
         return [data for data in corpus(".csv") if b"price" not in data]
 
     def _open(self) -> None:
-        shutil.copy(self._template, self._path)
+        self._path.write_bytes(blank_store())
         self._store = open_store(self._path, clock=lambda: NOW, settings={"threads": 1})
         self._coordinator = SessionCoordinator(self._store)
 
@@ -445,7 +455,7 @@ class Stores(Target):
             case 0:
                 log = mutated(chance, [log], is_text=False)
                 data = self.sound[number]
-            case 1:
+            case 1:  # two stores that were never one file, which DuckDB tells apart
                 log, data = chance.choice(self._logs), self.sound[number]
             case 2:
                 log = b""
