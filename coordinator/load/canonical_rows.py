@@ -13,7 +13,15 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from barhouse.coordinator.load import columns, fixed_point, interval_columns, parts, source_rows, stamps, unfinished
+from barhouse.coordinator.load import (
+    columns,
+    fixed_point,
+    interval_columns,
+    parts,
+    source_rows,
+    stamps,
+    unfinished_bars,
+)
 from barhouse.coordinator.load.columns import Column
 from barhouse.coordinator.load.numbers import Numbers
 from barhouse.coordinator.load.parts import Parts
@@ -260,7 +268,7 @@ def _expressions(
         volume=numbers.volume(found["volume"]),
         trade_count=numbers.count(found["trade_count"]),
         vwap=numbers.optional(found["vwap"], "vwap"),
-        misread=unfinished.marked(rows, found, misread),
+        misread=unfinished_bars.marked(rows, found, misread),
         rows=relation,
         **prices,
     )

@@ -16,7 +16,7 @@ from barhouse.coordinator.load.numbers import NOT_A_NUMBER
 from barhouse.coordinator.load.placement import UNNAMED, JudgedRows
 from barhouse.coordinator.load.stamp_formats import are_digits, are_of_a_spreadsheet, formats_of, is_iso
 from barhouse.coordinator.load.symbol_map import reason_unregistered
-from barhouse.coordinator.load.unfinished import UNFINISHED
+from barhouse.coordinator.load.unfinished_bars import UNFINISHED
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import RejectedBarsError, StampsError
