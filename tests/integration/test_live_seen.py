@@ -233,7 +233,7 @@ def test_history_of_every_shape_leaves_bars_alone_that_trades_made_whole(
 
 def restarted(live: Live, before: list[Any], minutes_out: int, after: list[Any]) -> None:
     """A session that stops, and one that goes on where it was, so much later; nothing is lost."""
-    options = LiveOptions(**FAST, trades_kept_seconds=900)
+    options = LiveOptions(**FAST, trades_kept_seconds=300)
     for number, events in enumerate((before, after)):
         live.clock.now = max(event.at for event in before) + timedelta(minutes=minutes_out * number, seconds=1)
         writer = LiveWriter(live.store, "scripted", options)
@@ -246,15 +246,15 @@ def restarted(live: Live, before: list[Any], minutes_out: int, after: list[Any])
         writer.end("stopped")
 
 
-@pytest.mark.parametrize("minutes_out", [1, 25, 300])
+@pytest.mark.parametrize("minutes_out", [1, 8, 300])
 def test_what_a_feed_catches_up_with_is_not_late(live: Live, minutes_out: int) -> None:
-    """Trades every seven seconds; the session is out for longer than trades are kept."""
-    sent = [trade(number, 7 * number, 10.0 + number / 100) for number in range(120)]
-    restarted(live, sent[:20], minutes_out, sent[20:])
+    """Trades every nine seconds; the session is out for longer than trades are kept."""
+    sent = [trade(number, 9 * number, 10.0 + number / 100) for number in range(36)]
+    restarted(live, sent[:12], minutes_out, sent[12:])
     assert live.store.sql("FROM rejected").num_rows == 0
-    counts = {minute: len([one for one in sent if (one.at - OPEN) // MINUTE == minute]) for minute in range(13)}
-    assert {minute: volume for minute, (volume, _) in live.bars().items() if minute < 13} == counts
-    assert all(complete for minute, (_, complete) in live.bars().items() if 0 < minute < 13)
+    counts = {minute: len([one for one in sent if (one.at - OPEN) // MINUTE == minute]) for minute in range(5)}
+    assert {minute: volume for minute, (volume, _) in live.bars().items() if minute < 5} == counts
+    assert all(complete for minute, (_, complete) in live.bars().items() if 0 < minute < 5)
 
 
 @pytest.mark.parametrize("joined", [0, 3600])
@@ -281,25 +281,29 @@ def test_a_bar_lacks_a_trade_that_came_too_late_to_be_kept(live: Live) -> None:
 
 
 @pytest.mark.parametrize("ahead", [700, 900, 3600])
-@pytest.mark.parametrize("with_trades", [True, False])
-def test_a_trade_far_ahead_does_not_hide_what_was_lost_behind_it(live: Live, ahead: int, with_trades: bool) -> None:
+@pytest.mark.parametrize(("with_trades", "together"), [(True, 10), (True, 3), (False, 10)])
+def test_a_trade_far_ahead_does_not_hide_what_was_lost_behind_it(
+    live: Live, ahead: int, with_trades: bool, together: int
+) -> None:
     """The feed is at 5:30 when one of its trades is of much later; what it sends of 5:31 to 8:09 is lost."""
     sent = {second: trade(second, second, 10.0) for second in range(0, 1200, 7)}
     lost = [second for second in sent if 331 <= second < 490]
     writer = LiveWriter(live.store, "scripted", LiveOptions(**FAST, trades_kept_seconds=7200))
     writer.symbols = {"SPY", "QQQ"}
     writer.begin("live", {})
-    for second, event in sent.items():
-        if second < 331:
-            live.clock.now = event.at
-            writer.write(Taken({"n": second}, events=[event]))
+
+    def send(trades: list[Any]) -> None:
+        for begin in range(0, len(trades), together):
+            events = trades[begin : begin + together]
+            live.clock.now = max(live.clock.now, events[-1].at)
+            writer.write(Taken({"n": events[-1].id}, events=events))
+
+    send([event for second, event in sent.items() if second < 331])
     live.clock.now = OPEN + timedelta(seconds=850)
     writer.write(Taken({"n": "ahead"}, events=[trade("ahead", ahead, 10.0)]))
     after = [event for second, event in sent.items() if second >= 490]
     writer.write(Taken({"n": 490}, events=after[:1] if with_trades else [], missed=True))
-    for event in after:
-        live.clock.now = max(live.clock.now, event.at)
-        writer.write(Taken({"n": event.id}, events=[event]))
+    send(after)
     writer.beat(live.clock.now + timedelta(seconds=61))
     whole = {minute for minute, (_, complete) in live.bars().items() if complete}
     assert whole & {second // 60 for second in lost} == set()
