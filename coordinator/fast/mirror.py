@@ -6,6 +6,7 @@ It is kept from one transaction to the next, and holds until anything is written
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from barhouse.coordinator.fast.arrays import NONE, Array, begins, micros, whole
+from barhouse.coordinator.fast.arrays import NONE, Array, begins, micros, moment_of, whole
 from barhouse.coordinator.fast.hours import CalendarHours, SlotGrid, Way
 from barhouse.store.database.transaction import Transaction
 
@@ -126,6 +127,12 @@ class Mirror:
         """Where the bars of intervals lie that follow a way."""
         one = self.ways[way]
         return self.hours[one.calendar].grid(one)
+
+    def reached(self, symbols: Collection[str]) -> datetime | None:
+        """How far the base bars of some symbols have come at most; None where they have none."""
+        found = pc.index_in(pa.array(symbols, pa.string()), self.symbols).drop_null().to_numpy()
+        through = int(self.complete_through[self.bases[found]].max(initial=NONE))
+        return None if through == NONE else moment_of(through)
 
     def next_commit(self, clock: datetime) -> int:
         """When a batch is committed now: no two are at one instant."""

@@ -23,6 +23,7 @@ from barhouse.coordinator.feeds.feed import FileToLoad, Position
 from barhouse.coordinator.live import trades
 from barhouse.coordinator.live.delivery_queue import Taken
 from barhouse.coordinator.live.options import LiveOptions
+from barhouse.coordinator.live.progress import come_to
 from barhouse.coordinator.live.rejected_events import as_given, refuse
 from barhouse.coordinator.live.seen import BEGINNING, Seen
 from barhouse.coordinator.live.status import Counts
@@ -247,8 +248,7 @@ class LiveWriter:
         if refused:
             refuse(transaction, self._feed_name, refused)
             self.counts.refused_count += len(refused)
-        reached = transaction.one("live.cursor", {"symbols": sorted(self.symbols)}).complete_through
-        newest = max(newest, reached or NO_CLOCK)
+        newest = max(newest, come_to(transaction, self.symbols) or NO_CLOCK)
         # Time as the feed tells it: while it is behind the clock, bars must not close before their last rows came.
         through = min(self._store.now(), newest + self._options.grace)
         changed |= self._build(transaction, self._reached())

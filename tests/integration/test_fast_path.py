@@ -17,6 +17,10 @@ import pytest
 from barhouse import DataProcessor, SessionCoordinator, SessionStore, open_store
 from barhouse.coordinator.fast import small_load, switch
 from barhouse.coordinator.fast.mirror import Mirror
+from barhouse.coordinator.feeds.events import BarEvent
+from barhouse.coordinator.live.delivery_queue import Taken
+from barhouse.coordinator.live.options import LiveOptions
+from barhouse.coordinator.live.writer import LiveWriter
 from barhouse.coordinator.sources.presets import PRESETS, preset_named
 from barhouse.store.database.slots import WritingConnection
 from barhouse.store.database.tables import metadata
@@ -84,16 +88,33 @@ def test_a_minute_takes_four_statements_and_four_more_where_buckets_close(
 ) -> None:
     for number in range(15, 19):
         write(store, clock, number)
-        load = ["fast.add_bars", "fast.move_bases", "fast.add_to_sessions", "fast.add_batch"]
-        assert [name for name in statements if name.partition(".")[2] not in READ_ONCE] == load
+        assert [name for name in statements if name.partition(".")[2] not in READ_ONCE] == WRITTEN
         statements.clear()
     _, processed = write(store, clock, 19)
-    assert statements == [*load, "fast.derive_bars", "fast.move_derived", "fast.add_to_sessions", "fast.add_batch"]
+    assert statements == [*WRITTEN, *DERIVED]
     assert [(one.interval, one.inserted) for one in processed.intervals] == [("5m", 2)]
 
 
-#: What the mirror is made of.
+#: The statements of a load, and of deriving what closes; and what the mirror is made of.
+WRITTEN = ["fast.add_bars", "fast.move_bases", "fast.add_to_sessions", "fast.add_batch"]
+DERIVED = ["fast.derive_bars", "fast.move_derived", "fast.add_to_sessions", "fast.add_batch"]
 READ_ONCE = ("definitions", "segments", "calendars", "newest")
+
+
+def test_a_live_session_takes_it_too(store: SessionStore, clock: Clock, statements: list[str]) -> None:
+    writer = LiveWriter(store, "a feed", LiveOptions())
+    writer.begin("live", {})
+    for symbol in SYMBOLS:
+        writer.follow(symbol)
+    for number in range(15, 20):
+        statements.clear()
+        clock.shown = START + timedelta(minutes=number + 1)
+        events = [BarEvent(start=row.pop("bar_start"), interval="1m", **row) for row in minute(number).to_pylist()]
+        assert writer.write(Taken(position={"at": number}, events=events)) is None
+    assert statements == [*WRITTEN, *DERIVED, "records.advance_run"]
+    assert writer.cursor == START + timedelta(minutes=20)
+    assert (writer.counts.inserted_count, writer.counts.closed_count) == (10, 2)
+    assert store.verify().sound
 
 
 def test_it_goes_on_where_nothing_else_was_written(store: SessionStore, clock: Clock, statements: list[str]) -> None:
