@@ -39,6 +39,7 @@ def _done(work: Callable[[], object], said: Path) -> int:
         os.dup2(nothing.fileno(), 0)
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
+    sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
     try:
         work()
     except SystemExit as end:
