@@ -57,12 +57,15 @@ SELDOM = (
     "purge symbol",
     "compact",
     "back up",
+    "publish",
+    "export",
+    "export",
     "repair",
     "verify",
     "verify",
     "verify",
 )
-CARE = ("compact", "back up", "repair", "verify")
+CARE = ("compact", "back up", "publish", "export", "repair", "verify")
 EXTRAS = ("", "strange", "repeated", "contradicted", "strange", "broken", "unknown symbol", "stray vwap")
 
 #: How loads come; half of all histories know no vendors.
@@ -400,6 +403,10 @@ class Histories(RuleBasedStateMachine):
             self.world.compact()
         elif what == "back up":
             self.world.back_up()
+        elif what == "publish":
+            self.world.publish()
+        elif what == "export":
+            self.world.export()
         elif name:
             self.world.repair(name)
 

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from oracle import SECOND, Length, Row, Symbol, Terms
 
-from barhouse import DataProcessor, SessionCoordinator, compact, open_store, restore
+from barhouse import DataProcessor, SessionCoordinator, SessionStore, compact, open_store, restore
 from barhouse.coordinator.load.door import load_bars
 from barhouse.store.errors import CalendarError, InputError, RejectedBarsError
 from barhouse.store.model.bar import COLUMNS
@@ -150,6 +150,20 @@ def template(path: Path) -> Path:
     return path
 
 
+def rows_of(
+    store: SessionStore, query: str, instants: set[int], parameters: dict[str, object] | None = None
+) -> set[tuple[object, ...]]:
+    """The rows that a store answers with, each once; instants as microseconds."""
+    table = store.sql(query, parameters)
+    columns = [
+        (column.cast(pa.int64()) if at in instants else column).to_pylist() for at, column in enumerate(table.columns)
+    ]
+    rows = list(zip(*columns, strict=True))
+    found = set(rows)
+    assert len(found) == len(rows), "a row appears twice"
+    return found
+
+
 class World:
     """A store, its model and its past."""
 
@@ -159,6 +173,7 @@ class World:
         self.folder = path.with_suffix(".files")
         self.sound = True  # no step has failed
         self.check_count = 0
+        self._gave_up = False  # bars were purged: what was exported of them stays
         self.hasty = False
         self.looks_closely: Callable[[], bool] = lambda: True  # whether a check compares all views
         self.model = oracle.Model()
@@ -204,6 +219,31 @@ class World:
         self._open()
         assert self._batches() == batches
         self.check()
+
+    def publish(self) -> None:
+        """A snapshot, which takes the place of the one before, shows what the store shows."""
+        self.folder.mkdir(exist_ok=True)
+        snapshot = self.folder / "published.duckdb"
+        self.store.publish(snapshot)
+        with open_store(snapshot, read_only=True, clock=lambda: oracle.moment(self.now)) as published:
+            for view, (query, instants) in _VIEWS.items():
+                differing(f"published {view}", rows_of(published, query, instants), self._rows(query, instants))
+
+    def export(self) -> None:
+        """A folder that is exported to again and again holds the bars there are; and some that retention gave up."""
+        folder = self.folder / "exported"
+        self.store.export(folder)
+        columns = f"symbol, interval, {_BAR_TEXT}, batch_id"
+        held = self._rows(f"SELECT {columns} FROM bars", {2, 3})
+        files = f"read_parquet('{folder}/**/*.parquet', hive_partitioning = true, hive_types_autocast = false)"
+        with duckdb.connect() as connection:
+            there = set(folder.rglob("*.parquet"))
+            asked = f"SELECT {columns} FROM {files}".replace(
+                "bar_start, bar_end", "epoch_us(bar_start), epoch_us(bar_end)"
+            )
+            rows = connection.execute(asked).fetchall() if there else []
+        assert len(rows) == len(set(rows)), "a bar was exported twice"
+        differing("exported bars", set(rows) if not self._gave_up else set(rows) & held, held)
 
     def repair(self, name: str) -> None:
         """Take the sessions of some base bars away behind the store's back, and have that mended.
@@ -539,6 +579,7 @@ class World:
         if start is None:
             assert self._batches() == batches
         else:
+            self._gave_up = True
             self._check_batch(report.batch_id, 0, 0, 0, 0, purged)
             assert oracle.micros(report.intervals[0].retained_from) == start
             self._forget(self.born[name], lambda row: row[0] == name and row[1] == text and row[2] < start)
@@ -645,15 +686,7 @@ class World:
     def _rows(
         self, query: str, instants: set[int], parameters: dict[str, object] | None = None
     ) -> set[tuple[object, ...]]:
-        table = self.store.sql(query, parameters)
-        columns = [
-            (column.cast(pa.int64()) if at in instants else column).to_pylist()
-            for at, column in enumerate(table.columns)
-        ]
-        rows = list(zip(*columns, strict=True))
-        found = set(rows)
-        assert len(found) == len(rows), "a row appears twice"
-        return found
+        return rows_of(self.store, query, instants, parameters)
 
     def _batches(self) -> tuple[int, datetime | None]:
         (row,) = self.store.sql("SELECT count(*) AS n, max(committed_at) AS at FROM batches").to_pylist()
