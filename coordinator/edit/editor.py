@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from barhouse.coordinator.edit import calendar_edit, deletion, rebuild, retention, reversal
+from barhouse.coordinator.edit.trial import trial
 from barhouse.store.calendars.correction import corrections_of
 from barhouse.store.calendars.definition import CalendarDefinition
 from barhouse.store.errors import InputError
@@ -84,7 +85,8 @@ class StoreEditor:
         batch_id
             A load, a delete or a revert, by its number in the view ``batches`` or in the report of what wrote it.
         apply
-            False only says what it would come to.
+            False only says what it would come to: nothing is kept, not even sessions that a calendar was asked for. Not
+            inside a transaction of one's own.
 
         Raises
         ------
@@ -93,7 +95,7 @@ class StoreEditor:
             their symbols away, when what it replaced was purged, or when the calendar has no place for it any more.
         """
         number = as_count(batch_id, "batch_id", "the number of a batch")
-        with self._store.transaction() as transaction:
+        with trial(self._store, apply=apply) as transaction:
             return reversal.revert(transaction, number, apply=apply)
 
     def end_session(self, session_date: date | str, symbols: Names | None = None) -> list[str]:

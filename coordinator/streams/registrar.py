@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from barhouse.coordinator.derive.derivation import GRACE
 from barhouse.coordinator.edit import symbol_move
+from barhouse.coordinator.edit.trial import trial
 from barhouse.coordinator.load import canonical_rows, parts, source_rows
 from barhouse.coordinator.sources.opening import open_source
 from barhouse.coordinator.sources.options import LoadOptions
@@ -71,10 +71,6 @@ class SourceBars:
         object.__setattr__(self, "symbol", optional(lambda one, _: as_written(one), symbol, "symbol"))
         object.__setattr__(self, "interval", as_interval(interval, "interval"))
         object.__setattr__(self, "options", options or LoadOptions())
-
-
-class _OnlyTriedError(Exception):
-    """Ends a transaction of which nothing is to be kept."""
 
 
 class StreamRegistrar:
@@ -172,13 +168,9 @@ class StreamRegistrar:
             For a symbol of which bars were purged.
         """
         names, wanted = self._store.spelling.symbols(symbols), as_name(calendar, "calendar")
-        report: MoveReport | None = None
-        with suppress(_OnlyTriedError), self._store.transaction() as transaction:
+        with trial(self._store, apply=apply) as transaction:
             registry.refuse_unknown(transaction, names)
             report = symbol_move.move(transaction, names, wanted, self._grace)
-            if not apply:
-                raise _OnlyTriedError
-        assert report is not None
         return report if apply else report.model_copy(update={"batch_id": None})
 
     def register_for_backtest(

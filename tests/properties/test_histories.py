@@ -212,9 +212,10 @@ class Histories(RuleBasedStateMachine):
         rows = [priced(start, chance, style) for start in starts[first : first + count : step]]
         if "strange" in extras and label == "start":
             strange = window.strange(base)
-            rows += [
-                priced(start, chance, style) for start in chance.sample(strange, min(4, 2 * len(rows), len(strange)))
-            ]
+            few = (
+                2 * len(rows) if base.intraday else len(rows) // 4
+            )  # a file of mostly days is refused as bars of weeks
+            rows += [priced(start, chance, style) for start in chance.sample(strange, min(4, few, len(strange)))]
         if "broken" in extras:
             row = priced(chance.choice(starts), chance, style)
             rows.append(Row(row.start, row.open, row.low - 1.0, row.low, row.close, row.volume))

@@ -305,3 +305,9 @@ def test_corrected_sessions_are_as_the_model_has_them(world: World, name: str) -
     world.refresh_calendar(name)
     world.correct_calendar(name, days[0], None)
     world.verify()
+
+
+def test_an_undo_that_is_only_tried_asks_no_calendar_for_more(world: World) -> None:
+    world.register("A", "24/7", "3d", ["6d"])
+    world.load("A", [bar(date(1999, 11, day)) for day in (20, 23, 26)], label="end")
+    world.revert(0)
