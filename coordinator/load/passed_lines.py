@@ -15,6 +15,7 @@ from barhouse.coordinator.sources.source import Source
 from barhouse.store.errors import OptionsError
 from barhouse.store.hints import Option
 from barhouse.store.model.bar import NAMES
+from barhouse.store.model.words import counted
 
 #: A line that names so many of the columns that are said is a header.
 _FEW_NAMES = 3
@@ -57,8 +58,9 @@ def symbols_named(source: Source) -> list[str]:
             named = dict.fromkeys(name for name in names[1:] if name)
             if len(named) > 1 and len(source.header or ()) < len(names):
                 raise OptionsError(
-                    f"line {number} of {source.name_of(path)}, which is passed over, names {len(named)} symbols "
-                    f"({', '.join(named)}); load such a frame itself, or each symbol alone"
+                    f"line {number} of {source.name_of(path)}, which is passed over, names "
+                    f"{counted(len(named), 'symbol')} ({', '.join(named)}); load such a frame itself, or each symbol "
+                    f"alone"
                 )
             found |= named if len(named) == 1 else {}
     return list(found)

@@ -59,8 +59,8 @@ def held(monkeypatch: pytest.MonkeyPatch) -> dict[int, Digest]:
     found: dict[int, Digest] = {}
     written_out = file_copy._written_out
 
-    def noted(database: Database, cursor: duckdb.DuckDBPyConnection, until: float) -> bool:
-        done = written_out(database, cursor, until)
+    def noted(database: Database, cursor: duckdb.DuckDBPyConnection, path: Path, until: float) -> bool:
+        done = written_out(database, cursor, path, until)
         if done:
             found[threading.get_ident()] = digest(cursor)
         return done
