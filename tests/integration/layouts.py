@@ -68,6 +68,10 @@ def drawn(chosen: Random, folder: Path, *, daily: bool) -> Layout:
     return layout
 
 
+#: Hours that clocks of Europe and New York show for the second time; what is said of layouts means the first.
+_SHOWN_AGAIN = (datetime(2024, 10, 27, 1, tzinfo=UTC), datetime(2024, 11, 3, 6, tzinfo=UTC))
+
+
 def _bars(chosen: Random, *, daily: bool) -> list[Bar]:
     begin = datetime(2024, chosen.choice([3, 7, 10, 11]), chosen.randrange(1, 28), tzinfo=UTC)
     if daily:
@@ -75,7 +79,8 @@ def _bars(chosen: Random, *, daily: bool) -> list[Bar]:
         starts = [day for day in days if day.weekday() < 5 and f"{day:%m-%d}" not in ("03-29", "07-04", "11-28")]
     else:
         first = begin + timedelta(minutes=chosen.randrange(24 * 60))
-        starts = sorted({first + timedelta(minutes=chosen.randrange(400)) for _ in range(chosen.randrange(5, 60))})
+        drawn_at = {first + timedelta(minutes=chosen.randrange(400)) for _ in range(chosen.randrange(5, 60))}
+        starts = sorted(start for start in drawn_at if start.replace(minute=0) not in _SHOWN_AGAIN)
     places = chosen.choice([1, 2, 4])
     found = []
     for start in starts:
