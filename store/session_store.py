@@ -236,6 +236,11 @@ class SessionStore(StoreFile):
         start, end
             The first session to have, and the first to leave out, by date; or instants, which are compared with
             ``gap_start``.
+
+        Raises
+        ------
+        InputError
+            When the range ends before it begins.
         """
         bounds = as_range(start, end)
         name = None if symbol is None else self.spelling.symbol(symbol)
@@ -244,12 +249,12 @@ class SessionStore(StoreFile):
         for bound, of_date, of_instant in zip(bounds, ("first_date", "end_date"), ("start", "end"), strict=True):
             is_instant = isinstance(bound, datetime)
             parameters |= {of_date: None if is_instant else bound, of_instant: bound if is_instant else None}
-        from barhouse.store.records import session_days
-
         with self.reading() as transaction:
             names = None if name is None else [name]
             registry.refuse_unknown(transaction, names, None if text is None else [text])
             if None not in bounds:  # a date and an instant are in order or not on a calendar alone
+                from barhouse.store.records import session_days
+
                 calendars = [one for (one,) in transaction.run("records.calendars_of_symbols", {"symbols": names})]
                 session_days.ranges(transaction, calendars, *bounds)
             return transaction.table("records.gaps_in_order", parameters)

@@ -11,6 +11,7 @@ from barhouse.coordinator.fast.arrays import NONE, Array, date_of, dates, instan
 from barhouse.coordinator.fast.growth import Bars, Growth, Moves
 from barhouse.coordinator.fast.mirror import Mirror
 from barhouse.coordinator.fast.new_bars import NewBars
+from barhouse.coordinator.write import merge
 from barhouse.store.database.transaction import Transaction
 
 #: Beyond every instant and date there is.
@@ -32,10 +33,9 @@ def add_bars(transaction: Transaction, mirror: Mirror, rows: NewBars, batch_id: 
             "vwap": pa.nulls(count, pa.float64()) if rows.vwap is None else rows.vwap,
             "base_count": pa.array(rows.base_count, pa.int32()),
             "expected_count": pa.array(rows.expected_count, pa.int32()),
-            "batch_id": pa.array(np.full(count, batch_id)),
         }
     )
-    transaction.write("fast.add_bars", added_bars=transaction.place("added_bars", table))
+    merge.append(transaction, transaction.place("added_bars", table), batch_id)
 
 
 def account(
@@ -111,9 +111,9 @@ def _cover(transaction: Transaction, mirror: Mirror, growth: Growth) -> None:
         grown = transaction.place("grown_sessions", table)
         if growth.begun.any():
             first = date_of(int(growth.date[growth.begun].min()))
-            transaction.write("fast.add_to_sessions", {"first_date": first}, grown_sessions=grown)
+            transaction.write("write.add_to_coverage", {"first_date": first}, coverage_growth=grown)
         if not growth.begun.all():
-            transaction.write("fast.begin_sessions", grown_sessions=grown)
+            transaction.write("write.begin_coverage", coverage_growth=grown)
     if len(growth.gap_at):
         table = pa.table(
             {

@@ -11,7 +11,7 @@ from barhouse.coordinator.fast.arrays import NONE, Array, alike, begins
 from barhouse.coordinator.fast.hours import EndedSlots, SlotGrid
 from barhouse.coordinator.fast.mirror import Mirror
 
-#: EndedSlots times intervals beyond which the statements are the better way.
+#: Slots times intervals beyond which the statements are the better way.
 _MOST_SLOTS = 2_000_000
 
 

@@ -26,7 +26,7 @@ class Way(NamedTuple):
 
 
 class EndedSlots(NamedTuple):
-    """EndedSlots for bars, in the order of time.
+    """Slots for bars that have ended, in the order of time.
 
     Attributes
     ----------

@@ -37,7 +37,7 @@ _TEXTS = (pa.string(), pa.large_string(), pa.string_view())
 
 @dataclass(frozen=True, slots=True)
 class NewBars:
-    """NewBars as bars, by their base intervals and starts.
+    """Rows as bars, by their base intervals and starts.
 
     Attributes
     ----------

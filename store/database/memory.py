@@ -25,12 +25,14 @@ class Memory:
     ----------
     version
         Moves on with every write that is not followed.
+    is_followed
+        Whether what is written now is brought up to date here by whoever writes it.
     """
 
     def __init__(self) -> None:
         self.version = 0
         self._kept: dict[type, tuple[int, object]] = {}
-        self._is_followed = False
+        self.is_followed = False
 
     def recall(self, kind: type[Kept]) -> Kept | None:
         """What was kept of a kind; None where there is none, or something was written since."""
@@ -48,17 +50,17 @@ class Memory:
 
     def note(self, tables: Iterable[str]) -> None:
         """Take notice that tables are written to."""
-        if not self._is_followed and not APART.issuperset(tables):
+        if not self.is_followed and not APART.issuperset(tables):
             self.end()
 
     @contextmanager
     def following(self) -> Iterator[None]:
         """Make writes inside that what is remembered follows; when they fail it is forgotten."""
-        self._is_followed = True
+        self.is_followed = True
         try:
             yield
         except BaseException:
             self.end()
             raise
         finally:
-            self._is_followed = False
+            self.is_followed = False

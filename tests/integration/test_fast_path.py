@@ -96,8 +96,8 @@ def test_a_minute_takes_four_statements_and_four_more_where_buckets_close(
 
 
 #: The statements of a load, and of deriving what closes; and what the mirror is made of.
-WRITTEN = ["fast.add_bars", "fast.move_bases", "fast.add_to_sessions", "fast.add_batch"]
-DERIVED = ["fast.derive_bars", "fast.move_derived", "fast.add_to_sessions", "fast.add_batch"]
+WRITTEN = ["write.append", "fast.move_bases", "write.add_to_coverage", "fast.add_batch"]
+DERIVED = ["fast.derive_bars", "fast.move_derived", "write.add_to_coverage", "fast.add_batch"]
 READ_ONCE = ("definitions", "segments", "calendars", "newest")
 
 

@@ -1,11 +1,5 @@
 -- What a small write comes to in the accounts, as it was worked out beforehand.
 
--- name: add_bars
--- Bars that cannot be there yet, in the order they come in.
--- writes: bar
--- takes: added_bars
-INSERT INTO bar FROM {added_bars};
-
 -- name: move_bases
 -- How far base intervals are complete now, what their coverage comes to, and how many bars they have.
 -- writes: interval_definition
@@ -28,23 +22,6 @@ SET derived_through = m.through, next_close = m.next_close, first_session = m.fi
     quality_pct = m.quality_pct, bar_count = m.bar_count, first_bar = m.first_bar, last_bar = m.last_bar
 FROM {moved_derived} AS m
 WHERE d.interval_id = m.interval_id;
-
--- name: add_to_sessions
--- What is true of the sessions now that were covered already.
--- writes: session_coverage
--- takes: grown_sessions
-UPDATE session_coverage AS c
-SET expected_count = c.expected_count + g.expected_count, present_count = c.present_count + g.present_count
-FROM {grown_sessions} AS g
-WHERE g.begun AND c.interval_id = g.interval_id AND c.session_date = g.session_date AND c.session_date >= $first_date;
-
--- name: begin_sessions
--- And of those that are new.
--- writes: session_coverage
--- takes: grown_sessions
-INSERT INTO session_coverage (interval_id, session_date, expected_count, present_count)
-SELECT interval_id, session_date, expected_count, present_count FROM {grown_sessions} WHERE NOT begun
-ORDER BY interval_id, session_date;
 
 -- name: add_gaps
 -- Gaps that are new; one that goes on where another ended in the same segment is the same one.

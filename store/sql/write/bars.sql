@@ -3,6 +3,7 @@
 -- name: append
 -- Bars that cannot be there yet, in the order they come in.
 -- writes: bar
+-- takes: new_bars: any
 INSERT INTO bar
 SELECT interval_id, bar_start, span_seconds, session_date, segment, open, high, low, close, volume, trade_count, vwap,
        base_count, expected_count, $batch_id

@@ -349,7 +349,7 @@ FROM {coverage_growth};
 -- name: add_to_coverage
 -- What is true of the sessions now that were covered already.
 -- writes: session_coverage
--- takes: coverage_growth
+-- takes: coverage_growth: any
 UPDATE session_coverage AS c
 SET expected_count = c.expected_count + g.expected_count, present_count = c.present_count + g.present_count
 FROM {coverage_growth} AS g
@@ -358,7 +358,7 @@ WHERE g.begun AND c.interval_id = g.interval_id AND c.session_date = g.session_d
 -- name: begin_coverage
 -- And of those that are new.
 -- writes: session_coverage
--- takes: coverage_growth
+-- takes: coverage_growth: any
 INSERT INTO session_coverage (interval_id, session_date, expected_count, present_count)
 SELECT interval_id, session_date, expected_count, present_count FROM {coverage_growth} WHERE NOT begun
 ORDER BY interval_id, session_date;
