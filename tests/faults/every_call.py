@@ -20,15 +20,18 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import barhouse.coordinator.jobs.job_run
-import barhouse.coordinator.live.session
-import barhouse.store.copies.publication  # noqa: F401  (what is imported here is not imported in every fork)
 from barhouse.coordinator.cli.main import main
 from tests.faults.commands import ATTEMPTS, make
 from tests.faults.failing_calls import Fault, Orders
 from tests.faults.fork import HANGS, forked, import_here
 from tests.faults.what_is_there import Look, look
 
+#: What most commands need; imported once, it is not imported in every fork.
+_NEEDED = (
+    "barhouse.coordinator.jobs.job_run",
+    "barhouse.coordinator.live.session",
+    "barhouse.store.copies.publication",
+)
 #: An error of ours says what happened; these are of nobody who thought of it.
 _RAW = ("Traceback", "unexpected error")
 #: What DuckDB says of a block that was written by half, and we with it.
@@ -196,7 +199,7 @@ def tried(names: Sequence[str], faults: Sequence[Fault], most: int, seed: int, w
         modules.write_text("\n".join(sys.modules))
 
     assert forked(prepare, work / "said") == 0, (work / "said").read_text()
-    import_here(modules.read_text().split())
+    import_here([*_NEEDED, *modules.read_text().split()])
     for name in names:
         trial = Trial(name, template, work, orders)
         findings.calls[name] = trial.calls

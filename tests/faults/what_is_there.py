@@ -15,10 +15,10 @@ import duckdb
 from barhouse import open_store
 
 #: What the clock says, and who wrote; nothing else may differ between two runs of a command.
-_OF_THE_MOMENT = set(
-    """committed_at started_at updated_at ended_at registered_at removed_at modified_at seen_at kept_from owner pid
-    read_with""".split()  # noqa: SIM905
-)
+_OF_THE_MOMENT = {
+    *("committed_at", "started_at", "updated_at", "ended_at", "registered_at", "removed_at", "modified_at"),
+    *("seen_at", "kept_from", "owner", "pid", "read_with"),
+}
 _BARS = "(SELECT * EXCLUDE (batch_id) FROM bars)"
 _MEANT = {
     "bars": _BARS,

@@ -10,6 +10,7 @@ import random
 import re
 import shutil
 import zipfile
+from abc import abstractmethod
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime
 from functools import cache
@@ -120,9 +121,9 @@ class Target(AbstractContextManager["Target"]):
         place.write_bytes(data)
         return place
 
+    @abstractmethod
     def take(self, place: Path, chance: random.Random) -> None:
         """Take an input as a user's is taken."""
-        raise NotImplementedError
 
     def prove(self) -> None:
         """Hold what is there against what may be there."""

@@ -15,6 +15,7 @@ import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import hypothesis.strategies as st
 import oracle
@@ -469,16 +470,21 @@ class Histories(RuleBasedStateMachine):
 PARTS = [pytest.param(part, count, id=f"seed{SEED}-part{part}") for part, count in enumerate(shares(HISTORIES, 10))]
 
 
-@pytest.mark.parametrize(("part", "count"), PARTS)
-def test_any_history_shows_what_the_model_shows(blank_store: Path, tmp_path: Path, part: int, count: int) -> None:
-    machine = type("Part", (Histories,), {"folder": tmp_path, "blank": blank_store})
+def run_part(machine: type[Histories], part: int, count: int, **wanted: Any) -> None:
+    """Run so many histories of a machine; ``wanted`` are further settings of Hypothesis."""
     several = settings(
         max_examples=count,
         stateful_step_count=8,
         database=None,
         deadline=None,
-        print_blob=True,
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
+        **wanted,
     )
     run_state_machine_as_test(seed(SEED * 10_000 + part)(machine), settings=several)
+
+
+@pytest.mark.parametrize(("part", "count"), PARTS)
+def test_any_history_shows_what_the_model_shows(blank_store: Path, tmp_path: Path, part: int, count: int) -> None:
+    machine = type("Part", (Histories,), {"folder": tmp_path, "blank": blank_store})
+    run_part(machine, part, count, print_blob=True)

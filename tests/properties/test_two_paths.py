@@ -17,10 +17,9 @@ from typing import Any
 import oracle
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, Phase, seed, settings
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis import Phase
 from oracle import SECOND, Length, Row, Terms
-from test_histories import DAY, HOUR, LONG_AFTER, MINUTE, Histories, derivable
+from test_histories import DAY, HOUR, LONG_AFTER, MINUTE, Histories, derivable, run_part
 from twins import Twins, assert_alike, both
 from world import BASES, STYLES, WINDOWS, Window, World, as_table, priced
 
@@ -62,16 +61,7 @@ HISTORIES = [pytest.param(part, count, id=f"seed{SEED}-part{part}") for part, co
 @pytest.mark.parametrize(("part", "count"), HISTORIES)
 def test_any_history_is_the_same_on_both_paths(blank_store: Path, tmp_path: Path, part: int, count: int) -> None:
     machine = type("Part", (Alike,), {"folder": tmp_path, "blank": blank_store})
-    several = settings(
-        max_examples=count,
-        stateful_step_count=8,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        report_multiple_bugs=False,
-        suppress_health_check=list(HealthCheck),
-    )
-    run_state_machine_as_test(seed(SEED * 10_000 + part)(machine), settings=several)
+    run_part(machine, part, count, phases=[Phase.generate])
 
 
 # ---------------------------------------------------------------------------------------------------- live walks
@@ -85,6 +75,8 @@ class Pair:
 
     def __init__(self, blank: Path, folder: Path, number: int) -> None:
         self.now = LONG_AFTER
+        #: How whatever is done to a store is done to it.
+        self.doing: Callable[[SessionStore, Callable[[SessionStore], Any]], Any] = _done
         self.paths = [folder / f"{number}-{way}.duckdb" for way in ("fast", "general")]
         for path in self.paths:
             shutil.copy(blank, path)
@@ -103,7 +95,7 @@ class Pair:
 
     def do(self, call: Callable[[SessionStore], Any]) -> tuple[str, Any]:
         fast, general = self.stores
-        return both(lambda: call(fast), lambda: call(general))
+        return both(lambda: self.doing(fast, call), lambda: self.doing(general, call))
 
     def compare(self) -> None:
         assert_alike(*self.stores)
@@ -269,12 +261,12 @@ class Walk:
 
     def broken_off(self) -> None:
         """What is written in a transaction that fails at its end was never there, nor remembered."""
-        place, now = dict(self.places), self.pair.now
-        keeps, self.pair.do = self.pair.do, lambda call: keeps(lambda store: _broken_off(store, call))  # type: ignore[method-assign]
+        places, now = dict(self.places), self.pair.now
+        self.pair.doing = _broken_off
         try:
             self.minutes()
         finally:
-            self.pair.do, self.places, self.pair.now = keeps, place, now  # type: ignore[method-assign]
+            self.pair.doing, self.places, self.pair.now = _done, places, now
 
     def jump(self) -> None:
         """Nothing comes for a while."""
@@ -291,6 +283,10 @@ def _as_a_feed(store: SessionStore, table: pa.Table, base: str, now: Any) -> Any
 
 class _Stop(Exception):
     """A transaction that does not come to its end."""
+
+
+def _done(store: SessionStore, call: Callable[[SessionStore], Any]) -> Any:
+    return call(store)
 
 
 def _broken_off(store: SessionStore, call: Callable[[SessionStore], Any]) -> Any:
