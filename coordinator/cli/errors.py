@@ -45,7 +45,6 @@ MEANINGS = {
     ExitCode.INTERRUPTED: "stopped with Ctrl-C; what was written until then stays",
 }
 
-_OF_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.ENXIO, errno.ESTALE}
 
 #: Which command was named, in the context of the command line.
 _COMMAND = "barhouse.command"
@@ -139,7 +138,11 @@ def is_broken_pipe(error: BaseException) -> bool:
 
 def _is_of_disk(error: BaseException) -> bool:
     """Whether a disk, or what takes the output, has no room or does not do what it is told."""
-    return isinstance(error, OSError) and error.errno in _OF_DISK
+    if not isinstance(error, OSError):
+        return False
+    from barhouse.store.database.failures import is_of_disk
+
+    return is_of_disk(error)
 
 
 def discard_stdout() -> None:

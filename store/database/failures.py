@@ -54,6 +54,11 @@ def told(place: str) -> Iterator[None]:
         raise failure from error
 
 
+def is_of_disk(error: OSError) -> bool:
+    """Whether a disk has no room, or does not do what it is told."""
+    return error.errno in _NO_ROOM_CODES | _FAILING_CODES
+
+
 def is_of_machine(error: duckdb.Error) -> bool:
     """Whether it is the machine that failed, and not what DuckDB was asked to read or to do."""
     return _failure(error, "") is not None
