@@ -14,6 +14,8 @@ from barhouse.store.hints import Option
 from barhouse.store.model.inputs import (
     Moment,
     Names,
+    as_columns,
+    as_count,
     as_instant,
     as_intervals,
     as_range,
@@ -154,22 +156,30 @@ class SessionStore(StoreFile):
 
     def bars(
         self,
-        symbol: str,
+        symbol: Names,
         interval: str,
         start: Moment | None = None,
         end: Moment | None = None,
         *,
+        last: int | None = None,
+        columns: Names | None = None,
         live: bool = False,
         as_of: Moment | None = None,
     ) -> pa.Table:
-        """The bars of one symbol and interval, oldest first, in the columns of the view ``bars``.
+        """The bars of one interval of a symbol, oldest first, or of several, by symbol; in the columns of ``bars``.
 
         Parameters
         ----------
+        symbol
+            One symbol, or several.
         start, end
-            The first to have, and the first to leave out: a date, such as ``2024-11-29``, which names a session of the
+            The first to have, and the first to leave out: a date, such as ``2024-11-29``, which names a session of each
             symbol's own calendar; or an instant that says its zone, such as ``2024-11-29T14:30:00+00:00``, which is
             compared with ``bar_start``. Bars outside of sessions are of the day that the calendar's clock shows.
+        last
+            Of each symbol no more than so many bars: the newest in the range, oldest first.
+        columns
+            Only these, in this order; the others are not read.
         live
             Also the bars still forming (the view ``bars_live``, with its column ``forming``).
         as_of
@@ -179,20 +189,23 @@ class SessionStore(StoreFile):
         ------
         InputError
             When what was known at ``as_of`` was purged: all of history before an instant, or this interval's bars
-            before one. When a bound is neither a date nor an instant, or the range ends before it begins.
+            before one. When a bound is neither a date nor an instant, or the range ends before it begins. For a
+            column that there is not.
         UnknownSymbolError
             For a symbol or interval that is not registered (unless ``as_of`` is given: it may have been).
         """
         from barhouse.store.records import bars
 
-        name, text = self.spelling.symbol(symbol), str(Interval.parse(interval))
+        names, text = self.spelling.symbols(symbol, "symbol"), str(Interval.parse(interval))
         if live and as_of is not None:
             raise InputError("live and as_of exclude each other: forming bars exist only now; give one of them")
         bounds, then = as_range(start, end), optional(as_instant, as_of, "as_of")
+        newest = None if last is None else as_count(last, "last", "how many bars of each symbol to have at most")
+        asked = bars.Question(names, text, bounds, newest, optional(as_columns, columns, "columns"))
         with self.reading() as transaction:
-            if then is None:
-                return bars.bars(transaction, name, text, bounds, live=live)
-            return bars.bars_as_of(transaction, name, text, bounds, then)
+            return (
+                bars.bars(transaction, asked, live=live) if then is None else bars.bars_as_of(transaction, asked, then)
+            )
 
     def health(self, symbols: Names | None = None) -> pa.Table:
         """The view ``health`` by the store's clock, of all symbols or some, those furthest behind first."""

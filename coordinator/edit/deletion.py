@@ -42,7 +42,7 @@ def delete_bars(transaction: Transaction, name: str, text: str, bounds: Bounds, 
         raise InputError(f"{name} is loaded with {base} bars; delete those, {text} follows by itself")
     calendar = rows[0].calendar
     start, end = session_days.ranges(transaction, [calendar], *bounds)[calendar]
-    first_open = session_days.first_open(transaction, calendar, bounds[0])
+    first_open = session_days.first_opens(transaction, [calendar], bounds[0])[calendar]
     retention.refuse_purged(transaction, name, first_open, end)
     deleted_range = transaction.make("edit.deleted_range", {"symbol": name, "start": start, "end": end})
     deleted = transaction.one("edit.bounds_of_deleted", replaced_ranges=deleted_range)

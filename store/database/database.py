@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from barhouse.store.database.answer import Answer, answer
 from barhouse.store.database.connections import Running, given_up
 from barhouse.store.database.copy_turn import CopyTurn
 from barhouse.store.database.failures import breaks, broken, failure_of, is_interrupt
@@ -327,13 +328,13 @@ class Database:
         parameters: dict[str, Any] | list[Any] | None,
         *,
         reads_files: bool,
-    ) -> duckdb.DuckDBPyRelation | None:
+    ) -> Answer | None:
         if not isinstance(text, Sql):  # the store's own have been looked at
             if self.path is not None:
                 refuse_own(text, parameters, self.path)
             check_reads(cursor, text, reads_files=reads_files)
         cursor.execute("BEGIN TRANSACTION READ ONLY")
-        return cursor.sql(text, params=parameters) if parameters else cursor.sql(text)
+        return answer(cursor, text, parameters)
 
     @contextmanager
     def _reader(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -20,6 +20,8 @@ from barhouse.store.model.words import counted
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from barhouse.store.database.answer import Answer
+
 #: How many rows a batch of a streamed query has, unless said otherwise: as many as a row group of DuckDB.
 STREAMED_ROWS = 122_880
 #: A query for each so many bytes that DuckDB may use, and one in any case.
@@ -111,7 +113,7 @@ class Limits:
 NO_LIMITS = Limits()
 
 
-def read(relation: duckdb.DuckDBPyRelation | None, limits: Limits) -> pa.Table:
+def read(relation: Answer | None, limits: Limits) -> pa.Table:
     """Read all of an answer, as far as it may go; of a statement that gives none, nothing."""
     import pyarrow as pa
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from barhouse.store.database.answer import Answer, answer
 from barhouse.store.database.failures import failure_of
 from barhouse.store.database.memory import Memory
 from barhouse.store.database.query import check_inside
@@ -216,7 +217,7 @@ class Transaction:
     def table(self, name: str, parameters: dict[str, Any] | None = None, /, **places: object) -> pa.Table:
         """Run a statement that reads; returns its rows as Arrow."""
         try:
-            return self._cursor.sql(sql(name, **places), params=parameters or {}).to_arrow_table()
+            return self._answer(name, parameters, places).to_arrow_table()
         except duckdb.Error as error:
             failure = failure_of(error, self._place)
             if failure is None:
@@ -239,11 +240,17 @@ class Transaction:
         self, name: str, parameters: dict[str, Any] | None = None, /, *, batch_rows: int, **places: object
     ) -> Iterator[pa.RecordBatchReader]:
         """Run a statement whose rows are read batch by batch; nothing else may be run until they are."""
-        reader = self._cursor.sql(sql(name, **places), params=parameters).to_arrow_reader(batch_rows)
+        reader = self._answer(name, parameters, places).to_arrow_reader(batch_rows)
         try:
             yield reader
         finally:
             reader.close()
+
+    def _answer(self, name: str, parameters: dict[str, Any] | None, places: dict[str, object]) -> Answer:
+        found = answer(self._cursor, sql(name, **places), parameters)
+        if found is None:
+            raise TypeError(f"{name} gives no rows; run it, or make its table")
+        return found
 
 
 @cache

@@ -157,6 +157,21 @@ def as_intervals(given: str | Interval | Iterable[str | Interval], name: str = "
     return list(dict.fromkeys(str(Interval.parse(interval)) for interval in as_list(given, name, "an interval")))
 
 
+def as_columns(given: Names, name: str) -> list[str]:
+    """One name of a column or several; whether there are such is for who has them.
+
+    Raises
+    ------
+    InputError
+        When there is none, or one is no text.
+    """
+    found = as_list(given, name, "the name of a column")
+    for column in found:
+        if not isinstance(column, str):
+            raise InputError(f"{Option(name)} takes names of columns, not {_kind(column)}; give texts such as 'close'")
+    return list(dict.fromkeys(found))
+
+
 def as_list(given: object, name: str, what: str, *, may_be_empty: bool = False) -> list[Any]:
     """One or several of something, as a list; a text is one, never its letters.
 

@@ -1,83 +1,169 @@
-"""The bars of one symbol and interval, as they are, as they are forming, or as they were known."""
+"""The bars of some symbols in one interval, as they are, as they are forming, or as they were known."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 
-from barhouse.store.database.transaction import Transaction
+from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import InputError, UnknownSymbolError
-from barhouse.store.hints import Option
+from barhouse.store.hints import Option, did_you_mean
+from barhouse.store.model.bar import INSTANT
 from barhouse.store.model.inputs import unknown_symbol
+from barhouse.store.model.words import shortened
 from barhouse.store.records import session_days
-from barhouse.store.records.session_days import Bounds, Range
-from barhouse.store.sql import Sql
+from barhouse.store.records.session_days import BEGINNING, END, Bounds, Range
+from barhouse.store.sql import Sql, identifier, joined, sql
+
+_ALL = Sql("*")
 
 
-def bars(transaction: Transaction, symbol: str, interval: str, bounds: Bounds, *, live: bool = False) -> pa.Table:
-    """The bars there are now, those forming included if ``live``; see ``SessionStore.bars``."""
-    calendar = _calendar_of(transaction, symbol, interval)
-    span = session_days.ranges(transaction, [calendar], *bounds)[calendar]
-    source = Sql("bars_live") if live else Sql("bars")
-    return transaction.table("records.bars_in_range", _parameters(symbol, interval, span), source=source)
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which bars are asked for; see ``SessionStore.bars``.
+
+    Attributes
+    ----------
+    symbols
+        In the store's spelling, each once.
+    interval
+        In its one spelling.
+    bounds
+        From where to where, by each symbol's own calendar.
+    last
+        How many of each symbol at most, the newest; None for all.
+    columns
+        Only these, each once, in this order; None for all.
+    """
+
+    symbols: Sequence[str]
+    interval: str
+    bounds: Bounds
+    last: int | None = None
+    columns: Sequence[str] | None = None
 
 
-def bars_as_of(transaction: Transaction, symbol: str, interval: str, bounds: Bounds, as_of: datetime) -> pa.Table:
-    """The bars that were known at an instant, on the calendar as it was then; see ``SessionStore.bars``.
+def bars(transaction: Transaction, asked: Question, *, live: bool = False) -> pa.Table:
+    """The bars there are now, those forming included if ``live``."""
+    calendars = _calendars_of(transaction, asked)
+    spans = session_days.ranges(transaction, set(calendars.values()), *asked.bounds)
+    ranges = {symbol: spans[calendar] for symbol, calendar in calendars.items()}
+    return _read(transaction, asked, ranges, Sql("bars_live") if live else Sql("bars"), {})
+
+
+def bars_as_of(transaction: Transaction, asked: Question, as_of: datetime) -> pa.Table:
+    """The bars that were known at an instant, on the calendars as they were then.
 
     Raises
     ------
     InputError
         When what was known then was purged.
     """
-    then = transaction.run("records.calendar_then", {"symbol": symbol, "as_of": as_of})
-    span: Range = (None, None)
-    first_open = None
-    for calendar, pinned in then:
-        span = session_days.ranges(transaction, [calendar], *bounds, pinned)[calendar]
-        first_open = session_days.first_open(transaction, calendar, bounds[0], pinned)
-    _refuse_untold(transaction, symbol, interval, as_of, span[0], first_open)
-    parameters = {**_parameters(symbol, interval, span), "as_of": as_of}
-    return transaction.table("records.bars_in_range", parameters, source=Sql("bars_as_of($as_of::TIMESTAMPTZ)"))
+    then = transaction.run("records.calendars_then", {"symbols": list(asked.symbols), "as_of": as_of})
+    pinned = max((row.batch_id for row in then), default=0)
+    calendars = {row.symbol: row.calendar for row in then}
+    spans = session_days.ranges(transaction, set(calendars.values()), *asked.bounds, pinned)
+    opens = session_days.first_opens(transaction, spans, asked.bounds[0], pinned)
+    ranges = {symbol: spans[calendars[symbol]] if symbol in calendars else (None, None) for symbol in asked.symbols}
+    first_opens = {symbol: opens[calendar] for symbol, calendar in calendars.items()}
+    _refuse_untold(transaction, asked, as_of, _spans(transaction, ranges, first_opens))
+    return _read(transaction, asked, ranges, Sql("bars_as_of($as_of::TIMESTAMPTZ)"), {"as_of": as_of})
 
 
-def _parameters(symbol: str, interval: str, span: Range) -> dict[str, object]:
-    return {"symbol": symbol, "interval": interval, "start": span[0], "end": span[1]}
+def _read(
+    transaction: Transaction, asked: Question, ranges: Mapping[str, Range], source: Sql, parameters: dict[str, Any]
+) -> pa.Table:
+    """The bars of a view in ranges: of one symbol without a join, which DuckDB finds sooner."""
+    columns = _columns(transaction, asked, source, parameters)
+    parameters = {**parameters, "interval": asked.interval}
+    if asked.last is not None:
+        parameters["last"] = asked.last
+    if len(ranges) == 1:
+        ((symbol, (start, end)),) = ranges.items()
+        parameters |= {"symbol": symbol, "start": start, "end": end}
+        name = "records.bars_in_range" if asked.last is None else "records.newest_in_range"
+        return transaction.table(name, parameters, source=source, columns=columns)
+    parameters["first"] = min(start or BEGINNING for start, _ in ranges.values())
+    parameters["end"] = max(end or END for _, end in ranges.values())
+    return transaction.table(
+        "records.bars_of_symbols",
+        parameters,
+        source=source,
+        columns=columns,
+        symbol_spans=_spans(transaction, ranges, {}),
+        newest=Sql("") if asked.last is None else sql("records.newest_of_each"),
+    )
 
 
-def _calendar_of(transaction: Transaction, symbol: str, interval: str) -> str:
-    """The calendar of a symbol that is registered with an interval."""
-    rows = transaction.run("records.intervals_of", {"symbols": [symbol]})
-    if not rows:
-        raise unknown_symbol(symbol, {name for (name,) in transaction.run("records.active_symbols")})
-    intervals = [row.interval for row in rows]
-    if interval not in intervals:
-        raise UnknownSymbolError(
-            f"{symbol} has no interval {interval!r}, it has {', '.join(intervals)}; register {interval!r} to have it"
-        )
-    return str(rows[0].calendar)
+def _columns(transaction: Transaction, asked: Question, source: Sql, parameters: dict[str, Any]) -> Sql:
+    """The columns asked for.
 
-
-def _refuse_untold(
-    transaction: Transaction,
-    symbol: str,
-    interval: str,
-    as_of: datetime,
-    start: datetime | None,
-    first_open: datetime | None,
-) -> None:
-    """Refuse a question about the past whose answer was purged; derived bars are asked for from an open on."""
-    parameters = {"symbol": symbol, "interval": interval, "as_of": as_of, "start": start, "first_open": first_open}
-    purged = transaction.one("records.purged_past", parameters)
-    if purged.kept_from is not None and as_of < purged.kept_from:
+    Raises
+    ------
+    InputError
+        For those that there are not, with those that there are.
+    """
+    if asked.columns is None:
+        return _ALL
+    there = transaction.table("records.no_bars", parameters, source=source).column_names
+    unknown = [name for name in asked.columns if name not in there]
+    if unknown:
+        shown = shortened(repr(unknown[0]))
         raise InputError(
-            f"{Option('as_of', as_of)} lies before {purged.kept_from.isoformat()}, and earlier revisions were "
+            f"bars have no column {shown}{did_you_mean(unknown[0], there)}; name some of {', '.join(there)} in "
+            f"{Option('columns')}"
+        )
+    return joined(Sql(", "), map(identifier, asked.columns))
+
+
+def _spans(
+    transaction: Transaction, ranges: Mapping[str, Range], first_opens: Mapping[str, datetime | None]
+) -> TemporaryTable:
+    """The range of each symbol as a table, and from where on bars in sessions are meant."""
+    columns: dict[str, tuple[Any, pa.DataType]] = {
+        "symbol": (list(ranges), pa.string()),
+        "start_at": ([start or BEGINNING for start, _ in ranges.values()], INSTANT),
+        "end_at": ([end or END for _, end in ranges.values()], INSTANT),
+        "first_open": ([first_opens.get(symbol) or BEGINNING for symbol in ranges], INSTANT),
+    }
+    made = pa.table({name: pa.array(values, kind) for name, (values, kind) in columns.items()})
+    return transaction.attach("symbol_spans", made)
+
+
+def _calendars_of(transaction: Transaction, asked: Question) -> dict[str, str]:
+    """The calendar of each symbol; all of them must be registered with the interval."""
+    intervals: dict[str, list[str]] = {}
+    calendars: dict[str, str] = {}
+    for row in transaction.run("records.intervals_of", {"symbols": list(asked.symbols)}):
+        intervals.setdefault(row.symbol, []).append(row.interval)
+        calendars[row.symbol] = row.calendar
+    for symbol in asked.symbols:
+        if symbol not in intervals:
+            raise unknown_symbol(symbol, {name for (name,) in transaction.run("records.active_symbols")})
+        if asked.interval not in intervals[symbol]:
+            raise UnknownSymbolError(
+                f"{symbol} has no interval {asked.interval!r}, it has {', '.join(intervals[symbol])}; register "
+                f"{asked.interval!r} to have it"
+            )
+    return {symbol: calendars[symbol] for symbol in asked.symbols}
+
+
+def _refuse_untold(transaction: Transaction, asked: Question, as_of: datetime, spans: TemporaryTable) -> None:
+    """Refuse a question about the past whose answer was purged; derived bars are asked for from an open on."""
+    kept_from = transaction.one("records.history_kept").kept_from
+    if kept_from is not None and as_of < kept_from:
+        raise InputError(
+            f"{Option('as_of', as_of)} lies before {kept_from.isoformat()}, and earlier revisions were "
             f"purged; give that instant or a later one"
         )
-    if purged.purged_at is not None:
+    parameters = {"interval": asked.interval, "as_of": as_of}
+    for purged in transaction.run("records.purged_past", parameters, symbol_spans=spans):
         before, at = purged.purged_before.isoformat(), purged.purged_at.isoformat()
         raise InputError(
-            f"bars of {symbol} {interval} before {before} were purged at {at}, and what was known of them at "
-            f"{Option('as_of', as_of)} is gone; give {Option('start', before)} or a later one"
+            f"bars of {purged.symbol} {asked.interval} before {before} were purged at {at}, and what was known of them "
+            f"at {Option('as_of', as_of)} is gone; give {Option('start', before)} or a later one"
         )

@@ -50,13 +50,14 @@ def day_starts(
     }
 
 
-def first_open(
-    transaction: Transaction, calendar: str, start: date | datetime | None, pinned: int | None = None
-) -> datetime | None:
-    """From where on sessions, and bars in sessions, are meant by the start of a range; None: from the first."""
+def first_opens(
+    transaction: Transaction, calendars: Iterable[str], start: date | datetime | None, pinned: int | None = None
+) -> dict[str, datetime | None]:
+    """From where on sessions of each calendar, and bars in them, are meant by a range's start; None: from the first."""
     if start is None or isinstance(start, datetime):
-        return start
-    return day_starts(transaction, [calendar], start, pinned)[calendar].next_open or END
+        return dict.fromkeys(calendars, start)
+    begun = day_starts(transaction, calendars, start, pinned)
+    return {calendar: day.next_open or END for calendar, day in begun.items()}
 
 
 def ranges(

@@ -122,7 +122,8 @@ OTHER: dict[str, str] = {
             definition symbol_data running parameters position problem config other table sources process
             thresholds changes counted derived quality gaps updated bars""",
         "a text in a language of its own": "query text message max_memory reason",
-        "a date already, of a calendar's own code": "first last",
+        "a date already, of a calendar's own code": "first",
+        "how many bars; of a calendar's own code, a date already": "last",
         "a name of Redis or HTTP, which the store never sees": "stream group consumer headers",
     }.items()
     for name in names.split()
@@ -139,12 +140,14 @@ def is_tried(name: str) -> bool:
 
 #: What asks for a calendar that is there.
 _OF_A_CALENDAR = ("SessionCoordinator.refresh_calendar", "SessionCoordinator.correct_calendar")
+#: Where a name means something else than elsewhere: columns are chosen there, and renamed when files are loaded.
+_AT_DOORS: dict[tuple[str, str], Any] = {("SessionStore.bars", "columns"): ["close"]}
 
 
 def right_for(door: str, name: str) -> Any:
     """A value that is right for a parameter at a door: a calendar that is there, where one is asked for."""
     asks_for_one = name == "name" and door in (*_OF_A_CALENDAR, *SHOWN)
-    return "XNYS" if asks_for_one else RIGHT[name]
+    return "XNYS" if asks_for_one else _AT_DOORS.get((door, name), RIGHT[name])
 
 
 #: Commands that are given the name of a calendar.

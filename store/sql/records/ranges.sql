@@ -24,27 +24,72 @@ SELECT DISTINCT calendar FROM symbol
 WHERE removed_at IS NULL AND ($symbols IS NULL OR list_contains($symbols::VARCHAR[], symbol))
 ORDER BY calendar;
 
--- name: calendar_then
--- The calendar that a symbol of a name had at an instant, and the newest batch by then; no row where there never was one.
--- gives: calendar, batch_id
+-- name: calendars_then
+-- The calendar that each symbol had at an instant, and the newest batch by then; no row where there never was one of
+-- that name.
+-- gives: symbol, calendar, batch_id
 -- reads: symbol, symbol_calendar, batch
 WITH then_ AS (
     SELECT coalesce(max(batch_id), 0) AS batch_id FROM batch WHERE committed_at <= $as_of::TIMESTAMPTZ
+),
+followed AS (
+    SELECT c.symbol_id, arg_min(c.calendar, c.replaced_by) AS calendar
+    FROM symbol_calendar AS c, then_
+    WHERE c.replaced_by > then_.batch_id
+    GROUP BY c.symbol_id
 )
-SELECT coalesce((SELECT arg_min(c.calendar, c.replaced_by) FROM symbol_calendar AS c
-                 WHERE c.symbol_id = s.symbol_id AND c.replaced_by > then_.batch_id), s.calendar) AS calendar,
-       then_.batch_id
-FROM symbol AS s, then_
-WHERE s.symbol = $symbol
-ORDER BY s.registered_at <= $as_of::TIMESTAMPTZ DESC, s.symbol_id DESC
-LIMIT 1;
+SELECT s.symbol, coalesce(f.calendar, s.calendar) AS calendar, then_.batch_id
+FROM symbol AS s
+CROSS JOIN then_
+LEFT JOIN followed AS f USING (symbol_id)
+WHERE list_contains($symbols::VARCHAR[], s.symbol)
+QUALIFY row_number() OVER (PARTITION BY s.symbol
+                           ORDER BY s.registered_at <= $as_of::TIMESTAMPTZ DESC, s.symbol_id DESC) = 1;
+
+-- name: no_bars
+-- Not one bar, for the columns there are.
+-- gives: *
+-- reads: bars, bars_live, bars_as_of
+SELECT * FROM {source} LIMIT 0;
 
 -- name: bars_in_range
 -- The bars of one symbol and interval that start in a range.
 -- gives: *
 -- reads: bars, bars_live, bars_as_of
-SELECT * FROM {source}
+SELECT {columns} FROM {source}
 WHERE symbol = $symbol AND interval = $interval
   AND bar_start >= coalesce($start::TIMESTAMPTZ, '-infinity'::TIMESTAMPTZ)
   AND bar_start < coalesce($end::TIMESTAMPTZ, 'infinity'::TIMESTAMPTZ)
 ORDER BY bar_start;
+
+-- name: newest_in_range
+-- The newest of them, as many as are asked for, oldest first.
+-- gives: *
+-- reads: bars, bars_live, bars_as_of
+SELECT {columns} FROM (
+    SELECT * FROM {source}
+    WHERE symbol = $symbol AND interval = $interval
+      AND bar_start >= coalesce($start::TIMESTAMPTZ, '-infinity'::TIMESTAMPTZ)
+      AND bar_start < coalesce($end::TIMESTAMPTZ, 'infinity'::TIMESTAMPTZ)
+    ORDER BY bar_start DESC LIMIT $last
+)
+ORDER BY bar_start;
+
+-- name: bars_of_symbols
+-- The bars of one interval of several symbols, each from start_at to end_at; none lies outside of first and end. Of
+-- each symbol the newest, if a number is given.
+-- gives: *
+-- takes: symbol_spans
+-- reads: bars, bars_live, bars_as_of
+SELECT {columns} FROM (
+    SELECT v.* FROM {source} AS v
+    JOIN {symbol_spans} AS a ON a.symbol = v.symbol AND v.bar_start >= a.start_at AND v.bar_start < a.end_at
+    WHERE v.interval = $interval AND v.bar_start >= $first::TIMESTAMPTZ AND v.bar_start < $end::TIMESTAMPTZ
+    {newest}
+)
+ORDER BY symbol, bar_start;
+
+-- name: newest_of_each
+-- As many bars of each symbol as are asked for, of those that start last.
+-- part: condition
+QUALIFY row_number() OVER (PARTITION BY v.symbol ORDER BY v.bar_start DESC) <= $last

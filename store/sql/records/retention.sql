@@ -45,15 +45,24 @@ SELECT symbol, interval, final_before FROM definition
 WHERE derived AND derived_through IS NULL AND final_before IS NOT NULL
 ORDER BY symbol, interval LIMIT 1;
 
+-- name: history_kept
+-- Since when history is kept; null: since ever.
+-- gives: kept_from
+-- reads: revision_retention
+SELECT kept_from FROM revision_retention;
+
 -- name: purged_past
--- What of an interval's past was purged since a moment, when; and since when history is kept. Base bars are asked for
--- from start on, derived ones, which lie in sessions, from first_open.
--- gives: purged_before, purged_at, kept_from
--- reads: symbol, interval_definition, batch, revision_retention
-SELECT max(d.purged_before) AS purged_before, max(b.committed_at) AS purged_at,
-       (SELECT kept_from FROM revision_retention) AS kept_from
-FROM symbol AS s
+-- What of an interval's past was purged since a moment, when, of the first of the symbols asked for of which anything
+-- was. Base bars are asked for from start_at on, derived ones, which lie in sessions, from first_open.
+-- gives: symbol, purged_before, purged_at
+-- takes: symbol_spans
+-- reads: symbol, interval_definition, batch
+SELECT a.symbol, max(d.purged_before) AS purged_before, max(b.committed_at) AS purged_at
+FROM {symbol_spans} AS a
+JOIN symbol AS s ON s.symbol = a.symbol
 JOIN interval_definition AS d ON d.symbol_id = s.symbol_id AND d.interval = $interval
 JOIN batch AS b ON b.batch_id = d.purged_by AND b.committed_at > $as_of::TIMESTAMPTZ
-WHERE s.symbol = $symbol
-  AND d.purged_before > coalesce(CASE WHEN d.derived THEN $first_open::TIMESTAMPTZ ELSE $start::TIMESTAMPTZ END, beginning());
+WHERE d.purged_before > CASE WHEN d.derived THEN a.first_open ELSE a.start_at END
+GROUP BY a.symbol
+ORDER BY a.symbol
+LIMIT 1;
