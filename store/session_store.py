@@ -10,6 +10,7 @@ from barhouse.store.checks import health
 from barhouse.store.database.database import Clock, wall_clock
 from barhouse.store.database.opening import is_read_only, open_database
 from barhouse.store.errors import InputError
+from barhouse.store.frame_store import FrameStore
 from barhouse.store.hints import Option
 from barhouse.store.model.inputs import (
     Moment,
@@ -27,7 +28,6 @@ from barhouse.store.model.interval import Interval
 from barhouse.store.model.paths import absolute
 from barhouse.store.records import registry, run
 from barhouse.store.sql import sql
-from barhouse.store.store_file import StoreFile
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -87,7 +87,7 @@ def open_store(
     )
 
 
-class SessionStore(StoreFile):
+class SessionStore(FrameStore):
     """Symbols, interval definitions and bars, kept in one DuckDB file.
 
     Every answer is a query; nothing is remembered between calls. Safe to share between threads: reads run side

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -67,6 +67,7 @@ class StoreFile:
         query: str,
         parameters: dict[str, Any] | list[Any] | None = None,
         *,
+        frames: Mapping[str, object] | None = None,
         reads_files: bool = False,
         max_rows: int | None = None,
         max_seconds: float | None = None,
@@ -78,6 +79,9 @@ class StoreFile:
 
         Parameters
         ----------
+        frames
+            Frames of pandas or polars, or Arrow tables, by the names that this query, and no other, knows them by; of
+            an index the levels that have names are columns.
         reads_files
             Whether the query may read files, such as ``read_csv('holidays.csv')``; otherwise it knows the store alone.
         max_rows, max_seconds
@@ -86,9 +90,16 @@ class StoreFile:
         Raises
         ------
         InputError
-            When the query does more than read, or its answer is beyond its limits.
+            When the query does more than read, or its answer is beyond its limits; for a frame with the name of a
+            table of the store, or with none that a table can have.
         """
-        return self._database.query(query, parameters, reads_files=reads_files, limits=Limits(max_rows, max_seconds))
+        tables = None
+        if frames is not None:
+            from barhouse.store.frames.arrow_tables import as_tables
+
+            tables = as_tables(frames)
+        limits = Limits(max_rows, max_seconds)
+        return self._database.query(query, parameters, tables=tables, reads_files=reads_files, limits=limits)
 
     def stream(
         self,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +28,7 @@ from barhouse.store.database.memory import Memory
 from barhouse.store.database.query import check_reads
 from barhouse.store.database.slots import Writer, WritingConnection
 from barhouse.store.database.transaction import Transaction
-from barhouse.store.errors import StoreClosedError, StoreError, StoreHeldError
+from barhouse.store.errors import InputError, StoreClosedError, StoreError, StoreHeldError
 from barhouse.store.hints import Action
 from barhouse.store.model import open_stores
 from barhouse.store.model.spelling import Spelling
@@ -257,10 +257,13 @@ class Database:
         text: str,
         parameters: dict[str, Any] | list[Any] | None = None,
         *,
+        tables: Mapping[str, pa.Table] | None = None,
         reads_files: bool = False,
         limits: Limits = NO_LIMITS,
     ) -> pa.Table:
         """Read with one SQL statement, in a read-only transaction of a connection of its own.
+
+        ``tables`` are known to it by name, beside those of the store, and to nobody else.
 
         Raises
         ------
@@ -271,6 +274,8 @@ class Database:
         """
         with self._turn_of(text), self._reader() as cursor, self.explaining(), limits.timed(cursor):
             try:
+                for name, table in (tables or {}).items():
+                    _register(cursor, name, table)
                 relation = self._asked(cursor, text, parameters, reads_files=reads_files)
                 try:
                     return read(relation, limits)
@@ -379,6 +384,13 @@ class Database:
         except StoreHeldError:
             with suppress(duckdb.Error):
                 self._root.execute("PRAGMA disable_checkpoint_on_shutdown")
+
+
+def _register(cursor: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
+    """Let one connection read a table by a name, which must be none that the store has."""
+    if cursor.execute(sql("database.is_table"), {"name": name, "path": []}).fetchall()[0][0]:
+        raise InputError(f"{name!r} is a table or view that the store has; give the frame another name")
+    cursor.register(name, table)
 
 
 def _roll_back(cursor: duckdb.DuckDBPyConnection, error: BaseException) -> None:

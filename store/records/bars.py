@@ -19,7 +19,7 @@ from barhouse.store.records import session_days
 from barhouse.store.records.session_days import BEGINNING, END, Bounds, Range
 from barhouse.store.sql import Sql, identifier, joined, sql
 
-_ALL = Sql("*")
+_ALL, _NOTHING = Sql("*"), Sql("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,8 @@ class Question:
         How many of each symbol at most, the newest; None for all.
     columns
         Only these, each once, in this order; None for all.
+    complete
+        Only bars that are complete.
     """
 
     symbols: Sequence[str]
@@ -45,6 +47,7 @@ class Question:
     bounds: Bounds
     last: int | None = None
     columns: Sequence[str] | None = None
+    complete: bool = False
 
 
 def bars(transaction: Transaction, asked: Question, *, live: bool = False) -> pa.Table:
@@ -78,7 +81,11 @@ def _read(
     transaction: Transaction, asked: Question, ranges: Mapping[str, Range], source: Sql, parameters: dict[str, Any]
 ) -> pa.Table:
     """The bars of a view in ranges: of one symbol without a join, which DuckDB finds sooner."""
-    columns = _columns(transaction, asked, source, parameters)
+    places = {
+        "source": source,
+        "columns": _columns(transaction, asked, source, parameters),
+        "only": sql("records.complete_alone") if asked.complete else _NOTHING,
+    }
     parameters = {**parameters, "interval": asked.interval}
     if asked.last is not None:
         parameters["last"] = asked.last
@@ -86,16 +93,15 @@ def _read(
         ((symbol, (start, end)),) = ranges.items()
         parameters |= {"symbol": symbol, "start": start, "end": end}
         name = "records.bars_in_range" if asked.last is None else "records.newest_in_range"
-        return transaction.table(name, parameters, source=source, columns=columns)
+        return transaction.table(name, parameters, **places)
     parameters["first"] = min(start or BEGINNING for start, _ in ranges.values())
     parameters["end"] = max(end or END for _, end in ranges.values())
     return transaction.table(
         "records.bars_of_symbols",
         parameters,
-        source=source,
-        columns=columns,
         symbol_spans=_spans(transaction, ranges, {}),
-        newest=Sql("") if asked.last is None else sql("records.newest_of_each"),
+        newest=_NOTHING if asked.last is None else sql("records.newest_of_each"),
+        **places,
     )
 
 

@@ -76,6 +76,8 @@ NAMES: dict[str, Any] = {
     "encoding": "utf-8",
     "delimiter": ",",
     "thousands": ",",
+    "wide": "close",
+    "kind": "polars",
 }
 #: Several of something; one text is as good as a list of one.
 LISTS: dict[str, Any] = {
@@ -120,7 +122,7 @@ OTHER: dict[str, str] = {
             publish export store data feed address url metrics_host""",
         "an object, whose parts have doors of their own": """progress clock error subscriber history options database
             definition symbol_data running parameters position problem config other table sources process
-            thresholds changes counted derived quality gaps updated bars""",
+            thresholds changes counted derived quality gaps updated bars frames""",
         "a text in a language of its own": "query text message max_memory reason",
         "a date already, of a calendar's own code": "first",
         "how many bars; of a calendar's own code, a date already": "last",
@@ -141,7 +143,10 @@ def is_tried(name: str) -> bool:
 #: What asks for a calendar that is there.
 _OF_A_CALENDAR = ("SessionCoordinator.refresh_calendar", "SessionCoordinator.correct_calendar")
 #: Where a name means something else than elsewhere: columns are chosen there, and renamed when files are loaded.
-_AT_DOORS: dict[tuple[str, str], Any] = {("SessionStore.bars", "columns"): ["close"]}
+_AT_DOORS: dict[tuple[str, str], Any] = {
+    ("SessionStore.bars", "columns"): ["close"],
+    ("SessionStore.frame", "columns"): ["close"],
+}
 
 
 def right_for(door: str, name: str) -> Any:

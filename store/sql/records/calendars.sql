@@ -193,3 +193,13 @@ FROM trading_session
 WHERE calendar = $calendar AND replaced_by IS NULL
   AND ($start::DATE IS NULL OR session_date >= $start::DATE) AND ($end::DATE IS NULL OR session_date < $end::DATE)
 ORDER BY session_date, segment;
+
+-- name: zones_of_symbols
+-- The zones in which the calendars of symbols are at home, of those removed too.
+-- gives: timezone
+-- reads: symbol, calendar_timezone
+SELECT DISTINCT coalesce(z.timezone, 'UTC') AS timezone
+FROM (SELECT symbol, arg_max(calendar, symbol_id) AS calendar FROM symbol
+      WHERE list_contains($symbols::VARCHAR[], symbol) GROUP BY symbol)
+LEFT JOIN calendar_timezone AS z USING (calendar)
+ORDER BY timezone;

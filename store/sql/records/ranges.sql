@@ -60,6 +60,7 @@ SELECT {columns} FROM {source}
 WHERE symbol = $symbol AND interval = $interval
   AND bar_start >= coalesce($start::TIMESTAMPTZ, '-infinity'::TIMESTAMPTZ)
   AND bar_start < coalesce($end::TIMESTAMPTZ, 'infinity'::TIMESTAMPTZ)
+  {only}
 ORDER BY bar_start;
 
 -- name: newest_in_range
@@ -71,6 +72,7 @@ SELECT {columns} FROM (
     WHERE symbol = $symbol AND interval = $interval
       AND bar_start >= coalesce($start::TIMESTAMPTZ, '-infinity'::TIMESTAMPTZ)
       AND bar_start < coalesce($end::TIMESTAMPTZ, 'infinity'::TIMESTAMPTZ)
+      {only}
     ORDER BY bar_start DESC LIMIT $last
 )
 ORDER BY bar_start;
@@ -85,6 +87,7 @@ SELECT {columns} FROM (
     SELECT v.* FROM {source} AS v
     JOIN {symbol_spans} AS a ON a.symbol = v.symbol AND v.bar_start >= a.start_at AND v.bar_start < a.end_at
     WHERE v.interval = $interval AND v.bar_start >= $first::TIMESTAMPTZ AND v.bar_start < $end::TIMESTAMPTZ
+    {only}
     {newest}
 )
 ORDER BY symbol, bar_start;
@@ -93,3 +96,8 @@ ORDER BY symbol, bar_start;
 -- As many bars of each symbol as are asked for, of those that start last.
 -- part: condition
 QUALIFY row_number() OVER (PARTITION BY v.symbol ORDER BY v.bar_start DESC) <= $last
+
+-- name: complete_alone
+-- Bars that have all of their base bars; none of those outside of sessions, of which nothing is expected.
+-- part: condition
+AND complete

@@ -1,0 +1,90 @@
+"""FrameStore: an open store whose bars are had as frames and charts, for notebooks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from barhouse.store.model.inputs import (
+    Moment,
+    Names,
+    as_columns,
+    as_count,
+    as_instant,
+    as_range,
+    optional,
+)
+from barhouse.store.model.interval import Interval
+from barhouse.store.store_file import StoreFile
+
+if TYPE_CHECKING:
+    from barhouse.store.frames.frame import FrameKind
+
+
+class FrameStore(StoreFile):
+    """An open store as a notebook asks it."""
+
+    def frame(
+        self,
+        symbols: Names,
+        interval: str,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        *,
+        last: int | None = None,
+        columns: Names | None = None,
+        wide: str | None = None,
+        timezone: str = "exchange",
+        complete: bool = False,
+        as_of: Moment | None = None,
+        kind: FrameKind = "pandas",
+    ) -> Any:
+        """The bars of a symbol, or of several, as a frame of pandas or polars.
+
+        In pandas the index is ``bar_start``, in the zone of the exchange; of bars of ``1d`` and longer it is
+        ``session_date``, at midnight without a zone. Where a list of symbols is given, ``symbol`` comes before it.
+        ``trade_count`` is a nullable integer, ``complete`` a nullable flag. In polars these are columns.
+
+        Parameters
+        ----------
+        symbols
+            One symbol, or a list of them.
+        start, end, last, as_of
+            As for :meth:`bars`.
+        columns
+            Only these, beside the index.
+        wide
+            Of this column alone each symbol has one: ``"close"`` gives closes side by side, in the order of
+            ``symbols``, with a row for each ``bar_start`` or ``session_date`` that any of them has.
+        timezone
+            The zone in which instants are shown, by its IANA name, or ``"exchange"``: that in which the symbols'
+            calendars are at home. Where these have several, name one; bars of ``1d`` and longer do without, and show
+            other instants in UTC.
+        complete
+            Only bars that are complete; so none outside of sessions.
+        kind
+            ``"pandas"``, or ``"polars"``, which needs the extra ``polars``.
+
+        Returns
+        -------
+        pandas.DataFrame or polars.DataFrame
+
+        Raises
+        ------
+        InputError
+            As for :meth:`bars`; also for a zone or kind that there is not.
+        UnknownSymbolError
+            For a symbol or interval that is not registered.
+        """
+        from barhouse.store.frames.frame import Shape, framed
+        from barhouse.store.records import bars
+
+        names, text = self.spelling.symbols(symbols), str(Interval.parse(interval))
+        chosen = optional(as_columns, columns, "columns")
+        shape = Shape(text, names, isinstance(symbols, str), chosen, wide, timezone, kind)
+        newest = None if last is None else as_count(last, "last", "how many bars of each symbol to have at most")
+        asked = bars.Question(names, text, as_range(start, end), newest, shape.read, complete)
+        then = optional(as_instant, as_of, "as_of")
+        with self.reading() as transaction:
+            zones = [zone for (zone,) in transaction.run("records.zones_of_symbols", {"symbols": names})]
+            found = bars.bars(transaction, asked) if then is None else bars.bars_as_of(transaction, asked, then)
+        return framed(found, shape, zones)

@@ -1,0 +1,1 @@
+"""Bars as data frames, and data frames as tables of a query."""
