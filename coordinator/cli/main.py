@@ -30,6 +30,7 @@ from barhouse.coordinator.cli.commands import (
     registration,
     reversal,
     runs,
+    serve,
     status,
     verification,
 )
@@ -87,14 +88,15 @@ def cli(ctx: click.Context, store: str, verbose: bool) -> None:
 
 _MODULES = (
     *(creation, registration, load, derivation, status, query, job, live, backtest, runs, verification, calendar),
-    *(copies, export, reversal, deletion, plugins, inspection),
+    *(copies, serve, export, reversal, deletion, plugins, inspection),
 )
 _COMMANDS = {command.name: command for module in _MODULES for command in module.COMMANDS}
 #: As help lists them: in the order of use.
 _ORDER = (
     *("init", "register", "inspect", "load", "load-trades", "process", "end-session", "status", "gaps", "sql"),
     *("run", "live", "backtest", "runs", "verify", "calendar"),
-    *("publish", "export", "backup", "restore", "compact", "revert", "delete", "retain", "purge", "remove", "plugins"),
+    *("publish", "serve", "export", "backup", "restore", "compact", "revert", "delete", "retain", "purge", "remove"),
+    "plugins",
 )
 for _name in _ORDER:
     cli.add_command(_COMMANDS[_name])

@@ -1,0 +1,253 @@
+"""The workers, and the answers they give: in time, in turn, and to who is still there.
+
+Two lanes, so that small reads never wait behind somebody's long query: one for SQL, one for typed reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from barhouse.store.errors import StoreError
+from barhouse.store.model.words import counted
+from barhouse.store.serving import wire
+from barhouse.store.serving.fair_queue import FairQueue
+from barhouse.store.serving.refusal import RefusalError
+from barhouse.store.serving.wire import Question
+from barhouse.store.serving.worker_process import WorkerProcess, values_of
+
+log = logging.getLogger("barhouse.serve")
+
+#: A client may take so many times as long as a worker, as its line is slow; then its worker is somebody else's.
+TAKING_TIMES = 10
+_AGAIN_SECONDS = 1.0
+#: Workers of the lane of typed reads.
+_READERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ServingLimits:
+    """What answers may take.
+
+    Attributes
+    ----------
+    timeout_seconds
+        How long a worker may work on one, and how long it may wait for a worker.
+    memory_bytes
+        What a worker may take beyond what it is started with.
+    row_count
+        How many rows one has at most.
+    worker_count
+        How many queries run at once.
+    """
+
+    timeout_seconds: float = 30.0
+    memory_bytes: int = 2**30
+    row_count: int = 5_000_000
+    worker_count: int = 2
+
+
+class Answer:
+    """An answer as it comes.
+
+    Attributes
+    ----------
+    row_count
+        How many rows it has; None until it has ended.
+    """
+
+    def __init__(self, worker: WorkerProcess, limits: ServingLimits) -> None:
+        self._worker = worker
+        self._limits = limits
+        self._left = limits.timeout_seconds
+        self._end = time.monotonic() + TAKING_TIMES * limits.timeout_seconds
+        self.row_count: int | None = None
+        self.has_ended = False
+
+    async def piece(self) -> bytes | None:
+        """The next bytes; None after the last.
+
+        Raises
+        ------
+        RefusalError
+            When it takes longer or more than it may, or cannot be given.
+        """
+        if self.has_ended:
+            return None
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(max(0.0, self._left)):
+                kind, payload = await self._worker.next_frame()
+        except TimeoutError:
+            raise RefusalError(
+                "late",
+                f"the answer takes longer than {self._limits.timeout_seconds:g} seconds, and was ended; narrow the "
+                f"query, or ask in parts",
+            ) from None
+        now = time.monotonic()
+        self._left -= now - began
+        if kind == wire.PIECE:
+            if now > self._end:
+                raise RefusalError("late", "the answer was taken too slowly, and was ended; ask in parts")
+            return payload
+        self.has_ended = True
+        values = values_of(payload)
+        if kind == wire.FAILURE:
+            raise RefusalError(values["kind"], values["message"])
+        self.row_count = values["row_count"]
+        return None
+
+
+class _Lane:
+    """Workers for one kind of questions."""
+
+    def __init__(self, pool: Pool, count: int) -> None:
+        self.queue: FairQueue[WorkerProcess] = FairQueue()
+        self.workers: set[WorkerProcess] = set()
+        self._pool = pool
+        self._count = count
+
+    async def start(self) -> None:
+        for _ in range(self._count):
+            await self._add()
+
+    async def _add(self) -> None:
+        worker = await WorkerProcess.started(self._pool.limits.memory_bytes)
+        self.workers.add(worker)
+        self.queue.put(worker)
+
+    async def replace(self, worker: WorkerProcess) -> None:
+        """Start another in the place of one that is gone, as soon as that goes."""
+        self.workers.discard(worker)
+        self._pool.restart_count += 1
+        while not self._pool.closing:
+            try:
+                await self._add()
+            except (StoreError, OSError) as error:
+                log.error("%s", error)
+                await asyncio.sleep(_AGAIN_SECONDS)
+            else:
+                return
+
+
+class Pool:
+    """All workers.
+
+    Attributes
+    ----------
+    limits
+        What answers may take.
+    restart_count
+        How many workers were replaced.
+    closing
+        Whether it is on its way down.
+    newest
+        Asks for the state of the newest snapshot; None while there is none.
+    """
+
+    def __init__(self, limits: ServingLimits) -> None:
+        self.limits = limits
+        self.newest: Question | None = None
+        self.restart_count = 0
+        self.closing = False
+        self._lanes = {"sql": _Lane(self, limits.worker_count), "reads": _Lane(self, _READERS)}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Start the workers.
+
+        Raises
+        ------
+        StoreError
+            When one does not come up.
+        """
+        await asyncio.gather(*(lane.start() for lane in self._lanes.values()))
+
+    async def close(self) -> None:
+        """End them all."""
+        self.closing = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(worker.kill() for lane in self._lanes.values() for worker in lane.workers))
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes of the workers."""
+        return [worker.pid for lane in self._lanes.values() for worker in lane.workers]
+
+    @asynccontextmanager
+    async def answering(self, asker: str, question_at: Callable[[], Question], lane: str) -> AsyncIterator[Answer]:
+        """Ask a question when it is the asker's turn; the answer is given up when the context ends before it.
+
+        Parameters
+        ----------
+        question_at
+            Makes the question once there is a worker: of the snapshot that is the newest then.
+
+        Raises
+        ------
+        RefusalError
+            When no worker becomes free in time.
+        """
+        kept = self._lanes[lane]
+        try:
+            async with asyncio.timeout(self.limits.timeout_seconds):
+                worker = await kept.queue.get(asker)
+        except TimeoutError:
+            raise RefusalError(
+                "busy",
+                f"all {counted(self.limits.worker_count, 'worker')} were busy for {self.limits.timeout_seconds:g} "
+                f"seconds; ask again later",
+            ) from None
+        answer = Answer(worker, self.limits)
+        try:
+            worker.ask(question_at())
+            yield answer
+        finally:
+            self._in_background(self._give_back(kept, worker, answer))
+
+    async def _give_back(self, lane: _Lane, worker: WorkerProcess, answer: Answer) -> None:
+        if (answer.has_ended or await worker.give_up()) and await self._has_moved_on(worker):
+            lane.queue.put(worker)
+        else:
+            await lane.replace(worker)
+
+    async def _has_moved_on(self, worker: WorkerProcess) -> bool:
+        """Have a worker let go of an older snapshot and open the newest; False if it was killed instead."""
+        newest = self.newest
+        if newest is None or worker.snapshot in (None, newest.snapshot):
+            return True
+        answer = Answer(worker, self.limits)
+        worker.ask(newest)
+        with suppress(RefusalError):
+            while await answer.piece() is not None:
+                pass
+        return answer.has_ended or await worker.give_up()
+
+    async def whole(self, question: Question) -> bytes:
+        """Ask a small question of the server's own."""
+        async with self.answering("", lambda: question, "reads") as answer:
+            pieces = []
+            while (piece := await answer.piece()) is not None:
+                pieces.append(piece)
+        return b"".join(pieces)
+
+    def move_on(self, newest: Question) -> None:
+        """Have workers open the newest snapshot, those that are busy as soon as they are not."""
+        self.newest = newest
+        for lane in self._lanes.values():
+            for worker in lane.queue.take_free():
+                answer = Answer(worker, self.limits)
+                answer.has_ended = True
+                self._in_background(self._give_back(lane, worker, answer))
+
+    def _in_background(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

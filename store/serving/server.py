@@ -1,0 +1,210 @@
+"""The server: its socket, its workers, and the eye it keeps on what is published."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from barhouse.store.errors import InputError, StoreError
+from barhouse.store.hints import Option
+from barhouse.store.serving.gate import LOOPBACK_NAMES, is_loopback
+from barhouse.store.serving.pool import Pool, ServingLimits
+from barhouse.store.serving.refusal import RefusalError
+from barhouse.store.serving.snapshot import Snapshot, Snapshots
+from barhouse.store.serving.wire import Question
+
+if TYPE_CHECKING:
+    import uvicorn
+
+log = logging.getLogger("barhouse.serve")
+
+_LOOK_SECONDS = 0.2
+_CLOSE_SECONDS = 2
+_PORT_MAX = 65_535
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What is served, to whom, and where.
+
+    Attributes
+    ----------
+    published
+        The file that snapshots are published to.
+    host, port
+        Where it listens; port 0 takes any that is free.
+    hosts
+        Other names that it may be called by.
+    keep
+        How many snapshots can be attached: the newest, and those before it.
+    limits
+        What answers may take.
+    """
+
+    published: Path
+    host: str = "127.0.0.1"
+    port: int = 8321
+    hosts: tuple[str, ...] = ()
+    keep: int = 5
+    limits: ServingLimits = field(default_factory=ServingLimits)
+
+
+def address_of(listen: str) -> tuple[str, int]:
+    """The host and port in ``HOST:PORT``; a host of IPv6 stands in brackets.
+
+    Raises
+    ------
+    InputError
+        When it is no such text.
+    """
+    host, _, port = listen.rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    if not bare or (":" in bare) is not host.startswith("[") or not (port.isascii() and port.isdigit()):
+        raise InputError(f"{Option('listen', listen)} is no address; give HOST:PORT, such as 127.0.0.1:8321")
+    if int(port) > _PORT_MAX:
+        raise InputError(f"{Option('listen', listen)} has no such port; give one up to {_PORT_MAX}")
+    return bare, int(port)
+
+
+async def serve(serving: Serving, ready: Callable[[str], None], stop: asyncio.Event) -> None:
+    """Serve until ``stop`` is set.
+
+    Parameters
+    ----------
+    ready
+        Called with the address, once requests are answered.
+
+    Raises
+    ------
+    InputError
+        When it cannot listen there.
+    StoreError
+        When what is published is no snapshot that can be served, or workers do not start.
+    """
+    import uvicorn
+
+    from barhouse.store.serving.doorkeeper import Doorkeeper
+    from barhouse.store.serving.http import Served
+
+    with _listening(serving.host, serving.port) as listener, _snapshots(serving) as snapshots:
+        pool = Pool(serving.limits)
+        try:
+            await pool.start()
+            if not await _look(pool, snapshots):
+                raise StoreError(f"there is no snapshot at {serving.published}; publish one there first")
+            served = Served(pool, snapshots, Doorkeeper())
+            config = uvicorn.Config(
+                served.app(_names(serving)),
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                ws="none",
+                server_header=False,
+                timeout_graceful_shutdown=_CLOSE_SECONDS,
+            )
+            server = _server(config)
+            running = asyncio.create_task(server.serve(sockets=[listener]))
+            watching = asyncio.create_task(_watch(pool, snapshots, served.news.tell))
+            stopping = asyncio.create_task(stop.wait())
+            ready(_address(listener))
+            try:
+                await asyncio.wait({running, watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                server.should_exit = True
+                watching.cancel()
+                stopping.cancel()
+                await asyncio.gather(running, watching, stopping, return_exceptions=True)
+        finally:
+            await pool.close()
+
+
+def _server(config: uvicorn.Config) -> uvicorn.Server:
+    import uvicorn
+
+    class Quiet(uvicorn.Server):
+        """Leaves signals to whoever runs it."""
+
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
+
+    return Quiet(config)
+
+
+def _names(serving: Serving) -> list[str] | None:
+    """The names that the server may be called by; None for any, where others reach it and tokens tell them apart."""
+    if not is_loopback(serving.host):
+        return list(serving.hosts) or None
+    return [*LOOPBACK_NAMES, serving.host, *serving.hosts]
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    try:
+        kind, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.create_server(place[:2], family=kind, backlog=256)
+    except OSError as error:
+        raise InputError(
+            f"{Option('listen', f'{host}:{port}')} cannot be had: {error.strerror}; give another address, or port "
+            f"0 for any that is free"
+        ) from error
+    with listener:
+        yield listener
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+@contextmanager
+def _snapshots(serving: Serving) -> Iterator[Snapshots]:
+    snapshots = Snapshots(serving.published, keep=serving.keep)
+    try:
+        yield snapshots
+    finally:
+        snapshots.close()
+
+
+async def _watch(pool: Pool, snapshots: Snapshots, tell: Callable[[], None]) -> None:
+    """Serve each snapshot that is published."""
+    said = ""
+    while True:
+        await asyncio.sleep(_LOOK_SECONDS)
+        try:
+            if await _look(pool, snapshots):
+                tell()
+                log.info("serving batch %s of %s", snapshots.newest.batch_id, snapshots.published)
+            said = ""
+        except (StoreError, OSError) as error:
+            if str(error) != said:  # once, not five times a second
+                said = str(error)
+                log.warning("%s; the snapshot before it is served on", error)
+
+
+async def _look(pool: Pool, snapshots: Snapshots) -> bool:
+    """Serve what is published where that is another file than before; returns whether it is."""
+    found = await asyncio.to_thread(snapshots.found)
+    if found is None:
+        return False
+    question = _state_of(found)
+    try:
+        state = json.loads(await pool.whole(question))["columns"]
+    except RefusalError as refusal:
+        snapshots.forget(found)
+        raise StoreError(f"{snapshots.published} cannot be served: {refusal.message}") from refusal
+    (batch_id,), (committed_at,) = state["batch_id"] or [None], state["committed_at"] or [None]
+    snapshots.serve(found, batch_id, committed_at)
+    pool.move_on(question)
+    return True
+
+
+def _state_of(snapshot: Snapshot) -> Question:
+    return Question(read="state", given={}, form="json", snapshot=str(snapshot.file), symbols=None, max_rows=1)
