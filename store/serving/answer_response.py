@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from barhouse.store.serving.formats import FORMATS
 from barhouse.store.serving.refusal import RefusalError
-from barhouse.store.serving.wire import Question
+from barhouse.store.serving.wire import WorkerQuestion
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -115,10 +115,10 @@ class AnswerResponse(Response):
         except (TimeoutError, OSError) as error:
             raise RefusalError("given_up", "the answer was not taken") from error
 
-    def _question(self) -> Question:
+    def _question(self) -> WorkerQuestion:
         self._snapshot = self._snapshots.newest
         self._held.enter_context(self._snapshots.held(self._snapshot))
-        return Question(
+        return WorkerQuestion(
             read=self._read,
             given=self._given,
             form=self._form,

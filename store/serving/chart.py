@@ -35,11 +35,9 @@ def chart(
         The bars that were known at that instant; None for those of now.
     """
     chosen = interval or finest(transaction, symbol, bounds, points)
-    if as_of is None:
-        table = store_bars.bars(transaction, symbol, chosen, bounds)
-    else:
-        table = store_bars.bars_as_of(transaction, symbol, chosen, bounds, as_of)
-    return _with_time(table, in_sessions=chosen.endswith(("d", "w", "mo")))
+    asked = store_bars.Question([symbol], chosen, bounds)
+    found = store_bars.bars(transaction, asked) if as_of is None else store_bars.bars_as_of(transaction, asked, as_of)
+    return _with_time(found, in_sessions=chosen.endswith(("d", "w", "mo")))
 
 
 def finest(transaction: Transaction, symbol: str, bounds: Bounds, points: int) -> str:

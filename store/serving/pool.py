@@ -18,7 +18,7 @@ from barhouse.store.model.words import counted
 from barhouse.store.serving import wire
 from barhouse.store.serving.fair_queue import FairQueue
 from barhouse.store.serving.refusal import RefusalError
-from barhouse.store.serving.wire import Question
+from barhouse.store.serving.wire import WorkerQuestion
 from barhouse.store.serving.worker_process import WorkerProcess, values_of
 
 log = logging.getLogger("barhouse.serve")
@@ -152,7 +152,7 @@ class Pool:
 
     def __init__(self, limits: ServingLimits) -> None:
         self.limits = limits
-        self.newest: Question | None = None
+        self.newest: WorkerQuestion | None = None
         self.restart_count = 0
         self.closing = False
         self._lanes = {"sql": _Lane(self, limits.worker_count), "reads": _Lane(self, _READERS)}
@@ -182,7 +182,9 @@ class Pool:
         return [worker.pid for lane in self._lanes.values() for worker in lane.workers]
 
     @asynccontextmanager
-    async def answering(self, asker: str, question_at: Callable[[], Question], lane: str) -> AsyncIterator[Answer]:
+    async def answering(
+        self, asker: str, question_at: Callable[[], WorkerQuestion], lane: str
+    ) -> AsyncIterator[Answer]:
         """Ask a question when it is the asker's turn; the answer is given up when the context ends before it.
 
         Parameters
@@ -230,7 +232,7 @@ class Pool:
                 pass
         return answer.has_ended or await worker.give_up()
 
-    async def whole(self, question: Question) -> bytes:
+    async def whole(self, question: WorkerQuestion) -> bytes:
         """Ask a small question of the server's own."""
         async with self.answering("", lambda: question, "reads") as answer:
             pieces = []
@@ -238,7 +240,7 @@ class Pool:
                 pieces.append(piece)
         return b"".join(pieces)
 
-    def move_on(self, newest: Question) -> None:
+    def move_on(self, newest: WorkerQuestion) -> None:
         """Have workers open the newest snapshot, those that are busy as soon as they are not."""
         self.newest = newest
         for lane in self._lanes.values():

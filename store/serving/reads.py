@@ -15,7 +15,15 @@ from barhouse.store.database.limits import STREAMED_ROWS
 from barhouse.store.database.query import check_reads
 from barhouse.store.errors import InputError
 from barhouse.store.hints import Option, did_you_mean
-from barhouse.store.model.inputs import as_count, as_instant, as_interval, as_range, optional, unknown_symbol
+from barhouse.store.model.inputs import (
+    as_columns,
+    as_count,
+    as_instant,
+    as_interval,
+    as_range,
+    optional,
+    unknown_symbol,
+)
 from barhouse.store.records import bars as store_bars
 from barhouse.store.records import registry, session_days
 from barhouse.store.serving.chart import chart
@@ -26,7 +34,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from barhouse.store.database.transaction import Transaction
-    from barhouse.store.serving.wire import Question
+    from barhouse.store.serving.wire import WorkerQuestion
 
 #: What an answer is made of: the schema, and the batches as they come.
 Rows = tuple["pa.Schema", Iterator["pa.RecordBatch"]]
@@ -37,7 +45,7 @@ _SYMBOLS_AT_ONCE = 20
 _NEWEST = 1000
 
 
-def answer(transaction: Transaction, question: Question) -> Rows:
+def answer(transaction: Transaction, question: WorkerQuestion) -> Rows:
     """Answer a question.
 
     Raises
@@ -90,7 +98,7 @@ def _symbols_of(transaction: Transaction, given: Mapping[str, Any], allowed: lis
     """The symbols asked for, registered and to be seen; None for all."""
     if "symbol" not in given:
         return allowed
-    names = transaction.spelling.symbols([one for one in given["symbol"].split(",") if one.strip()], "symbol")
+    names = transaction.spelling.symbols(_listed(given, "symbol") or [], "symbol")
     _refuse_unseen(transaction, names, allowed)
     return names
 
@@ -138,56 +146,57 @@ def bars(transaction: Transaction, given: Mapping[str, Any], allowed: list[str] 
     interval = as_interval(_needed(given, "interval", "1d"), "interval")
     bounds = as_range(given.get("start"), given.get("end"))
     live, then = _flag(given, "live"), optional(as_instant, given.get("as_of"), "as_of")
-    if then is not None:
-        if live:
-            raise InputError("live and as_of exclude each other: forming bars exist only now; give one of them")
-        tables = (store_bars.bars_as_of(transaction, symbol, interval, bounds, then) for symbol in symbols)
-        first = next(tables)
-        return first.schema, (batch for table in _chained(first, tables) for batch in table.to_batches())
-    _refuse_unseen(transaction, symbols, allowed)
-    registry.refuse_unknown(transaction, symbols, [interval])
-    spans = _spans(transaction, symbols, bounds)
+    if live and then is not None:
+        raise InputError("live and as_of exclude each other: forming bars exist only now; give one of them")
+    last = _whole(given, "last", 0, "how many bars of each symbol to have at most") if "last" in given else None
+    columns = optional(as_columns, _listed(given, "columns"), "columns")
     parts = [symbols[at : at + _SYMBOLS_AT_ONCE] for at in range(0, len(symbols), _SYMBOLS_AT_ONCE)]
-    source = Sql("bars_live") if live else Sql("bars")
 
     def asked(part: list[str]) -> Rows:
-        starts, ends = zip(*(spans[symbol] for symbol in part), strict=True)
-        ranges = {"symbols": part, "starts": list(starts), "ends": list(ends)}
-        whole = {"interval": interval, "first": min(starts), "last": max(ends)}
-        return _run(transaction, "serving.bars", {**ranges, **whole}, source=source)
+        question = store_bars.Question(part, interval, bounds, last, columns)
+        if then is not None:
+            return _rows(store_bars.bars_as_of(transaction, question, then))
+        if last is not None or columns is not None:
+            return _rows(store_bars.bars(transaction, question, live=live))
+        return _streamed(transaction, question, live=live)
 
-    schema, batches = asked(parts[0])
+    if then is None:
+        registry.refuse_unknown(transaction, symbols, [interval])
+    schema, first = asked(parts[0])
 
-    def all_batches() -> Iterator[pa.RecordBatch]:
-        yield from batches
+    def batches_of_all() -> Iterator[pa.RecordBatch]:
+        yield from first
         for part in parts[1:]:
             yield from asked(part)[1]
 
-    return schema, all_batches()
+    return schema, batches_of_all()
 
 
-def _chained(first: pa.Table, others: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    yield first
-    yield from others
+def _streamed(transaction: Transaction, question: store_bars.Question, *, live: bool) -> Rows:
+    """Bars as they are read: of one symbol there may be more than memory holds."""
+    calendars = {
+        row.symbol: row.calendar for row in transaction.run("records.intervals_of", {"symbols": question.symbols})
+    }
+    spans = session_days.ranges(transaction, set(calendars.values()), *question.bounds)
+    found = [spans[calendars[symbol]] for symbol in question.symbols]
+    starts = [start or session_days.BEGINNING for start, _ in found]
+    ends = [end or session_days.END for _, end in found]
+    ranges = {"symbols": question.symbols, "starts": starts, "ends": ends}
+    whole = {"interval": question.interval, "first": min(starts), "last": max(ends)}
+    return _run(transaction, "serving.bars", {**ranges, **whole}, source=Sql("bars_live") if live else Sql("bars"))
+
+
+def _listed(given: Mapping[str, Any], name: str) -> list[str] | None:
+    if name not in given:
+        return None
+    return [one.strip() for one in given[name].split(",") if one.strip()]
 
 
 def _symbols_of_past(transaction: Transaction, given: Mapping[str, Any], allowed: list[str] | None) -> list[str]:
     """The symbols asked for; as of a past moment they need not be registered now."""
     if given.get("as_of") is None or allowed is not None:
         return _symbols_of(transaction, given, allowed) or []
-    return transaction.spelling.symbols([one for one in given["symbol"].split(",") if one.strip()], "symbol")
-
-
-def _spans(
-    transaction: Transaction, symbols: list[str], bounds: session_days.Bounds
-) -> dict[str, tuple[datetime, datetime]]:
-    """The range of time that bounds mean for each symbol, by its own calendar."""
-    calendars = {row.symbol: row.calendar for row in transaction.run("records.intervals_of", {"symbols": symbols})}
-    spans = session_days.ranges(transaction, set(calendars.values()), *bounds)
-    return {
-        symbol: (spans[calendar][0] or session_days.BEGINNING, spans[calendar][1] or session_days.END)
-        for symbol, calendar in calendars.items()
-    }
+    return transaction.spelling.symbols(_listed(given, "symbol") or [], "symbol")
 
 
 def charted(transaction: Transaction, given: Mapping[str, Any], allowed: list[str] | None) -> Rows:
@@ -271,7 +280,7 @@ def state(transaction: Transaction, given: Mapping[str, Any], allowed: list[str]
 _RANGE = ("symbol", "interval", "start", "end")
 #: Each typed read, and the parameters it takes.
 READS: dict[str, tuple[Read, tuple[str, ...]]] = {
-    "bars": (bars, (*_RANGE, "live", "as_of")),
+    "bars": (bars, (*_RANGE, "last", "columns", "live", "as_of")),
     "chart": (charted, (*_RANGE, "points", "as_of")),
     "symbols": (symbols_there, ("symbol",)),
     "intervals": (intervals, ("symbol",)),

@@ -18,7 +18,7 @@ from barhouse.store.serving.gate import LOOPBACK_NAMES, is_loopback
 from barhouse.store.serving.pool import Pool, ServingLimits
 from barhouse.store.serving.refusal import RefusalError
 from barhouse.store.serving.snapshot import Snapshot, Snapshots
-from barhouse.store.serving.wire import Question
+from barhouse.store.serving.wire import WorkerQuestion
 
 if TYPE_CHECKING:
     import uvicorn
@@ -206,5 +206,5 @@ async def _look(pool: Pool, snapshots: Snapshots) -> bool:
     return True
 
 
-def _state_of(snapshot: Snapshot) -> Question:
-    return Question(read="state", given={}, form="json", snapshot=str(snapshot.file), symbols=None, max_rows=1)
+def _state_of(snapshot: Snapshot) -> WorkerQuestion:
+    return WorkerQuestion(read="state", given={}, form="json", snapshot=str(snapshot.file), symbols=None, max_rows=1)

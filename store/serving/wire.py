@@ -17,7 +17,7 @@ READY, PIECE, END, FAILURE = b"r", b"p", b"e", b"f"
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class WorkerQuestion:
     """What a worker is asked.
 
     Attributes
@@ -48,7 +48,7 @@ class Question:
         return frame(QUESTION, json.dumps(asdict(self)).encode())
 
     @classmethod
-    def unpacked(cls, payload: bytes) -> Question:
+    def unpacked(cls, payload: bytes) -> WorkerQuestion:
         """Read it from its frame."""
         said = json.loads(payload)
         if said["symbols"] is not None:

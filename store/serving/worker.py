@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from barhouse.store.database.database import Database
-    from barhouse.store.serving.wire import Question
+    from barhouse.store.serving.wire import WorkerQuestion
 
 #: So much of an answer is gathered before it is sent.
 _PIECE_BYTES = 2**18
@@ -98,7 +98,7 @@ class Worker:
         self._database: Database | None = None
         self.cancelled = threading.Event()
 
-    def answer(self, question: Question) -> None:
+    def answer(self, question: WorkerQuestion) -> None:
         """Answer a question, or say why there is no answer."""
         try:
             with speaking(REQUEST):
@@ -119,7 +119,7 @@ class Worker:
         if self._database is not None:
             self._database.running.interrupt()
 
-    def _write(self, question: Question) -> int:
+    def _write(self, question: WorkerQuestion) -> int:
         pieces = AnswerPieces(self._out, self.cancelled)
         row_count = 0
 
@@ -188,7 +188,7 @@ def main(memory_bytes: int) -> None:
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
     worker = Worker(out, memory_bytes)
-    waiting: queue.SimpleQueue[Question] = queue.SimpleQueue()
+    waiting: queue.SimpleQueue[WorkerQuestion] = queue.SimpleQueue()
 
     def listen() -> None:
         with suppress(OSError):
@@ -196,7 +196,7 @@ def main(memory_bytes: int) -> None:
                 if found[0] == wire.CANCEL:
                     worker.interrupt()
                 else:
-                    waiting.put(wire.Question.unpacked(found[1]))
+                    waiting.put(wire.WorkerQuestion.unpacked(found[1]))
         os._exit(0)  # nobody is left to answer, whatever DuckDB works on
 
     threading.Thread(target=listen, name="barhouse-questions", daemon=True).start()

@@ -14,7 +14,7 @@ from typing import Any
 from barhouse.store.errors import StoreError
 from barhouse.store.serving import wire
 from barhouse.store.serving.refusal import RefusalError
-from barhouse.store.serving.wire import Question
+from barhouse.store.serving.wire import WorkerQuestion
 
 _MODULE = "barhouse.store.serving.worker"
 #: The folder that the package is imported from.
@@ -83,7 +83,7 @@ class WorkerProcess:
         """The process."""
         return self._process.pid
 
-    def ask(self, question: Question) -> None:
+    def ask(self, question: WorkerQuestion) -> None:
         """Ask it; the answer is read with ``next_frame``."""
         self.snapshot = question.snapshot
         self._send(question.packed())

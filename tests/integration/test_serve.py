@@ -90,6 +90,13 @@ def test_bars_of_several_symbols_and_calendars_are_in_order(server: Server, stor
     assert [row["symbol"] for row in csv.DictReader(io.StringIO(again.body.decode()))] == ["QQQ"] * 18 + ["SPY"] * 18
 
 
+def test_the_newest_bars_in_some_columns(server: Server, store: SessionStore) -> None:
+    reply = server.get("/api/bars.arrow", symbol="SPY,QQQ", interval="1m", last=2, columns="symbol,close")
+    there = store.bars(["QQQ", "SPY"], "1m", last=2, columns=["symbol", "close"])
+    assert pa.ipc.open_stream(reply.body).read_all() == there
+    assert "bars have no column 'price'" in server.get("/api/bars", symbol="SPY", interval="1m", columns="price").error
+
+
 def test_bars_as_of_a_moment_and_forming_ones(server: Server, store: SessionStore) -> None:
     (first,) = store.sql("SELECT min(committed_at) AS at FROM batches WHERE kind = 'load'")["at"].to_pylist()
     moment = (first + timedelta(microseconds=1)).isoformat()
