@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from barhouse.store.serving.asker import Asker
     from barhouse.store.serving.counts import AnswerCounts
-    from barhouse.store.serving.pool import Answer, Pool
+    from barhouse.store.serving.pool import Pool, PoolAnswer
     from barhouse.store.serving.snapshot import Snapshot, Snapshots
 
 log = logging.getLogger("barhouse.serve")
@@ -63,7 +63,7 @@ class AnswerResponse(Response):
         self._begun = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, for as long as somebody is there."""
+        """PoolAnswer, for as long as somebody is there."""
         etag = self._etag(self._snapshots.newest)
         if etag is not None and self._known is not None and etag in self._known:
             await Response(status_code=304, headers=self._answer_headers(etag))(scope, receive, send)
@@ -101,7 +101,7 @@ class AnswerResponse(Response):
             await self._send_all(send, first, answer)
             return answer.row_count
 
-    async def _send_all(self, send: Send, first: bytes | None, answer: Answer) -> None:
+    async def _send_all(self, send: Send, first: bytes | None, answer: PoolAnswer) -> None:
         piece = first
         while piece is not None:
             await self._sent(send, {"type": "http.response.body", "body": piece, "more_body": True})

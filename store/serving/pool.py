@@ -52,7 +52,7 @@ class ServingLimits:
     worker_count: int = 2
 
 
-class Answer:
+class PoolAnswer:
     """An answer as it comes.
 
     Attributes
@@ -184,7 +184,7 @@ class Pool:
     @asynccontextmanager
     async def answering(
         self, asker: str, question_at: Callable[[], WorkerQuestion], lane: str
-    ) -> AsyncIterator[Answer]:
+    ) -> AsyncIterator[PoolAnswer]:
         """Ask a question when it is the asker's turn; the answer is given up when the context ends before it.
 
         Parameters
@@ -207,14 +207,14 @@ class Pool:
                 f"all {counted(self.limits.worker_count, 'worker')} were busy for {self.limits.timeout_seconds:g} "
                 f"seconds; ask again later",
             ) from None
-        answer = Answer(worker, self.limits)
+        answer = PoolAnswer(worker, self.limits)
         try:
             worker.ask(question_at())
             yield answer
         finally:
             self._in_background(self._give_back(kept, worker, answer))
 
-    async def _give_back(self, lane: _Lane, worker: WorkerProcess, answer: Answer) -> None:
+    async def _give_back(self, lane: _Lane, worker: WorkerProcess, answer: PoolAnswer) -> None:
         if (answer.has_ended or await worker.give_up()) and await self._has_moved_on(worker):
             lane.queue.put(worker)
         else:
@@ -225,7 +225,7 @@ class Pool:
         newest = self.newest
         if newest is None or worker.snapshot in (None, newest.snapshot):
             return True
-        answer = Answer(worker, self.limits)
+        answer = PoolAnswer(worker, self.limits)
         worker.ask(newest)
         with suppress(RefusalError):
             while await answer.piece() is not None:
@@ -245,7 +245,7 @@ class Pool:
         self.newest = newest
         for lane in self._lanes.values():
             for worker in lane.queue.take_free():
-                answer = Answer(worker, self.limits)
+                answer = PoolAnswer(worker, self.limits)
                 answer.has_ended = True
                 self._in_background(self._give_back(lane, worker, answer))
 

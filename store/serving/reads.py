@@ -46,7 +46,7 @@ _NEWEST = 1000
 
 
 def answer(transaction: Transaction, question: WorkerQuestion) -> Rows:
-    """Answer a question.
+    """PoolAnswer a question.
 
     Raises
     ------
