@@ -75,12 +75,12 @@ class FrameStore(StoreFile):
         UnknownSymbolError
             For a symbol or interval that is not registered.
         """
-        from barhouse.store.frames.frame import Shape, framed
+        from barhouse.store.frames.frame import FrameShape, framed
         from barhouse.store.records import bars
 
         names, text = self.spelling.symbols(symbols), str(Interval.parse(interval))
         chosen = optional(as_columns, columns, "columns")
-        shape = Shape(text, names, isinstance(symbols, str), chosen, wide, timezone, kind)
+        shape = FrameShape(text, names, isinstance(symbols, str), chosen, wide, timezone, kind)
         newest = None if last is None else as_count(last, "last", "how many bars of each symbol to have at most")
         asked = bars.Question(names, text, as_range(start, end), newest, shape.read, complete)
         then = optional(as_instant, as_of, "as_of")

@@ -23,7 +23,7 @@ _INSTANTS = ("bar_start", "bar_end")
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class FrameShape:
     """How a frame shall be; see ``SessionStore.frame``.
 
     Attributes
@@ -96,7 +96,7 @@ def polars() -> ModuleType:
     return polars
 
 
-def framed(table: pa.Table, shape: Shape, zones: Sequence[str]) -> Any:
+def framed(table: pa.Table, shape: FrameShape, zones: Sequence[str]) -> Any:
     """Bars as a frame.
 
     Parameters
@@ -117,7 +117,7 @@ def framed(table: pa.Table, shape: Shape, zones: Sequence[str]) -> Any:
     return _of_pandas(zoned, shape) if shape.kind == "pandas" else _of_polars(zoned, shape)
 
 
-def _zone(shape: Shape, zones: Sequence[str]) -> str:
+def _zone(shape: FrameShape, zones: Sequence[str]) -> str:
     if shape.timezone != _EXCHANGE:
         return shape.timezone
     if len(zones) > 1 and shape.time == "bar_start":
@@ -138,7 +138,7 @@ def _in_zone(table: pa.Table, zone: str) -> pa.Table:
     return table
 
 
-def _of_pandas(table: pa.Table, shape: Shape) -> pd.DataFrame:
+def _of_pandas(table: pa.Table, shape: FrameShape) -> pd.DataFrame:
     import pandas as pd
     import pyarrow as pa
 
@@ -155,7 +155,7 @@ def _of_pandas(table: pa.Table, shape: Shape) -> pd.DataFrame:
     return frame.drop(columns=["symbol"] if "symbol" not in (shape.columns or ()) else []).set_index(shape.time)
 
 
-def _of_polars(table: pa.Table, shape: Shape) -> Any:
+def _of_polars(table: pa.Table, shape: FrameShape) -> Any:
     pl = polars()
     frame = pl.from_arrow(table)
     if shape.wide is None:
