@@ -8,6 +8,9 @@ from __future__ import annotations
 import logging
 from typing import Unpack
 
+from barhouse.coordinator.actions.deletion import delete_actions
+from barhouse.coordinator.actions.options import ActionKeywords, ActionOptions
+from barhouse.coordinator.actions.source import load_actions
 from barhouse.coordinator.edit.editor import StoreEditor
 from barhouse.coordinator.load.door import load_source
 from barhouse.coordinator.load.trades import load_trades
@@ -23,9 +26,11 @@ from barhouse.coordinator.sources.options import (
 from barhouse.coordinator.streams.registrar import StreamRegistrar
 from barhouse.store.errors import IntervalError
 from barhouse.store.hints import Option
+from barhouse.store.model.action import ActionKind, as_kind
 from barhouse.store.model.former_calls import interval_came_first
+from barhouse.store.model.inputs import Moment, as_session_date, optional
 from barhouse.store.model.interval import Interval
-from barhouse.store.model.reports import LoadReport
+from barhouse.store.model.reports import ActionDeleteReport, ActionReport, LoadReport
 from barhouse.store.model.words import counted
 from barhouse.store.records import run
 from barhouse.store.records.run import Run
@@ -136,6 +141,76 @@ class SessionCoordinator(StreamRegistrar, StoreEditor):
             report = load_trades(transaction, source, symbol, length, how, whole=whole)
         log.info("loaded %s of %s", counted(report.trades, "trade"), source.name)
         return report
+
+    def load_actions(self, data: object, symbol: str | None = None, **options: Unpack[ActionKeywords]) -> ActionReport:
+        """Load splits and dividends: new ones are added, changed ones replace the old (kept as revisions).
+
+        An action is told by its symbol, its ex-date and its kind: ``split``, ``cash_dividend``, ``special_dividend`` or
+        ``stock_dividend``. Bars stay as they are; ``SessionStore.bars`` adjusts them as it reads.
+
+        Parameters
+        ----------
+        data
+            As in ``load``, with actions for rows.
+        symbol
+            Whose actions they are; without it a column must say (``symbol`` or ``ticker``, or named in ``columns``).
+        preset
+            A vendor's layout: polygon_splits, polygon_dividends, yfinance, alpaca, nasdaq_dividends or nasdaq_splits.
+        columns
+            Which column is which part of an action, where its name does not say: symbol, ex_date, kind, ratio (or
+            ratio_to and ratio_from), amount, currency, special. Without a name there is none.
+        kind
+            What all rows are, where no column says.
+        currency
+            Of the amounts, where no column says.
+        date_format
+            How ex-dates are written that are not ISO 8601, such as ``%m/%d/%Y``.
+        divided_by_splits
+            Whether amounts were divided by the splits that came after them, which are in the same source.
+        unknown
+            What becomes of rows of symbols that are not registered: ``reject`` or ``skip``.
+        strict
+            Load nothing when one row cannot be taken.
+
+        Raises
+        ------
+        SourceError
+            When it cannot be read as actions at all.
+        RejectedBarsError
+            When no row can be taken, or with ``strict`` any cannot.
+        UnknownSymbolError
+            When ``symbol`` is not registered.
+        """
+        how = ActionOptions.of(**options)
+        source = open_source(data, LoadOptions())
+        with self._store.transaction() as transaction:
+            report = load_actions(transaction, source, symbol, how)
+        log.info(
+            "loaded %s: %s, %s new, %s revised, %s rejected",
+            source.name,
+            counted(report.actions, "action"),
+            f"{report.inserted:,}",
+            f"{report.revised:,}",
+            f"{report.rejected:,}",
+        )
+        return report
+
+    def delete_actions(self, symbol: str, ex_date: Moment, *, kind: ActionKind | None = None) -> ActionDeleteReport:
+        """Delete the corporate actions of a symbol on one ex-date, all of them or those of one kind.
+
+        Their values stay in ``action_revisions``.
+
+        Parameters
+        ----------
+        ex_date
+            A date.
+        kind
+            ``split``, ``cash_dividend``, ``special_dividend`` or ``stock_dividend``; by default all that there are.
+        """
+        name, day = self._store.spelling.symbol(symbol), as_session_date(ex_date, "ex_date")
+        which = optional(as_kind, kind, "kind")
+        with self._store.transaction() as transaction:
+            return delete_actions(transaction, name, day, which)
 
     def close_run(self, run_id: int) -> Run:
         """Close a run that ended early, so that nobody goes on with it.

@@ -111,13 +111,13 @@ def _option(text: OptionText, door: str) -> click.Option:
         )
         listed = "load-trades" if door == "trades" else "load"
         said += f" Such as {shown}, or {stamp}=DATE+TIME; repeatable, the parts are in `barhouse {listed} --help`."
-        return click.Option(names, multiple=True, callback=_pairs, metavar="PART=NAME", help=said)
+        return click.Option(names, multiple=True, callback=named_parts, metavar="PART=NAME", help=said)
     kinds: dict[type, click.ParamType[Any]] = {float: click.FLOAT, int: click.INT}
     kind = kinds.get(type(text.example), click.STRING)
     return click.Option(names, type=kind, metavar=text.metavar, help=said)
 
 
-def _pairs(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str | None]:
+def named_parts(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str | None]:
     """Read a repeatable ``PART=NAME``; ``PART=`` gives None."""
     found: dict[str, str | None] = {}
     for text in given:

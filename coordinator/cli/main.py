@@ -14,6 +14,7 @@ from click.core import ParameterSource
 
 from barhouse.coordinator.cli.command import Commands, Settings
 from barhouse.coordinator.cli.commands import (
+    actions,
     backtest,
     calendar,
     copies,
@@ -87,16 +88,16 @@ def cli(ctx: click.Context, store: str, verbose: bool) -> None:
 
 
 _MODULES = (
-    *(creation, registration, load, derivation, status, query, job, live, backtest, runs, verification, calendar),
-    *(copies, serve, export, reversal, deletion, plugins, inspection),
+    *(creation, registration, load, actions, derivation, status, query, job, live, backtest, runs, verification),
+    *(calendar, copies, serve, export, reversal, deletion, plugins, inspection),
 )
 _COMMANDS = {command.name: command for module in _MODULES for command in module.COMMANDS}
 #: As help lists them: in the order of use.
 _ORDER = (
-    *("init", "register", "inspect", "load", "load-trades", "process", "end-session", "status", "gaps", "sql"),
-    *("run", "live", "backtest", "runs", "verify", "calendar"),
-    *("publish", "serve", "export", "backup", "restore", "compact", "revert", "delete", "retain", "purge", "remove"),
-    "plugins",
+    *("init", "register", "inspect", "load", "load-trades", "load-actions", "process", "end-session", "status"),
+    *("gaps", "sql", "run", "live", "backtest", "runs", "verify", "calendar"),
+    *("publish", "serve", "export", "backup", "restore", "compact", "revert", "delete", "delete-actions", "retain"),
+    *("purge", "remove", "plugins"),
 )
 for _name in _ORDER:
     cli.add_command(_COMMANDS[_name])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
+from barhouse.coordinator.actions import changes as action_changes
 from barhouse.coordinator.edit import retention
 from barhouse.coordinator.edit.rebuild import rebuild, symbols_named
 from barhouse.coordinator.write import merge
@@ -133,12 +134,14 @@ def remove_symbol(transaction: Transaction, name: str, *, purge: bool) -> Delete
     symbol_id = rows[0].symbol_id
     batch = Batch.begin(transaction, "remove", name)
     removed_intervals = transaction.make("records.removed_intervals", {"symbol_id": symbol_id})
-    batch.deleted = transaction.one("records.removed_bar_count", removed_intervals=removed_intervals).bar_count
+    bar_count = transaction.one("records.removed_bar_count", removed_intervals=removed_intervals).bar_count
+    batch.deleted = bar_count
     identity = {"batch_id": batch.batch_id}
     transaction.write("records.move_bars_to_history", identity, removed_intervals=removed_intervals)
+    action_changes.remove(transaction, [symbol_id], batch)
     _strike(transaction, symbol_id, removed_intervals)
     batch.write(transaction)
-    return DeleteReport(batch_id=batch.batch_id, deleted=batch.deleted)
+    return DeleteReport(batch_id=batch.batch_id, deleted=bar_count)
 
 
 def _purge_symbol(transaction: Transaction, name: str, symbol_ids: list[int], *, active: bool) -> DeleteReport:
@@ -148,7 +151,8 @@ def _purge_symbol(transaction: Transaction, name: str, symbol_ids: list[int], *,
     end = transaction.one("edit.end_of_all_bars", bars_to_purge=everything).last_end
     counts = transaction.one("edit.count_purged", bars_to_purge=everything)
     batch.deleted = counts.bar_count
-    if not active and not counts.revision_count:
+    purged_actions = action_changes.purge(transaction, symbol_ids, batch)
+    if not active and not counts.revision_count and not purged_actions:
         return DeleteReport(batch_id=None, deleted=0)
     retention.purge(transaction, batch, everything)
     if end is not None:
@@ -158,7 +162,7 @@ def _purge_symbol(transaction: Transaction, name: str, symbol_ids: list[int], *,
         removed_intervals = transaction.make("records.removed_intervals", {"symbol_id": symbol_ids[-1]})
         _strike(transaction, symbol_ids[-1], removed_intervals)
     batch.write(transaction)
-    return DeleteReport(batch_id=batch.batch_id, deleted=batch.deleted)
+    return DeleteReport(batch_id=batch.batch_id, deleted=counts.bar_count)
 
 
 def _strike(transaction: Transaction, symbol_id: int, removed_intervals: TemporaryTable) -> None:

@@ -108,7 +108,7 @@ def repair(
 ) -> RepairReport:
     """Mend what can be derived again; see ``SessionCoordinator.repair``."""
     before = verification.verify(transaction, names, None, None, None)
-    mendable = not set(before.totals) <= {"impossible", "revision", "vendor"}
+    mendable = not set(before.totals) <= {"impossible", "revision", "vendor", "action"}
     accepting = accept_lost_history and "revision" in before.totals
     if not (mendable or accepting):
         return RepairReport(batch_id=None, before=before, after=before)
@@ -138,6 +138,7 @@ def _accept_losses(transaction: Transaction, batch: Batch) -> int:
     identity = {"batch_id": batch.batch_id}
     contradicting = transaction.make("edit.contradicting_revisions")
     transaction.write("edit.drop_contradicting", contradicting_revisions=contradicting)
+    transaction.write("edit.drop_contradicting_actions")
     transaction.write("edit.restore_batches", {**identity, "now": transaction.now})
     batch.write(transaction)
     transaction.write("edit.note_losses", identity)

@@ -193,6 +193,8 @@ def _drop_revisions(transaction: Transaction, batch: Batch, before: datetime) ->
         last_batch = {"last_batch": found.batch_id}
         transaction.write("edit.note_purged_revisions", {"batch_id": batch.batch_id, **last_batch})
         transaction.write("edit.purge_revisions", last_batch)
+        transaction.write("actions.note_purged_revisions", {"batch_id": batch.batch_id, **last_batch})
+        transaction.write("actions.purge_revisions", last_batch)
         transaction.write("edit.purge_vendors")
     return count
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from barhouse.coordinator.actions import reversal as action_reversal
 from barhouse.coordinator.edit.deletion import follow_first_session
 from barhouse.coordinator.edit.rebuild import carry_vendors, rebuild
 from barhouse.coordinator.write import merge
@@ -73,6 +74,9 @@ def revert(transaction: Transaction, batch_id: int, *, apply: bool) -> RevertRep
         deleted=counts.deleted,
         files=tuple(row.path for row in transaction.run("edit.files_of_batch", identity)),
     )
+    if not bars.row_count and (actions := action_reversal.batch_actions(transaction, batch_id)) is not None:
+        undone_before = _undone_already(transaction)
+        return action_reversal.revert(transaction, batch_id, named, actions, undone_before, apply=apply)
     if not bars.row_count:
         return report.model_copy(update={"files": ()})  # they stay known: there is nothing to load again
     undone = _placed(transaction, batch_id, bars, counts)

@@ -18,7 +18,7 @@ from barhouse.coordinator.load.stamp_formats import are_digits, are_of_a_spreads
 from barhouse.coordinator.load.symbol_map import reason_unregistered
 from barhouse.coordinator.load.unfinished_bars import UNFINISHED
 from barhouse.coordinator.sources.options import LoadOptions
-from barhouse.store.database.transaction import TemporaryTable, Transaction
+from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
 from barhouse.store.errors import RejectedBarsError, StampsError
 from barhouse.store.hints import Action, Option
 from barhouse.store.model.reports import Reject
@@ -79,7 +79,7 @@ def quote(transaction: Transaction, judged: JudgedRows, accepted: AcceptedRows) 
     if accepted.repeats is not None and accepted.contradicted_count:
         contradicted = sql("load.contradicted_rows", repeated_rows=accepted.repeats)
     rejected = transaction.make("load.rejected_rows", judged_rows=accepted.judged, contradicted_rows=contradicted)
-    return quoted_of(transaction, rejected, rows, lines)
+    return quoted_of(transaction, rejected, rows.given, lines)
 
 
 def malformed_in(transaction: Transaction, rows: CanonicalRows) -> TemporaryTable | None:
@@ -93,17 +93,20 @@ def malformed_in(transaction: Transaction, rows: CanonicalRows) -> TemporaryTabl
 def quoted_of(
     transaction: Transaction,
     rejected: TemporaryTable,
-    rows: CanonicalRows,
+    given: Relation,
     lines: TemporaryTable | None,
     named: str | None = None,
 ) -> QuotedRejects:
-    """Quote rows that are left out (``rejected_rows``), and ``lines`` that are none; ``named`` calls the table so."""
+    """Quote rows that are left out (``rejected_rows``) as they were given, and ``lines`` that are none.
+
+    ``named`` calls the table so.
+    """
     counts = transaction.one("load.count_rejected", rejected_rows=rejected)
     if lines is None and not counts.rejected_count:
         return QuotedRejects(empty_count=counts.empty_count)
     malformed = Sql("") if lines is None else sql("load.malformed_quoted", malformed_lines=lines)
     quoted = transaction.make(
-        "load.quote_rejects", named=named, rejected_rows=rejected, rows=rows.given, malformed_quoted=malformed
+        "load.quote_rejects", named=named, rejected_rows=rejected, rows=given, malformed_quoted=malformed
     )
     found = transaction.run("load.rejects_by_reason", quoted_rejects=quoted)
     return QuotedRejects(

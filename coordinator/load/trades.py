@@ -104,7 +104,7 @@ def _refused(
     """The rows left out, and whether lines are among them that may have been any trade."""
     rows, lines = found.rows, rejects.malformed_in(transaction, found.rows)
     rejected = transaction.make("load.make_rejected_trades", weighed_trades=found.weighed, judged_trades=judged)
-    quoted = rejects.quoted_of(transaction, rejected, rows, lines, named="quoted_trades")
+    quoted = rejects.quoted_of(transaction, rejected, rows.given, lines, named="quoted_trades")
     misread_rows.check(transaction, rows, quoted, options)
     row_count = rows.bounds.row_count
     if lines is not None:

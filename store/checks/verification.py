@@ -34,6 +34,7 @@ _ADVICE: dict[DifferenceKind, str] = {
     "bar_count": "repair counts them again",
     "watermark": "repair moves it to the last bar",
     "vendor": "no bar hangs on it; restore a backup, or load the files of the vendors again",
+    "action": "delete the action and load it again with right values; repair cannot know them",
     "revision": "what was lost cannot be derived again; restore a backup, or let repair accept the loss",
 }
 
@@ -114,6 +115,8 @@ def verify(
         for table in metadata.sorted_tables:  # also those that nothing is computed from
             transaction.run("checks.read_whole", table=identifier(table.name))
         checks.run("vendor", "checks.unfounded")
+        checks.run("action", "checks.unfounded_actions")
+        checks.run("revision", "checks.overlapping_actions")
     return VerifyReport(
         symbol_count=counts.symbol_count,
         interval_count=counts.interval_count,

@@ -1,8 +1,9 @@
 """The tables of a store, as SQLAlchemy metadata: what Alembic compares a file with.
 
-``bar``, ``bar_revision``, ``invalidation``, ``session_coverage`` and ``gap`` grow with the data. They carry no key
-and no index: a primary key makes loading three to four times slower. Each is kept unique by the one write path,
-and ``verify`` proves it. Every instant is TIMESTAMP WITH TIME ZONE and means UTC; every range is half-open.
+``bar``, ``bar_revision``, ``corporate_action`` and its revisions, ``invalidation``, ``session_coverage`` and ``gap``
+grow with the data. They carry no key and no index: a primary key makes loading three to four times slower. Each is kept
+unique by the one write path, and ``verify`` proves it. Every instant is TIMESTAMP WITH TIME ZONE and means UTC; every
+range is half-open.
 """
 
 from __future__ import annotations
@@ -181,6 +182,30 @@ bar_revision = Table(
     "bar_revision",
     metadata,
     *_bar_columns(),
+    Column("replaced_by", sa.BigInteger, nullable=False),  # the batch that overwrote or deleted these values
+)
+
+
+# ratio: of a split the new shares for an old one, of a stock dividend the new shares beside an old one; amount: of a
+# dividend in cash, what is paid for a share as it is before the ex-date.
+def _action_columns() -> list[Column[object]]:
+    return [
+        Column("symbol_id", sa.Integer, nullable=False),
+        Column("ex_date", sa.Date, nullable=False),
+        Column("kind", sa.String, nullable=False),
+        Column("ratio", sa.Double),  # null: a dividend in cash
+        Column("amount", sa.Double),  # null: a split, or a dividend in shares
+        Column("currency", sa.String),  # of the amount; null: not said
+        Column("batch_id", sa.BigInteger, nullable=False),  # the batch that wrote these values
+    ]
+
+
+corporate_action = Table("corporate_action", metadata, *_action_columns())
+
+corporate_action_revision = Table(
+    "corporate_action_revision",
+    metadata,
+    *_action_columns(),
     Column("replaced_by", sa.BigInteger, nullable=False),  # the batch that overwrote or deleted these values
 )
 

@@ -101,6 +101,23 @@ class LoadReport(Report):
     rejects: tuple[Reject, ...] = ()
 
 
+class ActionReport(Report):
+    """What a load of corporate actions did. ``actions == inserted + revised + unchanged + rejected``."""
+
+    batch_id: int | None = Field(description="None when nothing changed and no row was rejected: nothing was written")
+    source: str
+    symbols: tuple[str, ...] = Field(description="whose actions were taken")
+    actions: int = Field(description="what the rows say: a row may say a split and a dividend")
+    inserted: int
+    revised: int
+    unchanged: int
+    rejected: int
+    empty: int = Field(default=0, description="rows that say no action, or were to be skipped; not among `actions`")
+    first_date: date | None = Field(default=None, description="the first ex-date of those taken")
+    last_date: date | None = None
+    rejects: tuple[Reject, ...] = ()
+
+
 class IntervalChange(Report):
     """How many derived bars of one interval length a process call wrote."""
 
@@ -147,6 +164,15 @@ class DeleteReport(Report):
     )
 
 
+class ActionDeleteReport(Report):
+    """What a deletion of corporate actions took away; the old values are in ``action_revisions``."""
+
+    batch_id: int | None = Field(description="None when nothing matched, and then nothing was written")
+    symbol: str
+    ex_date: date
+    kinds: tuple[str, ...] = Field(default=(), description="the kinds of the actions that went")
+
+
 class RevertReport(Report):
     """What undoing a batch came to; ``batch_id`` is None when nothing was written."""
 
@@ -155,9 +181,9 @@ class RevertReport(Report):
     kind: str = Field(description="what it was: a load, a delete or a revert")
     source: str | None = Field(default=None, description="what it loaded, or was about")
     symbols: tuple[str, ...] = ()
-    inserted: int = Field(default=0, description="base bars that came back")
-    revised: int = Field(default=0, description="base bars that have their old values again")
-    deleted: int = Field(default=0, description="base bars that it had added, and that are gone")
+    inserted: int = Field(default=0, description="base bars, or corporate actions, that came back")
+    revised: int = Field(default=0, description="base bars, or actions, that have their old values again")
+    deleted: int = Field(default=0, description="base bars, or actions, that it had added, and that are gone")
     files: tuple[str, ...] = Field(default=(), description="its files, which count as not loaded")
 
 
@@ -202,6 +228,7 @@ DifferenceKind = Literal[
     "watermark",
     "revision",
     "vendor",
+    "action",
 ]
 
 

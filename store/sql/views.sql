@@ -1,6 +1,6 @@
 -- Macros and views of a store, in the order they are made.
 -- What analysts rely on: bars, bars_live, intervals, coverage, gaps, health, batches, vendors, conflicts, revisions,
--- rejected, runs, retention, revision_retention, bars_as_of(). One release more: the view history, intervals.updated,
+-- actions, action_revisions, rejected, runs, retention, revision_retention, bars_as_of(). One release more: the view history, intervals.updated,
 -- health.closed_per_minute.
 -- The others are shared with the data processor and may change. A change here needs a migration that makes it.
 
@@ -440,6 +440,23 @@ SELECT s.symbol, d.interval, r.bar_start, later(r.bar_start, r.span_seconds) AS 
        r.replaced_by, replacing.committed_at AS replaced_at, replacing.kind AS replaced_kind
 FROM bar_revision AS r
 JOIN interval_definition AS d USING (interval_id)
+JOIN symbol AS s USING (symbol_id)
+JOIN batch AS written ON written.batch_id = r.batch_id
+JOIN batch AS replacing ON replacing.batch_id = r.replaced_by;
+
+-- view: actions
+-- Every corporate action that is known of active symbols: splits, and dividends in cash and in shares.
+CREATE VIEW actions AS
+SELECT s.symbol, a.ex_date, a.kind, a.ratio, a.amount, a.currency, a.batch_id
+FROM corporate_action AS a
+JOIN symbol AS s USING (symbol_id);
+
+-- view: action_revisions
+-- The values of corporate actions that were overwritten or deleted, when they were written, and when and by what they went.
+CREATE VIEW action_revisions AS
+SELECT s.symbol, r.ex_date, r.kind, r.ratio, r.amount, r.currency, r.batch_id, written.committed_at AS written_at,
+       r.replaced_by, replacing.committed_at AS replaced_at, replacing.kind AS replaced_kind
+FROM corporate_action_revision AS r
 JOIN symbol AS s USING (symbol_id)
 JOIN batch AS written ON written.batch_id = r.batch_id
 JOIN batch AS replacing ON replacing.batch_id = r.replaced_by;

@@ -29,6 +29,7 @@ DATES: dict[str, Any] = {
     "before": "2024-11-27T00:00:00Z",
     "history_from": "2024-11-26",
     "session_date": "2024-11-27",
+    "ex_date": "2024-11-27",
     "day": "2024-11-27",
     "date": "2024-11-27",
     "holidays": ["2024-12-25", "2025-01-01"],
@@ -68,6 +69,9 @@ NAMES: dict[str, Any] = {
     "label": "start",
     "timestamp_format": "%Y-%m-%d %H:%M:%S",
     "volume_column": "volume",
+    "kind": "split",
+    "currency": "USD",
+    "date_format": "%m/%d/%Y",
     "ambiguous": "first",
     "replace": "sessions",
     "vendor": "polygon",
@@ -111,7 +115,8 @@ OTHER: dict[str, str] = {
     for what, names in {
         "a flag": """rewind purge apply live full anew check restart record in_transaction read_only accept_lost_history
             force strict sparse whole once as_json no_volume then_process watch show_all dry_run repair no_check
-            revisions yes verify complete case_sensitive sealed reads_files known move reset no_session""",
+            revisions yes verify complete case_sensitive sealed reads_files known move reset no_session
+            divided_by_splits""",
         "a number": """keep n warm_up speed record_every batch_rows chunk_symbols grace skip_rows run_id every_seconds
             close_run metrics_port max_outside_pct grace_seconds max_rejected max_gaps max_missing min_quality_pct
             max_behind settle_seconds poll_seconds claim_seconds entries_at_once flush_seconds flush_rows backlog_rows
@@ -151,6 +156,10 @@ _AT_DOORS: dict[tuple[str, str], Any] = {
 
 def right_for(door: str, name: str) -> Any:
     """A value that is right for a parameter at a door: a calendar that is there, where one is asked for."""
+    if (door, name) == ("load-actions", "columns"):  # an action has other parts than a bar
+        return {"amount": "open"}
+    if (door, name) == ("load-actions", "date_format"):  # as the file has them
+        return "%Y-%m-%d %H:%M:%S"
     asks_for_one = name == "name" and door in (*_OF_A_CALENDAR, *SHOWN)
     return "XNYS" if asks_for_one else _AT_DOORS.get((door, name), RIGHT[name])
 

@@ -115,7 +115,8 @@ def test_help_lists_the_commands_in_the_order_of_use_and_the_exit_codes() -> Non
     result = RUNNER.invoke(cli, ["--help"], prog_name="barhouse")
     listed = re.findall(r"^  ([\w-]+) {2,}\w", result.stdout.split("Commands:")[1], re.MULTILINE)
     assert listed == [
-        *("init", "register", "inspect", "load", "load-trades", "process", "end-session", "status", "gaps", "sql"),
+        *("init", "register", "inspect", "load", "load-trades", "load-actions"),
+        *("process", "end-session", "status", "gaps", "sql"),
         *("run", "live", "backtest", "runs", "verify", "calendar"),
         *(
             "publish",
@@ -126,6 +127,7 @@ def test_help_lists_the_commands_in_the_order_of_use_and_the_exit_codes() -> Non
             "compact",
             "revert",
             "delete",
+            "delete-actions",
             "retain",
             "purge",
             "remove",
@@ -173,6 +175,7 @@ def test_the_examples_work_one_after_the_other(monkeypatch: pytest.MonkeyPatch, 
         "inspect",
         "load",
         "load-trades",
+        "load-actions",
         "process",
         "end-session",
         "status",
@@ -181,6 +184,7 @@ def test_the_examples_work_one_after_the_other(monkeypatch: pytest.MonkeyPatch, 
         "verify",
         "revert",
         "delete",
+        "delete-actions",
     ]
     order += ["run", "runs"]
     order += ["purge", "retain", "calendar add", "calendar set", "calendar list", "calendar show", "calendar refresh"]

@@ -35,7 +35,7 @@ def minutes() -> list[dict[str, object]]:
 
 
 def make(path: Path) -> None:
-    """Write a store with base bars, derived bars, a correction, a gap and a rejected row."""
+    """Write a store with base bars, derived bars, a correction, a gap, a rejected row, a split and a dividend."""
     with open_store(path, clock=lambda: NOW, settings={"default_block_size": 16384}) as store:  # small
         coordinator = SessionCoordinator(store)
         coordinator.add_calendar("HALF", timezone="America/New_York", open="09:30", close="13:00", weekdays="fri")
@@ -46,6 +46,9 @@ def make(path: Path) -> None:
         late = [{**minutes()[0], "low": 99.0}, {**minutes()[1], "high": 1.0}]
         coordinator.load(pa.Table.from_pylist(late), symbol="SPY", interval="1m")
         DataProcessor(store).process()
+        for ratio in (2.0, 4.0):  # the second takes the place of the first
+            actions = pa.table({"ex_date": ["2024-11-29"], "ratio": [ratio], "dividend": [0.25]})
+            coordinator.load_actions(actions, "SPY", currency="USD")
 
 
 if __name__ == "__main__":

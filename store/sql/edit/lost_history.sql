@@ -25,14 +25,31 @@ DELETE FROM bar_revision AS r USING {contradicting_revisions} AS c
 WHERE r.interval_id = c.interval_id AND r.bar_start = c.bar_start AND r.batch_id = c.batch_id
   AND r.replaced_by = c.replaced_by;
 
+-- name: drop_contradicting_actions
+-- Old values of corporate actions that contradict others are lost likewise.
+-- writes: corporate_action_revision
+-- reads: corporate_action, corporate_action_revision
+DELETE FROM corporate_action_revision AS r USING (
+    SELECT r.symbol_id, r.ex_date, r.kind, r.batch_id, r.replaced_by, a.batch_id AS current_batch_id,
+           lead(r.batch_id) OVER (PARTITION BY r.symbol_id, r.ex_date, r.kind ORDER BY r.batch_id, r.replaced_by)
+               AS next_batch_id
+    FROM corporate_action_revision AS r LEFT JOIN corporate_action AS a USING (symbol_id, ex_date, kind)
+) AS c
+WHERE r.symbol_id = c.symbol_id AND r.ex_date = c.ex_date AND r.kind = c.kind AND r.batch_id = c.batch_id
+  AND r.replaced_by = c.replaced_by
+  AND (c.replaced_by <= c.batch_id OR c.replaced_by > c.next_batch_id OR c.batch_id > c.current_batch_id
+       OR c.replaced_by > c.current_batch_id);
+
 -- name: restore_batches
--- Batches that bars and revisions name but that are gone, each placed in time just after the one before it.
+-- Batches that bars, actions and revisions name but that are gone, each placed in time just after the one before it.
 -- writes: batch
--- reads: bar, bar_revision
+-- reads: bar, bar_revision, corporate_action, corporate_action_revision
 INSERT INTO batch (batch_id, kind, source, started_at, committed_at, inserted, revised, unchanged, rejected, deleted)
 WITH named AS (
     SELECT batch_id, 1 AS written, 0 AS replaced FROM bar
     UNION ALL SELECT unnest([batch_id, replaced_by]), unnest([1, 0]), unnest([0, 1]) FROM bar_revision
+    UNION ALL SELECT batch_id, 1, 0 FROM corporate_action
+    UNION ALL SELECT unnest([batch_id, replaced_by]), unnest([1, 0]), unnest([0, 1]) FROM corporate_action_revision
 ),
 lost AS (
     SELECT batch_id, sum(written) AS written, sum(replaced) AS replaced
@@ -48,12 +65,15 @@ FROM lost AS l ASOF LEFT JOIN batch AS b ON b.batch_id < l.batch_id;
 -- name: note_losses
 -- Of every batch, what it wrote or replaced and nothing accounts for any more.
 -- writes: purge
--- reads: bar, bar_revision, batch
+-- reads: bar, bar_revision, corporate_action, corporate_action_revision, batch
 INSERT INTO purge (batch_id, of_batch, written, replaced)
 WITH found AS (
     SELECT of_batch, sum(written) AS written, sum(replaced) AS replaced
     FROM (SELECT batch_id AS of_batch, 1 AS written, 0 AS replaced FROM bar
           UNION ALL SELECT unnest([batch_id, replaced_by]), unnest([1, 0]), unnest([0, 1]) FROM bar_revision
+          UNION ALL SELECT batch_id, 1, 0 FROM corporate_action
+          UNION ALL SELECT unnest([batch_id, replaced_by]), unnest([1, 0]), unnest([0, 1])
+                    FROM corporate_action_revision
           UNION ALL SELECT of_batch, written, replaced FROM purge)
     GROUP BY of_batch
 )

@@ -196,9 +196,10 @@ SELECT greatest($now::TIMESTAMPTZ, max(committed_at)) AS latest FROM batch;
 -- name: last_batch_before
 -- The last batch committed before an instant, and how many old values batches until then replaced.
 -- gives: batch_id, revision_count
--- reads: batch, bar_revision
+-- reads: batch, bar_revision, corporate_action_revision
 SELECT coalesce(b.batch_id, 0) AS batch_id,
-       (SELECT count(*) FROM bar_revision WHERE replaced_by <= b.batch_id) AS revision_count
+       (SELECT count(*) FROM bar_revision WHERE replaced_by <= b.batch_id)
+       + (SELECT count(*) FROM corporate_action_revision WHERE replaced_by <= b.batch_id) AS revision_count
 FROM (SELECT max(batch_id) AS batch_id FROM batch WHERE committed_at < $before::TIMESTAMPTZ) AS b;
 
 -- name: note_purged_revisions
