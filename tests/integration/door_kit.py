@@ -81,7 +81,6 @@ NAMES: dict[str, Any] = {
     "delimiter": ",",
     "thousands": ",",
     "wide": "close",
-    "kind": "polars",
 }
 #: Several of something; one text is as good as a list of one.
 LISTS: dict[str, Any] = {
@@ -151,15 +150,14 @@ _OF_A_CALENDAR = ("SessionCoordinator.refresh_calendar", "SessionCoordinator.cor
 _AT_DOORS: dict[tuple[str, str], Any] = {
     ("SessionStore.bars", "columns"): ["close"],
     ("SessionStore.frame", "columns"): ["close"],
+    ("SessionStore.frame", "kind"): "polars",
+    ("load-actions", "columns"): {"amount": "open"},  # an action has other parts than a bar
+    ("load-actions", "date_format"): "%Y-%m-%d %H:%M:%S",  # as the file has them
 }
 
 
 def right_for(door: str, name: str) -> Any:
     """A value that is right for a parameter at a door: a calendar that is there, where one is asked for."""
-    if (door, name) == ("load-actions", "columns"):  # an action has other parts than a bar
-        return {"amount": "open"}
-    if (door, name) == ("load-actions", "date_format"):  # as the file has them
-        return "%Y-%m-%d %H:%M:%S"
     asks_for_one = name == "name" and door in (*_OF_A_CALENDAR, *SHOWN)
     return "XNYS" if asks_for_one else _AT_DOORS.get((door, name), RIGHT[name])
 
