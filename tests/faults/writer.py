@@ -1,8 +1,9 @@
-"""A child process that loads, processes and publishes one session after the other, until its time is up."""
+"""A child process that loads, processes and publishes one session after the other, until its reader has seen enough."""
 
 from __future__ import annotations
 
 import itertools
+import select
 import sys
 
 from barhouse import DataProcessor, SessionCoordinator, open_store
@@ -10,11 +11,16 @@ from tests.faults.nightly import INTERVALS, SESSIONS, SYMBOLS, day
 
 
 def main(path: str, target: str, rounds: int) -> None:
-    """Write and publish; sessions that are there already come again with other values."""
+    """Write and publish, ``rounds`` times or more: until standard input ends.
+
+    Sessions that are there already come again with other values.
+    """
     with open_store(path) as store:
         coordinator, processor = SessionCoordinator(store), DataProcessor(store)
         coordinator.register(SYMBOLS, INTERVALS, "XNYS", base="5m")
-        for number, session in zip(range(rounds), itertools.cycle(SESSIONS)):
+        for number, session in enumerate(itertools.cycle(SESSIONS)):
+            if number >= rounds and select.select([sys.stdin], [], [], 0)[0]:
+                break
             rows = day(session)
             moved = rows["volume"].to_pylist()
             rows = rows.set_column(rows.column_names.index("volume"), "volume", [[volume + number for volume in moved]])
