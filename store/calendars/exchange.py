@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
+from functools import lru_cache
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -146,6 +147,12 @@ def sessions(calendar: str | CalendarDefinition, first: date, last: date) -> Cal
         calendar = CalendarDefinition.parse(name, timezone="UTC", open="00:00", close="24:00", weekdays="daily")
     known_from = max(min(first, ORIGIN), EARLIEST)
     known_through = min(max(last, date(datetime.now(UTC).year + 1, 12, 31)), LATEST)
+    return _laid_out(calendar, known_from, known_through)
+
+
+@lru_cache(maxsize=16)
+def _laid_out(calendar: CalendarDefinition, known_from: date, known_through: date) -> CalendarSessions:
+    """The sessions of a definition between two dates."""
     rows = list(calendar.segments(known_from, known_through))
     table = _finished(calendar.name, *_as_arrays(rows))
     return CalendarSessions(table, known_from, known_through, calendar.timezone, calendar.week_origin())
@@ -207,8 +214,6 @@ def _as_arrays(rows: Collection[tuple[date, int, int, int]]) -> list[pa.Array]:
 
 
 def _exchange_sessions(name: str, first: date, last: date) -> CalendarSessions:
-    import pandas as pd
-    import pyarrow.compute as pc
     from exchange_calendars.calendar_utils import global_calendar_dispatcher
     from pandas.tseries.holiday import AbstractHolidayCalendar as HolidayRules
 
@@ -228,28 +233,37 @@ def _exchange_sessions(name: str, first: date, last: date) -> CalendarSessions:
     refusal: Exception | None = None
     for known_from in (asked_from, *(step for step in steps if asked_from < step)):
         try:
-            schedule = factory(start=pd.Timestamp(known_from), end=pd.Timestamp(known_through)).schedule
+            return _worked_out(name, factory, known_from, known_through)
+        except CalendarError:
+            raise
         except (ValueError, NotImplementedError) as error:
             refusal = refusal or error
-            continue
-        if name == PAUSED:
-            by_the_clock = schedule["close"].dt.tz_convert(str(factory.tz)).dt.time
-            schedule["close"] -= pd.Timedelta(hours=1) * (by_the_clock == time(17))
-        days = pa.array(schedule.index).cast(pa.date32())
-        opens, break_starts, break_ends, closes = (
-            pa.array(schedule[column]).cast(_UTC) for column in ("open", "break_start", "break_end", "close")
-        )
-        paused = pc.is_valid(break_starts)
-        table = _finished(
-            name,
-            pa.concat_arrays([days, days.filter(paused)]),
-            pa.array([0] * len(days) + [1] * pc.sum(paused).as_py()),
-            pa.concat_arrays([opens, break_ends.filter(paused)]),
-            pa.concat_arrays([pc.coalesce(break_starts, closes), closes.filter(paused)]),
-        )
-        origin = week_origin(schedule.index.date)
-        return CalendarSessions(table, known_from, known_through, str(factory.tz), origin)
     raise CalendarError(f"calendar {name!r} cannot be evaluated with {_versions()}: {refusal}") from refusal
+
+
+@lru_cache(maxsize=16)
+def _worked_out(name: str, factory: Any, known_from: date, known_through: date) -> CalendarSessions:
+    """The sessions between two dates; decades of holiday rules take half a second, so a process works them out once."""
+    import pandas as pd
+    import pyarrow.compute as pc
+
+    schedule = factory(start=pd.Timestamp(known_from), end=pd.Timestamp(known_through)).schedule
+    if name == PAUSED:
+        by_the_clock = schedule["close"].dt.tz_convert(str(factory.tz)).dt.time
+        schedule["close"] -= pd.Timedelta(hours=1) * (by_the_clock == time(17))
+    days = pa.array(schedule.index).cast(pa.date32())
+    opens, break_starts, break_ends, closes = (
+        pa.array(schedule[column]).cast(_UTC) for column in ("open", "break_start", "break_end", "close")
+    )
+    paused = pc.is_valid(break_starts)
+    table = _finished(
+        name,
+        pa.concat_arrays([days, days.filter(paused)]),
+        pa.array([0] * len(days) + [1] * pc.sum(paused).as_py()),
+        pa.concat_arrays([opens, break_ends.filter(paused)]),
+        pa.concat_arrays([pc.coalesce(break_starts, closes), closes.filter(paused)]),
+    )
+    return CalendarSessions(table, known_from, known_through, str(factory.tz), week_origin(schedule.index.date))
 
 
 def _weekmasks_work() -> bool:
