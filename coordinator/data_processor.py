@@ -143,8 +143,9 @@ class DataProcessor:
 def _process_planned(transaction: Transaction, planned: small_derivation.Plan, counts: dict[str, Changes]) -> int:
     """Derive what has closed, as it was planned; adds to ``counts``, returns the batch's id."""
     derived = small_derivation.derive(transaction, planned)
-    for interval, count in derived.counts.items():
-        _add(counts, str(interval), Changes(inserted=count))
+    for interval in {*derived.inserted, *derived.revised}:
+        changes = Changes(derived.inserted.get(interval, 0), derived.revised.get(interval, 0))
+        _add(counts, str(interval), changes)
     return derived.batch_id
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -9,8 +10,8 @@ import pyarrow as pa
 
 from barhouse.coordinator.fast.arrays import NONE, Array, date_of, dates, instants, numbers
 from barhouse.coordinator.fast.growth import Bars, Growth, Moves
+from barhouse.coordinator.fast.judgement import JudgedBars
 from barhouse.coordinator.fast.mirror import Mirror
-from barhouse.coordinator.fast.new_bars import NewBars
 from barhouse.coordinator.write import merge
 from barhouse.store.database.transaction import Transaction
 
@@ -18,24 +19,35 @@ from barhouse.store.database.transaction import Transaction
 _NEVER = int(np.iinfo(np.int64).max)
 
 
-def add_bars(transaction: Transaction, mirror: Mirror, rows: NewBars, batch_id: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many bars a batch added, replaced and found as they were."""
+
+    inserted: int
+    revised: int = 0
+    unchanged: int = 0
+
+
+def add_bars(transaction: Transaction, mirror: Mirror, rows: JudgedBars, batch_id: int) -> None:
     """Write rows as bars."""
+    merge.append(transaction, transaction.place("added_bars", pa.table(columns_of(mirror, rows))), batch_id)
+
+
+def columns_of(mirror: Mirror, rows: JudgedBars) -> dict[str, pa.Array]:
+    """Rows in the columns of ``bar``, but for their batch."""
     count = len(rows.at)
-    table = pa.table(
-        {
-            "interval_id": pa.array(mirror.interval_id[rows.at], pa.int32()),
-            "bar_start": instants(rows.start),
-            "span_seconds": pa.array((rows.end - rows.start) // 1_000_000),
-            "session_date": dates(rows.date),
-            "segment": numbers(rows.segment, pa.int8()),
-            **{name: pa.array(column) for name, column in rows.values.items()},
-            "trade_count": pa.nulls(count, pa.int64()) if rows.trade_count is None else rows.trade_count,
-            "vwap": pa.nulls(count, pa.float64()) if rows.vwap is None else rows.vwap,
-            "base_count": pa.array(rows.base_count, pa.int32()),
-            "expected_count": pa.array(rows.expected_count, pa.int32()),
-        }
-    )
-    merge.append(transaction, transaction.place("added_bars", table), batch_id)
+    return {
+        "interval_id": pa.array(mirror.interval_id[rows.at], pa.int32()),
+        "bar_start": instants(rows.start),
+        "span_seconds": pa.array((rows.end - rows.start) // 1_000_000),
+        "session_date": dates(rows.date),
+        "segment": numbers(rows.segment, pa.int8()),
+        **{name: pa.array(column) for name, column in rows.values.items()},
+        "trade_count": pa.nulls(count, pa.int64()) if rows.trade_count is None else rows.trade_count,
+        "vwap": pa.nulls(count, pa.float64()) if rows.vwap is None else rows.vwap,
+        "base_count": pa.array(rows.base_count, pa.int32()),
+        "expected_count": pa.array(rows.expected_count, pa.int32()),
+    }
 
 
 def account(
@@ -131,9 +143,9 @@ def _cover(transaction: Transaction, mirror: Mirror, growth: Growth) -> None:
 
 
 def add_batch(
-    transaction: Transaction, mirror: Mirror, kind: Literal["load", "process"], source: str | None, inserted: int
+    transaction: Transaction, mirror: Mirror, kind: Literal["load", "process"], source: str | None, counts: Counts
 ) -> int:
-    """Write the row of the next batch, which has added so many bars; returns its id."""
+    """Write the row of the next batch, which came to so many bars; returns its id."""
     mirror.newest_batch += 1
     mirror.newest_commit = mirror.next_commit(transaction.clock())
     transaction.write(
@@ -144,7 +156,9 @@ def add_batch(
             "source": source,
             "started_at": transaction.now,
             "committed_us": mirror.newest_commit,
-            "inserted": inserted,
+            "inserted": counts.inserted,
+            "revised": counts.revised,
+            "unchanged": counts.unchanged,
         },
     )
     return mirror.newest_batch

@@ -105,6 +105,14 @@ class SlotGrid:
         end = np.minimum(start + self.width[unit], self.close[unit])
         return EndedSlots(start, end, self.date[unit], unit, np.repeat(has_begun, count))
 
+    def slot_end(self, instant: int) -> int:
+        """Where the last slot ends that begins before an instant; ``NONE`` where none does."""
+        unit = int(np.searchsorted(self.open, instant)) - 1
+        if unit < 0:
+            return NONE
+        opened, closed, width = int(self.open[unit]), int(self.close[unit]), int(self.width[unit])
+        return min(opened - (opened - min(instant, closed)) // width * width, closed)
+
     def closed_through(self, complete: int, clock: int, wait: int) -> int:
         """How far buckets are closed: through the one that base bars have reached, or through the one before it."""
         unit = int(np.searchsorted(self.open, complete)) - 1

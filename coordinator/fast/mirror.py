@@ -18,6 +18,28 @@ from barhouse.coordinator.fast.arrays import NONE, Array, begins, micros, moment
 from barhouse.coordinator.fast.hours import CalendarHours, SlotGrid, Way
 from barhouse.store.database.transaction import Transaction
 
+#: More changes than that wait for the statements.
+_MOST_INVALIDATIONS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Where base bars changed below what is derived: positions of intervals, and a stretch of time of each."""
+
+    at: Array
+    start: Array
+    end: Array
+
+    def and_(self, other: Waiting) -> Waiting:
+        """These and others."""
+        pairs = ((self.at, other.at), (self.start, other.start), (self.end, other.end))
+        return Waiting(*(np.concatenate(pair) for pair in pairs))
+
+    def except_of(self, bases: Array) -> Waiting:
+        """Those of other intervals."""
+        stays = ~np.isin(self.at, bases)
+        return Waiting(self.at[stays], self.start[stays], self.end[stays])
+
 
 @dataclass(slots=True)
 class Mirror:
@@ -43,10 +65,14 @@ class Mirror:
         Where these begin.
     bases, symbols
         The positions of all base intervals, and their symbols.
+    has_final
+        Whether there are any bars of the interval, or of one derived of it, that never change any more.
     newest_batch, newest_commit
         The id of the newest batch, and its instant.
-    has_invalidations, has_offers
-        Whether there are any rows in those tables.
+    waiting
+        What waits to be derived again; None where it is too much to be kept.
+    has_offers, has_ranks
+        Whether rows were offered that were not taken, and whether a vendor's bars count for more or less than others.
     """
 
     interval_id: Array
@@ -72,8 +98,10 @@ class Mirror:
     hours: dict[str, CalendarHours]
     newest_batch: int
     newest_commit: int
-    has_invalidations: bool
+    has_final: Array
+    waiting: Waiting | None
     has_offers: bool
+    has_ranks: bool
 
     @classmethod
     def read(cls, transaction: Transaction) -> Mirror:
@@ -91,12 +119,14 @@ class Mirror:
         derived_through = whole(rows["derived_through"])
         settled = np.full(len(derived), NONE)
         np.maximum.at(settled, base[derived], derived_through[derived])
-        retained_date = whole(rows["retained_date"])
+        retained_from, retained_date = whole(rows["retained_from"]), whole(rows["retained_date"])
+        has_final = np.zeros(len(derived), bool)
+        np.logical_or.at(has_final, base, retained_from != NONE)
         counts = (whole(rows[name]) for name in ("expected_count", "present_count", "bar_count"))
         expected, present, bar_count = (np.where(count == NONE, 0, count) for count in counts)
-        newest = transaction.one("fast.newest")
+        newest, interval_id = transaction.one("fast.newest"), whole(rows["interval_id"])
         return cls(
-            interval_id=whole(rows["interval_id"]),
+            interval_id=interval_id,
             intervals=rows["interval"].combine_chunks(),
             derived=derived,
             base=base,
@@ -106,7 +136,7 @@ class Mirror:
             derived_through=derived_through,
             settled_through=settled,
             next_close=whole(rows["next_close"]),
-            retained_from=whole(rows["retained_from"]),
+            retained_from=retained_from,
             account_from=np.maximum(retained_date, retained_date[base]),
             first_session=whole(rows["first_session"]),
             expected_count=expected,
@@ -119,8 +149,10 @@ class Mirror:
             hours=hours,
             newest_batch=newest.batch_id,
             newest_commit=micros(newest.committed_at.astimezone(UTC)) if newest.committed_at else NONE,
-            has_invalidations=newest.has_invalidations,
+            has_final=has_final,
+            waiting=_waiting(transaction, interval_id, newest.invalidation_count),
             has_offers=newest.has_offers,
+            has_ranks=newest.has_ranks,
         )
 
     def grid(self, way: int) -> SlotGrid:
@@ -146,6 +178,20 @@ def mirror_of(transaction: Transaction) -> Mirror:
         mirror = Mirror.read(transaction)
         transaction.memory.keep(mirror)
     return mirror
+
+
+def _waiting(transaction: Transaction, interval_id: Array, count: int) -> Waiting | None:
+    """What waits to be derived again, of intervals that there are."""
+    none = np.empty(0, np.int64)
+    if not count:
+        return Waiting(none, none, none)
+    if count > _MOST_INVALIDATIONS:
+        return None
+    rows = transaction.table("fast.invalidations")
+    of, start, end = (whole(rows[name]) for name in ("interval_id", "range_start", "range_end"))
+    at = np.minimum(np.searchsorted(interval_id, of), max(len(interval_id) - 1, 0))
+    known = interval_id[at] == of if len(interval_id) else np.zeros(len(of), bool)
+    return Waiting(at[known], start[known], end[known])
 
 
 def _ways(rows: pa.Table, base: Array) -> tuple[Array, list[Way]]:

@@ -1,4 +1,8 @@
-"""A small step of deriving: what has closed since the last time, each bucket as one stretch of time of its base."""
+"""A small step of deriving: what has closed since the last time, and what changed below.
+
+Each bucket is one stretch of time of its base. What was derived before is derived again where base bars changed, and
+replaced where it differs.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,9 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
-from barhouse.coordinator.fast import switch
-from barhouse.coordinator.fast.accounts import account, add_batch
-from barhouse.coordinator.fast.arrays import NONE, SECOND, Array, alike, dates, instants, micros, moment_of
+from barhouse.coordinator.fast import corrections, switch
+from barhouse.coordinator.fast.accounts import Counts, account, add_batch
+from barhouse.coordinator.fast.arrays import NONE, SECOND, Array, alike, begins, dates, instants, micros, moment_of
 from barhouse.coordinator.fast.growth import Bars, Moves, Part, growth_of, parts_of
 from barhouse.coordinator.fast.mirror import Mirror
 from barhouse.store.database.transaction import Transaction
@@ -19,12 +23,14 @@ from barhouse.store.model.interval import Interval
 
 #: More buckets than that, or further apart, are for the statements.
 _MOST_BUCKETS = 50_000
+#: So many ways of stretches that changed are better told by the statements.
+_MOST_STRETCHES = 300
 _FARTHEST = 31 * 86_400 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What has closed.
+    """What has closed, and what changed.
 
     Attributes
     ----------
@@ -34,8 +40,12 @@ class Plan:
         The buckets.
     accounted
         Those that count.
+    corrected
+        The bars below that differ from what base bars come to now; None where none of these changed.
+    bases
+        The base intervals of all of it.
     symbol_count
-        Of how many symbols they are; 0 where nothing has closed.
+        Of how many symbols they are; 0 where there is nothing to do.
     """
 
     mirror: Mirror
@@ -43,19 +53,22 @@ class Plan:
     next_close: Array
     closed: list[Part]
     accounted: list[Part]
+    corrected: corrections.Corrections | None
+    bases: Array
     symbol_count: int
 
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """What was derived: its batch, and how many bars of each length."""
+    """What was derived: its batch, and how many bars of each length were added, and replaced."""
 
     batch_id: int
-    counts: dict[Interval, int]
+    inserted: dict[Interval, int]
+    revised: dict[Interval, int]
 
 
 def plan(transaction: Transaction, clock: datetime, symbol_count: int) -> Plan | None:
-    """See what has closed by an instant; None where that is not to be told from the mirror, or is too much.
+    """See what has closed by an instant, and what changed; None where the mirror does not tell, or it is too much.
 
     Parameters
     ----------
@@ -63,7 +76,10 @@ def plan(transaction: Transaction, clock: datetime, symbol_count: int) -> Plan |
         Of how many symbols one transaction derives at most.
     """
     mirror = transaction.memory.recall(Mirror) if switch.is_open() else None
-    if mirror is None or mirror.has_invalidations:
+    if mirror is None or mirror.waiting is None:
+        return None
+    changed = _changed(mirror) if len(mirror.waiting.at) else []
+    if changed is None:
         return None
     now = micros(clock)
     at = np.flatnonzero(mirror.derived)
@@ -84,31 +100,91 @@ def plan(transaction: Transaction, clock: datetime, symbol_count: int) -> Plan |
             closed.append(Part(at[which], grid, grid.slots(old, end, NONE)))
     goes_on = through != NONE
     at = at[goes_on]
-    if not len(at):
-        return _nothing(mirror) if not may_close.any() or _is_all_known(mirror) else None
+    if not len(at) and may_close.any() and not _is_all_known(mirror):
+        return None
+    if not len(at) and not changed:
+        return _nothing(mirror)
     moves = Moves(at, mirror.derived_through[at], through[goes_on], mirror.first_session[at], _firsts(mirror, at))
     accounted = parts_of(mirror, moves)
-    symbols = len(np.unique(mirror.base[at]))
-    bucket_count = sum(len(part.at) * len(part.slots.start) for part in closed)
-    if accounted is None or symbols > symbol_count or bucket_count > _MOST_BUCKETS:
+    bases = np.unique(mirror.base[np.concatenate([at, *(part.at for part in changed)])])
+    bucket_count = sum(len(part.at) * len(part.slots.start) for part in [*closed, *changed])
+    if accounted is None or len(bases) > symbol_count or bucket_count > _MOST_BUCKETS:
         return None
-    return Plan(mirror, moves, next_close[goes_on], closed, accounted, symbols)
+    corrected = None
+    if changed:
+        corrected = _derive_again(transaction, mirror, changed)
+        if corrected is None:
+            return None
+    return Plan(mirror, moves, next_close[goes_on], closed, accounted, corrected, bases, len(bases))
 
 
 def derive(transaction: Transaction, planned: Plan) -> Derived:
     """Derive what was planned, and account for it."""
     mirror = planned.mirror
+    revised, unchanged = np.empty(0, np.int64), 0
     with transaction.memory.following():
-        bars, counts = _add_bars(transaction, planned)
-        growth = growth_of(mirror, planned.accounted, bars)
-        account(transaction, mirror, planned.moves, bars, growth, planned.next_close)
-        batch_id = add_batch(transaction, mirror, "process", None, len(bars.at))
-    return Derived(batch_id, counts)
+        if planned.corrected is not None:
+            revised, unchanged = planned.corrected.at, planned.corrected.unchanged
+            if len(revised):
+                corrections.replace(transaction, planned.corrected, mirror.newest_batch + 1)
+        added = np.empty(0, np.int64)
+        if len(planned.moves.at):
+            bars = _add_bars(transaction, planned)
+            growth = growth_of(mirror, planned.accounted, bars)
+            account(transaction, mirror, planned.moves, bars, growth, planned.next_close)
+            added = bars.at
+        corrections.settle(transaction, mirror, planned.bases)
+        batch_id = add_batch(transaction, mirror, "process", None, Counts(len(added), len(revised), unchanged))
+    return Derived(batch_id, _by_length(mirror, added), _by_length(mirror, revised))
+
+
+def _by_length(mirror: Mirror, at: Array) -> dict[Interval, int]:
+    """How many bars there are of each length."""
+    counts: dict[Interval, int] = defaultdict(int)
+    for number, count in zip(*np.unique(mirror.way[at], return_counts=True), strict=True):
+        way = mirror.ways[number]
+        counts[Interval(way.unit, way.length)] += int(count)
+    return dict(counts)
+
+
+def _changed(mirror: Mirror) -> list[Part] | None:
+    """The buckets below what is derived whose base bars changed, each maybe more than once; None: not told here.
+
+    Where a close is waited for, a block of sessions may come to count although no bar does.
+    """
+    waiting = mirror.waiting
+    assert waiting is not None
+    of_interval, of_stretch = np.nonzero(mirror.derived[:, None] & (mirror.base[:, None] == waiting.at))
+    below = waiting.start[of_stretch] < mirror.derived_through[of_interval]
+    at, stretch = of_interval[below], of_stretch[below]
+    if mirror.has_final[mirror.base[at]].any():
+        return None
+    parts: list[Part] = []
+    ways = alike(mirror.way[at], waiting.start[stretch], waiting.end[stretch], mirror.derived_through[at])
+    for count, ((number, start, end, through), which) in enumerate(ways):
+        if count >= _MOST_STRETCHES or mirror.ways[number].closing_seconds:
+            return None
+        grid = mirror.grid(number)
+        slots = grid.slots(start, min(grid.slot_end(end), through), NONE)
+        if not len(slots.start):
+            return None
+        parts.append(Part(at[which], grid, slots))
+    return parts
+
+
+def _derive_again(transaction: Transaction, mirror: Mirror, parts: list[Part]) -> corrections.Corrections | None:
+    """Derive buckets again, beside what is stored; None where they come to bars that count another way."""
+    at, start, *others = _all_buckets(mirror, parts)
+    order = np.lexsort((start, at))
+    order = order[begins(at[order], start[order])]
+    table, bounds = _wanted(mirror, *(column[order] for column in (at, start, *others)))
+    found = transaction.arrays("fast.derive_again", bounds, changed_buckets=transaction.place("changed_buckets", table))
+    return corrections.of_buckets(mirror, found)
 
 
 def _nothing(mirror: Mirror) -> Plan:
     none = np.empty(0, np.int64)
-    return Plan(mirror, Moves(none, none, none, none, none), none, [], [], 0)
+    return Plan(mirror, Moves(none, none, none, none, none), none, [], [], None, none, 0)
 
 
 def _is_all_known(mirror: Mirror) -> bool:
@@ -125,15 +201,36 @@ def _firsts(mirror: Mirror, at: Array) -> Array:
     return np.where(retained == NONE, first, retained)
 
 
-def _add_bars(transaction: Transaction, planned: Plan) -> tuple[Bars, dict[Interval, int]]:
-    """Write the bars of the buckets that have any base bar; returns them, and how many of each length."""
+def _add_bars(transaction: Transaction, planned: Plan) -> Bars:
+    """Write the bars of the buckets that have any base bar; returns them."""
     mirror = planned.mirror
     parts = [part for part in planned.closed if len(part.slots.start)]
     none = np.empty(0, np.int64)
     if not parts:
-        return Bars(none, none, none.astype(bool)), {}
-    columns = [np.concatenate(column) for column in zip(*(_buckets(mirror, part) for part in parts), strict=True)]
-    at, start, end, to, date, last_date, segment, room = columns
+        return Bars(none, none, none.astype(bool))
+    table, bounds = _wanted(mirror, *_all_buckets(mirror, parts))
+    found = transaction.arrays(
+        "fast.derive_bars",
+        {"batch_id": mirror.newest_batch + 1, **bounds},
+        wanted_bars=transaction.place("wanted_bars", table),
+    )
+    ids, starts, base_count, expected = (np.asarray(column, np.int64) for column in found.values())
+    written = np.searchsorted(mirror.interval_id, ids)
+    return Bars(written, starts, (base_count == expected) & (base_count > 0))
+
+
+def _wanted(
+    mirror: Mirror,
+    at: Array,
+    start: Array,
+    end: Array,
+    to: Array,
+    date: Array,
+    last_date: Array,
+    segment: Array,
+    room: Array,
+) -> tuple[pa.Table, dict[str, datetime]]:
+    """Buckets as a table, and the stretch of time that they lie in."""
     table = pa.table(
         {
             "interval_id": pa.array(mirror.interval_id[at], pa.int32()),
@@ -147,19 +244,12 @@ def _add_bars(transaction: Transaction, planned: Plan) -> tuple[Bars, dict[Inter
             "expected_count": pa.array(room, pa.int32()),
         }
     )
-    bounds = {"first_start": moment_of(int(start.min())), "last_end": moment_of(int(to.max()))}
-    found = transaction.arrays(
-        "fast.derive_bars",
-        {"batch_id": mirror.newest_batch + 1, **bounds},
-        wanted_bars=transaction.place("wanted_bars", table),
-    )
-    ids, starts, base_count, expected = (np.asarray(column, np.int64) for column in found.values())
-    written = np.searchsorted(mirror.interval_id, ids)
-    counts: dict[Interval, int] = defaultdict(int)
-    for number, count in zip(*np.unique(mirror.way[written], return_counts=True), strict=True):
-        way = mirror.ways[number]
-        counts[Interval(way.unit, way.length)] += int(count)
-    return Bars(written, starts, (base_count == expected) & (base_count > 0)), dict(counts)
+    return table, {"first_start": moment_of(int(start.min())), "last_end": moment_of(int(to.max()))}
+
+
+def _all_buckets(mirror: Mirror, parts: list[Part]) -> list[Array]:
+    """The buckets of some parts."""
+    return [np.concatenate(column) for column in zip(*(_buckets(mirror, part) for part in parts), strict=True)]
 
 
 def _buckets(mirror: Mirror, part: Part) -> tuple[Array, ...]:

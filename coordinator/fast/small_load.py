@@ -1,4 +1,4 @@
-"""A small load: rows beyond everything that is stored are written, with all that must be true with them."""
+"""A small load: new rows are added and those that were corrected replaced, with all that must be true with them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from barhouse.coordinator.fast import switch
-from barhouse.coordinator.fast.accounts import account, add_bars, add_batch
+from barhouse.coordinator.fast import corrections, switch
+from barhouse.coordinator.fast.accounts import Counts, account, add_bars, add_batch
 from barhouse.coordinator.fast.arrays import NONE, begins, date_of, moment_of
 from barhouse.coordinator.fast.growth import Bars, Moves, growth_of, parts_of
+from barhouse.coordinator.fast.judgement import JudgedBars, judge, may_be_judged
 from barhouse.coordinator.fast.mirror import Mirror, mirror_of
-from barhouse.coordinator.fast.new_bars import NewBars, judge, may_be_judged
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import LoadReport
@@ -20,7 +20,7 @@ from barhouse.store.model.reports import LoadReport
 def load(
     transaction: Transaction, table: pa.Table, symbol: str | None, interval: Interval, name: str, *, spaced: bool
 ) -> LoadReport | None:
-    """Load rows in our own columns, if all of them are bars that are new; None, and nothing is written, otherwise.
+    """Load rows in our own columns, if all are bars that are new or stored already; None, and nothing is written, else.
 
     Parameters
     ----------
@@ -40,21 +40,56 @@ def load(
     rows = judge(mirror, table, spelled, interval, transaction.now, spaced=spaced)
     if rows is None:
         return None
-    moves = _moves(mirror, rows)
-    parts = parts_of(mirror, moves)
-    if parts is None:
+    corrected = None
+    if rows.is_below.any():
+        if mirror.has_ranks or mirror.waiting is None:
+            return None
+        corrected = corrections.of_rows(transaction, mirror, rows.where(rows.is_below))
+        if corrected is None:
+            return None
+    new = rows.where(~rows.is_below) if corrected is not None else rows
+    written = _add(transaction, mirror, new, corrected)
+    if written is None:
         return None
-    is_complete = (rows.base_count == 1) & (rows.expected_count == 1)
-    bars = Bars(rows.at, rows.start, is_complete)
-    growth = growth_of(mirror, parts, bars)
+    return _report(mirror, rows, interval, name, _end(transaction, mirror, name, written), written)
+
+
+def _add(
+    transaction: Transaction,
+    mirror: Mirror,
+    new: JudgedBars,
+    corrected: tuple[corrections.Corrections, JudgedBars] | None,
+) -> Counts | None:
+    """Write all of it but for the batch; None, and nothing is written, where ranges begin elsewhere than before."""
+    batch_id = mirror.newest_batch + 1
+    grown = None
+    if len(new.at):
+        moves = _moves(mirror, new)
+        parts = parts_of(mirror, moves)
+        if parts is None:
+            return None
+        bars = Bars(new.at, new.start, (new.base_count == 1) & (new.expected_count == 1))
+        grown = moves, bars, growth_of(mirror, parts, bars)
     with transaction.memory.following():
-        add_bars(transaction, mirror, rows, mirror.newest_batch + 1)
-        account(transaction, mirror, moves, bars, growth)
-        batch_id = add_batch(transaction, mirror, "load", name, len(rows.at))
-    return _report(mirror, rows, moves, interval, name, batch_id)
+        revised, unchanged = 0, 0
+        if corrected is not None:
+            found, replaced = corrected
+            revised, unchanged = len(found.at), found.unchanged
+            if revised:
+                corrections.replace(transaction, found, batch_id)
+                corrections.invalidate(transaction, mirror, replaced, batch_id)
+        if grown is not None:
+            add_bars(transaction, mirror, new, batch_id)
+            account(transaction, mirror, *grown)
+    return Counts(len(new.at), revised, unchanged)
 
 
-def _moves(mirror: Mirror, rows: NewBars) -> Moves:
+def _end(transaction: Transaction, mirror: Mirror, name: str, counts: Counts) -> int:
+    with transaction.memory.following():
+        return add_batch(transaction, mirror, "load", name, counts)
+
+
+def _moves(mirror: Mirror, rows: JudgedBars) -> Moves:
     first = begins(rows.at)
     at = rows.at[first]
     through = np.maximum(np.maximum.reduceat(rows.end, first), mirror.complete_through[at])
@@ -67,9 +102,11 @@ def _moves(mirror: Mirror, rows: NewBars) -> Moves:
     return Moves(at, mirror.complete_through[at], through, known, np.where(retained == NONE, began, retained))
 
 
-def _report(mirror: Mirror, rows: NewBars, moves: Moves, interval: Interval, name: str, batch_id: int) -> LoadReport:
+def _report(
+    mirror: Mirror, rows: JudgedBars, interval: Interval, name: str, batch_id: int, counts: Counts
+) -> LoadReport:
     within = rows.date[rows.date != NONE]
-    symbols = mirror.symbols.take(pa.array(np.searchsorted(mirror.bases, moves.at)))
+    symbols = mirror.symbols.take(pa.array(np.searchsorted(mirror.bases, rows.at[begins(rows.at)])))
     count = len(rows.at)
     return LoadReport(
         batch_id=batch_id,
@@ -77,9 +114,9 @@ def _report(mirror: Mirror, rows: NewBars, moves: Moves, interval: Interval, nam
         symbols=tuple(symbols.take(pc.sort_indices(symbols)).to_pylist()),
         interval=str(interval),
         rows=count,
-        inserted=count,
-        revised=0,
-        unchanged=0,
+        inserted=counts.inserted,
+        revised=counts.revised,
+        unchanged=counts.unchanged,
         rejected=0,
         outside=count - len(within),
         deleted=0,

@@ -34,8 +34,8 @@ class Reach:
     moves
         ``watermark_moves``: how far each interval was complete, and is with them.
     totals
-        Of how many intervals the rows overlap stored bars, are derived from already, or go beyond what is there; and
-        the first and last of the rows (see ``load.reach``).
+        Of how many intervals the rows overlap stored bars, are derived from already, go beyond what is there or begin
+        before it; and the first and last of the rows (see ``load.reach``).
     """
 
     ranges: Sql
@@ -121,7 +121,8 @@ def _followed(transaction: Transaction, changes: Changes, reach: Reach, batch_id
     if changes.bars is not None and changes.count:
         merge.invalidate(transaction, changes.bars, batch_id)
     if reach.totals.advancing_count or changes.recounted:  # other values alone leave coverage as it is
-        transaction.write("write.look_ahead_anew", watermark_moves=reach.moves)
+        if reach.totals.earlier_count or changes.deleted:
+            transaction.write("write.look_ahead_anew", watermark_moves=reach.moves)
         advance_bases(transaction, reach.moves)
         units = gather_intervals(transaction, sql("write.of_moves", watermark_moves=reach.moves)).units
         recompute_coverage(transaction, reach.moves, changes.recounted_bars, units)

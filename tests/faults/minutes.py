@@ -22,22 +22,26 @@ from barhouse.store.model.bar import COLUMNS
 
 SYMBOLS = ("A", "B", "C")
 START = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
-MINUTES = 16
+MINUTES = 11
 
 
 def minute(number: int) -> pa.Table:
-    """One minute of all symbols; of B every fourth is missing."""
-    rows = [
-        {
-            "symbol": symbol,
-            "bar_start": START + timedelta(minutes=number),
-            **dict.fromkeys(("open", "high", "low", "close"), 100.0 + number + place),
-            "volume": 10.0 * number + place,
-        }
-        for place, symbol in enumerate(SYMBOLS)
-        if symbol != "B" or number % 4
-    ]
+    """One minute of all symbols; of B every fourth is missing, and every third corrects another one of A."""
+    rows = [bar(symbol, number, 0.0) for symbol in SYMBOLS if symbol != "B" or number % 4]
+    if number > 5 and number % 3 == 0:
+        rows.append(bar("A", number - 4, 0.5))
     return pa.Table.from_pylist(rows, COLUMNS)
+
+
+def bar(symbol: str, number: int, more: float) -> dict[str, Any]:
+    """A minute of a symbol, whose price is so much more than the first time."""
+    place = SYMBOLS.index(symbol)
+    return {
+        "symbol": symbol,
+        "bar_start": START + timedelta(minutes=number),
+        **dict.fromkeys(("open", "high", "low", "close"), 100.0 + number + place + more),
+        "volume": 10.0 * number + place,
+    }
 
 
 class Clock:
@@ -76,7 +80,7 @@ def main(path: str, statement: int | None) -> None:
     with open_store(path, clock=clock) as store, nullcontext() if statement is not None else switch.general_path():
         coordinator, processor = SessionCoordinator(store), DataProcessor(store)
         if not store.get_active_symbols():
-            coordinator.register(list(SYMBOLS), ["1m", "5m", "15m", "1d"], "XNYS")
+            coordinator.register(list(SYMBOLS), ["1m", "5m", "10m", "1d"], "XNYS")
         (row,) = store.sql("SELECT max(bar_start) AS last FROM bars WHERE interval = '1m'").to_pylist()
         first = 0 if row["last"] is None else (row["last"] - START) // timedelta(minutes=1)
         if statement is not None:

@@ -98,6 +98,15 @@ def test_a_minute_takes_four_statements_and_four_more_where_buckets_close(
 #: The statements of a load, and of deriving what closes; and what the mirror is made of.
 WRITTEN = ["write.append", "fast.move_bases", "write.add_to_coverage", "fast.add_batch"]
 DERIVED = ["fast.derive_bars", "fast.move_derived", "write.add_to_coverage", "fast.add_batch"]
+#: The same of a bar that comes with other values.
+CORRECTED = ["fast.compare_bars", "fast.keep_old_values", "fast.revise", "fast.invalidate", "fast.add_batch"]
+DERIVED_AGAIN = [
+    "fast.derive_again",
+    "fast.keep_old_values",
+    "fast.revise",
+    "fast.drop_invalidations",
+    "fast.add_batch",
+]
 READ_ONCE = ("definitions", "segments", "calendars", "newest")
 
 
@@ -114,6 +123,49 @@ def test_a_live_session_takes_it_too(store: SessionStore, clock: Clock, statemen
     assert statements == [*WRITTEN, *DERIVED, "records.advance_run"]
     assert writer.cursor == START + timedelta(minutes=20)
     assert (writer.counts.inserted_count, writer.counts.closed_count) == (10, 2)
+    assert store.verify().sound
+
+
+def test_a_late_bar_takes_five_statements_and_five_more_to_derive_again(
+    store: SessionStore, clock: Clock, statements: list[str]
+) -> None:
+    write(store, clock, 15)
+    statements.clear()
+    loaded, processed = write(store, clock, 15, minute(3, ["A"], 90.0))
+    assert statements == [*CORRECTED, *DERIVED_AGAIN]
+    assert (loaded.inserted, loaded.revised, loaded.unchanged) == (0, 1, 0)
+    assert [(one.interval, one.inserted, one.revised) for one in processed.intervals] == [("5m", 0, 1), ("15m", 0, 1)]
+    (batch,) = store.sql("FROM batches ORDER BY batch_id DESC LIMIT 1").to_pylist()
+    assert (batch["kind"], batch["revised"], batch["unchanged"]) == ("process", 2, 0)
+    (bar,) = store.sql("FROM bars WHERE symbol = 'A' AND interval = '15m'").to_pylist()
+    assert (bar["low"], bar["high"], bar["complete"]) == (93.0, 114.0, True)
+    assert store.verify().sound
+
+
+def test_beside_new_bars_some_come_again_and_some_are_corrected(
+    store: SessionStore, clock: Clock, statements: list[str]
+) -> None:
+    write(store, clock, 15)
+    statements.clear()
+    table = pa.concat_tables([minute(16), minute(2, ["B"]), minute(14, ["A"], 90.0)])
+    loaded, processed = write(store, clock, 16, table)
+    assert "load.stage" not in statements and "derive.new_bars" not in statements
+    assert (loaded.inserted, loaded.revised, loaded.unchanged) == (2, 1, 1)
+    assert processed.revised == 2
+    assert store.verify().sound
+
+
+@pytest.mark.parametrize("first", [minute(1, ["A"]), minute(17, ["A"])])
+def test_a_bar_that_comes_between_others_takes_the_general_path(
+    store: SessionStore, clock: Clock, statements: list[str], first: pa.Table
+) -> None:
+    """It counts, and so do the bars that are derived of it."""
+    SessionCoordinator(store).delete_bars("A", "1m", START + timedelta(minutes=1), START + timedelta(minutes=2))
+    write(store, clock, 16)
+    write(store, clock, 18)
+    loaded, _ = write(store, clock, 19, first)
+    assert "load.stage" in statements
+    assert (loaded.inserted, loaded.revised) == (1, 0)
     assert store.verify().sound
 
 

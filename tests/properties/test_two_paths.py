@@ -24,7 +24,7 @@ from twins import Twins, assert_alike, both
 from world import BASES, STYLES, WINDOWS, Window, World, as_table, priced
 
 from barhouse import DataProcessor, SessionCoordinator, SessionStore, open_store
-from barhouse.coordinator.fast import small_derivation, small_load
+from barhouse.coordinator.fast import corrections, small_derivation, small_load
 from barhouse.coordinator.load.door import load_bars
 from barhouse.store.model.bar import COLUMNS
 from barhouse.store.model.interval import Interval
@@ -110,6 +110,8 @@ class Walk:
         self.bases: dict[str, str] = {}
         self.places: dict[str, int] = {}
         self.derived: dict[str, list[str]] = {}
+        #: What came last of each symbol, by its start.
+        self.came: dict[str, dict[int, Row]] = {}
         hours = chance.choice(sorted(WINDOWS))
         window = chance.choice(WINDOWS[hours])
         base = chance.choice([text for text in BASES[hours] if Length.of(text).intraday])
@@ -145,6 +147,8 @@ class Walk:
         names = [name for name in sorted(self.bases) if self.bases[name] == base and chance.random() < 0.9]
         missing, count, style = chance.choice(MISSING), chance.choice([1, 1, 1, 2, 5, 12]), chance.choice(STYLES)
         rows = [(name, priced(start, chance, style)) for name in names for start in self._next(name, count, missing)]
+        if chance.random() < 0.4:
+            rows += [(name, row) for name in names for row in self._corrected(name, style)]
         if not rows:
             return
         if chance.random() < 0.2:
@@ -152,6 +156,13 @@ class Walk:
         self.load(rows, base)
         if then and chance.random() < 0.9:
             self.process()
+
+    def _corrected(self, name: str, style: str) -> list[Row]:
+        """Some of what came before, with other values or the same ones."""
+        chance, came = self.chance, self.came.get(name, {})
+        starts = sorted(came)[-chance.choice([3, 30, 300]) :]
+        chosen = chance.sample(starts, min(len(starts), chance.choice([0, 1, 1, 2, 6])))
+        return [came[start] if chance.random() < 0.3 else priced(start, chance, style) for start in chosen]
 
     def _next(self, name: str, count: int, missing: float) -> list[int]:
         chance, length = self.chance, Length.of(self.bases[name])
@@ -167,6 +178,8 @@ class Walk:
 
     def load(self, rows: list[tuple[str, Row]], base: str) -> None:
         chance = self.chance
+        for name, row in rows:
+            self.came.setdefault(name, {})[row.start] = row
         table = as_table(rows)
         if chance.random() < 0.3:
             table = table.drop_columns(["trade_count", "vwap"])
@@ -308,7 +321,12 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
 
         return call
 
-    for module, name in ((small_load, "load"), (small_derivation, "derive")):
+    for module, name in (
+        (small_load, "load"),
+        (small_derivation, "derive"),
+        (corrections, "of_rows"),
+        (corrections, "of_buckets"),
+    ):
         monkeypatch.setattr(module, name, counted(name, getattr(module, name)))
     yield counts
 
@@ -332,5 +350,6 @@ def test_live_minutes_are_the_same_on_both_paths(
         for store in pair.stores:
             report = store.verify()
             assert report.sound, str(report)
+        print('TAKEN', number, dict(taken))
     finally:
         pair.close()

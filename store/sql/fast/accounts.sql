@@ -41,7 +41,7 @@ WHEN NOT MATCHED THEN INSERT (interval_id, session_date, segment, gap_start, gap
 -- The batch's own row, with the instant that is its own.
 -- writes: batch
 INSERT INTO batch (batch_id, kind, source, started_at, committed_at, inserted, revised, unchanged, rejected, deleted)
-VALUES ($batch_id, $kind, $source, $started_at, instant($committed_us), $inserted, 0, 0, 0, 0);
+VALUES ($batch_id, $kind, $source, $started_at, instant($committed_us), $inserted, $revised, $unchanged, 0, 0);
 
 -- name: derive_bars
 -- The bars of buckets that have closed, of all lengths at once: each is one stretch of time of its base. Sums are exact

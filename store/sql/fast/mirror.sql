@@ -31,10 +31,17 @@ FROM trading_calendar AS c
 LEFT JOIN calendar_week AS w ON w.calendar = c.calendar AND w.replaced_by IS NULL;
 
 -- name: newest
--- The newest batch and when it was committed, whether changes wait to be derived again, and whether rows were offered
--- that were not taken.
--- gives: batch_id, committed_at, has_invalidations, has_offers
--- reads: batch, invalidation, offered_bar
+-- The newest batch and when it was committed, how many changes wait to be derived again, whether rows were offered that
+-- were not taken, and whether any vendor's bars count for more or less than those of nobody.
+-- gives: batch_id, committed_at, invalidation_count, has_offers, has_ranks
+-- reads: batch, invalidation, offered_bar, vendor
 SELECT coalesce(max(batch_id), 0) AS batch_id, max(committed_at) AS committed_at,
-       EXISTS (FROM invalidation) AS has_invalidations, EXISTS (FROM offered_bar) AS has_offers
+       (SELECT count(*) FROM invalidation) AS invalidation_count, EXISTS (FROM offered_bar) AS has_offers,
+       EXISTS (FROM vendor WHERE priority <> 0) AS has_ranks
 FROM batch;
+
+-- name: invalidations
+-- Where base bars changed below what is derived, so that it waits to be derived again.
+-- gives: interval_id, range_start, range_end
+-- reads: invalidation
+SELECT interval_id, range_start, range_end FROM invalidation;

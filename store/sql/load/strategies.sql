@@ -9,16 +9,17 @@
  FROM {bar_counts} GROUP BY interval_id)
 
 -- name: reach
--- What the rows reach: how many intervals have bars there already, are derived there already, or come further with
--- them; which stretch of time the first of these are in; their first and last session, first and last bar, and their
+-- What the rows reach: how many intervals have bars there already, are derived there already, come further with them, or
+-- begin with an earlier session; which stretch of time the first of these are in; their first and last session, first and last bar, and their
 -- symbols; between which priorities all vendors are, nobody being 0; whether any rows were not taken for them.
--- gives: overlapping_count, derived_count, advancing_count, overlap_start, overlap_end, first_session, last_session,
+-- gives: overlapping_count, derived_count, advancing_count, earlier_count, overlap_start, overlap_end, first_session, last_session,
 -- first_bar, last_bar_end, symbols, least_priority, greatest_priority, has_offers
 -- takes: base_definitions
 -- reads: vendor, offered_bar
 SELECT count(*) FILTER (WHERE is_below) AS overlapping_count,
        count(*) FILTER (WHERE first_start <= derived_through) AS derived_count,
        count(*) FILTER (WHERE complete_through IS NULL OR last_end > complete_through) AS advancing_count,
+       count(*) FILTER (WHERE first_session IS NULL OR first_date < first_session) AS earlier_count,
        min(first_start) FILTER (WHERE is_below) AS overlap_start, max(last_end) FILTER (WHERE is_below) AS overlap_end,
        min(first_date) AS first_session, max(last_date) AS last_session, min(first_start) AS first_bar,
        max(last_end) AS last_bar_end, coalesce(list(symbol ORDER BY symbol), []) AS symbols,

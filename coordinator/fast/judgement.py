@@ -1,4 +1,4 @@
-"""Judging rows in memory: where each lies, if all of them are bars beyond everything that is stored.
+"""Judging rows in memory: where each lies, if all of them are bars, and which may be stored already.
 
 What ``store/sql/load/placement.sql`` says of a row is said here once more, but only of rows about which there is
 nothing to say: in doubt there is no answer, and the statements give it.
@@ -36,7 +36,7 @@ _TEXTS = (pa.string(), pa.large_string(), pa.string_view())
 
 
 @dataclass(frozen=True, slots=True)
-class NewBars:
+class JudgedBars:
     """Rows as bars, by their base intervals and starts.
 
     Attributes
@@ -53,6 +53,8 @@ class NewBars:
         As they were given; None for no column.
     base_count, expected_count
         As ``bar`` has them.
+    is_below
+        Whether it lies below where its interval is complete, so that it may be stored already.
     """
 
     at: Array
@@ -65,6 +67,24 @@ class NewBars:
     vwap: pa.Array | None
     base_count: Array
     expected_count: Array
+    is_below: Array
+
+    def where(self, chosen: Array) -> JudgedBars:
+        """Some of them."""
+        mask = pa.array(chosen)
+        return JudgedBars(
+            at=self.at[chosen],
+            start=self.start[chosen],
+            end=self.end[chosen],
+            date=self.date[chosen],
+            segment=self.segment[chosen],
+            values={name: column[chosen] for name, column in self.values.items()},
+            trade_count=None if self.trade_count is None else self.trade_count.filter(mask),
+            vwap=None if self.vwap is None else self.vwap.filter(mask),
+            base_count=self.base_count[chosen],
+            expected_count=self.expected_count[chosen],
+            is_below=self.is_below[chosen],
+        )
 
 
 def may_be_judged(table: pa.Table, *, names_symbols: bool) -> bool:
@@ -90,8 +110,10 @@ def may_be_judged(table: pa.Table, *, names_symbols: bool) -> bool:
 
 def judge(
     mirror: Mirror, table: pa.Table, symbol: str | None, interval: Interval, now: datetime, *, spaced: bool
-) -> NewBars | None:
-    """Judge rows; None unless each is a bar, once, beyond all bars of its symbol and all that is derived of it.
+) -> JudgedBars | None:
+    """Judge rows; None unless each is a bar, once, and its place among those that are stored is plain.
+
+    It lies beyond all bars of its symbol and all that is derived of it; or in a session, where nothing is final.
 
     Parameters
     ----------
@@ -116,14 +138,17 @@ def judge(
         return None
     end, date, segment, base_count, expected_count = placed
     counts_from = np.where((expected_count == 0) & (date != NONE), start - 1, start)
-    is_new = (start >= mirror.complete_through[at]) & (start >= mirror.retained_from[at])
-    if not (is_new & (counts_from >= mirror.settled_through[at])).all():
+    is_below = start < mirror.complete_through[at]
+    if not ((start >= mirror.retained_from[at]) & (is_below | (counts_from >= mirror.settled_through[at]))).all():
+        return None
+    is_plain = (base_count == 1) & (expected_count == 1) & ~mirror.has_final[at]
+    if (is_below & ~is_plain).any():
         return None
     if end.max() > micros(now + CLOCK_TOLERANCE) or not _are_covered(mirror, at, start):
         return None
     if spaced and not _are_spaced(at, start, interval.length * SECOND):
         return None
-    return NewBars(at, start, end, date, segment, values, trade_count, vwap, base_count, expected_count)
+    return JudgedBars(at, start, end, date, segment, values, trade_count, vwap, base_count, expected_count, is_below)
 
 
 def _positions(mirror: Mirror, table: pa.Table, symbol: str | None) -> Array | None:
@@ -220,9 +245,10 @@ def _are_covered(mirror: Mirror, at: Array, start: Array) -> bool:
 
 
 def _are_spaced(at: Array, start: Array, width: int) -> bool:
-    """Whether the stamps of each symbol are as far apart as bars are long, here and there, and never nearer."""
+    """Whether the stamps of each symbol are never nearer than bars are long, and most steps between them not alike."""
     symbols = len(begins(at))
     if len(at) - symbols < _FEW_STEPS:
         return True
     steps = (start[1:] - start[:-1])[at[1:] == at[:-1]]
-    return bool(steps.min() == width)
+    shortest = steps.min()
+    return bool(shortest == width or (shortest > width and 2 * (steps == shortest).sum() < len(steps)))
