@@ -350,6 +350,5 @@ def test_live_minutes_are_the_same_on_both_paths(
         for store in pair.stores:
             report = store.verify()
             assert report.sound, str(report)
-        print('TAKEN', number, dict(taken))
     finally:
         pair.close()
