@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from barhouse.coordinator.streams.determination import StreamDetermination, determine_streams
     from barhouse.coordinator.streams.registrar import SourceBars
     from barhouse.store.calendars.definition import CalendarDefinition
+    from barhouse.store.charts.bar_chart import BarChart
     from barhouse.store.copies.bar_format import BarWriter, ExportFormat
     from barhouse.store.copies.compaction import compact
     from barhouse.store.copies.restoration import restore
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "Backtest": "coordinator.backtest.backtest",
+    "BarChart": "store.charts.bar_chart",
     "BarEvent": "coordinator.feeds.events",
     "BarIntervalData": "store.model.symbol",
     "BarWriter": "store.copies.bar_format",
@@ -89,6 +91,7 @@ _MODULES = {
 
 __all__ = [
     "Backtest",
+    "BarChart",
     "BarEvent",
     "BarIntervalData",
     "BarWriter",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from barhouse.store.model.inputs import (
@@ -14,9 +15,12 @@ from barhouse.store.model.inputs import (
     optional,
 )
 from barhouse.store.model.interval import Interval
+from barhouse.store.model.markup import SHOWN_MAX, table_of
+from barhouse.store.model.quality import shown_pct
 from barhouse.store.store_file import StoreFile
 
 if TYPE_CHECKING:
+    from barhouse.store.charts.bar_chart import BarChart
     from barhouse.store.frames.frame import FrameKind
 
 
@@ -88,3 +92,67 @@ class FrameStore(StoreFile):
             zones = [zone for (zone,) in transaction.run("records.zones_of_symbols", {"symbols": names})]
             found = bars.bars(transaction, asked) if then is None else bars.bars_as_of(transaction, asked, then)
         return framed(found, shape, zones)
+
+    def chart(
+        self,
+        symbol: str,
+        interval: str,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        *,
+        last: int | None = None,
+        as_of: Moment | None = None,
+    ) -> BarChart:
+        """The bars of a symbol, drawn: a notebook shows the chart, and ``save`` writes a page or a picture.
+
+        At most 5,000 bars are drawn, the newest; the chart says so where there are more. Bars of ``1d`` and longer
+        stand at their session, others by the clock of the exchange. All that it shows is in it: nothing is fetched,
+        and it can be read where there is no network. It also says in words what it shows.
+
+        Parameters
+        ----------
+        start, end, last, as_of
+            As for :meth:`bars`.
+
+        Raises
+        ------
+        InputError
+            As for :meth:`bars`.
+        UnknownSymbolError
+            For a symbol or interval that is not registered.
+        """
+        from barhouse.store.charts.bar_chart import BarChart
+        from barhouse.store.charts.drawing import DRAWN_MAX, READ, Drawing
+        from barhouse.store.records import bars
+
+        name, text = self.spelling.symbol(symbol), str(Interval.parse(interval))
+        newest = DRAWN_MAX if last is None else as_count(last, "last", "how many bars to draw at most")
+        asked = bars.Question([name], text, as_range(start, end), min(newest, DRAWN_MAX) + 1, READ)
+        then = optional(as_instant, as_of, "as_of")
+        with self.reading() as transaction:
+            zones = [zone for (zone,) in transaction.run("records.zones_of_symbols", {"symbols": [name]})]
+            found = bars.bars(transaction, asked) if then is None else bars.bars_as_of(transaction, asked, then)
+        drawn = found.slice(max(0, found.num_rows - min(newest, DRAWN_MAX)))
+        is_cut = found.num_rows > DRAWN_MAX and newest >= DRAWN_MAX
+        return BarChart(Drawing(name, text, next(iter(zones), "UTC"), drawn, is_cut, then))
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the intervals, as many as somebody would look at."""
+        if self._database.closed:
+            return f"<p>{escape(repr(self))} (closed)</p>"
+        with self.reading() as transaction:
+            rows = transaction.run("records.intervals_in_order", {"symbols": None})
+        names = (
+            "symbol",
+            "interval",
+            "base",
+            "calendar",
+            "bar_count",
+            "first_bar",
+            "last_bar",
+            "quality_pct",
+            "gap_count",
+        )
+        columns = {name: [getattr(row, name) for row in rows] for name in names}
+        columns["quality_pct"] = [quality and shown_pct(quality) for quality in columns["quality_pct"]]
+        return table_of(columns, caption=repr(self), most=SHOWN_MAX)

@@ -2,19 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from barhouse.store.model.markup import table_of, text_of
 from barhouse.store.model.words import counted
+
+#: Of a longer list a report shows the first of them.
+_SHOWN = 4
 
 
 class Report(BaseModel):
     """What something did: frozen, and complete when it is returned."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        for name, value in super().__repr_args__():
+            yield name, _Listed(value) if isinstance(value, tuple) and len(value) > _SHOWN else value
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a row for each part."""
+        parts = {name: getattr(self, name) for name in type(self).model_fields}
+        shown = [_shown(value) for value in parts.values()]
+        return table_of({type(self).__name__: list(parts), "": shown})
+
+
+class _Listed:
+    """A long list, as a report shows it."""
+
+    def __init__(self, values: tuple[object, ...]) -> None:
+        self._values = values
+
+    def __repr__(self) -> str:
+        first = ", ".join(map(repr, self._values[:_SHOWN]))
+        return f"({first}, ... {len(self._values) - _SHOWN:,} more)"
+
+
+def _shown(value: object) -> str:
+    if not isinstance(value, tuple):
+        return text_of(value)
+    more = f", and {len(value) - _SHOWN:,} more" if len(value) > _SHOWN else ""
+    return ", ".join(text_of(one) for one in value[:_SHOWN]) + more
 
 
 class Registration(Report):

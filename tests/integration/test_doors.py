@@ -60,7 +60,7 @@ NO_DOORS = {
     **dict.fromkeys(("BarWriter", "ExportFormat", "Feed", "History"), "what packages implement"),
     **dict.fromkeys(("BarEvent", "TradeEvent", "CancelEvent"), "messages of feeds, which parse_events reads"),
     **dict.fromkeys(("Delivery", "FeedAddress", "FileToLoad", "Offer", "Refused"), "what feeds and sessions hand over"),
-    **dict.fromkeys(("Gap", "InspectedBar", "Inspection", "JobReport", "StreamDetermination"), "answers"),
+    **dict.fromkeys(("BarChart", "Gap", "InspectedBar", "Inspection", "JobReport", "StreamDetermination"), "answers"),
     **dict.fromkeys(("JobConfig", "LiveOptions"), "tables of a job file, tried as such below"),
 }
 #: Classes that are made by a method, of parts that have their types.

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import random
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -156,7 +157,7 @@ def test_what_is_no_frame_is_refused(asked: Asked, given: dict[str, Any], said: 
 
 
 def test_frames_of_polars_say_what_they_need(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "polars", None)
+    monkeypatch.setitem(sys.modules, "polars", None)
     with pytest.raises(InputError, match=r"need the package polars: pip install 'barhouse\[polars\]'"):
         asked.store.frame("SPY", "1h", kind="polars")
 

@@ -1,0 +1,1 @@
+"""Bars drawn: as a page with a chart library in it, and as a picture."""
