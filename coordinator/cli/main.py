@@ -33,6 +33,7 @@ from barhouse.coordinator.cli.commands import (
     runs,
     serve,
     status,
+    token,
     verification,
 )
 from barhouse.coordinator.cli.errors import MEANINGS, ExitCode
@@ -89,15 +90,15 @@ def cli(ctx: click.Context, store: str, verbose: bool) -> None:
 
 _MODULES = (
     *(creation, registration, load, actions, derivation, status, query, job, live, backtest, runs, verification),
-    *(calendar, copies, serve, export, reversal, deletion, plugins, inspection),
+    *(calendar, copies, serve, token, export, reversal, deletion, plugins, inspection),
 )
 _COMMANDS = {command.name: command for module in _MODULES for command in module.COMMANDS}
 #: As help lists them: in the order of use.
 _ORDER = (
     *("init", "register", "inspect", "load", "load-trades", "load-actions", "process", "end-session", "status"),
     *("gaps", "sql", "run", "live", "backtest", "runs", "verify", "calendar"),
-    *("publish", "serve", "export", "backup", "restore", "compact", "revert", "delete", "delete-actions", "retain"),
-    *("purge", "remove", "plugins"),
+    *("publish", "serve", "token", "export", "backup", "restore", "compact", "revert", "delete", "delete-actions"),
+    *("retain", "purge", "remove", "plugins"),
 )
 for _name in _ORDER:
     cli.add_command(_COMMANDS[_name])

@@ -56,16 +56,17 @@ def refuse_beyond(cursor: duckdb.DuckDBPyConnection, text: str, *, reads_files: 
     InputError
         Naming the file, or the function.
     """
-    for node in _nodes(_tree(cursor, text)):
+    for node in nodes_of(tree_of(cursor, text)):
         if node.get("type") == "BASE_TABLE" and not reads_files:
-            _refuse_file(cursor, _path_of(node))
+            _refuse_file(cursor, path_of(node))
         elif node.get("type") == "TABLE_FUNCTION":
             _refuse_table_function(cursor, str(node["function"]["function_name"]).lower(), reads_files=reads_files)
         elif node.get("class") == "FUNCTION" and str(node["function_name"]).lower() in _CHANGING:
             raise InputError(f"a query does not call {node['function_name']}, which changes more than its answer")
 
 
-def _path_of(table: dict[str, Any]) -> list[str]:
+def path_of(table: dict[str, Any]) -> list[str]:
+    """The parts of the name of a table in a tree: catalog and schema where they are said, and its own."""
     path = table.get("qualified_name", {}).get("path")
     return list(path or filter(None, map(table.get, ("catalog_name", "schema_name", "table_name"))))
 
@@ -97,7 +98,8 @@ def _refuse_table_function(cursor: duckdb.DuckDBPyConnection, name: str, *, read
         )
 
 
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+def nodes_of(tree: Any) -> Iterator[dict[str, Any]]:
+    """Every node of a tree."""
     waiting = [tree]
     while waiting:
         one = waiting.pop()
@@ -108,11 +110,16 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
             waiting += one
 
 
-def _tree(cursor: duckdb.DuckDBPyConnection, text: str) -> Any:
+def tree_of(cursor: duckdb.DuckDBPyConnection, text: str) -> Any:
     """The statement as DuckDB parses it.
 
     A PIVOT that finds its columns in the data is several statements to DuckDB, of which it gives no tree. It has one as
     soon as their values are said, whatever they are: the tables and functions that it names are the same.
+
+    Raises
+    ------
+    InputError
+        When DuckDB gives none.
     """
     for tried in (text, _with_values(text)):
         try:

@@ -27,6 +27,7 @@ from barhouse.store.model.inputs import (
 from barhouse.store.records import bars as store_bars
 from barhouse.store.records import registry, session_days
 from barhouse.store.serving.chart import chart
+from barhouse.store.serving.permission import check_allowed, shadow
 from barhouse.store.sql import Sql, sql
 
 if TYPE_CHECKING:
@@ -53,9 +54,13 @@ def answer(transaction: Transaction, question: WorkerQuestion) -> Rows:
     InputError
         For what cannot be asked so.
     """
-    allowed = None if question.symbols is None else [transaction.spelling.of(one) for one in question.symbols]
+    allowed = None
+    if question.symbols is not None:
+        named = [transaction.spelling.of(one) for one in question.symbols]
+        allowed = sorted({row.symbol for row in transaction.run("records.intervals_of", {"symbols": named})})
+        shadow(transaction.cursor, named)
     if question.read == "sql":
-        return _sql(transaction, question.given)
+        return _sql(transaction, question.given, is_limited=allowed is not None)
     read, names = READS[question.read]
     refuse_unknown_names(question.given, names)
     return read(transaction, question.given, allowed)
@@ -75,14 +80,21 @@ def refuse_unknown_names(given: Mapping[str, Any], names: tuple[str, ...]) -> No
             raise InputError(f"there is no parameter {name!r} here{did_you_mean(name, names)}; there are: {listed}")
 
 
-def _sql(transaction: Transaction, given: Mapping[str, Any]) -> Rows:
+def _sql(transaction: Transaction, given: Mapping[str, Any], *, is_limited: bool) -> Rows:
     text, parameters = given["sql"], given.get("parameters")
     check_reads(transaction.cursor, text, reads_files=False)
+    if is_limited:
+        check_allowed(transaction.cursor, text)
     return _asked(transaction.cursor, text, parameters)
 
 
 def _asked(cursor: duckdb.DuckDBPyConnection, text: str, parameters: Any = None) -> Rows:
-    reader: Any = cursor.execute(text, parameters or None).to_arrow_reader(STREAMED_ROWS // 2)
+    import pyarrow as pa
+
+    relation: Any = cursor.sql(text, params=parameters) if parameters else cursor.sql(text)
+    if relation is None:
+        return pa.schema([]), iter(())
+    reader = relation.to_arrow_reader(STREAMED_ROWS // 2)
     return reader.schema, iter(reader)
 
 
@@ -107,10 +119,9 @@ def _refuse_unseen(transaction: Transaction, names: list[str], allowed: list[str
     if allowed is None:
         registry.refuse_unknown(transaction, names)
         return
-    there = {row.symbol for row in transaction.run("records.intervals_of", {"symbols": allowed})}
     for name in names:
-        if name not in there:
-            raise unknown_symbol(name, there)
+        if name not in allowed:
+            raise unknown_symbol(name, set(allowed))
 
 
 def _needed(given: Mapping[str, Any], name: str, example: str) -> str:

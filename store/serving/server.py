@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from barhouse.store.errors import InputError, StoreError
 from barhouse.store.hints import Option
+from barhouse.store.serving.exposure import Exposure
 from barhouse.store.serving.gate import LOOPBACK_NAMES, is_loopback
 from barhouse.store.serving.pool import Pool, ServingLimits
 from barhouse.store.serving.refusal import RefusalError
@@ -46,6 +47,8 @@ class Serving:
         How many snapshots can be attached: the newest, and those before it.
     limits
         What answers may take.
+    exposure
+        Who reaches it, and how.
     """
 
     published: Path
@@ -54,6 +57,7 @@ class Serving:
     hosts: tuple[str, ...] = ()
     keep: int = 5
     limits: ServingLimits = field(default_factory=ServingLimits)
+    exposure: Exposure = field(default_factory=Exposure)
 
 
 def address_of(listen: str) -> tuple[str, int]:
@@ -93,13 +97,16 @@ async def serve(serving: Serving, ready: Callable[[str], None], stop: asyncio.Ev
     from barhouse.store.serving.doorkeeper import Doorkeeper
     from barhouse.store.serving.http import Served
 
+    exposure = serving.exposure
+    exposure.check(serving.host)
+    doorkeeper = Doorkeeper(exposure.tokens, encrypted=exposure.is_encrypted)
     with _listening(serving.host, serving.port) as listener, _snapshots(serving) as snapshots:
         pool = Pool(serving.limits)
         try:
             await pool.start()
             if not await _look(pool, snapshots):
                 raise StoreError(f"there is no snapshot at {serving.published}; publish one there first")
-            served = Served(pool, snapshots, Doorkeeper())
+            served = Served(pool, snapshots, doorkeeper)
             config = uvicorn.Config(
                 served.app(_names(serving)),
                 log_config=None,
@@ -107,13 +114,15 @@ async def serve(serving: Serving, ready: Callable[[str], None], stop: asyncio.Ev
                 lifespan="off",
                 ws="none",
                 server_header=False,
+                ssl_certfile=exposure.tls_cert,
+                ssl_keyfile=exposure.tls_key,
                 timeout_graceful_shutdown=_CLOSE_SECONDS,
             )
             server = _server(config)
             running = asyncio.create_task(server.serve(sockets=[listener]))
             watching = asyncio.create_task(_watch(pool, snapshots, served.news.tell))
             stopping = asyncio.create_task(stop.wait())
-            ready(_address(listener))
+            ready(_address(listener, "http" if exposure.tls_cert is None else "https"))
             try:
                 await asyncio.wait({running, watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -159,9 +168,9 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def _address(listener: socket.socket) -> str:
+def _address(listener: socket.socket, scheme: str) -> str:
     host, port = listener.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 @contextmanager

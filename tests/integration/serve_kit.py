@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -45,18 +45,29 @@ def minutes(symbol: str, count: int, first: float, start: datetime = OPEN) -> pa
     )
 
 
-def make_store(path: Path) -> None:
-    """SPY and QQQ with minutes of XNYS and a bar corrected, BTC-USD with minutes around the clock, ZZZ with a gap."""
+SYMBOLS = ("SPY", "QQQ", "ZZZ", "BTC-USD")
+
+
+def make_store(path: Path, symbols: Sequence[str] = SYMBOLS) -> None:
+    """SPY and QQQ with minutes of XNYS and bars corrected, BTC-USD with minutes around the clock, ZZZ with a gap."""
     with open_store(path, clock=lambda: NOW, settings={"threads": 1}) as store:
         coordinator = SessionCoordinator(store)
-        coordinator.register(["SPY", "QQQ", "ZZZ"], ["1m", "5m", "1d"], "XNYS")
-        coordinator.register("BTC-USD", ["1m", "1h", "1d"], "24/7")
-        for symbol, first in (("SPY", 100.0), ("QQQ", 300.0), ("ZZZ", 500.0)):
-            coordinator.load(minutes(symbol, 90, first), symbol, "1m")
-        coordinator.load(minutes("ZZZ", 10, 500.0, OPEN + timedelta(minutes=120)), "ZZZ", "1m")
-        coordinator.load(minutes("BTC-USD", 3000, 900.0, datetime(2024, 11, 29, tzinfo=UTC)), "BTC-USD", "1m")
-        for symbol, first in (("SPY", 110.0), ("QQQ", 310.0)):
-            coordinator.load(minutes(symbol, 3, first), symbol, "1m")
+        coordinator.register([one for one in symbols if one != "BTC-USD"], ["1m", "5m", "1d"], "XNYS")
+        loads = [
+            *(minutes(symbol, 90, first) for symbol, first in (("SPY", 100.0), ("QQQ", 300.0), ("ZZZ", 500.0))),
+            minutes("ZZZ", 10, 500.0, OPEN + timedelta(minutes=120)),
+            minutes("BTC-USD", 3000, 900.0, datetime(2024, 11, 29, tzinfo=UTC)),
+            *(minutes(symbol, 3, first) for symbol, first in (("SPY", 110.0), ("QQQ", 310.0))),
+        ]
+        if "BTC-USD" in symbols:
+            coordinator.register("BTC-USD", ["1m", "1h", "1d"], "24/7")
+        for rows in loads:
+            symbol = rows["symbol"][0].as_py()
+            if symbol in symbols:
+                coordinator.load(rows, symbol, "1m")
+        refused = minutes("SPY", 2, 100.0, OPEN + timedelta(seconds=30))
+        if "ZZZ" in symbols:  # rows that cannot be taken, among some that can
+            coordinator.load(pa.concat_tables([minutes("SPY", 3, 110.0), refused]), "SPY", "1m")
         DataProcessor(store).process()
 
 

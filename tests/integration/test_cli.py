@@ -121,6 +121,7 @@ def test_help_lists_the_commands_in_the_order_of_use_and_the_exit_codes() -> Non
         *(
             "publish",
             "serve",
+            "token",
             "export",
             "backup",
             "restore",
@@ -188,6 +189,7 @@ def test_the_examples_work_one_after_the_other(monkeypatch: pytest.MonkeyPatch, 
     ]
     order += ["run", "runs"]
     order += ["purge", "retain", "calendar add", "calendar set", "calendar list", "calendar show", "calendar refresh"]
+    order += ["token add", "token list", "token remove"]
     order += ["publish", "backup", "restore", "export", "compact", "backtest", "live", "remove", "plugins"]
     assert sorted([*order, "serve"]) == sorted(COMMANDS)  # serve runs until it is stopped; test_serve.py has it
     for name in order:

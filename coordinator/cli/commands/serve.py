@@ -65,6 +65,10 @@ _size = _amount(
 @click.option(
     "--keep", type=click.IntRange(1, 1000), default=5, show_default=True, metavar="COUNT", help="Snapshots to attach."
 )
+@click.option("--tokens", type=click.Path(path_type=Path), help="Who may ask; see token.")
+@click.option("--tls-cert", type=click.Path(path_type=Path), help="The certificate, in PEM.")
+@click.option("--tls-key", type=click.Path(path_type=Path), help="Its key, in PEM.")
+@click.option("--behind-proxy", is_flag=True, help="A proxy before it encrypts, and passes Host on.")
 @click.pass_obj
 def serve(
     settings: Settings,
@@ -78,6 +82,10 @@ def serve(
     rows: int,
     workers: int,
     keep: int,
+    tokens: Path | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    behind_proxy: bool,
 ) -> None:
     """Serve a published snapshot over HTTP: bars, gaps, health, SQL that reads, and the file itself.
 
@@ -85,20 +93,26 @@ def serve(
     FILE is what publish or live publish to; each new snapshot there is served at once. Given a store,
     it publishes first, beside the store. Queries run in processes of their own, limited in time and
     memory. Ends with Ctrl-C.
+
+    Without --tokens anybody on this machine may ask. Where other machines reach it, it needs
+    tokens, and a certificate or a proxy.
     """
     from barhouse.store.serving.extra import check_installed
 
     check_installed()
+    from barhouse.store.serving.exposure import Exposure
     from barhouse.store.serving.pool import ServingLimits
     from barhouse.store.serving.server import Serving, address_of
     from barhouse.store.serving.source import snapshot_of
 
+    exposure = Exposure(tokens, tls_cert, tls_key, behind_proxy)
     address, port = address_of(listen)
+    exposure.check(address)
     place, report = snapshot_of(published)
     if report is not None:
         reports.say(f"published {published} to {place}: publish there again to have what is new served")
     limits = ServingLimits(timeout_seconds=timeout, memory_bytes=int(memory), row_count=rows, worker_count=workers)
-    _run(Serving(place, host=address, port=port, hosts=host, keep=keep, limits=limits))
+    _run(Serving(place, host=address, port=port, hosts=host, keep=keep, limits=limits, exposure=exposure))
 
 
 def _run(serving: Serving) -> None:

@@ -4,3 +4,8 @@
 -- From here on no setting of DuckDB can be changed, whatever a query asks for.
 -- part: statement
 SET GLOBAL lock_configuration = true
+
+-- name: catalog
+-- What DuckDB calls the file that is open.
+-- gives: catalog
+SELECT current_database() AS catalog;
