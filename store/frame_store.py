@@ -1,4 +1,4 @@
-"""FrameStore: an open store whose bars are had as frames and charts, for notebooks."""
+"""FrameStore: an open store whose bars are had as frames and charts, and whose sessions as a map."""
 
 from __future__ import annotations
 
@@ -12,20 +12,24 @@ from barhouse.store.model.inputs import (
     as_count,
     as_instant,
     as_range,
+    as_session_range,
     optional,
 )
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.markup import SHOWN_MAX, table_of
 from barhouse.store.model.quality import shown_pct
+from barhouse.store.records import registry
 from barhouse.store.store_file import StoreFile
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from barhouse.store.charts.bar_chart import BarChart
     from barhouse.store.frames.frame import FrameKind
 
 
 class FrameStore(StoreFile):
-    """An open store as a notebook asks it."""
+    """An open store as notebooks and terminals ask it."""
 
     def frame(
         self,
@@ -135,6 +139,44 @@ class FrameStore(StoreFile):
         drawn = found.slice(max(0, found.num_rows - min(newest, DRAWN_MAX)))
         is_cut = found.num_rows > DRAWN_MAX and newest >= DRAWN_MAX
         return BarChart(Drawing(name, text, next(iter(zones), "UTC"), drawn, is_cut, then))
+
+    def coverage(
+        self,
+        symbols: Names | None = None,
+        interval: str | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        *,
+        last: int | None = None,
+    ) -> pa.Table:
+        """The view ``coverage`` with each symbol's calendar, by calendar, symbol and session.
+
+        Parameters
+        ----------
+        symbols
+            Only these.
+        interval
+            Of this interval; by default of each symbol's base.
+        start, end
+            The first session to have, and the first to leave out, by their dates.
+        last
+            Of each calendar no more than so many sessions: the newest that one of the symbols has.
+
+        Raises
+        ------
+        InputError
+            When a bound is no date, or ``start`` is the later.
+        UnknownSymbolError
+            For a symbol that is not registered.
+        """
+        names = optional(self.spelling.symbols, symbols, "symbols")
+        text = None if interval is None else str(Interval.parse(interval))
+        first, end_date = as_session_range(start, end)
+        newest = None if last is None else as_count(last, "last", "how many sessions of each calendar to have at most")
+        asked = {"symbols": names, "interval": text, "start": first, "end": end_date, "last": newest}
+        with self.reading() as transaction:
+            registry.refuse_unknown(transaction, names, None if text is None else [text])
+            return transaction.table("records.coverage_in_order", asked)
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the intervals, as many as somebody would look at."""

@@ -16,6 +16,7 @@ from barhouse.coordinator.cli.command import Commands, Settings
 from barhouse.coordinator.cli.commands import (
     actions,
     backtest,
+    bars,
     calendar,
     copies,
     creation,
@@ -89,14 +90,14 @@ def cli(ctx: click.Context, store: str, verbose: bool) -> None:
 
 
 _MODULES = (
-    *(creation, registration, load, actions, derivation, status, query, job, live, backtest, runs, verification),
+    *(creation, registration, load, actions, derivation, status, bars, query, job, live, backtest, runs, verification),
     *(calendar, copies, serve, token, export, reversal, deletion, plugins, inspection),
 )
 _COMMANDS = {command.name: command for module in _MODULES for command in module.COMMANDS}
 #: As help lists them: in the order of use.
 _ORDER = (
     *("init", "register", "inspect", "load", "load-trades", "load-actions", "process", "end-session", "status"),
-    *("gaps", "sql", "run", "live", "backtest", "runs", "verify", "calendar"),
+    *("bars", "chart", "gaps", "sql", "run", "live", "backtest", "runs", "verify", "calendar"),
     *("publish", "serve", "token", "export", "backup", "restore", "compact", "revert", "delete", "delete-actions"),
     *("retain", "purge", "remove", "plugins"),
 )

@@ -18,6 +18,11 @@ class BarChart:
         self._drawing = drawing
 
     @property
+    def drawing(self) -> Drawing:
+        """What is drawn, for whoever draws it elsewhere."""
+        return self._drawing
+
+    @property
     def summary(self) -> str:
         """The bars in words: how many, from when to when, where they went."""
         return self._drawing.summary

@@ -116,7 +116,7 @@ def test_help_lists_the_commands_in_the_order_of_use_and_the_exit_codes() -> Non
     listed = re.findall(r"^  ([\w-]+) {2,}\w", result.stdout.split("Commands:")[1], re.MULTILINE)
     assert listed == [
         *("init", "register", "inspect", "load", "load-trades", "load-actions"),
-        *("process", "end-session", "status", "gaps", "sql"),
+        *("process", "end-session", "status", "bars", "chart", "gaps", "sql"),
         *("run", "live", "backtest", "runs", "verify", "calendar"),
         *(
             "publish",
@@ -180,6 +180,8 @@ def test_the_examples_work_one_after_the_other(monkeypatch: pytest.MonkeyPatch, 
         "process",
         "end-session",
         "status",
+        "bars",
+        "chart",
         "gaps",
         "sql",
         "verify",

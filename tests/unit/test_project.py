@@ -67,7 +67,7 @@ def test_a_class_name_stands_once() -> None:
 
 def test_modules_are_named_by_nouns() -> None:
     """What a reader can say in a sentence: no participles, but for those that are nouns of the field."""
-    nouns = {"opening", "gap_filling", "spacing", "spelling", "text_encoding"}
+    nouns = {"drawing", "opening", "gap_filling", "spacing", "spelling", "text_encoding"}
     names = {
         path.stem for path in CODE if path.stem.endswith(("ing", "ed")) and not path.stem.endswith(("_feed", "_need"))
     }

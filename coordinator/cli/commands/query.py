@@ -28,6 +28,7 @@ _SUGGESTED_TABLE = re.compile(r"\nDid you mean [^\n]*")
 @click.argument("symbol", required=False)
 @interval_option("Only this interval.")
 @bar_range
+@click.option("--map", "as_map", is_flag=True, help="Draw how complete each session is; of all symbols, or of one.")
 @data_options
 @click.pass_obj
 def gaps(
@@ -37,14 +38,21 @@ def gaps(
     *,
     start: str | None,
     end: str | None,
+    as_map: bool,
     form: str,
     output: Path | None,
 ) -> None:
     """Show every run of expected bars that are missing.
 
     Sessions are named by their date; instants say their zone, such as 2020-12-15T14:30Z, and are compared with where
-    gaps start.
+    gaps start. With --map there is a line for each symbol and a letter for each session of its calendar, the newest
+    that there is room for: how complete the base interval is, or another.
     """
+    if as_map:
+        if form != "table":
+            raise click.UsageError("--map draws letters; leave out --format, or --map")
+        _write_map(settings, symbol, interval, start, end, output)
+        return
     tables.check(form, output)
     with opened(settings, read_only=True) as store:
         check_registered(store, [symbol] if symbol else [])
@@ -52,6 +60,23 @@ def gaps(
     tables.write(table, form, output)
     if form == "table" and not table.num_rows:
         reports.say("no gaps")
+
+
+def _write_map(
+    settings: Settings,
+    symbol: str | None,
+    interval: str | None,
+    start: str | None,
+    end: str | None,
+    output: Path | None,
+) -> None:
+    from barhouse.coordinator.cli.output import session_map
+
+    with opened(settings, read_only=True) as store:
+        check_registered(store, [symbol] if symbol else [])
+        table = store.coverage(symbol, interval, start, end, last=session_map.room())
+    with tables.opened(output) as stream:
+        session_map.write(table, stream)
 
 
 @command("sql", example="barhouse sql \"FROM bars WHERE symbol = 'SPY' AND interval = '1d'\"")

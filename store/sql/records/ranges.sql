@@ -101,3 +101,17 @@ QUALIFY row_number() OVER (PARTITION BY v.symbol ORDER BY v.bar_start DESC) <= $
 -- Bars that have all of their base bars; none of those outside of sessions, of which nothing is expected.
 -- part: condition
 AND complete
+
+-- name: coverage_in_order
+-- The view coverage, of base intervals unless one is named: of each calendar the newest sessions, if a number is given.
+-- gives: symbol, interval, calendar, session_date, expected_count, present_count, quality_pct
+-- reads: coverage, definition
+SELECT c.symbol, c.interval, d.calendar, c.session_date, c.expected_count, c.present_count, c.quality_pct
+FROM coverage AS c
+JOIN definition AS d USING (symbol, interval)
+WHERE ($symbols IS NULL OR list_contains($symbols::VARCHAR[], c.symbol))
+  AND CASE WHEN $interval IS NULL THEN NOT d.derived ELSE c.interval = $interval END
+  AND c.session_date >= coalesce($start::DATE, '-infinity'::DATE)
+  AND c.session_date < coalesce($end::DATE, 'infinity'::DATE)
+QUALIFY $last IS NULL OR dense_rank() OVER (PARTITION BY d.calendar ORDER BY c.session_date DESC) <= $last
+ORDER BY d.calendar, c.symbol, c.interval, c.session_date;
