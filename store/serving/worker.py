@@ -99,7 +99,7 @@ class Worker:
         self.cancelled = threading.Event()
 
     def answer(self, question: WorkerQuestion) -> None:
-        """PoolAnswer a question, or say why there is no answer."""
+        """Answer a question, or say why there is no answer."""
         try:
             with speaking(REQUEST):
                 row_count = self._write(question)
@@ -173,7 +173,7 @@ def _told(error: BaseException) -> tuple[str, str]:
 
 
 def main(memory_bytes: int) -> None:
-    """PoolAnswer what comes on standard input, until it ends."""
+    """Answer what comes on standard input, until it ends."""
     inward, out = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     # What anything else in this process prints or reads is none of the conversation.
     for number, flags in ((0, os.O_RDONLY), (1, os.O_WRONLY)):
