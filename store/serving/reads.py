@@ -47,7 +47,7 @@ _NEWEST = 1000
 
 
 def answer(transaction: Transaction, question: WorkerQuestion) -> Rows:
-    """PoolAnswer a question.
+    """Answer a question.
 
     Raises
     ------
