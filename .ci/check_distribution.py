@@ -61,7 +61,11 @@ def main() -> None:
     """Run every check; the first that fails ends it."""
     project, sdist, wheel, wheel_of_checkout = (Path(argument).resolve() for argument in sys.argv[1:])
     expected = files_of_checkout(project)
-    assert {".py", ".sql", ".typed", ".mako", ".toml"} <= {Path(name).suffix for name in expected}
+    assert {".py", ".sql", ".typed", ".mako", ".toml", ".html", ".css", ".js"} <= {
+        Path(name).suffix for name in expected
+    }
+    vendor = "barhouse/store/charts/vendor"
+    assert {f"{vendor}/LICENSE", f"{vendor}/NOTICE"} <= expected.keys(), "the chart library stands without its licence"
     check_sdist(sdist, expected)
     held = files_of_wheel(wheel)
     check_same(wheel.name, {name: held[name] for name in held if ".dist-info/" not in name}, expected)

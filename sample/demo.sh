@@ -20,4 +20,6 @@ barhouse sql "SELECT session_date, open, high, low, close, volume, complete FROM
 #     .venv/bin/barhouse --store demo.duckdb sql --help
 # or open it with any DuckDB client of version 1.5 or newer, such as DuckDB's own:
 #     duckdb -readonly demo.duckdb -c "FROM intervals"
+# or look at it in a browser, at the address that this says:
+#     .venv/bin/barhouse serve demo.duckdb
 # Run `make demo` again: nothing will be new.

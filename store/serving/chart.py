@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 
 def chart(
-    transaction: Transaction, symbol: str, interval: str | None, bounds: Bounds, as_of: datetime | None, points: int
+    transaction: Transaction,
+    symbol: str,
+    interval: str | None,
+    bounds: Bounds,
+    as_of: datetime | None,
+    points: int,
+    columns: list[str] | None = None,
 ) -> pa.Table:
     """The bars of a range with ``time`` before their columns, oldest first.
 
@@ -33,11 +39,16 @@ def chart(
         As for ``SessionStore.bars``.
     as_of
         The bars that were known at that instant; None for those of now.
+    columns
+        Those to have after ``time``; None for all.
     """
     chosen = interval or finest(transaction, symbol, bounds, points)
-    asked = store_bars.Question([symbol], chosen, bounds)
+    in_sessions = chosen.endswith(("d", "w", "mo"))
+    needed = None if columns is None else [*columns, "session_date" if in_sessions else "bar_start"]
+    asked = store_bars.Question([symbol], chosen, bounds, None, needed and list(dict.fromkeys(needed)))
     found = store_bars.bars(transaction, asked) if as_of is None else store_bars.bars_as_of(transaction, asked, as_of)
-    return _with_time(found, in_sessions=chosen.endswith(("d", "w", "mo")))
+    timed = _with_time(found, in_sessions=in_sessions)
+    return timed if columns is None else timed.select(["time", *columns])
 
 
 def finest(transaction: Transaction, symbol: str, bounds: Bounds, points: int) -> str:

@@ -175,7 +175,8 @@ class Served:
         file = self._site.get(request.path_params["path"])
         if file is None:
             raise HTTPException(404, f"there is nothing at {request.url.path[:200]}; / lists what there is")
-        headers = {"ETag": file.etag, "Cache-Control": "no-cache"}
+        kept = "public, max-age=31536000, immutable" if file.lasts else "no-cache"
+        headers = {"ETag": file.etag, "Cache-Control": kept}
         if file.etag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         return Response(file.content, media_type=file.media_type, headers=headers)
@@ -234,8 +235,14 @@ async def _asked_in_sql(request: Request) -> dict[str, Any]:
         given = json.loads(await _body(request))
     except (ValueError, RecursionError) as error:
         raise HTTPException(400, 'the body is no JSON; post {"sql": "FROM bars", "parameters": []}') from error
-    if not isinstance(given, dict) or not isinstance(given.get("sql"), str) or given.keys() - {"sql", "parameters"}:
-        raise HTTPException(400, 'the body is to be {"sql": "FROM bars WHERE symbol = ?", "parameters": ["SPY"]}')
+    known = {"sql", "parameters", "limit"}
+    if not isinstance(given, dict) or not isinstance(given.get("sql"), str) or given.keys() - known:
+        raise HTTPException(
+            400, 'the body is to be {"sql": "FROM bars WHERE symbol = ?", "parameters": ["SPY"], "limit": 1000}'
+        )
+    limit = given.get("limit", 1)
+    if type(limit) is not int or not 1 <= limit < 2**31:
+        raise HTTPException(400, "limit is how many rows to have at most, 1 or more; leave it out to have all")
     parameters = given.get("parameters")
     values = parameters.values() if isinstance(parameters, dict) else parameters or []
     if not isinstance(parameters, dict | list | None) or any(isinstance(value, dict) for value in values):

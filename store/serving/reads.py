@@ -85,7 +85,18 @@ def _sql(transaction: Transaction, given: Mapping[str, Any], *, is_limited: bool
     check_reads(transaction.cursor, text, reads_files=False)
     if is_limited:
         check_allowed(transaction.cursor, text)
-    return _asked(transaction.cursor, text, parameters)
+    schema, batches = _asked(transaction.cursor, text, parameters)
+    return schema, _first(batches, given["limit"]) if "limit" in given else batches
+
+
+def _first(batches: Iterator[pa.RecordBatch], count: int) -> Iterator[pa.RecordBatch]:
+    """The first rows of an answer; what comes after them is not asked for."""
+    left = count
+    for batch in batches:
+        yield batch.slice(0, left)
+        left -= min(left, batch.num_rows)
+        if not left:
+            return
 
 
 def _asked(cursor: duckdb.DuckDBPyConnection, text: str, parameters: Any = None) -> Rows:
@@ -217,7 +228,9 @@ def charted(transaction: Transaction, given: Mapping[str, Any], allowed: list[st
     interval = optional(as_interval, given.get("interval"), "interval")
     then = optional(as_instant, given.get("as_of"), "as_of")
     points = _whole(given, "points", 1000, "how many bars the chart has room for")
-    return _rows(chart(transaction, symbol, interval, as_range(given.get("start"), given.get("end")), then, points))
+    columns = optional(as_columns, _listed(given, "columns"), "columns")
+    bounds = as_range(given.get("start"), given.get("end"))
+    return _rows(chart(transaction, symbol, interval, bounds, then, points, columns))
 
 
 def symbols_there(transaction: Transaction, given: Mapping[str, Any], allowed: list[str] | None) -> Rows:
@@ -292,7 +305,7 @@ _RANGE = ("symbol", "interval", "start", "end")
 #: Each typed read, and the parameters it takes.
 READS: dict[str, tuple[Read, tuple[str, ...]]] = {
     "bars": (bars, (*_RANGE, "last", "columns", "live", "as_of")),
-    "chart": (charted, (*_RANGE, "points", "as_of")),
+    "chart": (charted, (*_RANGE, "points", "columns", "as_of")),
     "symbols": (symbols_there, ("symbol",)),
     "intervals": (intervals, ("symbol",)),
     "health": (health, ("symbol",)),
