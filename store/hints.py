@@ -30,6 +30,7 @@ ACTIONS: Mapping[str, tuple[str, str]] = {
     "backup": ("backup()", "`barhouse backup`"),
     "create_store": ("open it once without read_only=True to create it", "create it with `barhouse init`"),
     "delete_bars": ("delete_bars()", "`barhouse delete`"),
+    "delete_actions": ("delete_actions({0!r}, {1!r})", "`barhouse delete-actions {0} --ex-date {1}`"),
     "move_symbols": ("move_symbols({0!r}, {1!r})", "`barhouse register {0} --calendar {1} --move`"),
     "open_again": ("open it again with open_store()", "open it again"),
     "open_to_read": ("open it with read_only=True", "use a command that only reads"),

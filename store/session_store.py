@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from barhouse.store.action_store import ActionStore
 from barhouse.store.checks import health
 from barhouse.store.database.database import Clock, wall_clock
 from barhouse.store.database.opening import is_read_only, open_database
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from barhouse.store.checks.verification import Progress
     from barhouse.store.model.reports import ExportReport, Registration, VerifyReport
     from barhouse.store.model.symbol import SymbolSessionData
+    from barhouse.store.records.adjustment import Adjust
 
 
 def open_store(
@@ -87,7 +89,7 @@ def open_store(
     )
 
 
-class SessionStore(FrameStore):
+class SessionStore(FrameStore, ActionStore):
     """Symbols, interval definitions and bars, kept in one DuckDB file.
 
     Every answer is a query; nothing is remembered between calls. Safe to share between threads: reads run side
@@ -165,6 +167,7 @@ class SessionStore(FrameStore):
         columns: Names | None = None,
         live: bool = False,
         as_of: Moment | None = None,
+        adjust: Adjust | None = None,
     ) -> pa.Table:
         """The bars of one interval of a symbol, oldest first, or of several, by symbol; in the columns of ``bars``.
 
@@ -184,13 +187,16 @@ class SessionStore(FrameStore):
             Also the bars still forming (the view ``bars_live``, with its column ``forming``).
         as_of
             The bars as the store knew them at that instant, on the calendar as it was then.
+        adjust
+            ``"split"`` or ``"all"`` (dividends, too): prices and volumes as of the shares of the newest bar, by the
+            corporate actions that are known, or were at ``as_of``; with the columns of ``bars_adjusted``.
 
         Raises
         ------
         InputError
             When what was known at ``as_of`` was purged: all of history before an instant, or this interval's bars
             before one. When a bound is neither a date nor an instant, or the range ends before it begins. For a
-            column that there is not.
+            column that there is not. With ``adjust="all"``, for a dividend before which there is no close.
         UnknownSymbolError
             For a symbol or interval that is not registered (unless ``as_of`` is given: it may have been).
         """
@@ -201,7 +207,9 @@ class SessionStore(FrameStore):
             raise InputError("live and as_of exclude each other: forming bars exist only now; give one of them")
         bounds, then = as_range(start, end), optional(as_instant, as_of, "as_of")
         newest = None if last is None else as_count(last, "last", "how many bars of each symbol to have at most")
-        asked = bars.Question(names, text, bounds, newest, optional(as_columns, columns, "columns"))
+        wanted = optional(as_columns, columns, "columns")
+        by = optional(bars.as_adjust, adjust, "adjust")
+        asked = bars.Question(names, text, bounds, newest, wanted, adjust=by)
         with self.reading() as transaction:
             return (
                 bars.bars(transaction, asked, live=live) if then is None else bars.bars_as_of(transaction, asked, then)

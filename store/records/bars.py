@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,8 +14,10 @@ from barhouse.store.errors import InputError, UnknownSymbolError
 from barhouse.store.hints import Option, did_you_mean
 from barhouse.store.model.bar import INSTANT
 from barhouse.store.model.inputs import unknown_symbol
+from barhouse.store.model.interval import Interval
 from barhouse.store.model.words import shortened
-from barhouse.store.records import session_days
+from barhouse.store.records import adjustment, session_days
+from barhouse.store.records.adjustment import Adjust, Knowledge, OwnBars
 from barhouse.store.records.session_days import BEGINNING, END, Bounds, Range
 from barhouse.store.sql import Sql, identifier, joined, sql
 
@@ -40,6 +42,8 @@ class Question:
         Only these, each once, in this order; None for all.
     complete
         Only bars that are complete.
+    adjust
+        What prices are adjusted for; None for nothing.
     """
 
     symbols: Sequence[str]
@@ -48,6 +52,12 @@ class Question:
     last: int | None = None
     columns: Sequence[str] | None = None
     complete: bool = False
+    adjust: Adjust | None = None
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether bars are had as they are."""
+        return self.adjust is None
 
 
 def bars(transaction: Transaction, asked: Question, *, live: bool = False) -> pa.Table:
@@ -55,7 +65,10 @@ def bars(transaction: Transaction, asked: Question, *, live: bool = False) -> pa
     calendars = _calendars_of(transaction, asked)
     spans = session_days.ranges(transaction, set(calendars.values()), *asked.bounds)
     ranges = {symbol: spans[calendar] for symbol, calendar in calendars.items()}
-    return _read(transaction, asked, ranges, Sql("bars_live") if live else Sql("bars"), {})
+    source = Sql("bars_live") if live else Sql("bars")
+    if asked.is_raw:
+        return _read(transaction, asked, ranges, source, {})
+    return _made(transaction, asked, ranges, source, {}, Knowledge(live=live))
 
 
 def bars_as_of(transaction: Transaction, asked: Question, as_of: datetime) -> pa.Table:
@@ -74,7 +87,49 @@ def bars_as_of(transaction: Transaction, asked: Question, as_of: datetime) -> pa
     ranges = {symbol: spans[calendars[symbol]] if symbol in calendars else (None, None) for symbol in asked.symbols}
     first_opens = {symbol: opens[calendar] for symbol, calendar in calendars.items()}
     _refuse_untold(transaction, asked, as_of, _spans(transaction, ranges, first_opens))
-    return _read(transaction, asked, ranges, Sql("bars_as_of($as_of::TIMESTAMPTZ)"), {"as_of": as_of})
+    source = Sql("bars_as_of($as_of::TIMESTAMPTZ)")
+    if asked.is_raw:
+        return _read(transaction, asked, ranges, source, {"as_of": as_of})
+    return _made(transaction, asked, ranges, source, {"as_of": as_of}, Knowledge(pinned))
+
+
+def as_adjust(given: object, name: str) -> Adjust:
+    """What prices are to be adjusted for.
+
+    Raises
+    ------
+    InputError
+        For anything else.
+    """
+    for one in adjustment.ADJUSTS:
+        if given == one:
+            return one
+    raise InputError(
+        f"{Option(name, given)} is nothing to adjust for; give {' or '.join(map(repr, adjustment.ADJUSTS))}"
+    )
+
+
+def _made(
+    transaction: Transaction,
+    asked: Question,
+    ranges: Mapping[str, Range],
+    source: Sql,
+    parameters: dict[str, Any],
+    known: Knowledge,
+) -> pa.Table:
+    """Bars that are adjusted, of which the columns asked for are chosen afterwards."""
+    table = _read(transaction, replace(asked, columns=None), ranges, source, parameters)
+    if asked.adjust is not None:
+        length = Interval.parse(asked.interval)
+        outside = table["session_date"].null_count > 0
+        whole = asked.bounds == (None, None) and asked.last is None and not asked.complete and len(asked.symbols) == 1
+        own = _own_bars(table, length) if whole and not outside and length.unit == "day" else None
+        found = adjustment.steps(transaction, asked.symbols, known, outside=outside, own=own)
+        table = adjustment.adjusted(transaction, table, asked.adjust, known, found, blocks=not length.intraday)
+    if asked.columns is None:
+        return table
+    _refuse_unknown_columns(asked.columns, table.column_names)
+    return table.select(list(asked.columns))
 
 
 def _read(
@@ -105,6 +160,10 @@ def _read(
     )
 
 
+def _own_bars(table: pa.Table, length: Interval) -> OwnBars:
+    return OwnBars(length.unit, length.length, adjustment.instants(table["bar_start"]), table["close"].to_numpy())
+
+
 def _columns(transaction: Transaction, asked: Question, source: Sql, parameters: dict[str, Any]) -> Sql:
     """The columns asked for.
 
@@ -116,14 +175,18 @@ def _columns(transaction: Transaction, asked: Question, source: Sql, parameters:
     if asked.columns is None:
         return _ALL
     there = transaction.table("records.no_bars", parameters, source=source).column_names
-    unknown = [name for name in asked.columns if name not in there]
+    _refuse_unknown_columns(asked.columns, there)
+    return joined(Sql(", "), map(identifier, asked.columns))
+
+
+def _refuse_unknown_columns(asked: Sequence[str], there: Sequence[str]) -> None:
+    unknown = [name for name in asked if name not in there]
     if unknown:
         shown = shortened(repr(unknown[0]))
         raise InputError(
             f"bars have no column {shown}{did_you_mean(unknown[0], there)}; name some of {', '.join(there)} in "
             f"{Option('columns')}"
         )
-    return joined(Sql(", "), map(identifier, asked.columns))
 
 
 def _spans(

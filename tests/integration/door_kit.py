@@ -70,6 +70,7 @@ NAMES: dict[str, Any] = {
     "timestamp_format": "%Y-%m-%d %H:%M:%S",
     "volume_column": "volume",
     "kind": "split",
+    "adjust": "all",
     "currency": "USD",
     "date_format": "%m/%d/%Y",
     "ambiguous": "first",

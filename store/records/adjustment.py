@@ -1,0 +1,450 @@
+"""Prices and volumes of the past as of the shares of today: adjusted backward from the newest bar, as they are read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from barhouse.store.calendars.session_day import day_start
+from barhouse.store.database.transaction import Transaction
+from barhouse.store.errors import InputError
+from barhouse.store.hints import Action, Option
+from barhouse.store.sql import Sql, identifier, sql
+
+#: What prices are adjusted for.
+Adjust = Literal["split", "all"]
+ADJUSTS: tuple[Adjust, ...] = ("split", "all")
+
+#: The columns that an adjusted bar has beside those of a bar.
+FACTORS = ("split_factor", "dividend_factor", "ex_inside")
+
+_PRICES = ("open", "high", "low", "close", "vwap")
+_EVERY_BATCH = 2**63 - 1
+_BEGINNING = -(2**62)
+_SECONDS = {"second": 1, "day": 86_400, "week": 604_800, "month": 2_592_000}
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """As of when actions and bars count.
+
+    Attributes
+    ----------
+    pinned
+        The newest batch of then; None for now.
+    live
+        Whether forming bars count, too.
+    """
+
+    pinned: int | None = None
+    live: bool = False
+
+    @property
+    def bars(self) -> Sql:
+        """The bars there are, as a relation."""
+        if self.pinned is not None:
+            return sql("records.bars_then")
+        return sql("records.bars_forming") if self.live else identifier("bar")
+
+    @property
+    def edges(self) -> Sql:
+        """Where each interval's bars end."""
+        if self.pinned is not None:
+            return sql("records.bar_edges_then", bars=sql("records.bars_then"))
+        return sql("records.bar_edges_now")
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What statements need to know of it."""
+        return {"pinned": _EVERY_BATCH if self.pinned is None else self.pinned}
+
+    @property
+    def of_bars(self) -> dict[str, Any]:
+        """What statements about its bars need to know."""
+        return {} if self.pinned is None else self.parameters
+
+
+@dataclass(frozen=True, slots=True)
+class OwnBars:
+    """All bars of one interval of one symbol, which were read already: none outside of sessions, no closing bars."""
+
+    unit: str
+    length: int
+    starts: npt.NDArray[np.int64]
+    closes: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What the ex-dates of one symbol do, oldest first.
+
+    Attributes
+    ----------
+    ex_at
+        From which instant on bars are after each, in microseconds of UTC.
+    split_factors, dividend_factors
+        What prices before the first are divided by, and multiplied by; before the second, and so on; the last are 1.
+        One that cannot be told is NaN.
+    reference_id, reference_from, reference_is_short
+        The interval whose bars make those anew that hold an ex-date, from where on it has any, and whether it is of at
+        most one session: then none of them holds one.
+    ex_dates, parts
+        The dates, and what dividends leave of the price before them; None where that cannot be told.
+    """
+
+    ex_at: npt.NDArray[np.int64]
+    split_factors: npt.NDArray[np.float64]
+    dividend_factors: npt.NDArray[np.float64]
+    reference_id: int
+    reference_from: datetime | None
+    reference_is_short: bool
+    ex_dates: Sequence[Any]
+    parts: Sequence[float | None]
+
+
+def known_at(transaction: Transaction, as_of: datetime) -> Knowledge:
+    """What was known at an instant.
+
+    Raises
+    ------
+    InputError
+        When it was purged.
+    """
+    kept_from = transaction.one("records.history_kept").kept_from
+    if kept_from is not None and as_of < kept_from:
+        raise InputError(
+            f"{Option('as_of', as_of)} lies before {kept_from.isoformat()}, and earlier revisions were purged; give "
+            f"that instant or a later one"
+        )
+    return Knowledge(transaction.one("records.batch_then", {"as_of": as_of}).batch_id)
+
+
+def steps(
+    transaction: Transaction,
+    symbols: Sequence[str],
+    known: Knowledge,
+    *,
+    outside: bool = False,
+    own: OwnBars | None = None,
+) -> dict[str, Steps]:
+    """What the ex-dates of symbols do that bars have reached; none of symbols that have no such.
+
+    Parameters
+    ----------
+    outside
+        Whether bars outside of sessions are to be told apart by them, too.
+    own
+        Bars that were read already.
+    """
+    named = {"symbols": list(symbols)}
+    if known.pinned is None:
+        rows = transaction.run("records.actions_now", named)
+    else:
+        rows = transaction.run("records.actions_then", {**named, **known.parameters})
+    if not rows:
+        return {}
+    by_symbol: dict[str, list[Any]] = {}
+    for row in rows:
+        by_symbol.setdefault(row.symbol, []).append(row)
+    ids = sorted({row.symbol_id for row in rows})
+    edges: dict[int, list[Any]] = {}
+    asked = {"symbol_ids": ids, **known.of_bars}
+    for edge in transaction.run("records.edges_of_symbols", asked, bar_edges=known.edges):
+        edges.setdefault(edge.symbol_id, []).append(edge)
+    days = _Days(transaction, known)
+    found: dict[str, Steps] = {}
+    for symbol, actions in by_symbol.items():
+        if actions[0].symbol_id in edges:
+            last_bar = max(edge.last_bar for edge in edges[actions[0].symbol_id])
+            reached = _reached(actions, last_bar, days, outside=outside)
+            if reached:
+                reference = _reference(edges[actions[0].symbol_id])
+                found[symbol] = _steps_of(transaction, reached, reference, known, own)
+    return found
+
+
+class _Days:
+    """Where days begin on calendars, asked for once each."""
+
+    def __init__(self, transaction: Transaction, known: Knowledge) -> None:
+        self._transaction, self._known = transaction, known
+        self._of: dict[str, tuple[str, dict[str, Any]]] = {}
+
+    def begin(self, calendar: str, day: date) -> datetime:
+        """Where the day of a date begins."""
+        if calendar not in self._of:
+            where = {"calendar": calendar}
+            zone = self._transaction.one("records.zone_of_calendar", where).timezone
+            sessions = self._transaction.arrays("records.session_edges", {**where, **self._known.parameters})
+            self._of[calendar] = zone, sessions
+        zone, sessions = self._of[calendar]
+        number = int(np.searchsorted(sessions["day_number"], (day - _EPOCH.date()).days))
+        last_close = None if number == 0 else _instant(sessions["closes"][number - 1])
+        next_open = None if number == len(sessions["opens"]) else _instant(sessions["opens"][number])
+        return day_start(zone, day, last_close, next_open)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reached:
+    """An ex-date that bars have reached, with what its actions come to."""
+
+    at: int
+    ex_date: date
+    ratio: float
+    amount: float | None
+
+
+def _reached(actions: Sequence[Any], last_bar: datetime, days: _Days, *, outside: bool) -> list[_Reached]:
+    """The ex-dates of one symbol that its last bar is not before, oldest first.
+
+    Bars in sessions are told apart by the opens of these as well as by where days begin, which takes longer to find.
+    """
+    by_date: dict[date, list[Any]] = {}
+    for action in actions:
+        by_date.setdefault(action.ex_date, []).append(action)
+    found = []
+    for day, of_day in by_date.items():
+        at = of_day[0].opens
+        if at is None or outside or at > last_bar:
+            at = days.begin(of_day[0].calendar, day)
+        if at <= last_bar:
+            shares = [1 + one.ratio if one.kind == "stock_dividend" else one.ratio for one in of_day if one.ratio]
+            amounts = [one.amount for one in of_day if one.amount is not None]
+            found.append(_Reached(_micros(at), day, math.prod(shares, start=1.0), sum(amounts) if amounts else None))
+    return sorted(found, key=lambda one: (one.at, one.ex_date))
+
+
+def _reference(edges: Sequence[Any]) -> Any:
+    """The longest interval of at most one session; where there is none, the shortest."""
+    short = [edge for edge in edges if _is_short(edge)]
+    return max(short, key=_length_of) if short else min(edges, key=_length_of)
+
+
+def _steps_of(
+    transaction: Transaction, reached: Sequence[_Reached], reference: Any, known: Knowledge, own: OwnBars | None
+) -> Steps:
+    """What the ex-dates of one symbol do."""
+    ex_at = np.array([one.at for one in reached], np.int64)
+    closes: list[float | None] = [None] * len(reached)
+    if any(one.amount is not None for one in reached):
+        closes = _closes_before(transaction, ex_at, reference, known, own)
+    parts = [_part(one.amount, close) for one, close in zip(reached, closes, strict=True)]
+    return Steps(
+        ex_at=ex_at,
+        split_factors=_cumulated([one.ratio for one in reached]),
+        dividend_factors=_cumulated([np.nan if part is None else part for part in parts]),
+        reference_id=reference.interval_id,
+        reference_from=reference.retained_from,
+        reference_is_short=_is_short(reference),
+        ex_dates=[one.ex_date for one in reached],
+        parts=parts,
+    )
+
+
+def _is_short(edge: Any) -> bool:
+    return bool(edge.unit == "second" or (edge.unit == "day" and edge.length == 1))
+
+
+def _length_of(edge: Any) -> int:
+    return int(edge.length) * _SECONDS[edge.unit]
+
+
+def _closes_before(
+    transaction: Transaction, ex_at: npt.NDArray[np.int64], reference: Any, known: Knowledge, own: OwnBars | None
+) -> list[float | None]:
+    """The last close before each instant; None where there is none."""
+    if own is not None and (own.unit, own.length) == (reference.unit, reference.length) and _is_short(reference):
+        keys, closes = own.starts, own.closes
+    else:
+        asked = {"interval_id": reference.interval_id, **known.of_bars}
+        bars = transaction.arrays("records.reference_closes", asked, bars=known.bars)
+        keys, closes = bars["starts" if _is_short(reference) else "ends"], bars["close"]
+    at = np.searchsorted(keys, ex_at) - 1
+    return [None if number < 0 else float(closes[number]) for number in at]
+
+
+def _part(amount: float | None, close: float | None) -> float | None:
+    """What a dividend leaves of the price before it; None where that cannot be told."""
+    if amount is None:
+        return 1.0
+    return 1 - amount / close if close is not None and close > 0 and amount < close else None
+
+
+def _cumulated(factors: Sequence[float]) -> npt.NDArray[np.float64]:
+    """The product of each factor and those after it, the newest first; and 1 after the last."""
+    return np.concatenate([np.multiply.accumulate(np.array(factors[::-1], np.float64))[::-1], [1.0]])
+
+
+def _instant(micros: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=int(micros))
+
+
+def _micros(instant: datetime) -> int:
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def adjusted(
+    transaction: Transaction,
+    table: pa.Table,
+    kind: Adjust,
+    known: Knowledge,
+    found: Mapping[str, Steps],
+    *,
+    blocks: bool,
+) -> pa.Table:
+    """Bars, ordered by symbol and time, with prices and volumes of today's shares, and the factors beside them.
+
+    Parameters
+    ----------
+    blocks
+        Whether the bars are of 1d or longer, so that an ex-date may lie inside of one.
+
+    Raises
+    ------
+    InputError
+        When a dividend before which there is no close would have to be accounted for.
+    """
+    count = len(table)
+    split, dividend, inside = np.ones(count), np.ones(count), np.zeros(count, bool)
+    pieces: list[tuple[int, str]] = []
+    if found and count:
+        starts = instants(table["bar_start"])
+        ends = instants(table["bar_end"]) - 1 if blocks else starts
+        for symbol, first, last in _runs(table["symbol"]):
+            if symbol not in found:
+                continue
+            one, rows = found[symbol], slice(first, last)
+            after = np.searchsorted(one.ex_at, ends[rows], side="right")
+            split[rows] = one.split_factors[after]
+            if kind == "all":
+                dividend[rows] = one.dividend_factors[after]
+                _refuse_unknown(symbol, one, after, starts[rows])
+            if blocks:
+                inside[rows] = np.searchsorted(one.ex_at, starts[rows], side="right") < after
+                pieces += [(first + int(row), symbol) for row in np.flatnonzero(inside[rows])]
+    table = _scaled(table, split, dividend)
+    if pieces:
+        table = _made_anew(transaction, table, pieces, found, known, kind)
+    for name, values in zip(FACTORS, (split, dividend, inside), strict=True):
+        table = table.append_column(name, pa.array(values))
+    return table
+
+
+def instants(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """Instants as microseconds of UTC."""
+    array: npt.NDArray[np.int64] = column.cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy()
+    return array
+
+
+def _runs(symbols: pa.ChunkedArray) -> list[tuple[str, int, int]]:
+    """Each symbol, with its first row and that after its last."""
+    encoded = pc.run_end_encode(symbols.combine_chunks())
+    ends = encoded.run_ends.to_pylist()
+    return list(zip(encoded.values.to_pylist(), [0, *ends[:-1]], ends, strict=True))
+
+
+def _refuse_unknown(symbol: str, one: Steps, after: npt.NDArray[np.int64], starts: npt.NDArray[np.int64]) -> None:
+    """Refuse bars before a dividend whose part of the price cannot be told."""
+    lacking = [number for number, part in enumerate(one.parts) if part is None and number >= int(after.min())]
+    if lacking:
+        day = one.ex_dates[lacking[-1]]
+        raise InputError(
+            f"the dividend of {symbol} on {day} cannot be accounted for: there is no close before it that is above it; "
+            f"give {Option('start', day)} or a later one, {Option('adjust', 'split')}, or delete it with "
+            f"{Action('delete_actions', symbol, str(day))}"
+        )
+
+
+def _scaled(table: pa.Table, split: npt.NDArray[np.float64], dividend: npt.NDArray[np.float64]) -> pa.Table:
+    """The bars with prices divided and multiplied, and the volume multiplied."""
+    splits, dividends = bool((split != 1).any()), bool((dividend != 1).any())
+    by, times = pa.array(split), pa.array(dividend)
+    for name in (*_PRICES, "volume"):
+        column = table[name]
+        if splits:
+            column = pc.multiply(column, by) if name == "volume" else pc.divide(column, by)
+        if dividends and name != "volume":
+            column = pc.multiply(column, times)
+        if column is not table[name]:
+            table = table.set_column(table.schema.get_field_index(name), name, column)
+    return table
+
+
+def _made_anew(
+    transaction: Transaction,
+    table: pa.Table,
+    pieces: Sequence[tuple[int, str]],
+    found: Mapping[str, Steps],
+    known: Knowledge,
+    kind: Adjust,
+) -> pa.Table:
+    """The bars that hold an ex-date, made of the adjusted bars of a shorter interval, where these are there."""
+    starts, ends = instants(table["bar_start"]), instants(table["bar_end"])
+    parts = []
+    for symbol in dict.fromkeys(symbol for _, symbol in pieces):
+        one = found[symbol]
+        since = _BEGINNING if one.reference_from is None else _micros(one.reference_from)
+        rows = np.array([row for row, whose in pieces if whose == symbol and starts[row] >= since], np.int64)
+        if len(rows):
+            parts.append(_parts(transaction, one, rows, starts[rows], ends[rows], known, kind))
+    if not parts:
+        return table
+    joined = pa.concat_tables(parts)
+    made = transaction.table("records.bars_of_parts", adjusted_parts=transaction.attach("adjusted_parts", joined))
+    mask = np.zeros(len(table), bool)
+    mask[made["piece"].to_numpy()] = True
+    for name in (*_PRICES, "volume", "trade_count"):
+        column = table[name].combine_chunks()
+        changed = pc.replace_with_mask(column, pa.array(mask), made[name].combine_chunks().cast(column.type))
+        table = table.set_column(table.schema.get_field_index(name), name, changed)
+    return table
+
+
+def _parts(
+    transaction: Transaction,
+    one: Steps,
+    rows: npt.NDArray[np.int64],
+    starts: npt.NDArray[np.int64],
+    ends: npt.NDArray[np.int64],
+    known: Knowledge,
+    kind: Adjust,
+) -> pa.Table:
+    """The adjusted bars of the reference interval inside of bars, each with the row of that as its piece."""
+    asked = {"interval_id": one.reference_id, "start": _instant(starts[0]), "end": _instant(ends[-1])}
+    asked |= known.of_bars
+    bars = transaction.table("records.reference_bars", asked, bars=known.bars)
+    at = bars["starts"].to_numpy()
+    first, last = np.searchsorted(at, starts), np.searchsorted(at, ends)
+    counts = last - first
+    inside = np.repeat(first - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts) + np.arange(counts.sum())
+    chosen = bars.take(pa.array(inside))
+    keys = at if one.reference_is_short else bars["ends"].to_numpy()
+    after = np.searchsorted(one.ex_at, keys[inside], side="right")
+    dividend = one.dividend_factors[after] if kind == "all" else np.ones(len(after))
+    return _scaled(chosen, one.split_factors[after], dividend).append_column("piece", pa.array(np.repeat(rows, counts)))
+
+
+def series(transaction: Transaction, symbol: str, known: Knowledge) -> pa.Table:
+    """The factors of one symbol: a row for each stretch of sessions that has one set of them."""
+    found = steps(transaction, [symbol], known).get(symbol)
+    days = [None] if found is None else [None, *found.ex_dates]
+    split = np.ones(1) if found is None else found.split_factors
+    dividend = np.ones(1) if found is None else found.dividend_factors
+    growth = dividend / split
+    return pa.table(
+        {
+            "session_date": pa.array(days, pa.date32()),
+            "split_factor": pa.array(split),
+            "dividend_factor": pa.array(dividend, from_pandas=True),
+            "total_return_factor": pa.array(growth / growth[0], from_pandas=True),
+        }
+    )
