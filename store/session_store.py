@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from barhouse.store.action_store import ActionStore
 from barhouse.store.checks import health
-from barhouse.store.database.database import Clock, wall_clock
+from barhouse.store.database.database import Clock, Database, wall_clock
+from barhouse.store.database.follower import Follower
 from barhouse.store.database.opening import is_read_only, open_database
 from barhouse.store.errors import InputError
 from barhouse.store.frame_store import FrameStore
@@ -47,6 +48,7 @@ def open_store(
     settings: dict[str, str | int] | None = None,
     case_sensitive: bool | None = None,
     sealed: bool = False,
+    follow: bool = False,
 ) -> SessionStore:
     """Open the store at ``path``, creating it or bringing it to the current schema.
 
@@ -70,11 +72,15 @@ def open_store(
         Have DuckDB keep this opening from every file but the store's own, whatever a query, or a view that somebody
         else put into the file, asks for: for queries, and for stores, that come from others. Nothing can be loaded from
         files, exported or copied then.
+    follow
+        Have every question answered by the newest file of that name, such as a snapshot that is published again and
+        again; only with ``read_only``. What is being read goes on in the file it began in, which is closed after it.
 
     Raises
     ------
     InputError
-        For another ``case_sensitive`` than the store was made with, and for settings that are not allowed.
+        For another ``case_sensitive`` than the store was made with, and for settings that are not allowed. For
+        ``follow`` without ``read_only``.
     StoreHeldError
         The file is open for writing elsewhere; names the process.
     StoreVersionError
@@ -82,11 +88,20 @@ def open_store(
     MigrationError
         An upgrade failed; the file is as it was.
     """
-    return SessionStore(
-        open_database(
+
+    def opened() -> Database:
+        return open_database(
             path, read_only=read_only, clock=clock, settings=settings, case_sensitive=case_sensitive, sealed=sealed
         )
-    )
+
+    if not follow:
+        return SessionStore(opened())
+    if not read_only:
+        raise InputError(
+            f"{Option('follow', True)} is for published snapshots, which are only read; say "
+            f"{Option('read_only', True)}, or leave it out"
+        )
+    return SessionStore(Follower(absolute(path), opened))
 
 
 class SessionStore(FrameStore, ActionStore):

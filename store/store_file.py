@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import duckdb
 
 from barhouse.store.database.database import Database
+from barhouse.store.database.follower import Follower
 from barhouse.store.database.limits import STREAMED_ROWS, Limits
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.model.file_mode import FileMode
@@ -27,8 +28,13 @@ if TYPE_CHECKING:
 class StoreFile:
     """An open store: its place, its clock, its queries and transactions, its copies."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, source: Database | Follower) -> None:
+        self._source = source
+
+    @property
+    def _database(self) -> Database:
+        """What is open: of a file that is followed the newest."""
+        return self._source.current
 
     @property
     def path(self) -> Path | None:
@@ -218,7 +224,7 @@ class StoreFile:
 
     def close(self) -> None:
         """Give the file back, after whoever writes, reads or copies has finished; closing twice is fine."""
-        self._database.close()
+        self._source.close()
 
     def __enter__(self) -> Self:
         return self

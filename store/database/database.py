@@ -77,9 +77,11 @@ class Database:
         read_only: bool,
         clock: Clock,
         log_size: str | None = None,
+        opened_as: Path | None = None,
     ) -> None:
         self.path = path
-        self.identity = identity_of(path) if path else None
+        file = opened_as or path
+        self.identity = identity_of(file) if file else None
         self.pid = os.getpid()
         self.owner = uuid.uuid4().hex
         self.read_only = read_only
@@ -87,7 +89,7 @@ class Database:
         self.log_size = log_size
         self.spelling = Spelling()
         self._root = root
-        self._lock = Lock(path, read_only=read_only) if path else None
+        self._lock = Lock(file, read_only=read_only) if file else None
         self._broken_by: BaseException | None = None
         self.closed = False
         self._write_lock = threading.RLock()
@@ -100,6 +102,11 @@ class Database:
         self._readers_changed = threading.Condition()
         open_stores.add(self)
         self._turns = Turns(root.execute(sql("database.memory_limit")).fetchall()[0][0])
+
+    @property
+    def current(self) -> Database:
+        """Itself: what is opened without following stays what it is."""
+        return self
 
     @property
     def root(self) -> duckdb.DuckDBPyConnection:

@@ -16,6 +16,7 @@ import duckdb
 from barhouse.store.database.database import Clock, Database, wall_clock
 from barhouse.store.database.failures import failure_of, is_not_allowed, told
 from barhouse.store.database.file_lock import identity_of
+from barhouse.store.database.other_name import other_name
 from barhouse.store.database.replacement import sync_folder, written_beside
 from barhouse.store.database.settings import checked, log_size
 from barhouse.store.database.store_options import choose_spelling
@@ -82,10 +83,13 @@ def open_database(
     else:
         file = absolute(path)
         _check_place(file, read_only=read_only)
-        with _opening:
-            _check_not_open(file, read_only=read_only)
-            root = _connect_in_place(file, read_only=read_only, settings=settings, sealed=sealed)
-            database = Database(file, root, read_only=read_only, clock=clock, log_size=log_size(settings))
+        with _opening, _name_of(file, read_only=read_only) as place:
+            if place != file:  # where DuckDB puts what has no room in memory would go with the name
+                settings = {"temp_directory": f"{file}.tmp", **(settings or {})}
+            root = _connect_in_place(place, read_only=read_only, settings=settings, sealed=sealed)
+            database = Database(
+                file, root, read_only=read_only, clock=clock, log_size=log_size(settings), opened_as=place
+            )
             _open.add(database)
     try:
         with told(database.place):
@@ -95,6 +99,16 @@ def open_database(
         database.close()
         raise
     return database
+
+
+@contextmanager
+def _name_of(file: Path, *, read_only: bool) -> Iterator[Path]:
+    """The name to open a file by: another than its own while what was there before is still open here."""
+    if _check_not_open(file, read_only=read_only):
+        with other_name(file) as place:
+            yield place
+    else:
+        yield file
 
 
 @contextmanager
@@ -168,8 +182,15 @@ def _make(file: Path, settings: dict[str, str | int] | None) -> None:
         sync_folder(file.parent)
 
 
-def _check_not_open(file: Path, *, read_only: bool) -> None:
-    identity = identity_of(file)
+def _check_not_open(file: Path, *, read_only: bool) -> bool:
+    """Whether what was in the place of a file before is open here, to be read, and so is this.
+
+    Raises
+    ------
+    StoreHeldError
+        For what must not be opened besides.
+    """
+    identity, is_renewed = identity_of(file), False
     for other in _open:
         if other.closed:
             continue
@@ -178,11 +199,14 @@ def _check_not_open(file: Path, *, read_only: bool) -> None:
             continue
         if other.pid != os.getpid():
             raise StoreHeldError(f"the store {file} is held by process {other.pid}, of which this one is a fork")
-        if not (same_name and same_file and read_only and other.read_only):
+        if same_name and not same_file and read_only and other.read_only:
+            is_renewed = True
+        elif not (same_name and same_file and read_only and other.read_only):
             raise StoreHeldError(
                 f"the store {file} is already open in this process{'' if same_name else f' as {other.path}'}; use that "
                 f"store object, it may be shared between threads, or close it first"
             )
+    return is_renewed
 
 
 @contextmanager

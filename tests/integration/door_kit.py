@@ -115,7 +115,7 @@ OTHER: dict[str, str] = {
     for what, names in {
         "a flag": """rewind purge apply live full anew check restart record in_transaction read_only accept_lost_history
             force strict sparse whole once as_json no_volume then_process watch show_all dry_run repair no_check
-            revisions yes verify complete case_sensitive sealed reads_files known move as_map reset no_session
+            revisions yes verify complete case_sensitive sealed reads_files known move as_map follow reset no_session
             divided_by_splits""",
         "a number": """keep n warm_up speed record_every batch_rows chunk_symbols grace skip_rows run_id every_seconds
             close_run metrics_port max_outside_pct grace_seconds max_rejected max_gaps max_missing min_quality_pct
