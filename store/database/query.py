@@ -65,11 +65,18 @@ def check_inside(cursor: duckdb.DuckDBPyConnection, text: str, *, reads_only: bo
 
 
 def _kinds(statements: list[duckdb.Statement]) -> list[str]:
-    kinds = [statement.type.name for statement in statements]
+    kinds = [_kind(statement) for statement in statements]
     # PIVOT is MULTI to DuckDB 2; 1.5 spells it out, in statements without a text.
     if set(kinds[:-1]) == {"CREATE"} and kinds[-1] == "SELECT" and not any(statement.query for statement in statements):
         return ["MULTI"]
     return kinds
+
+
+def _kind(statement: duckdb.Statement) -> str:
+    try:
+        return statement.type.name
+    except ValueError:  # a kind that DuckDB's Python client has no name for, such as UPDATE EXTENSIONS
+        return "something else"
 
 
 def _reads(kinds: list[str]) -> bool:

@@ -9,14 +9,13 @@ later DuckDB brings is, until somebody has looked at it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import duckdb
 
 from barhouse.store.database.reach import nodes_of, path_of, tree_of
 from barhouse.store.errors import InputError
 from barhouse.store.sql import Sql, identifier, joined, literal, sql
-
-if TYPE_CHECKING:
-    import duckdb
 
 #: The views whose rows are of a symbol each.
 _BY_SYMBOL = ("bars", "bars_live", "intervals", "coverage", "gaps", "health", "conflicts", "revisions", "retention")
@@ -62,7 +61,7 @@ def check_allowed(cursor: duckdb.DuckDBPyConnection, text: str) -> None:
     InputError
         Naming what it asks for that is not for this token.
     """
-    if "EXPLAIN" in [one.type.name for one in cursor.extract_statements(text)]:
+    if cursor.extract_statements(text)[0].type == duckdb.StatementType.EXPLAIN:
         raise InputError(
             "a token that is limited to some symbols sees no plans, which tell of all; ask without EXPLAIN"
         )

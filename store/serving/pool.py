@@ -26,7 +26,9 @@ log = logging.getLogger("barhouse.serve")
 #: A client may take so many times as long as a worker, as its line is slow; then its worker is somebody else's.
 TAKING_TIMES = 10
 _AGAIN_SECONDS = 1.0
-#: Workers of the lane of typed reads.
+#: A question waits for its turn as long as an answer may take, and so long in any case.
+_TURN_SECONDS_LEAST = 15.0
+#: Workers of the lane of typed reads, which one of several long answers leaves free for others.
 _READERS = 2
 
 
@@ -37,7 +39,7 @@ class ServingLimits:
     Attributes
     ----------
     timeout_seconds
-        How long a worker may work on one, and how long it may wait for a worker.
+        How long a worker may work on one.
     memory_bytes
         What a worker may take beyond what it is started with.
     row_count
@@ -59,6 +61,8 @@ class PoolAnswer:
     ----------
     row_count
         How many rows it has; None until it has ended.
+    has_ended
+        Whether the worker can be asked again.
     """
 
     def __init__(self, worker: WorkerProcess, limits: ServingLimits) -> None:
@@ -98,33 +102,48 @@ class PoolAnswer:
         self.has_ended = True
         values = values_of(payload)
         if kind == wire.FAILURE:
+            # What ran out of memory may not have given all of it back: the next one is asked of a new process.
+            self.has_ended = values["kind"] != "memory"
             raise RefusalError(values["kind"], values["message"])
         self.row_count = values["row_count"]
         return None
 
 
 class _Lane:
-    """Workers for one kind of questions."""
+    """Workers for one kind of questions, and one that waits to take the place of another."""
 
     def __init__(self, pool: Pool, count: int) -> None:
         self.queue: FairQueue[WorkerProcess] = FairQueue()
         self.workers: set[WorkerProcess] = set()
         self._pool = pool
         self._count = count
+        self._serving_count = 0
+        self._spare: WorkerProcess | None = None
 
     async def start(self) -> None:
-        for _ in range(self._count):
+        for _ in range(self._count + 1):
             await self._add()
 
     async def _add(self) -> None:
         worker = await WorkerProcess.started(self._pool.limits.memory_bytes)
         self.workers.add(worker)
+        if self._serving_count < self._count:
+            self._serve(worker)
+        else:
+            self._spare = worker
+
+    def _serve(self, worker: WorkerProcess) -> None:
+        self._serving_count += 1
         self.queue.put(worker)
 
     async def replace(self, worker: WorkerProcess) -> None:
-        """Start another in the place of one that is gone, as soon as that goes."""
+        """Have another in the place of one that is gone, and start the next."""
         self.workers.discard(worker)
+        self._serving_count -= 1
         self._pool.restart_count += 1
+        if self._spare is not None:
+            spare, self._spare = self._spare, None
+            self._serve(spare)
         while not self._pool.closing:
             try:
                 await self._add()
@@ -197,15 +216,14 @@ class Pool:
         RefusalError
             When no worker becomes free in time.
         """
-        kept = self._lanes[lane]
+        kept, seconds = self._lanes[lane], max(self.limits.timeout_seconds, _TURN_SECONDS_LEAST)
         try:
-            async with asyncio.timeout(self.limits.timeout_seconds):
+            async with asyncio.timeout(seconds):
                 worker = await kept.queue.get(asker)
         except TimeoutError:
             raise RefusalError(
                 "busy",
-                f"all {counted(self.limits.worker_count, 'worker')} were busy for {self.limits.timeout_seconds:g} "
-                f"seconds; ask again later",
+                f"all {counted(self.limits.worker_count, 'worker')} were busy for {seconds:g} seconds; ask again later",
             ) from None
         answer = PoolAnswer(worker, self.limits)
         try:

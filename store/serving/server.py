@@ -134,8 +134,15 @@ async def serve(serving: Serving, ready: Callable[[str], None], stop: asyncio.Ev
             await pool.close()
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of uvicorn's says something new: an answer that was cut short on purpose is in the log already."""
+    return "without completing response" not in record.getMessage()
+
+
 def _server(config: uvicorn.Config) -> uvicorn.Server:
     import uvicorn
+
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
 
     class Quiet(uvicorn.Server):
         """Leaves signals to whoever runs it."""

@@ -167,6 +167,8 @@ def _told(error: BaseException) -> tuple[str, str]:
         return "memory", "the answer takes more memory than is allowed here; narrow the query, or ask in parts"
     if isinstance(error, StoreError):
         return "store", str(error)
+    if type(error).__module__.partition(".")[0] == "pyarrow":
+        return "input", f"the answer cannot be written in this format: {error}; ask for another, or cast its columns"
     if isinstance(error, duckdb.Error | BarhouseError):
         return "input", f"the query cannot be answered: {str(error).strip()}"
     return "unexpected", f"{type(error).__name__}: {error}"
