@@ -26,6 +26,15 @@ def split(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]
     return found
 
 
+class Seconds(click.FloatRange):
+    """So many seconds: ``30``, or ``30s``."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read them."""
+        said: Any = value.removesuffix("s") if isinstance(value, str) else value
+        return super().convert(said, param, ctx)
+
+
 def list_option(*names: str, said: str, required: bool = False, was: str | None = None) -> _Decorator[Any]:
     """Make an option that takes a list: comma separated, repeated, or both; ``was`` is what it was called."""
     return click.option(

@@ -25,6 +25,7 @@ from barhouse.store.database.failures import breaks, broken, failure_of, is_inte
 from barhouse.store.database.file_lock import Lock, identity_of, refuse_own
 from barhouse.store.database.limits import NO_LIMITS, STREAMED_ROWS, Limits, Turns, read
 from barhouse.store.database.memory import Memory
+from barhouse.store.database.precedence import Precedence
 from barhouse.store.database.query import check_reads
 from barhouse.store.database.slots import Writer, WritingConnection
 from barhouse.store.database.transaction import Transaction
@@ -101,7 +102,9 @@ class Database:
         self.running = Running()
         self._readers_changed = threading.Condition()
         open_stores.add(self)
-        self._turns = Turns(root.execute(sql("database.memory_limit")).fetchall()[0][0])
+        memory_bytes = root.execute(sql("database.memory_limit")).fetchall()[0][0]
+        self._turns = Turns(memory_bytes)
+        self._precedence = Precedence(lambda: self._root, memory_bytes)
 
     @property
     def current(self) -> Database:
@@ -189,6 +192,7 @@ class Database:
             _ = self.root  # closed in the meantime?
             self._have_lock()
             with (
+                self._precedence.writing(),
                 self.explaining(),
                 self._writer.connected(self.root) as connection,
                 self.running.entered(connection.cursor),
@@ -279,7 +283,13 @@ class Database:
             store's tables and (with ``reads_files``) files, or its answer is beyond its limits. A read-only transaction
             alone would let through what ends it, and settings, attached and written files that outlive it.
         """
-        with self._turn_of(text), self._reader() as cursor, self.explaining(), limits.timed(cursor):
+        with (
+            self._turn_of(text),
+            self._reader() as cursor,
+            self._behind_writers(text, cursor),
+            self.explaining(),
+            limits.timed(cursor),
+        ):
             try:
                 for name, table in (tables or {}).items():
                     _register(cursor, name, table)
@@ -306,7 +316,12 @@ class Database:
 
         with self._reader() as cursor:
             try:
-                with self._turn_of(text), self.explaining(), limits.timed(cursor):
+                with (
+                    self._turn_of(text),
+                    self._behind_writers(text, cursor),
+                    self.explaining(),
+                    limits.timed(cursor),
+                ):
                     relation = self._asked(cursor, text, parameters, reads_files=reads_files)
                     source = pa.table({}).to_reader() if relation is None else relation.to_arrow_reader(batch_rows)
                     del relation
@@ -332,6 +347,12 @@ class Database:
     def _turn_of(self, text: str) -> AbstractContextManager[None]:
         """Queries of others wait for each other; the store's own are small, and whoever writes may ask them."""
         return nullcontext() if isinstance(text, Sql) else self._turns.taken()
+
+    def _behind_writers(self, text: str, cursor: duckdb.DuckDBPyConnection) -> AbstractContextManager[None]:
+        """Queries of others leave memory to who writes; where nobody can, and for the store's own, there is no need."""
+        if self.read_only or isinstance(text, Sql):
+            return nullcontext()
+        return self._precedence.asking(cursor)
 
     def _asked(
         self,

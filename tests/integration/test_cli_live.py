@@ -149,6 +149,26 @@ def test_paths_in_a_job_file_start_from_its_folder(
         assert LiveConfig.read(job).feed == read_as
 
 
+@pytest.mark.parametrize(("every", "seconds"), [("0.5", 0.5), ("30s", 30.0), (None, 60.0)])
+def test_how_often_is_published_is_said(
+    inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: str | None, seconds: float
+) -> None:
+    seen: list[float] = []
+    session = LiveConfig.session
+    monkeypatch.setattr(
+        LiveConfig, "session", lambda self, store: seen.append(self.options.publish_seconds) or session(self, store)
+    )
+    monkeypatch.setenv("BARHOUSE_STORE", str(tmp_path / "bars.duckdb"))
+    open_store(tmp_path / "bars.duckdb").close()
+    line = ["live", "--feed", str(inbox), "--symbols", "SPY", "--intervals", "1m", "--calendar", "XNYS", "--once"]
+    line += ["--interval", "1m", "--timezone", "America/New_York"]
+    said = [] if every is None else ["--every", every]
+    RUNNER.invoke(cli, [*line, *said, "--publish", str(tmp_path / "public.duckdb")])
+    assert seen == [seconds]
+    alone = RUNNER.invoke(cli, [*line, "--every", "30s"])
+    assert (alone.exit_code, "say --publish, too" in alone.stderr) == (ExitCode.USAGE, True)
+
+
 def test_a_store_that_is_named_goes_before_that_of_the_job_file(tmp_path: Path) -> None:
     job = tmp_path / "job.toml"
     job.write_text('store = "bars.duckdb"\n[live]\nfeed = "inbox"\nsymbols = "SPY"\n', encoding="utf-8")

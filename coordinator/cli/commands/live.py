@@ -16,6 +16,7 @@ from barhouse.coordinator.cli.command import Settings, command
 from barhouse.coordinator.cli.errors import ExitCode
 from barhouse.coordinator.cli.file_options import FileCommand, file_options
 from barhouse.coordinator.cli.options import (
+    Seconds,
     calendar_option,
     interval_option,
     intervals_option,
@@ -58,7 +59,14 @@ if TYPE_CHECKING:
     metavar="DATE|INSTANT",
     help="Ask for bars back to here of a symbol that has none: a session by its date, or an instant.",
 )
-@click.option("--publish", type=click.Path(path_type=Path), help="Publish a snapshot there every minute.")
+@click.option("--publish", type=click.Path(path_type=Path), help="Publish snapshots there.")
+@click.option(
+    "--every",
+    "every_seconds",
+    type=Seconds(min=0.1),
+    metavar="SECONDS",
+    help="How often --publish publishes, such as 30s.  [default: 60]",
+)
 @click.option(
     "--metrics-port",
     type=click.IntRange(0, 65535),
@@ -72,7 +80,14 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_context
 def live(
-    ctx: click.Context, /, job: Path | None, *, as_json: bool, load_options: dict[str, Any], **options: Any
+    ctx: click.Context,
+    /,
+    job: Path | None,
+    *,
+    as_json: bool,
+    load_options: dict[str, Any],
+    every_seconds: float | None,
+    **options: Any,
 ) -> None:
     """Follow a feed: load what it delivers, derive what closes.
 
@@ -96,6 +111,11 @@ def live(
     settings: Settings = ctx.obj
     with speaking(JOB_FILE) if job is not None else nullcontext():
         config = LiveConfig.read(job, **given) if job is not None else LiveConfig.of(None, given)
+        if every_seconds is not None:
+            if config.publish is None:
+                raise click.UsageError("--every says how often --publish publishes; say --publish, too")
+            often = config.options.model_copy(update={"publish_seconds": every_seconds})
+            config = config.model_copy(update={"options": often})
         if config.metrics_port is not None:
             check_metrics()
         named = None if job is None or settings.store_said else store_of(job)

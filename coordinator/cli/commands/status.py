@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from barhouse.coordinator.cli.command import Settings, command
-from barhouse.coordinator.cli.options import format_option, output_option, symbols_argument
+from barhouse.coordinator.cli.options import Seconds, format_option, output_option, symbols_argument
 from barhouse.coordinator.cli.output import grid, reports, tables
 from barhouse.coordinator.cli.output.values import readable_instants
 from barhouse.coordinator.cli.sentences.status import spelling, summary, without_bars
@@ -32,7 +32,7 @@ _SHOWN_MAX = 50
 @click.option(
     "--every",
     "every_seconds",
-    type=click.FloatRange(min=0.1),
+    type=Seconds(min=0.1),
     default=2.0,
     show_default=True,
     metavar="SECONDS",

@@ -85,3 +85,9 @@ RESET GLOBAL checkpoint_threshold
 -- Have the log taken over into the file when it becomes larger than said.
 -- part: statement
 SET GLOBAL checkpoint_threshold = {size}
+
+-- name: memory_in_use
+-- How much memory is in use that DuckDB cannot give back by itself, in bytes.
+-- gives: byte_count
+SELECT coalesce(sum(memory_usage_bytes), 0)::BIGINT AS byte_count FROM system.main.duckdb_memory()
+WHERE tag NOT IN ('BASE_TABLE', 'METADATA');
