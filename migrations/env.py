@@ -12,18 +12,39 @@ import sqlalchemy as sa
 from alembic import context
 from sqlalchemy.pool import StaticPool
 
+from barhouse.store.database.comments import comments
 from barhouse.store.database.dialect import ConnectionWrapper, register_alembic_impl
 from barhouse.store.database.opening import connect
 from barhouse.store.database.tables import metadata
+from barhouse.store.sql import Sql, joined, sql
 
 register_alembic_impl()
 
 
 def run(connection: sa.Connection) -> None:
-    """Run the migrations asked for, all in one transaction."""
-    context.configure(connection=connection, target_metadata=metadata, compare_type=True, compare_server_default=True)
+    """Run the migrations asked for, all in one transaction; then the catalog says what there is."""
+    applied: list[object] = []
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        compare_type=True,
+        compare_server_default=True,
+        on_version_apply=lambda **given: applied.append(given["step"]),
+    )
     with context.begin_transaction():
         context.run_migrations()
+        if applied:
+            comment(connection)
+
+
+def comment(connection: sa.Connection) -> None:
+    """Say of all views and columns what they are; a view that was made anew has lost what was said."""
+    rows = [
+        [tuple(row) for row in connection.exec_driver_sql(sql(name)).fetchall()]
+        for name in ("database.columns", "database.relations")
+    ]
+    if statements := list(comments(*rows)):
+        connection.exec_driver_sql(joined(Sql(";\n"), statements))
 
 
 def run_alone() -> None:

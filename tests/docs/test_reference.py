@@ -8,6 +8,7 @@ import click
 import pytest
 
 import barhouse
+from barhouse.store.database.comments import words
 from tests.docs.pages import place
 from tests.docs.reference import GENERATED, commands, errors, job_file, views
 
@@ -25,8 +26,8 @@ def text_of(name: str) -> str:
 
 
 def test_every_column_has_a_meaning_and_every_meaning_a_column() -> None:
-    """Said by hand in docs/reference/columns.toml."""
-    said, columns = views.meanings(), views.columns()
+    """Said by hand in store/sql/columns.toml."""
+    said, columns = words(), views.columns()
     named = {name for found in columns.values() for name, _ in found}
     assert named == set(said["columns"])
     for view, own in said["of"].items():

@@ -91,3 +91,28 @@ SET GLOBAL checkpoint_threshold = {size}
 -- gives: byte_count
 SELECT coalesce(sum(memory_usage_bytes), 0)::BIGINT AS byte_count FROM system.main.duckdb_memory()
 WHERE tag NOT IN ('BASE_TABLE', 'METADATA');
+
+-- name: comment
+-- Say in the catalog what something is.
+-- part: statement
+COMMENT ON {what} {name} IS {said}
+
+-- name: relations
+-- The views, and macros in place of views, that a store has, each with what it is in a comment's statement.
+-- gives: kind, name
+SELECT 'VIEW' AS kind, view_name AS name FROM duckdb_views()
+WHERE NOT internal AND NOT temporary AND database_name = current_database()
+UNION ALL
+SELECT 'MACRO TABLE', function_name FROM duckdb_functions()
+WHERE NOT internal AND function_type = 'table_macro' AND database_name = current_database()
+ORDER BY kind, name;
+
+-- name: columns
+-- The columns of the views that a store has.
+-- gives: name, column_name
+SELECT v.view_name AS name, c.column_name
+FROM duckdb_views() AS v
+JOIN duckdb_columns() AS c
+  ON c.database_name = v.database_name AND c.schema_name = v.schema_name AND c.table_name = v.view_name
+WHERE NOT v.internal AND NOT v.temporary AND v.database_name = current_database()
+ORDER BY v.view_name, c.column_index;

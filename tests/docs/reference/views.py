@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from functools import cache
-from typing import Any
 
 from barhouse import open_store
-from tests.docs.pages import DOCS, ROOT
+from barhouse.store.database.comments import meaning, words
+from tests.docs.pages import ROOT
 from tests.docs.reference.markdown import HEADER, code, table
 
 _INTRODUCTION = """# Views and columns
@@ -24,18 +23,12 @@ _SHORT = {"TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ"}
 
 
 @cache
-def meanings() -> dict[str, Any]:
-    """What is said by hand: one row for each what, and what each column is."""
-    return tomllib.loads((DOCS / "reference" / "columns.toml").read_text(encoding="utf-8"))
-
-
-@cache
 def columns() -> dict[str, list[tuple[str, str]]]:
     """The columns of each promised view, with their types, from the catalog of a store."""
     with open_store(":memory:") as store:
         return {
             view: [(row["column_name"], row["column_type"]) for row in store.sql(f"DESCRIBE {source}").to_pylist()]
-            for view, source in ((view, _source(view)) for view in meanings()["one_row_for_each"])
+            for view, source in ((view, _source(view)) for view in words()["one_row_for_each"])
         }
 
 
@@ -54,18 +47,12 @@ def purpose(view: str) -> str:
     raise LookupError(view)
 
 
-def meaning(view: str, column: str) -> str:
-    """What a column is: the same in every view, unless it is said of this one."""
-    said = meanings()
-    return str(said.get("of", {}).get(view, {}).get(column) or said["columns"][column])
-
-
 def page() -> str:
     """The page of the views."""
     parts = [HEADER, _INTRODUCTION]
     rows = [
         (f"[`{_title(view)}`](#{view}{'moment' if view == 'bars_as_of' else ''})", one)
-        for view, one in meanings()["one_row_for_each"].items()
+        for view, one in words()["one_row_for_each"].items()
     ]
     parts.append("\n" + table(("View", "One row for each"), rows))
     for view, found in columns().items():
