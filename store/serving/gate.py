@@ -26,7 +26,7 @@ CONTENT_POLICY = (
 _HEADERS = {
     "Content-Security-Policy": CONTENT_POLICY,
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # with "no-referrer" browsers send forms of our own page as from nowhere
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 #: The names of the machine itself.

@@ -73,6 +73,11 @@ class Visit:
         self.page.goto(f"{self.root}/#/{place}")
         self.page.wait_for_selector("body[data-ready]")
 
+    def go(self, place: str) -> None:
+        """Go on to another view, without loading the page again."""
+        self.page.evaluate("place => { location.hash = `#/${place}`; }", place)
+        self.wait(view=place.partition("?")[0].partition("/")[0])
+
     def wait(self, **told: object) -> None:
         """Wait until the page says of itself what is given."""
         self.page.wait_for_selector("body" + "".join(f'[data-{name}="{value}"]' for name, value in told.items()))
@@ -87,8 +92,9 @@ class Visit:
 
     def rows(self, table: str) -> list[list[str]]:
         """The rows of a table by its caption, as texts."""
-        found = self.page.get_by_role("table", name=table, exact=True).locator("tbody tr").all()
-        return [row.locator("td, th").all_inner_texts() for row in found]
+        found = self.table(table).locator("tbody tr:not([aria-hidden])")
+        rows: list[list[str]] = found.evaluate_all("rows => rows.map(row => [...row.cells].map(one => one.innerText))")
+        return rows
 
     def table(self, name: str) -> Locator:
         """A table by its caption."""

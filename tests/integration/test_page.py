@@ -16,6 +16,7 @@ from playwright.sync_api import Browser
 from serve_kit import Server, minutes, publish, served
 
 from barhouse import DataProcessor, SessionCoordinator, open_store
+from barhouse.store.serving.tokens import add_token
 
 SAMPLE = Path(__file__).parents[2] / "sample"
 #: A name that would run a script, were it taken for markup.
@@ -68,7 +69,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(store_file: Path, published: Path) -> Iterator[Server]:
     publish(store_file, published)
-    with served(published, folder=published.parent) as running:
+    with served(published, "--workers", "1", folder=published.parent) as running:
         yield running
 
 
@@ -82,7 +83,7 @@ def chromium() -> Iterator[Browser]:
 def visit(chromium: Browser, server: Server) -> Iterator[Visit]:
     """Somebody looks; what the browser found wrong, or asked of others, fails the test."""
     root = f"http://{server.host}:{server.port}"
-    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    context = chromium.new_context(viewport={"width": 1100, "height": 700})
     visit = Visit(context.new_page(), root)
     yield visit
     context.close()
@@ -106,12 +107,12 @@ def days(visit: Visit) -> dict[str, list[str]]:
 def test_symbols_stand_with_their_problems_first_and_one_is_picked(visit: Visit) -> None:
     visit.open("symbols")
     rows = visit.rows("Symbols")
-    assert [row[0] for row in rows if len(row) > 1] == [MARKUP, "BTC-USD", "QQQ", "SPY"]
-    by_name = {row[0]: row[1:3] for row in rows if len(row) > 1}
+    assert [row[0] for row in rows] == [MARKUP, "BTC-USD", "QQQ", "SPY"]
+    by_name = {row[0]: row[1:3] for row in rows}
     assert by_name["BTC-USD"] == ["99.94", "1"]  # as README shows it, cut off and not rounded
     assert by_name["SPY"] == ["100", "0"]
     visit.page.fill("#find", "xnys spy")
-    assert [row[0] for row in visit.rows("Symbols") if len(row) > 1] == ["SPY"]
+    assert [row[0] for row in visit.rows("Symbols")] == ["SPY"]
     assert visit.page.url.endswith("#/symbols?find=xnys+spy")
     visit.page.get_by_role("link", name="SPY", exact=True).click()
     visit.wait(view="chart", drawn="true")
@@ -153,6 +154,7 @@ def test_the_slider_shows_what_was_known_before_a_correction(visit: Visit) -> No
     visit.open("chart/SPY?interval=1d")
     visit.wait(drawn="true")
     visit.page.get_by_text("Bars in sight, as a table").click()
+    until(lambda: "2020-12-16" in days(visit), visit)
     assert days(visit)["2020-12-16"][1] == "372.5"
     visit.page.focus("#as-of")
     visit.page.keyboard.press("ArrowLeft")  # the correction, before it was derived
@@ -299,7 +301,9 @@ def test_the_keyboard_is_enough(visit: Visit) -> None:
     page.locator("td.cell").first.wait_for(state="attached")
     visit.tab_to('td[tabindex="0"]')
     page.keyboard.press("End")
-    assert page.evaluate("document.activeElement.dataset.date") == "2020-12-15" or visit.told("sessions") != "4"
+    assert page.locator("td.cell:focus").get_attribute("data-date") == page.locator("td.cell").last.get_attribute(
+        "data-date"
+    )
     visit.tab_to('nav a[data-view="sql"]', "Shift+Tab")
     page.keyboard.press("Enter")
     visit.tab_to("#statement")
@@ -308,6 +312,23 @@ def test_the_keyboard_is_enough(visit: Visit) -> None:
     page.keyboard.press("Control+Enter")
     visit.wait(answered="ok")
     assert visit.rows("Answer") == [["42"]]
+
+
+def test_whoever_has_a_token_signs_in(chromium: Browser, published: Path, store_file: Path, tmp_path: Path) -> None:
+    if not published.exists():
+        publish(store_file, published)
+    token = add_token(tmp_path / "tokens.toml", "desk", symbols=["SPY"])
+    with served(published, "--workers", "1", "--tokens", str(tmp_path / "tokens.toml"), folder=tmp_path) as guarded:
+        context = chromium.new_context()
+        page = context.new_page()
+        page.goto(f"http://{guarded.host}:{guarded.port}/#/symbols")
+        page.wait_for_url("**/login.html")
+        page.get_by_label("Token").fill(token)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_selector("body[data-ready]")
+        rows = Visit(page, "").rows("Symbols")
+        context.close()
+    assert [row[0] for row in rows] == ["SPY"]
 
 
 VIEWS = (
@@ -330,13 +351,15 @@ def test_both_themes_are_accessible(chromium: Browser, server: Server, theme: st
         visit.page.click("#theme")
     assert visit.text("#theme") == f"Theme: {theme}"
     assert visit.page.evaluate("getComputedStyle(document.body).backgroundColor") != of_system
+    # What does not hang on colours is the same in both.
+    rules = {} if theme == "light" else {"runOnly": ["color-contrast"]}
     axe, found = Axe(), {}
     for view in VIEWS:
-        visit.open(view)
+        visit.go(view)
         if view.startswith("chart"):
             visit.wait(drawn="true")
             visit.page.get_by_text("Bars in sight, as a table").click()
-        for violation in axe.run(visit.page).response["violations"]:
+        for violation in axe.run(visit.page, options=rules).response["violations"]:
             found[f"{view} {violation['id']}"] = [node["html"] for node in violation["nodes"]]
     context.close()
     assert found == {}

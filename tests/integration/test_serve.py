@@ -6,6 +6,7 @@ import csv
 import http.client
 import io
 import json
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -81,6 +82,14 @@ def test_values_of_sql_are_parameters(server: Server) -> None:
     assert server.get("/api/sql.json", q="SELECT 1 AS a").columns == {"a": [1]}
 
 
+def test_of_a_query_only_the_first_rows_are_had(server: Server) -> None:
+    for limit, form in ((1, "json"), (70_000, "json"), (500_000, "arrow"), (2, "json")):
+        body = json.dumps({"sql": "SELECT range AS n FROM range(200_000) ORDER BY n", "limit": limit}).encode()
+        reply = server.ask("POST", f"/api/sql.{form}", body)
+        given = reply.columns["n"] if form == "json" else pa.ipc.open_stream(reply.body).read_all()["n"].to_pylist()
+        assert given == list(range(min(limit, 200_000)))
+
+
 def test_bars_of_several_symbols_and_calendars_are_in_order(server: Server, store: SessionStore) -> None:
     reply = server.get("/api/bars", symbol="spy,BTC-USD", interval="1d", start="2024-11-29", end="2024-11-30")
     table = pa.ipc.open_stream(reply.body).read_all()
@@ -122,6 +131,14 @@ def test_a_chart_gets_the_finest_interval_it_has_room_for(server: Server, store:
 def test_a_chart_puts_a_day_where_its_session_is(server: Server) -> None:
     columns = server.get("/api/chart", symbol="SPY", interval="1d").columns
     assert (columns["session_date"], columns["time"]) == (["2024-11-29"], [1732838400])
+
+
+def test_a_chart_takes_columns(server: Server) -> None:
+    for interval in ("1d", "1m"):
+        whole = server.get("/api/chart", symbol="SPY", interval=interval).columns
+        part = server.get("/api/chart", symbol="SPY", interval=interval, columns="high,close").columns
+        assert part == {name: whole[name] for name in ("time", "high", "close")}
+    assert "'hihg'" in server.get("/api/chart", symbol="SPY", columns="hihg").error
 
 
 @pytest.mark.parametrize("name", ["intervals", "gaps", "coverage", "revisions", "batches", "rejected", "runs"])
@@ -200,6 +217,9 @@ def test_what_cannot_be_asked_is_refused_in_words(server: Server, address: str, 
         (b'{"sql": "SELECT 1", "file": "x"}', "the body is to be"),
         (b'{"sql": "SELECT ?", "parameters": 1}', "parameters are a list"),
         (b'{"sql": "SELECT ?", "parameters": [{"a": 1}]}', "parameters are a list"),
+        (b'{"sql": "SELECT 1", "limit": 0}', "limit is how many rows"),
+        (b'{"sql": "SELECT 1", "limit": true}', "limit is how many rows"),
+        (b'{"sql": "SELECT 1", "limit": "10"}', "limit is how many rows"),
         (b"[" * 100_000, "the body is no JSON"),
     ],
 )
@@ -244,8 +264,23 @@ def test_a_page_may_ask_nobody_else(server: Server) -> None:
     for address in ("/", "/api/symbols", "/nothing", "/login.html"):
         policy = server.get(address).headers["content-security-policy"]
         assert "default-src 'none'" in policy and "connect-src 'self'" in policy
-    page = server.get("/").body.decode()
-    assert "/api/symbols" in page and "http" + "://" not in page and "https" + "://" not in page
+    for address in ("/", "/api.html", "/login.html"):
+        page = server.get(address).body.decode()
+        assert not re.findall(r"<(?:script|link|img|iframe)[^>]*//", page), f"{address} takes something from elsewhere"
+
+
+def test_the_chart_library_is_sent_once_and_with_its_licence(server: Server) -> None:
+    (address,) = re.findall(r'src="(vendor/[^"]+)"', server.get("/").body.decode())
+    library = server.get(f"/{address}")
+    assert (library.status, library.headers["content-type"]) == (200, "text/javascript; charset=utf-8")
+    version = re.search(r"Lightweight Charts\S* v([0-9.]+)", library.body[:500].decode())
+    assert version and version[1] in address, "what its address says for good is not what it gives"
+    assert library.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert b"Apache License" in server.get("/vendor/LICENSE").body
+    assert b"www.tradingview.com" in server.get("/vendor/NOTICE").body
+    assert server.get("/page.js").headers["cache-control"] == "no-cache"
+    for outside in ("/vendor/../site.py", "/vendor/%2e%2e/site.py", "/site.py", "/vendor/"):
+        assert server.get(outside).status == 404
 
 
 def test_the_server_says_that_it_is_there_and_what_it_did(server: Server) -> None:

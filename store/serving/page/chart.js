@@ -9,9 +9,9 @@ import { Moments } from "./moments.js";
 import { counted, inSessions, instant, isoOf, number, percent, secondsOf } from "./words.js";
 
 /** The server picks the finest interval with so many bars in the range asked for: what is in sight, or thrice that. */
-const POINTS_IN_SIGHT = 700;
+const POINTS_IN_SIGHT = 800;
 const POINTS = 3 * POINTS_IN_SIGHT;
-const COLUMNS = "interval,bar_start,session_date,open,high,low,close,volume,complete";
+const COLUMNS = "interval,bar_start,session_date,open,high,low,close,volume,base_count,expected_count";
 const SETTLE_MS = 150;
 const TABLE_ROWS = 300;
 const DAY = 86400;
@@ -42,7 +42,7 @@ export class ChartView {
       "aria-labelledby": "chart-title", "aria-describedby": "chart-summary chart-keys", onkeydown: (event) => this.keyed(event),
     }, this.host);
     const keys = element("p", { id: "chart-keys", class: "hint" },
-      "Amber edges: incomplete; blue: forming. Keys: left and right point at a bar, Enter shows its revisions, " +
+      "Amber edges: more than 1% of what makes the bar is missing; blue: it has not closed. Keys: left and right point at a bar, Enter shows its revisions, " +
       "+ and - zoom, Page Up and Page Down move, 0 shows all.");
     this.bar = new BarPanel();
     this.gaps = new GapPanel((gap) => this.look(secondsOf(gap.gap_start), secondsOf(gap.gap_end)));
@@ -276,7 +276,7 @@ export class ChartView {
   }
 
   tell(bar) {
-    const one = bar ?? this.drawing.bars.at(-1);
+    const one = bar ?? this.drawing.seen?.inSight.at(-1);
     this.legend.textContent = one ? told(one) : "";
   }
 
@@ -340,7 +340,10 @@ export class ChartView {
   }
 }
 
-const timed = (bars) => bars.map((bar) => ({ ...bar, time: timeOf(bar) }));
+/** Bars with their place in time, and whether they have all of their base bars; null outside of sessions. */
+const timed = (bars) => bars.map((bar) => ({
+  ...bar, time: timeOf(bar), complete: bar.expected_count ? bar.base_count === bar.expected_count : null,
+}));
 
 const named = (bar) => (inSessions(bar.interval) ? bar.session_date ?? "" : instant(bar.bar_start).replace("Z", ""));
 

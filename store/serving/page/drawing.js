@@ -5,6 +5,8 @@ import { inSessions } from "./words.js";
 
 const VOLUME_PART = 0.2;
 const BARS_LEAST = 5;
+/** Of long bars hardly any has all of its base bars: only what lacks more than this leaves is shown to lack. */
+const WHOLE_PART = 0.99;
 
 /** Where a chart puts a bar: at its start, and from 1d on at the date of its session. */
 export const timeOf = (bar) =>
@@ -77,7 +79,7 @@ export class Drawing {
     const { up, down, lacking, forming } = this.colours;
     this.prices.setData(this.bars.map((bar) => {
       const { time, open, high, low, close } = bar;
-      const edge = bar.forming ? forming : bar.complete === false ? lacking : null;
+      const edge = bar.forming ? forming : bar.base_count < bar.expected_count * WHOLE_PART ? lacking : null;
       return { time, open, high, low, close, ...(edge && { borderColor: edge, wickColor: edge }) };
     }));
     this.volumes.setData(this.bars.map(({ time, volume, open, close }) => (
