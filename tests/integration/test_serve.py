@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -239,6 +240,16 @@ def test_what_a_client_has_is_not_sent_again(server: Server) -> None:
     assert (again.status, again.body) == (304, b"")
     assert server.ask("GET", address.replace("SPY", "QQQ"), If_None_Match=first.headers["etag"]).status == 200
     assert "etag" not in server.sql("SELECT now()").headers
+
+
+def test_the_programs_of_the_guide_read_it(server: Server) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "serving.md").read_text(encoding="utf-8")
+    (program,) = [block.partition("```")[0] for block in page.split("```python\n")[1:]]
+    there: dict[str, Any] = {}
+    exec(program.replace("127.0.0.1:8321", f"{server.host}:{server.port}"), there)
+    assert str(there["days"]["bar_start"][0]) == "2024-11-29 14:30:00+00:00"
+    assert there["minutes"]["symbol"].unique(maintain_order=True).to_list() == ["QQQ", "SPY"]
+    assert there["forming"]["forming"].to_list() == [True] * there["forming"].height
 
 
 # Who is answered
