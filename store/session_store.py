@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from barhouse.store.model.reports import ExportReport, Registration, VerifyReport
     from barhouse.store.model.symbol import SymbolSessionData
     from barhouse.store.records.adjustment import Adjust
+    from barhouse.store.records.filled_bars import Fill
 
 
 def open_store(
@@ -183,6 +184,7 @@ class SessionStore(FrameStore, ActionStore):
         live: bool = False,
         as_of: Moment | None = None,
         adjust: Adjust | None = None,
+        fill: Fill | None = None,
     ) -> pa.Table:
         """The bars of one interval of a symbol, oldest first, or of several, by symbol; in the columns of ``bars``.
 
@@ -205,6 +207,10 @@ class SessionStore(FrameStore, ActionStore):
         adjust
             ``"split"`` or ``"all"`` (dividends, too): prices and volumes as of the shares of the newest bar, by the
             corporate actions that are known, or were at ``as_of``; with the columns of ``bars_adjusted``.
+        fill
+            Also bars that sessions have room for and that are not there, between the first bar and the last, marked by
+            the column ``filled``: ``"previous"`` with the close before as every price, ``"zero_volume"`` without
+            prices; both with a volume of 0. ``last`` counts them, too.
 
         Raises
         ------
@@ -215,7 +221,7 @@ class SessionStore(FrameStore, ActionStore):
         UnknownSymbolError
             For a symbol or interval that is not registered (unless ``as_of`` is given: it may have been).
         """
-        from barhouse.store.records import bars
+        from barhouse.store.records import bars, filled_bars
 
         names, text = self.spelling.symbols(symbol, "symbol"), str(Interval.parse(interval))
         if live and as_of is not None:
@@ -224,7 +230,9 @@ class SessionStore(FrameStore, ActionStore):
         newest = None if last is None else as_count(last, "last", "how many bars of each symbol to have at most")
         wanted = optional(as_columns, columns, "columns")
         by = optional(bars.as_adjust, adjust, "adjust")
-        asked = bars.Question(names, text, bounds, newest, wanted, adjust=by)
+        asked = bars.Question(
+            names, text, bounds, newest, wanted, adjust=by, fill=optional(filled_bars.as_fill, fill, "fill")
+        )
         with self.reading() as transaction:
             return (
                 bars.bars(transaction, asked, live=live) if then is None else bars.bars_as_of(transaction, asked, then)

@@ -313,6 +313,29 @@ def adjusted(
     InputError
         When a dividend before which there is no close would have to be accounted for.
     """
+    factors = _factors(table, kind, found, blocks=blocks)
+    table = _scaled(table, factors.split, factors.dividend)
+    if factors.pieces:
+        table = _made_anew(transaction, table, factors.pieces, found, known, kind)
+    return _beside(table, factors)
+
+
+def with_factors(table: pa.Table, kind: Adjust, found: Mapping[str, Steps], *, blocks: bool) -> pa.Table:
+    """The same bars with factors of their own time, those between them too that were filled in since."""
+    return _beside(table.drop_columns(list(FACTORS)), _factors(table, kind, found, blocks=blocks))
+
+
+@dataclass(frozen=True, slots=True)
+class _Factors:
+    """The factors of each bar, whether an ex-date lies inside of it, and the rows and symbols where one does."""
+
+    split: npt.NDArray[np.float64]
+    dividend: npt.NDArray[np.float64]
+    inside: npt.NDArray[np.bool_]
+    pieces: Sequence[tuple[int, str]]
+
+
+def _factors(table: pa.Table, kind: Adjust, found: Mapping[str, Steps], *, blocks: bool) -> _Factors:
     count = len(table)
     split, dividend, inside = np.ones(count), np.ones(count), np.zeros(count, bool)
     pieces: list[tuple[int, str]] = []
@@ -327,14 +350,15 @@ def adjusted(
             split[rows] = one.split_factors[after]
             if kind == "all":
                 dividend[rows] = one.dividend_factors[after]
-                _refuse_unknown(symbol, one, after, starts[rows])
+                _refuse_unknown(symbol, one, after)
             if blocks:
                 inside[rows] = np.searchsorted(one.ex_at, starts[rows], side="right") < after
                 pieces += [(first + int(row), symbol) for row in np.flatnonzero(inside[rows])]
-    table = _scaled(table, split, dividend)
-    if pieces:
-        table = _made_anew(transaction, table, pieces, found, known, kind)
-    for name, values in zip(FACTORS, (split, dividend, inside), strict=True):
+    return _Factors(split, dividend, inside, pieces)
+
+
+def _beside(table: pa.Table, factors: _Factors) -> pa.Table:
+    for name, values in zip(FACTORS, (factors.split, factors.dividend, factors.inside), strict=True):
         table = table.append_column(name, pa.array(values))
     return table
 
@@ -352,7 +376,7 @@ def _runs(symbols: pa.ChunkedArray) -> list[tuple[str, int, int]]:
     return list(zip(encoded.values.to_pylist(), [0, *ends[:-1]], ends, strict=True))
 
 
-def _refuse_unknown(symbol: str, one: Steps, after: npt.NDArray[np.int64], starts: npt.NDArray[np.int64]) -> None:
+def _refuse_unknown(symbol: str, one: Steps, after: npt.NDArray[np.int64]) -> None:
     """Refuse bars before a dividend whose part of the price cannot be told."""
     lacking = [number for number, part in enumerate(one.parts) if part is None and number >= int(after.min())]
     if lacking:

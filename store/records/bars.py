@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import InputError, UnknownSymbolError
@@ -16,8 +17,9 @@ from barhouse.store.model.bar import INSTANT
 from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.words import shortened
-from barhouse.store.records import adjustment, session_days
-from barhouse.store.records.adjustment import Adjust, Knowledge, OwnBars
+from barhouse.store.records import adjustment, filled_bars, session_days
+from barhouse.store.records.adjustment import Adjust, Knowledge, OwnBars, Steps
+from barhouse.store.records.filled_bars import Edges, Fill
 from barhouse.store.records.session_days import BEGINNING, END, Bounds, Range
 from barhouse.store.sql import Sql, identifier, joined, sql
 
@@ -44,6 +46,8 @@ class Question:
         Only bars that are complete.
     adjust
         What prices are adjusted for; None for nothing.
+    fill
+        What stands in for bars that are not there; None for nothing.
     """
 
     symbols: Sequence[str]
@@ -53,11 +57,12 @@ class Question:
     columns: Sequence[str] | None = None
     complete: bool = False
     adjust: Adjust | None = None
+    fill: Fill | None = None
 
     @property
     def is_raw(self) -> bool:
         """Whether bars are had as they are."""
-        return self.adjust is None
+        return self.adjust is None and self.fill is None
 
 
 def bars(transaction: Transaction, asked: Question, *, live: bool = False) -> pa.Table:
@@ -68,7 +73,7 @@ def bars(transaction: Transaction, asked: Question, *, live: bool = False) -> pa
     source = Sql("bars_live") if live else Sql("bars")
     if asked.is_raw:
         return _read(transaction, asked, ranges, source, {})
-    return _made(transaction, asked, ranges, source, {}, Knowledge(live=live))
+    return _made(transaction, asked, _BarRanges(ranges, calendars, source, {}), Knowledge(live=live))
 
 
 def bars_as_of(transaction: Transaction, asked: Question, as_of: datetime) -> pa.Table:
@@ -90,7 +95,7 @@ def bars_as_of(transaction: Transaction, asked: Question, as_of: datetime) -> pa
     source = Sql("bars_as_of($as_of::TIMESTAMPTZ)")
     if asked.is_raw:
         return _read(transaction, asked, ranges, source, {"as_of": as_of})
-    return _made(transaction, asked, ranges, source, {"as_of": as_of}, Knowledge(pinned))
+    return _made(transaction, asked, _BarRanges(ranges, calendars, source, {"as_of": as_of}), Knowledge(pinned))
 
 
 def as_adjust(given: object, name: str) -> Adjust:
@@ -109,27 +114,90 @@ def as_adjust(given: object, name: str) -> Adjust:
     )
 
 
-def _made(
-    transaction: Transaction,
-    asked: Question,
-    ranges: Mapping[str, Range],
-    source: Sql,
-    parameters: dict[str, Any],
-    known: Knowledge,
-) -> pa.Table:
-    """Bars that are adjusted, of which the columns asked for are chosen afterwards."""
-    table = _read(transaction, replace(asked, columns=None), ranges, source, parameters)
+@dataclass(frozen=True, slots=True)
+class _BarRanges:
+    """Where bars are read from.
+
+    Attributes
+    ----------
+    ranges
+        From where to where, by symbol.
+    calendars
+        Which each symbol follows, or followed; one that never was has none.
+    source, parameters
+        The view, and what it needs to know.
+    """
+
+    ranges: Mapping[str, Range]
+    calendars: Mapping[str, str]
+    source: Sql
+    parameters: dict[str, Any]
+
+
+def _made(transaction: Transaction, asked: Question, place: _BarRanges, known: Knowledge) -> pa.Table:
+    """Bars that are adjusted or filled, of which the columns asked for are chosen afterwards."""
+    everything = replace(asked, columns=None)
+    holes: dict[str, Edges] = {}
+    if asked.fill is not None:
+        holes = {
+            symbol: filled_bars.edges(transaction, symbol, asked.interval, span, place.source, place.parameters)
+            for symbol, span in place.ranges.items()
+        }
+    ranges = {
+        symbol: (holes[symbol].read_from, end) if symbol in holes else (start, end)
+        for symbol, (start, end) in place.ranges.items()
+    }
+    table = _read(transaction, everything, ranges, place.source, place.parameters)
+    found: Mapping[str, Steps] = {}
+    blocks = not Interval.parse(asked.interval).intraday
     if asked.adjust is not None:
-        length = Interval.parse(asked.interval)
-        outside = table["session_date"].null_count > 0
-        whole = asked.bounds == (None, None) and asked.last is None and not asked.complete and len(asked.symbols) == 1
-        own = _own_bars(table, length) if whole and not outside and length.unit == "day" else None
-        found = adjustment.steps(transaction, asked.symbols, known, outside=outside, own=own)
-        table = adjustment.adjusted(transaction, table, asked.adjust, known, found, blocks=not length.intraday)
+        found = _steps(transaction, asked, table, known)
+        table = adjustment.adjusted(transaction, table, asked.adjust, known, found, blocks=blocks)
+    if holes:
+        table = _filled(transaction, asked, table, place, holes, known)
+        if asked.adjust is not None:
+            table = adjustment.with_factors(table, asked.adjust, found, blocks=blocks)
     if asked.columns is None:
         return table
     _refuse_unknown_columns(asked.columns, table.column_names)
     return table.select(list(asked.columns))
+
+
+def _steps(transaction: Transaction, asked: Question, table: pa.Table, known: Knowledge) -> Mapping[str, Steps]:
+    """What the ex-dates of the symbols asked for do."""
+    length = Interval.parse(asked.interval)
+    outside = table["session_date"].null_count > 0
+    whole = asked.bounds == (None, None) and asked.last is None and not asked.complete and len(asked.symbols) == 1
+    own = _own_bars(table, length) if whole and not outside and length.unit == "day" else None
+    return adjustment.steps(transaction, asked.symbols, known, outside=outside, own=own)
+
+
+def _filled(
+    transaction: Transaction,
+    asked: Question,
+    table: pa.Table,
+    place: _BarRanges,
+    holes: Mapping[str, Edges],
+    known: Knowledge,
+) -> pa.Table:
+    """The bars of each symbol, and those that are not there between them."""
+    assert asked.fill is not None
+    parts = []
+    for symbol in sorted(holes):
+        bars = table.filter(pc.equal(table["symbol"], symbol))
+        one = filled_bars.filled(
+            transaction,
+            bars,
+            symbol,
+            asked.interval,
+            place.calendars.get(symbol),
+            holes[symbol],
+            asked.fill,
+            pinned=known.parameters["pinned"],
+            as_of=place.parameters.get("as_of", transaction.now),
+        )
+        parts.append(one if asked.last is None else one.slice(max(len(one) - asked.last, 0)))
+    return pa.concat_tables(parts)
 
 
 def _read(

@@ -71,6 +71,7 @@ NAMES: dict[str, Any] = {
     "volume_column": "volume",
     "kind": "split",
     "adjust": "all",
+    "fill": "previous",
     "currency": "USD",
     "date_format": "%m/%d/%Y",
     "ambiguous": "first",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +18,7 @@ import pytest
 from barhouse import SessionCoordinator, SessionStore, open_store
 from barhouse.coordinator.actions.options import presets
 from barhouse.store.errors import InputError, OptionsError, RejectedBarsError, SourceError, UnknownSymbolError
+from barhouse.store.records.batch import Batch
 
 SAMPLE = Path(__file__).parents[2] / "sample" / "actions"
 NOW = datetime(2024, 12, 2, tzinfo=UTC)
@@ -427,3 +431,92 @@ def test_actions_are_in_copies(store: SessionStore, coordinator: SessionCoordina
         with open_store(copy, read_only=True) as opened:
             assert kept(opened) == {("NVDA", "2024-06-10", "split", 10.0, None, None)}
             assert opened.sql("FROM action_revisions").num_rows == 1
+
+
+# ------------------------------------------------------------------------------------------- errors behind its back
+
+PLANTED: dict[str, tuple[str, str]] = {
+    "an action twice": ("action", "INSERT INTO corporate_action FROM corporate_action WHERE kind = 'split'"),
+    "an action of nobody": ("action", "UPDATE corporate_action SET symbol_id = 999 WHERE kind = 'split'"),
+    "a ratio of nothing": ("action", "UPDATE corporate_action SET ratio = 0 WHERE kind = 'split'"),
+    "a ratio below nothing": ("action", "UPDATE corporate_action SET ratio = -2 WHERE kind = 'split'"),
+    "a ratio that is no number": ("action", "UPDATE corporate_action SET ratio = 'nan' WHERE kind = 'split'"),
+    "a ratio gone": ("action", "UPDATE corporate_action SET ratio = NULL WHERE kind = 'split'"),
+    "an amount of a split": ("action", "UPDATE corporate_action SET amount = 1 WHERE kind = 'split'"),
+    "an amount gone": ("action", "UPDATE corporate_action SET amount = NULL WHERE kind = 'cash_dividend'"),
+    "an amount without end": ("action", "UPDATE corporate_action SET amount = 'inf' WHERE kind = 'cash_dividend'"),
+    "a kind that is none": ("action", "UPDATE corporate_action SET kind = 'merger' WHERE kind = 'split'"),
+    "a date long ago": ("action", "UPDATE corporate_action SET ex_date = DATE '1066-10-14' WHERE kind = 'split'"),
+    "an old ratio gone": ("action", "UPDATE corporate_action_revision SET ratio = NULL"),
+    "an action gone": ("revision", "DELETE FROM corporate_action WHERE kind = 'split'"),
+    "an old value gone": ("revision", "DELETE FROM corporate_action_revision"),
+    "an action of another batch": ("revision", "UPDATE corporate_action SET batch_id = 1 WHERE kind = 'split'"),
+    "a batch gone": ("revision", "DELETE FROM batch WHERE batch_id = (SELECT batch_id FROM corporate_action_revision)"),
+    "an old value replaced too late": ("revision", "UPDATE corporate_action_revision SET replaced_by = 99"),
+    "an old value replaced too soon": ("revision", "UPDATE corporate_action_revision SET replaced_by = batch_id"),
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_what_is_planted_among_actions_is_found(blank: bytes, tmp_path: Path, name: str) -> None:
+    path = tmp_path / "planted.duckdb"
+    path.write_bytes(blank)
+    with open_store(path, clock=Clock()) as store:
+        coordinator = SessionCoordinator(store)
+        coordinator.load_actions(splits(9.0))
+        coordinator.load_actions(splits(10.0))
+        coordinator.load_actions(pa.table({"ex_date": ["2023-11-10"], "amount": [0.24]}), "AAPL")
+        assert store.verify().sound
+    kind, change = PLANTED[name]
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(change)
+    with open_store(path, clock=Clock()) as store:
+        assert kind in store.verify().totals
+        if kind == "revision":  # the loss can be accepted
+            assert "revision" not in SessionCoordinator(store).repair(accept_lost_history=True).after.totals
+
+
+def test_a_load_that_fails_half_way_leaves_no_action(
+    store: SessionStore, coordinator: SessionCoordinator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coordinator.load_actions(splits(9.0))
+    before = kept(store)
+
+    def fails(*_: object) -> None:
+        raise OSError("no room")
+
+    monkeypatch.setattr(Batch, "write", fails)
+    with pytest.raises(OSError, match="no room"):
+        coordinator.load_actions(pa.concat_tables([splits(10.0), splits(3.0, "GE")]))
+    monkeypatch.undo()
+    assert kept(store) == before
+    assert store.sql("FROM action_revisions").num_rows == 0
+
+
+CHILD = """
+import sys, os
+import pyarrow as pa
+from barhouse import SessionCoordinator, open_store
+with open_store(sys.argv[1]) as store:
+    for ratio in range(2, 2000):
+        days = ["2024-06-10", "2024-06-11", "2024-06-12"]
+        SessionCoordinator(store).load_actions(pa.table({"ex_date": days, "ratio": [float(ratio)] * 3}), "NVDA")
+        print(ratio, flush=True)
+"""
+
+
+def test_actions_are_in_a_batch_or_not_at_all_whenever_the_process_is_killed(blank: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "killed.duckdb"
+    path.write_bytes(blank)
+    for wait in (1, 4):  # acknowledged loads before the kill
+        with subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(path)], cwd=SAMPLE.parents[1], stdout=subprocess.PIPE, text=True
+        ) as child:
+            assert child.stdout is not None
+            told = [int(child.stdout.readline()) for _ in range(wait)]
+            child.kill()
+            told += [int(line) for line in child.stdout if line.strip()]
+        with open_store(path) as store:
+            ratios = store.sql("SELECT DISTINCT ratio, count(*) AS n FROM actions GROUP BY ratio").to_pylist()
+            assert len(ratios) == 1 and ratios[0]["n"] == 3 and ratios[0]["ratio"] >= told[-1]
+            assert store.verify().sound

@@ -144,6 +144,8 @@ class Histories(RuleBasedStateMachine):
                     self.world.check()
                     self.world.process(LONG_AFTER + 90 * DAY)
                     self.world.check_past()
+                    self.world.check_adjusted()
+                    self.world.check_told()
                     self.world.verify()
             finally:
                 self.world.close()
@@ -333,6 +335,28 @@ class Histories(RuleBasedStateMachine):
             file = f"{len(self.loads)}.parquet" if (len(self.loads) + 1) % 3 else None
             self.world.load(name, rows, resend=resend, file=file, label=label, terms=terms)
             self.loads.append((name, rows, resend, file, label, terms))
+
+    @precondition(lambda self: self.windows)
+    @rule(pick=places, seed=seeds, count=st.sampled_from([1, 1, 2, 5]), drops=st.sampled_from([False, False, True]))
+    def act(self, pick: int, seed: int, count: int, drops: bool) -> None:
+        """Splits and dividends are loaded, corrected and deleted, on sessions in and around those of the bars."""
+        self.world.hasty = False
+        chance = random.Random(seed)
+        name = self._name(pick)
+        if drops and self.world.actions.get(name):
+            self.world.drop_actions(name, chance.choice(sorted(self.world.actions[name]))[0])
+            return
+        window = self.windows[name]
+        days = [one.date for one in self.world.calendars[window.calendar].sessions]
+        near = [day for day in days if window.first - timedelta(days=2) <= day <= window.last + timedelta(days=2)]
+        values = {
+            "split": [2.0, 7.0, 0.1, 1.5, 1 / 3],
+            "stock_dividend": [0.05, 0.1],
+            "cash_dividend": [0.24, 1e-5, 3.0],
+            "special_dividend": [15.0, 0.5],
+        }
+        kinds = [chance.choice(sorted(values)) for _ in range(count)]
+        self.world.act(name, {(chance.choice(near), kind): chance.choice(values[kind]) for kind in kinds})
 
     @precondition(lambda self: self.world.model.written)
     @rule(pick=places, times=st.sampled_from([1, 1, 2, 3]), then=afterwards)

@@ -11,9 +11,11 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import adjusted_oracle
 import duckdb
 import oracle
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from oracle import SECOND, Length, Row, Symbol, Terms
@@ -182,6 +184,8 @@ class World:
         self.corrections: dict[str, dict[date, tuple[str, ...]]] = {name: {} for name in CALENDARS}
         self.past: list[tuple[datetime, set[tuple[object, ...]]]] = []
         self._gone: dict[str, set[Symbol]] = {}  # the symbols of a name that were removed
+        self.actions: dict[str, dict[tuple[date, str], float]] = {}  # what is known of splits and dividends
+        self.told: list[tuple[datetime, str, str, pa.Table]] = []  # adjusted and filled bars, as they were shown
         self.born: dict[str, int] = {}  # how long the past was when a symbol was registered
         self._open()
 
@@ -271,6 +275,7 @@ class World:
         inserted, revised, deleted = expected
         self._check_batch(report.batch_id, inserted, revised, 0, 0, deleted)
         self.past.clear()
+        self.told.clear()
         self.born = dict.fromkeys(self.born, 0)
         self.check()
 
@@ -563,6 +568,8 @@ class World:
         kept = len(symbol.bars) + sum(len(one.bars) for one in symbol.derived.values())
         assert self.coordinator.remove_symbol(name, purge=purge).deleted == kept
         self._gone.setdefault(name, set()).add(symbol)
+        self.actions.pop(name, None)
+        self.told = [one for one in self.told if one[1] != name]
         if purge:
             self._lose(lambda one, start: one in self._gone[name])
             self._forget(0, lambda row: row[0] == name)
@@ -580,6 +587,7 @@ class World:
             assert self._batches() == batches
         else:
             self._gave_up = True
+            self.told.clear()
             self._check_batch(report.batch_id, 0, 0, 0, 0, purged)
             assert oracle.micros(report.intervals[0].retained_from) == start
             self._forget(self.born[name], lambda row: row[0] == name and row[1] == text and row[2] < start)
@@ -596,6 +604,7 @@ class World:
         report = self.coordinator.purge_revisions(instant)
         if report.batch_id is not None:
             assert report.revisions
+            self.told.clear()
             self._lose_revisions(instant)
             earlier = [one for one, _ in self.past if one < instant]
             for one in earlier[-1:]:
@@ -647,7 +656,84 @@ class World:
         assert self._batches() == batches
         self.check()
 
+    def act(self, name: str, said: dict[tuple[date, str], float]) -> None:
+        """Load corporate actions: ratios of splits and stock dividends, amounts of others."""
+        self.sound = False
+        table = pa.table(
+            {
+                "ex_date": pa.array([day for day, _ in said], pa.date32()),
+                "kind": [kind for _, kind in said],
+                "ratio": [value if kind in ("split", "stock_dividend") else None for (_, kind), value in said.items()],
+                "amount": [None if kind in ("split", "stock_dividend") else value for (_, kind), value in said.items()],
+            }
+        )
+        known = self.actions.setdefault(name, {})
+        inserted = len(said.keys() - known.keys())
+        revised = sum(key in known and known[key] != value for key, value in said.items())
+        report = self.coordinator.load_actions(table, name)
+        assert (report.inserted, report.revised, report.rejected) == (inserted, revised, 0), report
+        assert report.unchanged == len(said) - inserted - revised
+        known.update(said)
+        self.check()
+        self.check_adjusted()
+
+    def drop_actions(self, name: str, day: date) -> None:
+        """Delete the actions of one ex-date."""
+        self.sound = False
+        known = self.actions.get(name, {})
+        gone = sorted(kind for one, kind in known if one == day)
+        report = self.coordinator.delete_actions(name, day)
+        assert list(report.kinds) == gone and (report.batch_id is None) is not gone
+        self.actions[name] = {key: value for key, value in known.items() if key[0] != day}
+        self.check()
+        self.check_adjusted()
+
     # -- comparisons
+
+    def check_adjusted(self) -> None:
+        """Adjusted bars, and those that are filled in, are as worked out from the model's bars; and note them.
+
+        Of symbols with purged bars the model has no closes of before, and they are left out.
+        """
+        whole = {
+            name: symbol
+            for name, symbol in self.model.symbols.items()
+            if symbol.retained is None and all(one.retained is None for one in symbol.derived.values())
+        }
+        for name, symbol in whole.items():
+            actions = self.actions.get(name, {})
+            columns = "symbol, interval, bar_start, open, high, low, close, volume, vwap, "
+            columns += "split_factor, dividend_factor, ex_inside"
+            asked = {"name": name}
+            rows = self._rows(f"SELECT {columns} FROM bars_adjusted WHERE symbol = $name", {2}, asked)
+            differing("bars_adjusted", rows, adjusted_oracle.adjusted_rows(name, symbol, actions))
+            columns = "symbol, interval, bar_start, bar_end, session_date, close, expected_count"
+            rows = self._rows(f"SELECT {columns} FROM bars_filled WHERE symbol = $name AND filled", {2, 3}, asked)
+            differing("bars_filled", rows, adjusted_oracle.filled_rows(name, symbol))
+            for text in adjusted_oracle.bars_of(symbol):
+                self._check_read(name, text)
+
+    def _check_read(self, name: str, text: str) -> None:
+        """What is read in Python is what the views show, and is noted."""
+        ordered = " WHERE symbol = $name AND interval = $text ORDER BY bar_start"
+        asked: dict[str, object] = {"name": name, "text": text}
+        filled = self.store.bars(name, text, fill="previous")
+        assert filled.equals(self.store.sql("FROM bars_filled" + ordered, asked)), (name, text)
+        view = self.store.sql("FROM bars_adjusted" + ordered, asked)
+        if view["dividend_factor"].null_count:
+            with pytest.raises(InputError, match="cannot be accounted for"):
+                self.store.bars(name, text, adjust="all")
+            return
+        assert self.store.bars(name, text, adjust="all").equals(view), (name, text)
+        both = self.store.bars(name, text, adjust="all", fill="zero_volume")
+        assert both.filter(pc.invert(both["filled"])).drop_columns(["filled"]).equals(view)
+        self.told.append((self._batches()[1] or oracle.moment(self.now), name, text, both))
+
+    def check_told(self) -> None:
+        """What was shown adjusted and filled is what is shown as of then."""
+        for instant, name, text, table in self.told:
+            found = self.store.bars(name, text, adjust="all", fill="zero_volume", as_of=instant)
+            assert found.equals(table), f"{name} {text} as of {instant}"
 
     def verify(self) -> None:
         """Whatever waits and whatever happened, what is kept is as recomputed."""
