@@ -7,6 +7,7 @@ installed package and what it needs. PROJECT, the checkout, gives the sample dat
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -20,6 +21,7 @@ from alembic.script import ScriptDirectory
 
 import barhouse
 from barhouse.store.database.upgrade import alembic_config
+from barhouse.store.serving.site import site_files
 
 BARHOUSE = str(Path(sysconfig.get_path("scripts")) / "barhouse")
 COUNTS = ['"1d",4', '"1h",28', '"15m",104', '"5m",312', '"1m",1564']
@@ -111,6 +113,16 @@ def check_upgrade(folder: Path) -> None:
     assert versions == [(script.get_current_head(),)], versions
 
 
+def check_page() -> None:
+    """The page of a server has every file that it names, so that it needs no network."""
+    files = site_files()
+    named = set(re.findall(r'(?:src|href)="([\w./-]+\.(?:js|css|svg|html))"', files[""].content.decode()))
+    for path, file in files.items():
+        if path.endswith(".js") and "/" not in path:
+            named |= set(re.findall(r'from "\./([^"]+)"', file.content.decode()))
+    assert {"page.css", "page.js", "chart.js"} <= named <= files.keys(), named - files.keys()
+
+
 def check_neighbours(folder: Path, sample: Path) -> None:
     """Files named like Barhouse's modules lie beside a script, and where a command is run: they change nothing."""
     folder.mkdir()
@@ -134,6 +146,7 @@ def main() -> None:
     empty.mkdir()
     check_command_line(empty, sample, BARHOUSE)
     check_upgrade(empty)
+    check_page()
     check_neighbours(Path("theirs").resolve(), sample)
     sys.stderr.write(f"the {kind} install works alone, and beside files named like its modules\n")
 

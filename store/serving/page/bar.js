@@ -4,7 +4,7 @@ import { rowsOf } from "./asking.js";
 import { element, failure, panel, table } from "./dom.js";
 import { instant, isoOf, number, second, secondsOf } from "./words.js";
 
-const VALUES = ["open", "high", "low", "close", "volume", "trade_count", "vwap", "base_count", "expected_count"];
+const VALUES = ["open", "high", "low", "close", "volume", "trade_count", "vwap"];
 
 export class BarPanel {
   constructor() {
@@ -34,6 +34,8 @@ export class BarPanel {
   }
 }
 
+const basesOf = (one) => `${number(one.base_count)} of ${number(one.expected_count)}`;
+
 function told(symbol, chosen, now, before, asOf) {
   before.sort((one, other) => other.replaced_by - one.replaced_by);
   const states = now ? [{ ...now, until: now.forming ? "forming" : "now" }] : [];
@@ -54,6 +56,13 @@ function told(symbol, chosen, now, before, asOf) {
           return { content: number(one[name]), mark: Boolean(older) && !one.isGone && one[name] !== older[name] };
         },
       })),
+      {
+        title: "base bars", numeric: true, cell: (one, at) => {
+          if (one.isGone) return "";
+          const older = states[at + 1];
+          return { content: basesOf(one), mark: Boolean(older) && basesOf(one) !== basesOf(older) };
+        },
+      },
       { title: "batch", numeric: true, cell: (one) => number(one.batch_id) },
       { title: "written", cell: (one) => second(one.written_at) },
     ], states)] : [],

@@ -6,7 +6,7 @@ import { button, element, failure, links, panel, table } from "./dom.js";
 import { Drawing, timeOf } from "./drawing.js";
 import { GapPanel } from "./gaps.js";
 import { Moments } from "./moments.js";
-import { counted, inSessions, instant, isoOf, number, percent, secondsOf } from "./words.js";
+import { counted, inSessions, instant, isoOf, number, percent, second, secondsOf } from "./words.js";
 
 /** The server picks the finest interval with so many bars in the range asked for: what is in sight, or thrice that. */
 const POINTS_IN_SIGHT = 800;
@@ -269,7 +269,7 @@ export class ChartView {
         `open ${number(first.open)}, high ${number(Math.max(...inSight.map(({ high }) => high)))}, ` +
         `low ${number(Math.min(...inSight.map(({ low }) => low)))}, close ${number(last.close)}; ` +
         `${lacking ? `${number(lacking)} incomplete` : "all complete"}${forming ? `, ${number(forming)} forming` : ""}` +
-        `${this.asOf ? `; as known at ${instant(this.asOf)}` : ""}.`;
+        `${this.asOf ? `; as known at ${second(this.asOf)}` : ""}.`;
     }
     this.tell(null);
     this.tabulate();
