@@ -10,10 +10,11 @@ CODE := barhouse/__init__.py barhouse/__main__.py store coordinator migrations t
 INSTALLED := $(VENV)/.installed
 LOWEST := .venv-lowest
 ORCHESTRATOR := .venv-orchestrator
+CLIENTS := .venv-clients
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest test-orchestrator soak lint format format-check types imports check docs docs-write bench bench-report clean
+.PHONY: help demo test test-lowest test-orchestrator test-clients soak lint format format-check types imports check docs docs-write bench bench-report clean
 
 help: ## show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +30,9 @@ test-lowest: $(LOWEST)/.installed ## the same on the lowest dependencies, those 
 
 test-orchestrator: $(ORCHESTRATOR)/.installed ## run a job inside a real orchestrator, in an environment of its own
 	$(ORCHESTRATOR)/bin/python -m pytest tests/integration/test_orchestrator.py -rs $(ARGS)
+
+test-clients: $(INSTALLED) $(CLIENTS)/ibis/.installed $(CLIENTS)/sqlalchemy/.installed $(CLIENTS)/superset/.installed ## read a snapshot with other clients, each in an environment of its own
+	BARHOUSE_CLIENTS=$(CLIENTS) $(BIN)/python -m pytest tests/integration/test_clients.py -rs $(ARGS)
 
 soak: $(INSTALLED) $(LOWEST)/.installed ## random tests in their long form, new seeds, for MINUTES=120; ARGS="--help" says more
 	$(BIN)/python -m tests.soak $(MINUTES) --jobs $(JOBS) --lowest $(LOWEST)/bin/python $(ARGS)
@@ -64,7 +68,7 @@ bench-report: $(VENV)/.bench-installed ## the same with ten times the history to
 	$(BIN)/python -m tests.benchmarks --scale 10 --report $(ARGS)
 
 clean: ## remove what make made, the demo's store included
-	rm -rf $(VENV) $(LOWEST) $(ORCHESTRATOR) build dist demo.duckdb* .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) $(ORCHESTRATOR) $(CLIENTS) build dist demo.duckdb* .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	rm -rf .import_linter_cache .grimp_cache
 	find store coordinator migrations tests -name __pycache__ -prune -exec rm -rf {} +
 
@@ -86,6 +90,16 @@ $(LOWEST)/.installed: pyproject.toml .ci/lowest.txt
 $(ORCHESTRATOR)/.installed: pyproject.toml
 	@test -x $(ORCHESTRATOR)/bin/python || $(PYTHON) -m venv $(ORCHESTRATOR)
 	@$(ORCHESTRATOR)/bin/python $(PIP_INSTALL) --editable '.[test,orchestrator]'
+	@touch $@
+
+# The versions that docs/guides/clients.md names: what each of them can read with.
+$(CLIENTS)/ibis/.installed: CLIENT := 'ibis-framework[duckdb]>=12,<13' 'duckdb>=1.5.5,<2'
+$(CLIENTS)/sqlalchemy/.installed: CLIENT := 'duckdb-sqlalchemy>=1.5,<2' 'sqlalchemy>=2.1,<2.2' 'duckdb>=2.0,<3' pytz
+$(CLIENTS)/superset/.installed: CLIENT := 'duckdb-engine>=0.17,<0.18' 'sqlalchemy>=1.4.54,<2' 'duckdb>=1.5.5,<2' pytz
+$(CLIENTS)/%/.installed: Makefile
+	@mkdir -p $(@D)
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python $(PIP_INSTALL) $(CLIENT)
 	@touch $@
 
 $(VENV)/.docs-installed: $(INSTALLED)
