@@ -20,7 +20,7 @@ _NEVER = int(np.iinfo(np.int64).max)
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class BatchCounts:
     """How many bars a batch added, replaced and found as they were."""
 
     inserted: int
@@ -143,7 +143,7 @@ def _cover(transaction: Transaction, mirror: Mirror, growth: Growth) -> None:
 
 
 def add_batch(
-    transaction: Transaction, mirror: Mirror, kind: Literal["load", "process"], source: str | None, counts: Counts
+    transaction: Transaction, mirror: Mirror, kind: Literal["load", "process"], source: str | None, counts: BatchCounts
 ) -> int:
     """Write the row of the next batch, which came to so many bars; returns its id."""
     mirror.newest_batch += 1

@@ -14,7 +14,7 @@ import pyarrow as pa
 from barhouse.coordinator.fast.accounts import columns_of
 from barhouse.coordinator.fast.arrays import Array, begins, dates, instants, moment_of
 from barhouse.coordinator.fast.judgement import JudgedBars
-from barhouse.coordinator.fast.mirror import Mirror, Waiting
+from barhouse.coordinator.fast.mirror import Mirror, WaitingRanges
 from barhouse.store.database.transaction import Transaction
 
 _VALUES = ("open", "high", "low", "close", "volume", "trade_count", "vwap")
@@ -117,7 +117,7 @@ def invalidate(transaction: Transaction, mirror: Mirror, rows: JudgedBars, batch
     )
     ranges = transaction.place("changed_ranges", table)
     transaction.write("fast.invalidate", {"batch_id": batch_id}, changed_ranges=ranges)
-    mirror.waiting = mirror.waiting.and_(Waiting(at, start, end))
+    mirror.waiting = mirror.waiting.and_(WaitingRanges(at, start, end))
 
 
 def settle(transaction: Transaction, mirror: Mirror, bases: Array) -> None:

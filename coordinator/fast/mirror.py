@@ -23,22 +23,22 @@ _MOST_INVALIDATIONS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingRanges:
     """Where base bars changed below what is derived: positions of intervals, and a stretch of time of each."""
 
     at: Array
     start: Array
     end: Array
 
-    def and_(self, other: Waiting) -> Waiting:
+    def and_(self, other: WaitingRanges) -> WaitingRanges:
         """These and others."""
         pairs = ((self.at, other.at), (self.start, other.start), (self.end, other.end))
-        return Waiting(*(np.concatenate(pair) for pair in pairs))
+        return WaitingRanges(*(np.concatenate(pair) for pair in pairs))
 
-    def except_of(self, bases: Array) -> Waiting:
+    def except_of(self, bases: Array) -> WaitingRanges:
         """Those of other intervals."""
         stays = ~np.isin(self.at, bases)
-        return Waiting(self.at[stays], self.start[stays], self.end[stays])
+        return WaitingRanges(self.at[stays], self.start[stays], self.end[stays])
 
 
 @dataclass(slots=True)
@@ -99,7 +99,7 @@ class Mirror:
     newest_batch: int
     newest_commit: int
     has_final: Array
-    waiting: Waiting | None
+    waiting: WaitingRanges | None
     has_offers: bool
     has_ranks: bool
 
@@ -180,18 +180,18 @@ def mirror_of(transaction: Transaction) -> Mirror:
     return mirror
 
 
-def _waiting(transaction: Transaction, interval_id: Array, count: int) -> Waiting | None:
+def _waiting(transaction: Transaction, interval_id: Array, count: int) -> WaitingRanges | None:
     """What waits to be derived again, of intervals that there are."""
     none = np.empty(0, np.int64)
     if not count:
-        return Waiting(none, none, none)
+        return WaitingRanges(none, none, none)
     if count > _MOST_INVALIDATIONS:
         return None
     rows = transaction.table("fast.invalidations")
     of, start, end = (whole(rows[name]) for name in ("interval_id", "range_start", "range_end"))
     at = np.minimum(np.searchsorted(interval_id, of), max(len(interval_id) - 1, 0))
     known = interval_id[at] == of if len(interval_id) else np.zeros(len(of), bool)
-    return Waiting(at[known], start[known], end[known])
+    return WaitingRanges(at[known], start[known], end[known])
 
 
 def _ways(rows: pa.Table, base: Array) -> tuple[Array, list[Way]]:

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from barhouse.coordinator.fast import corrections, switch
-from barhouse.coordinator.fast.accounts import Counts, account, add_batch
+from barhouse.coordinator.fast.accounts import BatchCounts, account, add_batch
 from barhouse.coordinator.fast.arrays import NONE, SECOND, Array, alike, begins, dates, instants, micros, moment_of
 from barhouse.coordinator.fast.growth import Bars, Moves, Part, growth_of, parts_of
 from barhouse.coordinator.fast.mirror import Mirror
@@ -134,7 +134,7 @@ def derive(transaction: Transaction, planned: Plan) -> Derived:
             account(transaction, mirror, planned.moves, bars, growth, planned.next_close)
             added = bars.at
         corrections.settle(transaction, mirror, planned.bases)
-        batch_id = add_batch(transaction, mirror, "process", None, Counts(len(added), len(revised), unchanged))
+        batch_id = add_batch(transaction, mirror, "process", None, BatchCounts(len(added), len(revised), unchanged))
     return Derived(batch_id, _by_length(mirror, added), _by_length(mirror, revised))
 
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from barhouse.coordinator.fast import corrections, switch
-from barhouse.coordinator.fast.accounts import Counts, account, add_bars, add_batch
+from barhouse.coordinator.fast.accounts import BatchCounts, account, add_bars, add_batch
 from barhouse.coordinator.fast.arrays import NONE, begins, date_of, moment_of
 from barhouse.coordinator.fast.growth import Bars, Moves, growth_of, parts_of
 from barhouse.coordinator.fast.judgement import JudgedBars, judge, may_be_judged
@@ -59,7 +59,7 @@ def _add(
     mirror: Mirror,
     new: JudgedBars,
     corrected: tuple[corrections.Corrections, JudgedBars] | None,
-) -> Counts | None:
+) -> BatchCounts | None:
     """Write all of it but for the batch; None, and nothing is written, where ranges begin elsewhere than before."""
     batch_id = mirror.newest_batch + 1
     grown = None
@@ -81,10 +81,10 @@ def _add(
         if grown is not None:
             add_bars(transaction, mirror, new, batch_id)
             account(transaction, mirror, *grown)
-    return Counts(len(new.at), revised, unchanged)
+    return BatchCounts(len(new.at), revised, unchanged)
 
 
-def _end(transaction: Transaction, mirror: Mirror, name: str, counts: Counts) -> int:
+def _end(transaction: Transaction, mirror: Mirror, name: str, counts: BatchCounts) -> int:
     with transaction.memory.following():
         return add_batch(transaction, mirror, "load", name, counts)
 
@@ -103,7 +103,7 @@ def _moves(mirror: Mirror, rows: JudgedBars) -> Moves:
 
 
 def _report(
-    mirror: Mirror, rows: JudgedBars, interval: Interval, name: str, batch_id: int, counts: Counts
+    mirror: Mirror, rows: JudgedBars, interval: Interval, name: str, batch_id: int, counts: BatchCounts
 ) -> LoadReport:
     within = rows.date[rows.date != NONE]
     symbols = mirror.symbols.take(pa.array(np.searchsorted(mirror.bases, rows.at[begins(rows.at)])))
