@@ -116,20 +116,23 @@ OTHER: dict[str, str] = {
     for what, names in {
         "a flag": """rewind purge apply live full anew check restart record in_transaction read_only accept_lost_history
             force strict sparse whole once as_json no_volume then_process watch show_all dry_run repair no_check
-            revisions yes verify complete case_sensitive sealed reads_files known move as_map follow reset no_session
+            revisions yes verify complete case_sensitive sealed reads_files known move as_map follow behind_proxy
+            reset no_session
             divided_by_splits""",
         "a number": """keep n warm_up speed record_every batch_rows chunk_symbols grace skip_rows run_id every_seconds
             close_run metrics_port max_outside_pct grace_seconds max_rejected max_gaps max_missing min_quality_pct
             max_behind settle_seconds poll_seconds claim_seconds entries_at_once flush_seconds flush_rows backlog_rows
             batch_id heartbeat_seconds trades_kept_seconds gap_fill_seconds gap_fill_days asks_at_once
             reconnect_seconds reconnect_seconds_max publish_seconds publish_keep price_scale volume_scale
-            max_rows max_seconds priority tolerance""",
+            max_rows max_seconds priority tolerance
+            rows workers""",
         "a place, or what is there": """folder target path paths backup backup_file output job report_file source
-            publish export store data feed address url metrics_host""",
+            publish export store data feed address url metrics_host published tls_cert
+            tls_key tokens""",
         "an object, whose parts have doors of their own": """progress clock error subscriber history options database
             definition symbol_data running parameters position problem config other table sources process
             thresholds changes counted derived quality gaps updated bars frames""",
-        "a text in a language of its own": "query text message max_memory reason",
+        "a text in a language of its own": "query text message max_memory reason listen host memory timeout expires",
         "a date already, of a calendar's own code": "first",
         "how many bars; of a calendar's own code, a date already": "last",
         "a name of Redis or HTTP, which the store never sees": "stream group consumer headers",
@@ -152,6 +155,7 @@ _OF_A_CALENDAR = ("SessionCoordinator.refresh_calendar", "SessionCoordinator.cor
 _AT_DOORS: dict[tuple[str, str], Any] = {
     ("SessionStore.bars", "columns"): ["close"],
     ("SessionStore.frame", "columns"): ["close"],
+    ("bars", "columns"): ["close"],
     ("SessionStore.frame", "kind"): "polars",
     ("load-actions", "columns"): {"amount": "open"},  # an action has other parts than a bar
     ("load-actions", "date_format"): "%Y-%m-%d %H:%M:%S",  # as the file has them
