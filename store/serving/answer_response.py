@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
 
+from barhouse.store.serving.audit import note_answer
 from barhouse.store.serving.formats import FORMATS
 from barhouse.store.serving.refusal import RefusalError
 from barhouse.store.serving.wire import WorkerQuestion
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from barhouse.store.serving.pool import Pool, PoolAnswer
     from barhouse.store.serving.snapshot import Snapshot, Snapshots
 
-log = logging.getLogger("barhouse.serve")
-
-#: The log has so much of what was asked.
-_LOGGED = 200
 #: Reads whose answer hangs on more than the snapshot, such as the time.
 _CHANGING = frozenset({"sql", "health"})
 
@@ -146,16 +142,14 @@ class AnswerResponse(Response):
         return headers
 
     def _note(self, outcome: str, row_count: int | None, seconds: float) -> None:
-        asked = self._given.get("sql") or "&".join(f"{name}={value}" for name, value in self._given.items())
-        self._counts.note(self._read, outcome, row_count or 0, seconds)
-        log.info(
-            "%s asked %s %s: %s, %s rows, %d ms",
-            self._asker.name,
-            self._read,
-            json.dumps(asked[:_LOGGED], ensure_ascii=True),
-            outcome,
-            "-" if row_count is None else row_count,
-            seconds * 1000,
+        note_answer(
+            self._counts,
+            self._asker,
+            read=self._read,
+            given=self._given,
+            outcome=outcome,
+            row_count=row_count,
+            seconds=seconds,
         )
 
 

@@ -49,12 +49,14 @@ class Served:
     ----------
     news
         Tells that another snapshot is served.
+    counts
+        What came of answers.
     """
 
     def __init__(self, pool: Pool, snapshots: Snapshots, doorkeeper: Doorkeeper) -> None:
         self.news = News()
         self._pool, self._snapshots, self._doorkeeper = pool, snapshots, doorkeeper
-        self._counts = AnswerCounts()
+        self.counts = AnswerCounts()
         self._site = site_files()
         self._listener_count = 0
 
@@ -90,7 +92,7 @@ class Served:
         return AnswerResponse(
             self._pool,
             self._snapshots,
-            self._counts,
+            self.counts,
             asker,
             read=read,
             given=given,
@@ -162,7 +164,7 @@ class Served:
             "restarted_workers": ("Workers that were ended and started again", float(self._pool.restart_count)),
         }
         kind = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-        return Response(self._counts.openmetrics(gauges), media_type=kind)
+        return Response(self.counts.openmetrics(gauges), media_type=kind)
 
     async def _login(self, request: Request) -> Response:
         form = dict(parse_qsl((await _body(request)).decode("utf-8", "replace"), max_num_fields=10))

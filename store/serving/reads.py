@@ -26,7 +26,9 @@ from barhouse.store.model.inputs import (
 )
 from barhouse.store.records import bars as store_bars
 from barhouse.store.records import registry, session_days
+from barhouse.store.serving.catalog import CATALOG_READS, described
 from barhouse.store.serving.chart import chart
+from barhouse.store.serving.parameters import parameters_of
 from barhouse.store.serving.permission import check_allowed, shadow
 from barhouse.store.sql import Sql, sql
 
@@ -61,7 +63,7 @@ def answer(transaction: Transaction, question: WorkerQuestion) -> Rows:
         shadow(transaction.cursor, named)
     if question.read == "sql":
         return _sql(transaction, question.given, is_limited=allowed is not None)
-    read, names = READS[question.read]
+    read, names = (READS | CATALOG_READS)[question.read]
     refuse_unknown_names(question.given, names)
     return read(transaction, question.given, allowed)
 
@@ -81,11 +83,13 @@ def refuse_unknown_names(given: Mapping[str, Any], names: tuple[str, ...]) -> No
 
 
 def _sql(transaction: Transaction, given: Mapping[str, Any], *, is_limited: bool) -> Rows:
-    text, parameters = given["sql"], given.get("parameters")
+    text = given["sql"]
     check_reads(transaction.cursor, text, reads_files=False)
     if is_limited:
         check_allowed(transaction.cursor, text)
-    schema, batches = _asked(transaction.cursor, text, parameters)
+    if given.get("described"):
+        return described(transaction.cursor, text)
+    schema, batches = _asked(transaction.cursor, text, parameters_of(given, transaction.cursor))
     return schema, _first(batches, given["limit"]) if "limit" in given else batches
 
 

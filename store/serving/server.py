@@ -19,10 +19,14 @@ from barhouse.store.serving.gate import LOOPBACK_NAMES, is_loopback
 from barhouse.store.serving.pool import Pool, ServingLimits
 from barhouse.store.serving.refusal import RefusalError
 from barhouse.store.serving.snapshot import Snapshot, Snapshots
+from barhouse.store.serving.taken_answer import AnswerSource
 from barhouse.store.serving.wire import WorkerQuestion
 
 if TYPE_CHECKING:
     import uvicorn
+
+    from barhouse.store.serving.doorkeeper import Doorkeeper
+    from barhouse.store.serving.flight import FlightServer
 
 log = logging.getLogger("barhouse.serve")
 
@@ -49,6 +53,8 @@ class Serving:
         What answers may take.
     exposure
         Who reaches it, and how.
+    flight
+        Host and port where it answers by Flight SQL; None where it does not.
     """
 
     published: Path
@@ -58,10 +64,16 @@ class Serving:
     keep: int = 5
     limits: ServingLimits = field(default_factory=ServingLimits)
     exposure: Exposure = field(default_factory=Exposure)
+    flight: tuple[str, int] | None = None
 
 
-def address_of(listen: str) -> tuple[str, int]:
+def address_of(listen: str, option: str = "listen") -> tuple[str, int]:
     """The host and port in ``HOST:PORT``; a host of IPv6 stands in brackets.
+
+    Parameters
+    ----------
+    option
+        What it was said by.
 
     Raises
     ------
@@ -71,9 +83,9 @@ def address_of(listen: str) -> tuple[str, int]:
     host, _, port = listen.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
     if not bare or (":" in bare) is not host.startswith("[") or not (port.isascii() and port.isdigit()):
-        raise InputError(f"{Option('listen', listen)} is no address; give HOST:PORT, such as 127.0.0.1:8321")
+        raise InputError(f"{Option(option, listen)} is no address; give HOST:PORT, such as 127.0.0.1:8321")
     if int(port) > _PORT_MAX:
-        raise InputError(f"{Option('listen', listen)} has no such port; give one up to {_PORT_MAX}")
+        raise InputError(f"{Option(option, listen)} has no such port; give one up to {_PORT_MAX}")
     return bare, int(port)
 
 
@@ -83,7 +95,7 @@ async def serve(serving: Serving, ready: Callable[[str], None], stop: asyncio.Ev
     Parameters
     ----------
     ready
-        Called with the address, once requests are answered.
+        Called with each address, the one of HTTP last, once requests are answered.
 
     Raises
     ------
@@ -98,7 +110,8 @@ async def serve(serving: Serving, ready: Callable[[str], None], stop: asyncio.Ev
     from barhouse.store.serving.http import Served
 
     exposure = serving.exposure
-    exposure.check(serving.host)
+    for host in (serving.host, *(serving.flight or ())[:1]):
+        exposure.check(host)
     doorkeeper = Doorkeeper(exposure.tokens, encrypted=exposure.is_encrypted)
     with _listening(serving.host, serving.port) as listener, _snapshots(serving) as snapshots:
         pool = Pool(serving.limits)
@@ -107,6 +120,8 @@ async def serve(serving: Serving, ready: Callable[[str], None], stop: asyncio.Ev
             if not await _look(pool, snapshots):
                 raise StoreError(f"there is no snapshot at {serving.published}; publish one there first")
             served = Served(pool, snapshots, doorkeeper)
+            source = AnswerSource(asyncio.get_running_loop(), pool, snapshots, served.counts)
+            flight = _flight(serving, source, doorkeeper)
             config = uvicorn.Config(
                 served.app(_names(serving)),
                 log_config=None,
@@ -122,11 +137,15 @@ async def serve(serving: Serving, ready: Callable[[str], None], stop: asyncio.Ev
             running = asyncio.create_task(server.serve(sockets=[listener]))
             watching = asyncio.create_task(_watch(pool, snapshots, served.news.tell))
             stopping = asyncio.create_task(stop.wait())
+            if flight is not None:
+                ready(flight.address)
             ready(_address(listener, "http" if exposure.tls_cert is None else "https"))
             try:
                 await asyncio.wait({running, watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 server.should_exit = True
+                if flight is not None:
+                    await flight.close()
                 watching.cancel()
                 stopping.cancel()
                 await asyncio.gather(running, watching, stopping, return_exceptions=True)
@@ -137,6 +156,14 @@ async def serve(serving: Serving, ready: Callable[[str], None], stop: asyncio.Ev
 def _is_news(record: logging.LogRecord) -> bool:
     """Whether a line of uvicorn's says something new: an answer that was cut short on purpose is in the log already."""
     return "without completing response" not in record.getMessage()
+
+
+def _flight(serving: Serving, source: AnswerSource, doorkeeper: Doorkeeper) -> FlightServer | None:
+    if serving.flight is None:
+        return None
+    from barhouse.store.serving.flight import FlightServer
+
+    return FlightServer(serving.flight, source, doorkeeper, serving.exposure)
 
 
 def _server(config: uvicorn.Config) -> uvicorn.Server:

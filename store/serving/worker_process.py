@@ -125,6 +125,11 @@ class WorkerProcess:
                 os.kill(self._process.pid, signal.SIGKILL)
         if self._process.stdin is not None:
             self._process.stdin.close()
+        if self._process.stdout is not None:
+            # Its end is seen behind what it wrote, and that is read up to a limit only; unless somebody reads it now.
+            with suppress(RuntimeError, ConnectionError):
+                while await self._process.stdout.read(_BUFFER_BYTES):
+                    pass
         await self._process.wait()
 
     def _send(self, frame: bytes) -> None:

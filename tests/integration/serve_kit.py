@@ -150,6 +150,12 @@ class Server(Client):
         """The processes it has started."""
         return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
 
+    @property
+    def flight(self) -> str:
+        """Where it answers by Flight SQL."""
+        (found,) = re.findall(r" at (grpc\S*)", self.logged())
+        return str(found)
+
     def logged(self) -> str:
         """What it has logged so far."""
         return self.log.read_text(encoding="utf-8")

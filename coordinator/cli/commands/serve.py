@@ -43,6 +43,7 @@ _size = _amount(
 @command("serve", example="barhouse serve published/bars.duckdb")
 @click.argument("published", type=click.Path(path_type=Path), metavar="FILE")
 @click.option("--listen", default="127.0.0.1:8321", show_default=True, metavar="HOST:PORT", help="Port 0: any free.")
+@click.option("--flight", metavar="HOST:PORT", help="Answer by Arrow Flight SQL, too, there.")
 @click.option("--host", multiple=True, metavar="NAME", help="Another name that it may be called by.")
 @click.option(
     "--timeout",
@@ -76,6 +77,7 @@ def serve(
     published: Path,
     *,
     listen: str,
+    flight: str | None,
     host: tuple[str, ...],
     timeout: float,
     memory: float,
@@ -108,11 +110,25 @@ def serve(
     exposure = Exposure(tokens, tls_cert, tls_key, behind_proxy)
     address, port = address_of(listen)
     exposure.check(address)
+    flight_address = None if flight is None else address_of(flight, "flight")
+    if flight_address is not None:
+        exposure.check(flight_address[0])
     place, report = snapshot_of(published)
     if report is not None:
         reports.say(f"published {published} to {place}: publish there again to have what is new served")
     limits = ServingLimits(timeout_seconds=timeout, memory_bytes=int(memory), row_count=rows, worker_count=workers)
-    _run(Serving(place, host=address, port=port, hosts=host, keep=keep, limits=limits, exposure=exposure))
+    _run(
+        Serving(
+            place,
+            host=address,
+            port=port,
+            hosts=host,
+            keep=keep,
+            limits=limits,
+            exposure=exposure,
+            flight=flight_address,
+        )
+    )
 
 
 def _run(serving: Serving) -> None:
