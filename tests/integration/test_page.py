@@ -148,6 +148,13 @@ def test_of_an_interval_that_is_chosen_only_the_newest_bars_are_sent(visit: Visi
     visit.wait(drawn="true", interval="1h")
     assert 0 < int(visit.told("sent")) < 3000
     assert "2019-10-17 09:00 UTC" in visit.text("#chart-summary")
+    visit.wait(settled="true")
+    before = int(visit.told("seen"))
+    visit.page.focus("#chart")
+    visit.page.keyboard.press("PageUp")
+    visit.wait(settled="true")
+    assert int(visit.told("seen")) > 0.9 * before, "what is earlier was not asked for"
+    assert int(visit.told("sent")) < 3000
 
 
 def test_the_slider_shows_what_was_known_before_a_correction(visit: Visit) -> None:

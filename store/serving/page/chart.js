@@ -164,7 +164,7 @@ export class ChartView {
     this.asking?.abort();
     const asking = this.asking = new AbortController();
     const { view } = this;
-    const span = view && view.to - view.from;
+    const span = view && (view.to - view.from) * this.roomBeside();
     const range = view && { start: isoOf(view.from - span), end: isoOf(view.to + span) };
     const given = { symbol: this.symbol, ...range, as_of: this.asOf, columns: COLUMNS };
     try {
@@ -189,6 +189,14 @@ export class ChartView {
       this.trouble.replaceChildren(failure(error));
       document.body.dataset.drawn = "failed";
     }
+  }
+
+  /** For how much of what is in sight there is room on either side: of an interval that was chosen so many bars come. */
+  roomBeside() {
+    if (!this.interval) return 1;
+    const { seen } = this.drawing;
+    if (!seen || this.loaded?.interval !== this.interval) return 0;
+    return Math.min(1, Math.max(0, (POINTS / (seen.last - seen.first + 1) - 1) / 2));
   }
 
   async ask(given, signal) {
