@@ -28,7 +28,7 @@ def as_tables(given: Mapping[str, object]) -> dict[str, pa.Table]:
     if not isinstance(given, Mapping):
         raise InputError(
             f"{Option('frames')} takes a dictionary of frames by their names, not {type(given).__name__}; give "
-            f"frames={{'holdings': frame}}"
+            "each by a name of its own"
         )
     found: dict[str, pa.Table] = {}
     for name, frame in given.items():

@@ -116,7 +116,9 @@ def _token(row: dict[str, Any], place: str) -> Token:
         raise InputError(f"{place} has no sha256 of 64 hexadecimal digits; add it anew with `barhouse token add`")
     if symbols is not None:
         if not isinstance(symbols, list) or not symbols:
-            raise InputError(f"{place} is limited to symbols={symbols!r}; list at least one, or leave it out for all")
+            raise InputError(
+                f"{place} is limited to the symbols {symbols!r}; list at least one, or leave it out for all"
+            )
         symbols = tuple(as_written(one) for one in symbols)
     if expires is not None and not (isinstance(expires, datetime) and expires.tzinfo is not None):
         raise InputError(f"{place} expires at {expires!s}, which says no zone; say one, as in 2027-03-01T00:00:00Z")
