@@ -104,7 +104,7 @@ class Database:
         open_stores.add(self)
         memory_bytes = root.execute(sql("database.memory_limit")).fetchall()[0][0]
         self._turns = Turns(memory_bytes)
-        self._precedence = Precedence(lambda: self._root, memory_bytes)
+        self._precedence = Precedence(root, memory_bytes)
 
     @property
     def current(self) -> Database:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import duckdb
@@ -26,7 +26,7 @@ _PATIENCE_SECONDS = 5.0
 class Precedence:
     """The memory of one store's process, between who writes and who asks."""
 
-    def __init__(self, root: Callable[[], duckdb.DuckDBPyConnection], memory_bytes: int) -> None:
+    def __init__(self, root: duckdb.DuckDBPyConnection, memory_bytes: int) -> None:
         self._root = root
         self._half = memory_bytes // 2
         self._writers: list[int] = []  # their threads
@@ -90,7 +90,7 @@ class Precedence:
     def _is_short(self) -> bool:
         """Whether more than half of the memory is in use."""
         try:
-            with self._root().cursor() as cursor:
+            with self._root.cursor() as cursor:
                 ((used,),) = cursor.execute(sql("database.memory_in_use")).fetchall()
         except duckdb.Error:  # not even this can be asked
             return True

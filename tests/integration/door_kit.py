@@ -124,10 +124,9 @@ OTHER: dict[str, str] = {
             max_behind settle_seconds poll_seconds claim_seconds entries_at_once flush_seconds flush_rows backlog_rows
             batch_id heartbeat_seconds trades_kept_seconds gap_fill_seconds gap_fill_days asks_at_once
             reconnect_seconds reconnect_seconds_max publish_seconds publish_keep price_scale volume_scale
-            max_rows max_seconds priority tolerance
-            rows workers""",
+            max_rows max_seconds priority tolerance rows workers""",
         "a place, or what is there": """folder target path paths backup backup_file output job report_file source
-            publish export store data feed address url metrics_host published tls_cert
+            publish export store data feed address url metrics_host published flight tls_cert
             tls_key tokens""",
         "an object, whose parts have doors of their own": """progress clock error subscriber history options database
             definition symbol_data running parameters position problem config other table sources process

@@ -59,7 +59,7 @@ def test_an_option_sets_the_parameter_it_is_named_for() -> None:
     python = {"--column": "columns", "--format": "form", "--json": "as_json", "--process": "then_process"}
     python |= {"--all": "show_all", "--every": "every_seconds", "--report": "report_file", "--file": "source"}
     python |= {"--break": "break_", "--holiday": "holidays", "--early-close": "early_closes"}
-    python |= {"--files": "reads_files"}
+    python |= {"--files": "reads_files", "--map": "as_map"}
     python_of_sessions = {"--open": "opened", "--close": "closed"}
     for command, option in options():
         long = max(option.opts, key=len)
@@ -78,7 +78,7 @@ def test_lists_are_named_in_the_plural_and_single_things_in_the_singular() -> No
 
 def test_what_a_job_file_says_is_called_as_on_the_command_line() -> None:
     given = {command: {one.name for one in COMMANDS[command].params} - {"as_json"} for command in COMMANDS}
-    assert given["live"] - {"job", "no_volume"} <= LiveConfig.model_fields.keys()
+    assert given["live"] - {"job", "no_volume", "every_seconds"} <= LiveConfig.model_fields.keys()
     assert given["load"] - {"paths", "no_volume", "then_process"} <= SourceConfig.model_fields.keys()
     assert (
         given["register"] - {"symbols", "available", "on_missing", "dry_run", "yes"} <= SymbolGroup.model_fields.keys()

@@ -20,6 +20,7 @@ from door_kit import (
     DATES,
     INSTANTS,
     LISTS,
+    NAMES,
     RIGHT,
     SQL,
     WRONG,
@@ -52,6 +53,7 @@ from barhouse.coordinator.cli.errors import ExitCode
 from barhouse.coordinator.cli.main import cli
 from barhouse.coordinator.live.config import LiveConfig
 from barhouse.store.model.mistakes import models_in
+from barhouse.store.serving.tokens import add_token
 
 # ------------------------------------------------------------------------------------------------------------ Python
 
@@ -252,6 +254,15 @@ def typed(given: Any) -> str:
     return "" if given is None else ",".join(given) if isinstance(given, list) else str(given)
 
 
+def tokens_anew(shelf: Shelf, name: str | None) -> Path:
+    """A file of tokens as each command finds it: with the token of that name alone, or not there."""
+    file = shelf.folder / "tokens.toml"
+    file.unlink(missing_ok=True)
+    if name is not None:
+        add_token(file, name)
+    return file
+
+
 def as_typed(shelf: Shelf, door: str, name: str, given: Any) -> str | None:
     """Run a command; returns what it said when it refused."""
     command = COMMANDS[door]
@@ -272,6 +283,8 @@ def as_typed(shelf: Shelf, door: str, name: str, given: Any) -> str | None:
                 arguments.append(text)
     if door == "live":
         also = [*also, "--feed", str(shelf.folder / "inbox")]
+    if door.startswith("token"):
+        also = [*also, "--file", str(tokens_anew(shelf, None if door == "token add" else NAMES["name"]))]
     line = ["--store", str(shelf.path), *door.split(), *also, *options, "--", *arguments]
     done = RUNNER.invoke(cli, line, prog_name="barhouse")
     assert done.exit_code in CLEAN and "unexpected error" not in done.stderr, (line, done.output, done.stderr)
