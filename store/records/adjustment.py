@@ -419,7 +419,7 @@ def _made_anew(
         since = _BEGINNING if one.reference_from is None else _micros(one.reference_from)
         rows = np.array([row for row, whose in pieces if whose == symbol and starts[row] >= since], np.int64)
         if len(rows):
-            parts.append(_parts(transaction, one, rows, starts[rows], ends[rows], known, kind))
+            parts.append(_parts(transaction, symbol, one, rows, starts[rows], ends[rows], known, kind))
     if not parts:
         return table
     joined = pa.concat_tables(parts)
@@ -435,6 +435,7 @@ def _made_anew(
 
 def _parts(
     transaction: Transaction,
+    symbol: str,
     one: Steps,
     rows: npt.NDArray[np.int64],
     starts: npt.NDArray[np.int64],
@@ -453,7 +454,10 @@ def _parts(
     chosen = bars.take(pa.array(inside))
     keys = at if one.reference_is_short else bars["ends"].to_numpy()
     after = np.searchsorted(one.ex_at, keys[inside], side="right")
-    dividend = one.dividend_factors[after] if kind == "all" else np.ones(len(after))
+    dividend = np.ones(len(after))
+    if kind == "all" and len(after):
+        _refuse_unknown(symbol, one, after)
+        dividend = one.dividend_factors[after]
     return _scaled(chosen, one.split_factors[after], dividend).append_column("piece", pa.array(np.repeat(rows, counts)))
 
 

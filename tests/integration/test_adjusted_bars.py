@@ -278,6 +278,8 @@ def test_a_dividend_with_no_close_before_it_is_refused_where_it_would_count(stor
     assert store.bars("DAY", "1d", adjust="split")["close"].to_pylist() == [10.0, 9.0, 9.0]
     view = store.sql("SELECT close, dividend_factor FROM bars_adjusted WHERE interval = '1d' ORDER BY bar_start")
     assert view["close"].to_pylist() == [None, 9.0, 9.0]
+    with pytest.raises(InputError, match="the dividend of DAY on 2024-06-10 cannot be accounted for"):
+        store.bars("DAY", "1mo", adjust="all")  # the month began before it
     SessionCoordinator(store).delete_actions("DAY", "2024-06-10")
     assert store.bars("DAY", "1d", adjust="all")["close"].to_pylist() == [
         10.0,
