@@ -58,7 +58,7 @@ _EMPTY = {
 }
 
 
-class FlightServer(fl.FlightServerBase):  # type: ignore[misc]
+class FlightServer(fl.FlightServerBase):
     """Answers calls of Flight SQL."""
 
     def __init__(

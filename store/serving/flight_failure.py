@@ -35,11 +35,11 @@ class _UntracedError(Exception):
         """Leave it."""
 
 
-class FlightRefusalError(_UntracedError, pa.ArrowInvalid):  # type: ignore[misc]
+class FlightRefusalError(_UntracedError, pa.ArrowInvalid):
     """What is asked cannot be answered: ``INVALID_ARGUMENT`` of gRPC."""
 
 
-class FlightLacksError(_UntracedError, pa.ArrowNotImplementedError):  # type: ignore[misc]
+class FlightLacksError(_UntracedError, pa.ArrowNotImplementedError):
     """What is asked for is not there: ``UNIMPLEMENTED`` of gRPC."""
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _WAIT_SECONDS = 30.0
 
 
-class FlightPass(fl.ServerMiddleware):  # type: ignore[misc]
+class FlightPass(fl.ServerMiddleware):
     """Of one call.
 
     Attributes
@@ -32,7 +32,7 @@ class FlightPass(fl.ServerMiddleware):  # type: ignore[misc]
         self.asker = asker
 
 
-class FlightGate(fl.ServerMiddlewareFactory):  # type: ignore[misc]
+class FlightGate(fl.ServerMiddlewareFactory):
     """Lets calls through that come with a token, where one is asked for."""
 
     def __init__(self, doorkeeper: Doorkeeper, loop: asyncio.AbstractEventLoop) -> None:

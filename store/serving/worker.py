@@ -30,6 +30,7 @@ from barhouse.store.sql import sql
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from _typeshed import ReadableBuffer
 
     from barhouse.store.database.database import Database
     from barhouse.store.serving.wire import WorkerQuestion
@@ -70,11 +71,11 @@ class AnswerPieces(io.RawIOBase):
         """How many bytes were taken."""
         return self._size
 
-    def write(self, data: object) -> int:
+    def write(self, data: ReadableBuffer, /) -> int:
         """Take bytes."""
         if self.cancelled.is_set():
             raise _CancelledError
-        given = bytes(memoryview(data))  # type: ignore[arg-type]
+        given = bytes(memoryview(data))
         self._gathered += given
         self._size += len(given)
         if len(self._gathered) >= _PIECE_BYTES:

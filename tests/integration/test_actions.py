@@ -63,7 +63,7 @@ def coordinator(store: SessionStore) -> SessionCoordinator:
 
 def kept(store: SessionStore) -> set[Said]:
     rows = store.sql("SELECT symbol, ex_date, kind, ratio, amount, currency FROM actions").to_pylist()
-    return {(str(row["symbol"]), str(row["ex_date"]), *list(row.values())[2:]) for row in rows}  # type: ignore[misc]
+    return {(str(row["symbol"]), str(row["ex_date"]), *list(row.values())[2:]) for row in rows}
 
 
 def batches(store: SessionStore) -> list[tuple[Any, ...]]:
@@ -347,7 +347,7 @@ def test_an_action_is_deleted_by_its_ex_date(store: SessionStore, coordinator: S
     with pytest.raises(InputError, match="is an instant"):
         coordinator.delete_actions("NVDA", "2024-06-10T00:00:00Z")
     with pytest.raises(InputError, match="is no kind of corporate action"):
-        coordinator.delete_actions("NVDA", "2024-06-10", kind="merger")  # type: ignore[arg-type]
+        coordinator.delete_actions("NVDA", "2024-06-10", kind="merger")
 
 
 def test_a_load_of_actions_is_undone_and_so_is_the_undo(store: SessionStore, coordinator: SessionCoordinator) -> None:
