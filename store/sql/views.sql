@@ -545,7 +545,8 @@ FROM adjustment_stretch;
 -- view: bars_adjusted
 -- bars with prices and volumes as of the shares of the newest bar: prices divided by split_factor and multiplied by
 -- dividend_factor, volumes multiplied by split_factor. A bar of several sessions that holds an ex-date is made anew of
--- the adjusted bars of a shorter interval (ex_inside), and has the factors of its end.
+-- the adjusted bars of a shorter interval (ex_inside), and has the factors of its end; where one of those has no prices it
+-- has none.
 CREATE VIEW bars_adjusted AS
 WITH stretch AS MATERIALIZED (
     FROM adjustment_stretch
@@ -586,11 +587,15 @@ part_ AS (
          < f.to_at
 ),
 made AS (
-    SELECT interval_id, piece, arg_min(open, bar_start) AS open, max(high) AS high, min(low) AS low,
-           arg_max(close, bar_start) AS close, sum(volume::DECIMAL(38, 9)) AS volume,
+    SELECT interval_id, piece, count(close) = count(*) AS prices_known,
+           CASE WHEN prices_known THEN arg_min(open, bar_start) END AS open,
+           CASE WHEN prices_known THEN max(high) END AS high,
+           CASE WHEN prices_known THEN min(low) END AS low,
+           CASE WHEN prices_known THEN arg_max(close, bar_start) END AS close,
+           sum(volume::DECIMAL(38, 9)) AS volume,
            CASE WHEN count(trade_count) = count(*) THEN sum(trade_count)::BIGINT END AS trade_count,
            sum(CASE WHEN volume > 0 THEN (vwap * volume)::DECIMAL(38, 15) END) AS turnover,
-           bool_and(volume = 0 OR vwap IS NOT NULL) AS vwap_known,
+           bool_and(volume = 0 OR vwap IS NOT NULL) AND prices_known AS vwap_known,
            true AS found
     FROM part_ GROUP BY interval_id, piece
 )

@@ -74,12 +74,12 @@ def days(store: SessionStore, closes: dict[str, str], symbol: str = "DAY", volum
 def act(store: SessionStore, kind: str, values: dict[str, Any], symbol: str = "DAY") -> None:
     part = "ratio" if kind in ("split", "stock_dividend") else "amount"
     table = pa.table({"ex_date": list(values), part: [float(value) for value in values.values()]})
-    SessionCoordinator(store).load_actions(table, symbol, kind=kind)  # type: ignore[arg-type]
+    SessionCoordinator(store).load_actions(table, symbol, kind=kind)
 
 
 def shown(store: SessionStore, interval: str, adjust: str, *parts: str, symbol: str = "DAY") -> list[tuple[Any, ...]]:
     """What is read, which the view shows as well, to the last bit."""
-    table = store.bars(symbol, interval, adjust=adjust)  # type: ignore[arg-type]
+    table = store.bars(symbol, interval, adjust=adjust)
     if adjust == "all":
         view = store.sql(
             "FROM bars_adjusted WHERE symbol = $symbol AND interval = $interval ORDER BY bar_start",
@@ -280,6 +280,8 @@ def test_a_dividend_with_no_close_before_it_is_refused_where_it_would_count(stor
     assert view["close"].to_pylist() == [None, 9.0, 9.0]
     with pytest.raises(InputError, match="the dividend of DAY on 2024-06-10 cannot be accounted for"):
         store.bars("DAY", "1mo", adjust="all")  # the month began before it
+    month = "SELECT open, high, low, close, vwap, volume FROM bars_adjusted WHERE interval = '1mo'"
+    assert [tuple(row.values()) for row in store.sql(month).to_pylist()] == [(None, None, None, None, None, 3000.0)]
     SessionCoordinator(store).delete_actions("DAY", "2024-06-10")
     assert store.bars("DAY", "1d", adjust="all")["close"].to_pylist() == [
         10.0,
@@ -324,7 +326,7 @@ def test_columns_ranges_and_several_symbols(store: SessionStore) -> None:
     with pytest.raises(InputError, match="bars have no column 'prices'"):
         store.bars("DAY", "1d", adjust="split", columns=["prices"])
     with pytest.raises(InputError, match="adjust='both' is nothing to adjust for; give 'split' or 'all'"):
-        store.bars("DAY", "1d", adjust="both")  # type: ignore[arg-type]
+        store.bars("DAY", "1d", adjust="both")
     assert store.bars("DAY", "1d", "2024-06-10", "2024-06-10", adjust="all").num_rows == 0
     live = store.bars("DAY", "1d", adjust="all", live=True)
     assert live.drop_columns(["forming"]).equals(store.bars("DAY", "1d", adjust="all"))

@@ -151,4 +151,4 @@ def test_any_instant_has_what_was_known_then(store: SessionStore) -> None:
 
 def test_other_ways_to_fill_are_refused(store: SessionStore) -> None:
     with pytest.raises(InputError, match="fill='zero' is nothing to fill with; give 'previous' or 'zero_volume'"):
-        store.bars("DAY", "1d", fill="zero")  # type: ignore[arg-type]
+        store.bars("DAY", "1d", fill="zero")

@@ -110,9 +110,9 @@ class Factors:
         opens, highs, lows, closes, volumes, vwaps = zip(*parts, strict=True)
         units = sum(to_decimal(volume, 9) for volume in volumes)
         volume = to_double(units, 9)
-        low = min((one for one in lows if one is not None), default=None)
-        high = max((one for one in highs if one is not None), default=None)
-        vwap = None
+        if any(one is None for one in closes):  # one lies before what nobody can tell
+            return (None, None, None, None, volume, None), inside
+        low, high, vwap = min(lows), max(highs), None
         if units > 0 and not any(one is None and size > 0 for one, size in zip(vwaps, volumes, strict=True)):
             turnover = sum(
                 to_decimal(one * size, 15)
@@ -120,9 +120,7 @@ class Factors:
                 if one is not None and size > 0
             )
             vwap = min(max(to_double(turnover, 15) / volume, low), high)
-        first = next((one for one in opens if one is not None), None)
-        last = next((one for one in reversed(closes) if one is not None), None)
-        return (first, high, low, last, volume, vwap), inside
+        return (opens[0], high, low, closes[-1], volume, vwap), inside
 
 
 def adjusted_rows(name: str, symbol: Symbol, actions: Actions) -> set[tuple[object, ...]]:
