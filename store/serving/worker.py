@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import duckdb
 
@@ -30,7 +30,6 @@ from barhouse.store.sql import sql
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from _typeshed import ReadableBuffer
 
     from barhouse.store.database.database import Database
     from barhouse.store.serving.wire import WorkerQuestion
@@ -71,8 +70,8 @@ class AnswerPieces(io.RawIOBase):
         """How many bytes were taken."""
         return self._size
 
-    def write(self, data: ReadableBuffer, /) -> int:
-        """Take bytes."""
+    def write(self, data: Any, /) -> int:
+        """Take bytes, or whatever lends its own."""
         if self.cancelled.is_set():
             raise _CancelledError
         given = bytes(memoryview(data))
