@@ -17,7 +17,7 @@ from barhouse.store.model.bar import INSTANT
 from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.words import shortened
-from barhouse.store.records import adjustment, filled_bars, session_days
+from barhouse.store.records import adjusted_bars, adjustment, filled_bars, session_days
 from barhouse.store.records.adjustment import Adjust, Knowledge, OwnBars, Steps
 from barhouse.store.records.filled_bars import Edges, Fill
 from barhouse.store.records.session_days import BEGINNING, END, Bounds, Range
@@ -152,11 +152,11 @@ def _made(transaction: Transaction, asked: Question, place: _BarRanges, known: K
     blocks = not Interval.parse(asked.interval).intraday
     if asked.adjust is not None:
         found = _steps(transaction, asked, table, known)
-        table = adjustment.adjusted(transaction, table, asked.adjust, known, found, blocks=blocks)
+        table = adjusted_bars.adjusted(transaction, table, asked.adjust, known, found, blocks=blocks)
     if holes:
         table = _filled(transaction, asked, table, place, holes, known)
         if asked.adjust is not None:
-            table = adjustment.with_factors(table, asked.adjust, found, blocks=blocks)
+            table = adjusted_bars.with_factors(table, asked.adjust, found, blocks=blocks)
     if asked.columns is None:
         return table
     _refuse_unknown_columns(asked.columns, table.column_names)
@@ -229,7 +229,7 @@ def _read(
 
 
 def _own_bars(table: pa.Table, length: Interval) -> OwnBars:
-    return OwnBars(length.unit, length.length, adjustment.instants(table["bar_start"]), table["close"].to_numpy())
+    return OwnBars(length.unit, length.length, adjusted_bars.instants(table["bar_start"]), table["close"].to_numpy())
 
 
 def _columns(transaction: Transaction, asked: Question, source: Sql, parameters: dict[str, Any]) -> Sql:

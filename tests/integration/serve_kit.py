@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -19,7 +20,7 @@ from urllib.parse import urlencode
 
 import pyarrow as pa
 
-from barhouse import DataProcessor, SessionCoordinator, open_store
+from barhouse import DataProcessor, SessionCoordinator, SessionStore, open_store
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 #: Where minutes of XNYS begin in these tests.
@@ -159,6 +160,15 @@ class Server(Client):
     def logged(self) -> str:
         """What it has logged so far."""
         return self.log.read_text(encoding="utf-8")
+
+
+@contextmanager
+def beside(path: Path, folder: Path) -> Iterator[SessionStore]:
+    """A copy of a store, to ask it in process what a server is asked."""
+    copy = folder / "store.duckdb"
+    shutil.copy(path, copy)
+    with open_store(copy, read_only=True) as opened:
+        yield opened
 
 
 @contextmanager

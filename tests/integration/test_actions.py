@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from clock_kit import NOW, TickingClock
 
 from barhouse import SessionCoordinator, SessionStore, open_store
 from barhouse.coordinator.actions.options import presets
@@ -21,20 +22,8 @@ from barhouse.store.errors import InputError, OptionsError, RejectedBarsError, S
 from barhouse.store.records.batch import Batch
 
 SAMPLE = Path(__file__).parents[2] / "sample" / "actions"
-NOW = datetime(2024, 12, 2, tzinfo=UTC)
 
 Said = tuple[str, str, str, float | None, float | None, str | None]
-
-
-class Clock:
-    """A clock that goes on by a second whenever it is looked at."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        self.now += timedelta(seconds=1)
-        return self.now
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +40,7 @@ def blank(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def store(blank: bytes, tmp_path: Path) -> Iterator[SessionStore]:
     path = tmp_path / "actions.duckdb"
     path.write_bytes(blank)
-    with open_store(path, clock=Clock()) as opened:
+    with open_store(path, clock=TickingClock()) as opened:
         yield opened
         assert opened.verify().sound
 
@@ -461,7 +450,7 @@ PLANTED: dict[str, tuple[str, str]] = {
 def test_what_is_planted_among_actions_is_found(blank: bytes, tmp_path: Path, name: str) -> None:
     path = tmp_path / "planted.duckdb"
     path.write_bytes(blank)
-    with open_store(path, clock=Clock()) as store:
+    with open_store(path, clock=TickingClock()) as store:
         coordinator = SessionCoordinator(store)
         coordinator.load_actions(splits(9.0))
         coordinator.load_actions(splits(10.0))
@@ -470,7 +459,7 @@ def test_what_is_planted_among_actions_is_found(blank: bytes, tmp_path: Path, na
     kind, change = PLANTED[name]
     with duckdb.connect(str(path)) as connection:
         connection.execute(change)
-    with open_store(path, clock=Clock()) as store:
+    with open_store(path, clock=TickingClock()) as store:
         assert kind in store.verify().totals
         if kind == "revision":  # the loss can be accepted
             assert "revision" not in SessionCoordinator(store).repair(accept_lost_history=True).after.totals

@@ -6,18 +6,18 @@ What is expected is worked out here in whole fractions, from dates, ratios and a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from clock_kit import NOW, TickingClock
 
 from barhouse import DataProcessor, SessionCoordinator, SessionStore, open_store
 from barhouse.store.errors import InputError, UnknownSymbolError
 
-NOW = datetime(2024, 12, 2, tzinfo=UTC)
 #: Raw closes around ex-dates: day, close.
 AAPL = {
     "2000-06-20": "101.25", "2000-06-21": "55.63", "2005-02-25": "88.99", "2005-02-28": "44.86", "2014-06-06": "645.57",
@@ -29,17 +29,6 @@ NVDA = {
     "2024-11-29": "138.25",
 }  # fmt: skip
 NVDA_SPLITS = {"2021-07-20": 4, "2024-06-10": 10}
-
-
-class Clock:
-    """A clock that goes on by a second whenever it is looked at."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        self.now += timedelta(seconds=1)
-        return self.now
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +46,7 @@ def blank(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def store(blank: bytes, tmp_path: Path) -> Iterator[SessionStore]:
     path = tmp_path / "adjusted.duckdb"
     path.write_bytes(blank)
-    with open_store(path, clock=Clock()) as opened:
+    with open_store(path, clock=TickingClock()) as opened:
         yield opened
         assert opened.verify().sound
 

@@ -225,7 +225,9 @@ def test_a_report_of_many_symbols_is_short() -> None:
 # --------------------------------------------------------------------------------------------------------- a browser
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="the browser Chromium is not installed")
+@pytest.mark.skipif(
+    CHROMIUM is None, reason="there is no Chromium to draw in; install it with `apt-get install chromium`"
+)
 @pytest.mark.parametrize(("asked", "count"), [(("ES", "1m"), 3000), (("ES", "1d"), None), ((NASTY, "1m"), 30)])
 def test_a_browser_draws_every_bar(
     store: SessionStore, tmp_path: Path, asked: tuple[str, str], count: int | None

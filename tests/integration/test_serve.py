@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from serve_kit import OPEN, Client, Server, make_store, minutes, publish, served, wait_until
+from serve_kit import OPEN, Client, Server, beside, make_store, minutes, publish, served, wait_until
 
 from barhouse import SessionCoordinator, SessionStore, open_store
 
@@ -39,9 +39,7 @@ def server(store_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(scope="module")
 def store(store_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SessionStore]:
-    copy = tmp_path_factory.mktemp("asked") / "store.duckdb"
-    shutil.copy(store_file, copy)
-    with open_store(copy, read_only=True) as opened:
+    with beside(store_file, tmp_path_factory.mktemp("asked")) as opened:
         yield opened
 
 

@@ -24,7 +24,7 @@ import pyarrow.flight as fl
 import pytest
 from adbc_driver_flightsql import DatabaseOptions, dbapi
 from click.testing import CliRunner
-from serve_kit import OPEN, Server, make_store, minutes, publish, served, wait_until
+from serve_kit import OPEN, Server, beside, make_store, minutes, publish, served, wait_until
 
 from barhouse import SessionCoordinator, SessionStore, open_store
 from barhouse.coordinator.cli.main import ExitCode, cli
@@ -59,9 +59,7 @@ def server(published: Path) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def store(store_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SessionStore]:
-    copy = tmp_path_factory.mktemp("asked") / "store.duckdb"
-    shutil.copy(store_file, copy)
-    with open_store(copy, read_only=True) as opened:
+    with beside(store_file, tmp_path_factory.mktemp("asked")) as opened:
         yield opened
 
 
@@ -480,7 +478,10 @@ def test_an_address_that_is_taken_is_refused(server: Server, published: Path, tm
     assert f"--flight {taken} cannot be had" in " ".join(ended.stderr.split())
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl here to make a certificate with")
+@pytest.mark.skipif(
+    shutil.which("openssl") is None,
+    reason="there is no openssl to make a certificate with; install it with `apt-get install openssl`",
+)
 def test_a_certificate_encrypts_it(published: Path, tmp_path: Path) -> None:
     cert, key, tokens = tmp_path / "cert.pem", tmp_path / "key.pem", tmp_path / "tokens.toml"
     named = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]

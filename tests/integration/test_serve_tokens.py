@@ -205,7 +205,10 @@ def test_where_it_may_not_listen_it_says_what_is_missing(
     assert (result.exit_code, named in result.output) == (ExitCode.BAD_INPUT, True), result.output
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl here to make a certificate with")
+@pytest.mark.skipif(
+    shutil.which("openssl") is None,
+    reason="there is no openssl to make a certificate with; install it with `apt-get install openssl`",
+)
 def test_it_is_served_encrypted(published: Path, tmp_path: Path) -> None:
     cert, key, tokens = tmp_path / "c.pem", tmp_path / "k.pem", tmp_path / "tokens.toml"
     made = ["-nodes", "-days", "2", "-keyout", key, "-out", cert]
