@@ -62,7 +62,7 @@ def of_rows(transaction: Transaction, mirror: Mirror, rows: JudgedBars) -> tuple
     differs, row_id = np.asarray(found["differs"])[order], np.asarray(found["row_id"])[order]
     mask = pa.array(differs)
     values = {name: columns[name].filter(mask) for name in ("interval_id", *_VALUES)}
-    replaced = pa.table({"row_id": pa.array(row_id[differs], pa.int64()), **values})
+    replaced = _revisions({"row_id": pa.array(row_id[differs], pa.int64()), **values})
     return Corrections(rows.at[differs], replaced, int((~differs).sum())), rows.where(differs)
 
 
@@ -73,7 +73,7 @@ def of_buckets(mirror: Mirror, found: Mapping[str, Array]) -> Corrections | None
     differs = np.asarray(found["differs"], bool)
     interval_id = np.asarray(found["interval_id"])[differs]
     values = {name: _column(found[name][differs], kind) for name, kind in _KINDS.items()}
-    replaced = pa.table(
+    replaced = _revisions(
         {
             "row_id": pa.array(np.asarray(found["row_id"])[differs], pa.int64()),
             "interval_id": pa.array(interval_id, pa.int32()),
@@ -81,6 +81,11 @@ def of_buckets(mirror: Mirror, found: Mapping[str, Array]) -> Corrections | None
         }
     )
     return Corrections(np.searchsorted(mirror.interval_id, interval_id), replaced, int((~differs).sum()))
+
+
+def _revisions(columns: dict[str, pa.Array]) -> pa.Table:
+    """Columns as ``bar_changes``, all of them revisions."""
+    return pa.table({"action": pa.repeat("revise", len(columns["row_id"])), **columns})
 
 
 def _column(values: Array, kind: pa.DataType) -> pa.Array:
@@ -94,7 +99,7 @@ def replace(transaction: Transaction, corrections: Corrections, batch_id: int) -
     rows = transaction.place("revised_bars", corrections.rows)
     ids = corrections.rows["interval_id"].to_numpy()
     written = {"batch_id": batch_id, "first_id": int(ids.min()), "last_id": int(ids.max())}
-    transaction.write("fast.keep_old_values", written, revised_bars=rows)
+    transaction.write("write.keep_old_values", written, bar_changes=rows)
     transaction.write("fast.revise", written, revised_bars=rows)
 
 

@@ -20,6 +20,7 @@ from barhouse.coordinator.fast.growth import Bars, Moves, Part, growth_of, parts
 from barhouse.coordinator.fast.mirror import Mirror
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.model.interval import Interval
+from barhouse.store.sql import sql
 
 #: More buckets than that, or further apart, are for the statements.
 _MOST_BUCKETS = 50_000
@@ -178,7 +179,9 @@ def _derive_again(transaction: Transaction, mirror: Mirror, parts: list[Part]) -
     order = np.lexsort((start, at))
     order = order[begins(at[order], start[order])]
     table, bounds = _wanted(mirror, *(column[order] for column in (at, start, *others)))
-    found = transaction.arrays("fast.derive_again", bounds, changed_buckets=transaction.place("changed_buckets", table))
+    wanted = transaction.place("wanted_bars", table)
+    bars = sql("fast.bars_of_buckets", wanted_bars=wanted)
+    found = transaction.arrays("fast.derive_again", bounds, wanted_bars=wanted, new_bars=bars)
     return corrections.of_buckets(mirror, found)
 
 
@@ -212,7 +215,7 @@ def _add_bars(transaction: Transaction, planned: Plan) -> Bars:
     found = transaction.arrays(
         "fast.derive_bars",
         {"batch_id": mirror.newest_batch + 1, **bounds},
-        wanted_bars=transaction.place("wanted_bars", table),
+        new_bars=sql("fast.bars_of_buckets", wanted_bars=transaction.place("wanted_bars", table)),
     )
     ids, starts, base_count, expected = (np.asarray(column, np.int64) for column in found.values())
     written = np.searchsorted(mirror.interval_id, ids)

@@ -99,10 +99,10 @@ def test_a_minute_takes_four_statements_and_four_more_where_buckets_close(
 WRITTEN = ["write.append", "fast.move_bases", "write.add_to_coverage", "fast.add_batch"]
 DERIVED = ["fast.derive_bars", "fast.move_derived", "write.add_to_coverage", "fast.add_batch"]
 #: The same of a bar that comes with other values.
-CORRECTED = ["fast.compare_bars", "fast.keep_old_values", "fast.revise", "fast.invalidate", "fast.add_batch"]
+CORRECTED = ["fast.compare_bars", "write.keep_old_values", "fast.revise", "fast.invalidate", "fast.add_batch"]
 DERIVED_AGAIN = [
     "fast.derive_again",
-    "fast.keep_old_values",
+    "write.keep_old_values",
     "fast.revise",
     "fast.drop_invalidations",
     "fast.add_batch",

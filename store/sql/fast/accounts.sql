@@ -43,23 +43,32 @@ WHEN NOT MATCHED THEN INSERT (interval_id, session_date, segment, gap_start, gap
 INSERT INTO batch (batch_id, kind, source, started_at, committed_at, inserted, revised, unchanged, rejected, deleted)
 VALUES ($batch_id, $kind, $source, $started_at, instant($committed_us), $inserted, $revised, $unchanged, 0, 0);
 
--- name: derive_bars
--- The bars of buckets that have closed, of all lengths at once: each is one stretch of time of its base. Sums are exact
--- decimals, rounded once, so that the path taken leaves no trace in the bits. Gives back what was written.
--- writes: bar
+-- name: bars_of_buckets
+-- The bars of buckets, of all lengths at once: each bucket is one stretch of time of its base. Sums are exact decimals,
+-- rounded once, so that the path taken leaves no trace in the bits.
+-- part: new_bars(interval_id, bar_start, span_seconds, session_date, segment, open, high, low, close, volume,
+-- trade_count, vwap, base_count, expected_count)
 -- takes: wanted_bars
+-- reads: bar
+(SELECT t.interval_id, t.from_ AS bar_start, t.span_seconds, t.session_date, t.segment,
+        arg_min(b.open, b.bar_start) AS open, max(b.high) AS high, min(b.low) AS low,
+        arg_max(b.close, b.bar_start) AS close, sum(b.volume::DECIMAL(38, 9))::DOUBLE AS volume,
+        CASE WHEN count(b.trade_count) = count(*) THEN sum(b.trade_count)::BIGINT END AS trade_count,
+        vwap_of(sum(CASE WHEN b.volume > 0 THEN (b.vwap * b.volume)::DECIMAL(38, 15) END),
+                sum(b.volume::DECIMAL(38, 9)), bool_and(b.volume = 0 OR b.vwap IS NOT NULL), min(b.low), max(b.high))
+            AS vwap,
+        sum(b.base_count)::INTEGER AS base_count, t.expected_count
+ FROM {wanted_bars} AS t
+ JOIN bar AS b ON b.interval_id = t.base_id AND b.bar_start >= t.from_ AND b.bar_start < t.to_
+              AND b.session_date >= t.session_date AND b.session_date <= t.last_date
+ WHERE b.bar_start >= $first_start::TIMESTAMPTZ AND b.bar_start < $last_end::TIMESTAMPTZ
+   AND b.interval_id IN (SELECT base_id FROM {wanted_bars})
+ GROUP BY t.interval_id, t.from_, t.span_seconds, t.session_date, t.segment, t.expected_count)
+
+-- name: derive_bars
+-- The bars of buckets that have closed, written. Gives back what they are.
+-- writes: bar
 INSERT INTO bar
-SELECT t.interval_id, t.from_ AS bar_start, t.span_seconds, t.session_date, t.segment, arg_min(b.open, b.bar_start),
-       max(b.high), min(b.low), arg_max(b.close, b.bar_start), sum(b.volume::DECIMAL(38, 9))::DOUBLE,
-       CASE WHEN count(b.trade_count) = count(*) THEN sum(b.trade_count)::BIGINT END,
-       vwap_of(sum(CASE WHEN b.volume > 0 THEN (b.vwap * b.volume)::DECIMAL(38, 15) END),
-               sum(b.volume::DECIMAL(38, 9)), bool_and(b.volume = 0 OR b.vwap IS NOT NULL), min(b.low), max(b.high)),
-       sum(b.base_count)::INTEGER, t.expected_count, $batch_id
-FROM {wanted_bars} AS t
-JOIN bar AS b ON b.interval_id = t.base_id AND b.bar_start >= t.from_ AND b.bar_start < t.to_
-             AND b.session_date >= t.session_date AND b.session_date <= t.last_date
-WHERE b.bar_start >= $first_start::TIMESTAMPTZ AND b.bar_start < $last_end::TIMESTAMPTZ
-  AND b.interval_id IN (SELECT base_id FROM {wanted_bars})
-GROUP BY t.interval_id, t.from_, t.span_seconds, t.session_date, t.segment, t.expected_count
-ORDER BY t.interval_id, t.from_
+SELECT n.*, $batch_id FROM {new_bars} AS n
+ORDER BY n.interval_id, n.bar_start
 RETURNING interval_id, epoch_us(bar_start) AS start_us, base_count, expected_count;

@@ -17,32 +17,17 @@ WHERE b.bar_start >= $first_start::TIMESTAMPTZ AND b.bar_start < $last_end::TIME
 
 -- name: derive_again
 -- The bars of buckets beside those that are stored there: whether a value is another, and whether anything is that
--- counts, as where only one of the two is there. Derived as those of buckets that have closed.
+-- counts, as where only one of the two is there.
 -- gives: interval_id, start_us, open, high, low, close, volume, trade_count, vwap, row_id, differs, recounted
--- takes: changed_buckets
+-- takes: wanted_bars
 -- reads: bar
-WITH derived AS (
-    SELECT t.interval_id, t.from_ AS bar_start, t.span_seconds, t.session_date, t.segment,
-           arg_min(b.open, b.bar_start) AS open, max(b.high) AS high, min(b.low) AS low,
-           arg_max(b.close, b.bar_start) AS close, sum(b.volume::DECIMAL(38, 9))::DOUBLE AS volume,
-           CASE WHEN count(b.trade_count) = count(*) THEN sum(b.trade_count)::BIGINT END AS trade_count,
-           vwap_of(sum(CASE WHEN b.volume > 0 THEN (b.vwap * b.volume)::DECIMAL(38, 15) END),
-                   sum(b.volume::DECIMAL(38, 9)), bool_and(b.volume = 0 OR b.vwap IS NOT NULL), min(b.low), max(b.high))
-               AS vwap,
-           sum(b.base_count)::INTEGER AS base_count, t.expected_count
-    FROM {changed_buckets} AS t
-    JOIN bar AS b ON b.interval_id = t.base_id AND b.bar_start >= t.from_ AND b.bar_start < t.to_
-                 AND b.session_date >= t.session_date AND b.session_date <= t.last_date
-    WHERE b.bar_start >= $first_start::TIMESTAMPTZ AND b.bar_start < $last_end::TIMESTAMPTZ
-      AND b.interval_id IN (SELECT base_id FROM {changed_buckets})
-    GROUP BY t.interval_id, t.from_, t.span_seconds, t.session_date, t.segment, t.expected_count
-),
+WITH derived AS (FROM {new_bars}),
 stored AS (
     SELECT b.rowid AS row_id, b.*
-    FROM {changed_buckets} AS t
+    FROM {wanted_bars} AS t
     JOIN bar AS b ON b.interval_id = t.interval_id AND b.bar_start = t.from_
     WHERE b.bar_start >= $first_start::TIMESTAMPTZ AND b.bar_start < $last_end::TIMESTAMPTZ
-      AND b.interval_id IN (SELECT interval_id FROM {changed_buckets})
+      AND b.interval_id IN (SELECT interval_id FROM {wanted_bars})
 )
 SELECT interval_id, epoch_us(bar_start) AS start_us, d.open, d.high, d.low, d.close, d.volume, d.trade_count, d.vwap,
        s.row_id,
@@ -52,20 +37,8 @@ SELECT interval_id, epoch_us(bar_start) AS start_us, d.open, d.high, d.low, d.cl
            IS DISTINCT FROM (d.span_seconds, d.session_date, d.segment, d.base_count, d.expected_count) AS recounted
 FROM derived AS d FULL JOIN stored AS s USING (interval_id, bar_start);
 
--- name: keep_old_values
--- The old values of bars that are replaced, found by their rows: DuckDB reads only the row groups these are in.
--- writes: bar_revision
--- takes: revised_bars
--- reads: bar
-INSERT INTO bar_revision
-SELECT b.*, $batch_id
-FROM bar AS b
-JOIN {revised_bars} AS r ON b.rowid = r.row_id
-WHERE b.interval_id BETWEEN $first_id AND $last_id
-ORDER BY b.interval_id, b.bar_start;
-
 -- name: revise
--- The new ones in their place.
+-- New values in the place of those that are stored.
 -- writes: bar
 -- takes: revised_bars
 UPDATE bar AS b

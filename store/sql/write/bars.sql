@@ -92,7 +92,7 @@ FROM {bar_changes};
 -- The old values of what is replaced or deleted, found by their rows: DuckDB reads only the row groups these are in.
 -- (1.5 looks through all row ids; there it takes the bounds to skip any.)
 -- writes: bar_revision
--- takes: bar_changes
+-- takes: bar_changes: any
 -- reads: bar
 INSERT INTO bar_revision
 SELECT b.*, $batch_id
