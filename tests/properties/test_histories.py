@@ -215,9 +215,9 @@ class Histories(RuleBasedStateMachine):
         rows = [priced(start, chance, style) for start in starts[first : first + count : step]]
         if "strange" in extras and label == "start":
             strange = window.strange(base)
-            few = (
-                2 * len(rows) if base.intraday else len(rows) // 4
-            )  # a file of mostly days is refused as bars of weeks
+            # A source most of which is off every grid is refused, and so is one of mostly days as bars of weeks.
+            often = 1 if {"repeated", "contradicted"} & {*extras} else 2
+            few = often * len(rows) if base.intraday else len(rows) // 4
             rows += [priced(start, chance, style) for start in chance.sample(strange, min(4, few, len(strange)))]
         if "broken" in extras:
             row = priced(chance.choice(starts), chance, style)
