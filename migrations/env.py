@@ -12,11 +12,11 @@ import sqlalchemy as sa
 from alembic import context
 from sqlalchemy.pool import StaticPool
 
-from barhouse.store.database.comments import comments
+from barhouse.migrations.view_changes import make_views_anew
+from barhouse.store.database.comments import say_what_there_is
 from barhouse.store.database.dialect import ConnectionWrapper, register_alembic_impl
 from barhouse.store.database.opening import connect
 from barhouse.store.database.tables import metadata
-from barhouse.store.sql import Sql, joined, sql
 
 register_alembic_impl()
 
@@ -34,17 +34,8 @@ def run(connection: sa.Connection) -> None:
     with context.begin_transaction():
         context.run_migrations()
         if applied:
-            comment(connection)
-
-
-def comment(connection: sa.Connection) -> None:
-    """Say of all views and columns what they are; a view that was made anew has lost what was said."""
-    rows = [
-        [tuple(row) for row in connection.exec_driver_sql(sql(name)).fetchall()]
-        for name in ("database.columns", "database.relations")
-    ]
-    if statements := list(comments(*rows)):
-        connection.exec_driver_sql(joined(Sql(";\n"), statements))
+            make_views_anew(connection, context.get_context().get_current_revision() or "")
+            say_what_there_is(connection)
 
 
 def run_alone() -> None:

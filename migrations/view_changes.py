@@ -33,3 +33,10 @@ def change_views(old: str, new: str) -> None:
     for name, statement in after.items():
         if name in changed:
             op.execute(sa.text(statement.replace(":", "\\:")))
+
+
+def make_views_anew(connection: sa.Connection, revision: str) -> None:
+    """Make all views of a schema anew: one keeps the columns of what it reads as they were when it was made."""
+    for statement in views_at(revision).values():
+        if statement.startswith("CREATE VIEW"):
+            connection.exec_driver_sql(statement.replace("CREATE", "CREATE OR REPLACE", 1))

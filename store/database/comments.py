@@ -10,9 +10,12 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from barhouse.store.sql import Sql, identifier, literal, sql
+from barhouse.store.sql import Sql, identifier, joined, literal, sql
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 
 @cache
@@ -48,3 +51,13 @@ def comments(columns: Iterable[tuple[str, str]], views: Iterable[tuple[str, str]
             name = Sql(f"{identifier(view)}.{identifier(column)}")
             said = meaning(view, column)
             yield sql("database.comment", what=Sql("COLUMN"), name=name, said=literal(said))
+
+
+def say_what_there_is(connection: sa.Connection) -> None:
+    """Say of all views and columns of a store what they are."""
+    rows = [
+        [tuple(row) for row in connection.exec_driver_sql(sql(name)).fetchall()]
+        for name in ("database.columns", "database.relations")
+    ]
+    if said := list(comments(*rows)):
+        connection.exec_driver_sql(joined(Sql(";\n"), said))

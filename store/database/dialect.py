@@ -118,8 +118,11 @@ class _TypeCompiler(PGTypeCompiler):
 
 
 class _DDLCompiler(PGDDLCompiler):
-    # PostgreSQL's turns an integer primary key into SERIAL, which DuckDB does not have.
-    get_column_specification = DDLCompiler.get_column_specification
+    def get_column_specification(self, column: sa.Column[Any], **kw: Any) -> str:
+        # PostgreSQL's turns an integer primary key into SERIAL, which DuckDB does not have.
+        said = DDLCompiler.get_column_specification(self, column, **kw)
+        compression = column.info.get("compression")
+        return f"{said} USING COMPRESSION {compression}" if compression else said
 
 
 class ConnectionWrapper(duckdb_engine.ConnectionWrapper):

@@ -34,7 +34,7 @@ from barhouse.store.sql import identifier, literal, sql
 
 #: The schema this version reads and writes: Alembic's head. Known here so that opening an up-to-date store does
 #: not have to import Alembic.
-SCHEMA_VERSION = "0011"
+SCHEMA_VERSION = "0012"
 
 #: What DuckDB says of a file that is another's: it takes rows and SQLite's files for a database of theirs.
 _NO_DUCKDB = ("not a valid DuckDB database file", "in-memory database in read-only mode", "sqlite_scanner")
@@ -372,10 +372,15 @@ def _bring_up_to_date(database: Database) -> None:
             f"the store {database.path} has schema {version or 'none'}, this Barhouse reads {SCHEMA_VERSION}; "
             f"{'publish it again, or restore it' if a_copy else Action('upgrade_store')}"
         )
-    from barhouse.store.database.upgrade import upgrade
-
     try:
-        upgrade(database, version)
+        if version is None:
+            from barhouse.store.database.creation import create
+
+            create(database, SCHEMA_VERSION)
+        else:
+            from barhouse.store.database.upgrade import upgrade
+
+            upgrade(database, version)
     except StoreError:
         raise
     except Exception as error:

@@ -38,7 +38,7 @@ def alembic_config() -> Config:
     return config
 
 
-def upgrade(database: Database, version: str | None, target: str = "head") -> None:
+def upgrade(database: Database, version: str, target: str = "head") -> None:
     """Run the migrations a file lacks, all in one transaction.
 
     Before a migration that says ``changes_data = True`` the file is copied aside, as ``NAME.before-REVISION``.
@@ -46,14 +46,14 @@ def upgrade(database: Database, version: str | None, target: str = "head") -> No
     config = alembic_config()
     script = ScriptDirectory.from_config(config)
     known = {revision.revision for revision in script.walk_revisions()}
-    if version is not None and version not in known:
+    if version not in known:
         raise StoreVersionError(
             f"the store {database.path} has schema {version}, newer than this Barhouse knows "
             f"({script.get_current_head()}); upgrade Barhouse"
         )
-    waiting = list(script.iterate_revisions(target, version or "base"))
+    waiting = list(script.iterate_revisions(target, version))
     changes_data = any(getattr(revision.module, "changes_data", False) for revision in waiting)
-    if changes_data and database.path is not None and version is not None:
+    if changes_data and database.path is not None:
         aside = database.path.with_name(f"{database.path.name}.before-{waiting[-1].revision}")
         copy_file(database, aside)
         log.info("copied %s to %s before changing its data", database.path, aside)

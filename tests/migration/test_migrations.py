@@ -72,6 +72,8 @@ def schema_of(path: Path) -> list[tuple[Any, ...]]:
         UNION ALL SELECT 'view', view_name, sql FROM duckdb_views() WHERE NOT internal
         UNION ALL SELECT 'macro', function_name, concat_ws(' ', parameters, macro_definition)
             FROM duckdb_functions() WHERE NOT internal
+        UNION ALL SELECT 'column', concat_ws('.', table_name, column_name), data_type
+            FROM duckdb_columns() WHERE NOT internal AND table_name <> 'alembic_version'
         ORDER BY ALL
         """,
     )
@@ -246,6 +248,8 @@ def test_alembic_makes_a_store_that_opens(path: Path) -> None:
     new = path.with_name("new.duckdb")
     open_store(new).close()
     assert schema_of(path) == schema_of(new)
+    said = "SELECT table_name, column_name, comment FROM duckdb_columns() WHERE NOT internal ORDER BY ALL"
+    assert rows(path, said) == rows(new, said)
 
 
 def test_alembic_does_not_open_a_store_that_is_held(path: Path) -> None:
