@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from barhouse.store.copies.bar_format import BarWriter, ExportFormat
     from barhouse.store.copies.compaction import compact
     from barhouse.store.copies.restoration import restore
-    from barhouse.store.errors import BarhouseError, FeedError, InputError
+    from barhouse.store.errors import BarhouseError, FeedError, InputError, PlaceError
     from barhouse.store.model.interval import Interval
     from barhouse.store.model.symbol import BarIntervalData, Gap, SymbolSessionData
     from barhouse.store.session_store import SessionStore, open_store
@@ -69,6 +69,7 @@ _MODULES = {
     "LiveSession": "coordinator.live.session",
     "LoadOptions": "coordinator.sources.options",
     "Offer": "coordinator.feeds.feed",
+    "PlaceError": "store.errors",
     "RedisFeed": "coordinator.feeds.redis_feed",
     "Refused": "coordinator.feeds.events",
     "SessionCoordinator": "coordinator.session_coordinator",
@@ -118,6 +119,7 @@ __all__ = [
     "LiveSession",
     "LoadOptions",
     "Offer",
+    "PlaceError",
     "RedisFeed",
     "Refused",
     "SessionCoordinator",

@@ -16,6 +16,9 @@
     │   └── RejectedBarsError     every row was rejected, or ``strict`` met a bad one
     │       └── StampsError       ... for its stamp cannot be read with the options given; an OptionsError too
     ├── FeedError                 a live feed cannot be reached, or broke off
+    ├── PlaceError                a bucket or a folder cannot be reached, refuses, or broke off
+    │   ├── PlaceMissingError     ... there is no such bucket or file
+    │   └── PlaceTakenError       ... somebody else wrote there, or what was read was replaced
     ├── JobError                  a job is done, but not all of it; its report says what
     └── StoreError                the store itself cannot serve
         ├── StoreHeldError        another process, or this one, already has the file open for writing
@@ -123,6 +126,18 @@ class StampsError(RejectedBarsError, OptionsError):
 
 class FeedError(BarhouseError):
     """A live feed cannot be reached, or broke off."""
+
+
+class PlaceError(BarhouseError):
+    """A bucket or a folder cannot be reached, refuses, or broke off; nothing is half there."""
+
+
+class PlaceMissingError(PlaceError):
+    """There is no such bucket, or no such file in it."""
+
+
+class PlaceTakenError(PlaceError):
+    """Somebody else wrote there meanwhile, or what was read was replaced."""
 
 
 class JobError(BarhouseError):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import wraps
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.sql import Statement, statement
 from tests import extent
+from tests.s3_server import S3Server
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -74,3 +77,26 @@ def _check_taken(declared: Statement, places: dict[str, object]) -> None:
     assert tables <= declared.takes.keys(), (
         f"{declared.name} takes {sorted(tables)} and declares {sorted(declared.takes)}"
     )
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A server of buckets, started by the first test that asks for it."""
+    server = S3Server(tmp_path_factory.mktemp("s3"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of an empty bucket, in an environment that says how it is reached."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, text in s3_server.environment.items():
+        monkeypatch.setenv(name, text)
+    name = f"bars-{uuid4().hex[:12]}"
+    s3_server.make_bucket(name)
+    return f"s3://{name}"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
 
 
-class _Place(click.Option):
+class _PlaceOption(click.Option):
     """Where the options of a load stand among those of a command, until somebody asks for them."""
 
     def __init__(self, door: str) -> None:
@@ -67,14 +67,14 @@ def file_options(door: str) -> Callable[[_Decorated], _Decorated]:
 
     def added(function: _Decorated) -> _Decorated:
         params = function.__dict__.setdefault("__click_params__", [])
-        params.append(_Place(door))
+        params.append(_PlaceOption(door))
         return function
 
     return added
 
 
 def _is_place(parameter: click.Parameter) -> bool:
-    return isinstance(parameter, _Place)
+    return isinstance(parameter, _PlaceOption)
 
 
 def _options(door: str) -> list[click.Option]:

@@ -31,7 +31,7 @@ PROMISED_VIEWS = set(_SAID["one_row_for_each"])
 #: Needed at run time by others, never imported here.
 NOT_IMPORTED = {"pytz", "tzdata"}
 #: Extras whose packages are imported where they are used.
-OPTIONAL = ("chart", "databento", "metrics", "polars", "redis", "serve", "websocket")
+OPTIONAL = ("chart", "databento", "metrics", "polars", "redis", "s3", "serve", "websocket")
 
 
 @cache
