@@ -84,7 +84,7 @@ $(INSTALLED): pyproject.toml
 
 $(LOWEST)/.installed: pyproject.toml .ci/lowest.txt
 	@test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
-	@$(LOWEST)/bin/python $(PIP_INSTALL) --constraint .ci/lowest.txt --editable '.[test]'
+	@$(LOWEST)/bin/python $(PIP_INSTALL) --constraint .ci/lowest.txt --editable '.[test,attach]'
 	@touch $@
 
 $(ORCHESTRATOR)/.installed: pyproject.toml

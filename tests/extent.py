@@ -71,6 +71,8 @@ LIVE_KILLS = amount("LIVE_KILLS", 3)
 LAYOUTS = amount("LAYOUTS", 60)
 #: Snapshots that are published under a reader's eyes.
 PUBLISHES = amount("PUBLISHES", 12)
+#: Snapshots that are published while a server is asked by several.
+SERVED = amount("SERVED", 5)
 #: Copies that are compared while others write.
 COPIES = amount("COPIES", 3)
 #: Kills of a process that makes copies.

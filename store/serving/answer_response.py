@@ -97,7 +97,7 @@ class AnswerResponse(Response):
             await self._send_all(send, first, answer)
             return answer.row_count
 
-    async def _send_all(self, send: Send, first: bytes | None, answer: PoolAnswer) -> None:
+    async def _send_all(self, send: Send, first: bytes | bytearray | None, answer: PoolAnswer) -> None:
         piece = first
         while piece is not None:
             await self._sent(send, {"type": "http.response.body", "body": piece, "more_body": True})

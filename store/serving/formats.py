@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from barhouse.store.errors import InputError
 from barhouse.store.model.words import counted
+from barhouse.store.serving.csv_rows import header, lines
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -81,17 +82,10 @@ def write_parquet(schema: pa.Schema, batches: Iterator[pa.RecordBatch], sink: Si
 
 def write_csv(schema: pa.Schema, batches: Iterator[pa.RecordBatch], sink: Sink) -> None:
     """CSV with a header; instants in ISO 8601 and UTC, lists and structs as JSON."""
-    import pyarrow as pa
-    import pyarrow.csv as pc
-
-    kept = [_csv_has(field.type) for field in schema]
-    fields = [field if keeps else field.with_type(pa.string()) for field, keeps in zip(schema, kept, strict=True)]
-    with pc.CSVWriter(_file(sink), pa.schema(fields)) as writer:
-        for batch in batches:
-            columns = [
-                column if keeps else _as_texts(column) for column, keeps in zip(batch.columns, kept, strict=True)
-            ]
-            writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields)))
+    sink.write(header(schema.names))
+    for batch in batches:
+        for piece in lines(batch, _as_texts):
+            sink.write(piece)
 
 
 def write_json(schema: pa.Schema, batches: Iterator[pa.RecordBatch], sink: Sink) -> None:
@@ -157,20 +151,9 @@ def _text(value: Any) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
-def _csv_has(kind: pa.DataType) -> bool:
-    """Whether pyarrow writes values of a type as they are to be read."""
-    import pyarrow as pa
-
-    types = pa.types
-    asked = (types.is_integer, types.is_floating, types.is_decimal, types.is_boolean, types.is_string, types.is_date)
-    return any(is_kind(kind) for is_kind in asked)
-
-
 def _as_texts(column: pa.Array) -> pa.Array:
     import pyarrow as pa
 
-    if pa.types.is_timestamp(column.type):
-        return instants(column)
     given = (_plain(value) for value in column.to_pylist())
     texts = [one if one is None or isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in given]
     return pa.array(texts, pa.string())

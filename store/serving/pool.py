@@ -73,7 +73,7 @@ class PoolAnswer:
         self.row_count: int | None = None
         self.has_ended = False
 
-    async def piece(self) -> bytes | None:
+    async def piece(self) -> bytes | bytearray | None:
         """The next bytes; None after the last.
 
         Raises

@@ -1,7 +1,7 @@
 """An answer that another thread takes: asked in the event loop, read like a file where it is wanted.
 
-Threads of Flight are not the event loop's. Pieces go over by a queue of two, so that no more of an answer lies here
-than its client takes, and whoever waits for one looks now and then whether the client is still there.
+Threads of Flight are not the event loop's. There is room for two pieces between them, so that no more of an answer lies
+here than its client takes, and whoever waits for one looks now and then whether the client is still there.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from concurrent.futures import CancelledError
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from barhouse.store.serving.audit import note_answer
@@ -87,7 +87,8 @@ class TakenAnswer:
     ) -> None:
         self._source, self._asker, self._read, self._given = source, asker, read, given
         self._has_left, self._is_noted = has_left, is_noted
-        self._queue: asyncio.Queue[bytes | RefusalError | None] = asyncio.Queue(_PIECES)
+        self._queue: SimpleQueue[bytes | bytearray | RefusalError | None] = SimpleQueue()
+        self._room = asyncio.Semaphore(_PIECES)
         self._held = ExitStack()
         self._task: Any = None
         self._piece = memoryview(b"")
@@ -133,18 +134,18 @@ class TakenAnswer:
         self._piece = memoryview(got or b"")
         return not self._has_ended
 
-    def _waited_for(self) -> bytes | RefusalError | None:
-        coming = asyncio.run_coroutine_threadsafe(self._queue.get(), self._source.loop)
+    def _waited_for(self) -> bytes | bytearray | RefusalError | None:
         while True:
             try:
-                return coming.result(_LOOK_SECONDS)
-            except TimeoutError:
+                got = self._queue.get(timeout=_LOOK_SECONDS)
+            except Empty:
                 if self._has_left():
-                    coming.cancel()
                     self.close()
                     raise RefusalError("given_up", "the client has left") from None
-            except CancelledError:
-                raise RefusalError("given_up", "the server is on its way down; ask again when it is back") from None
+                continue
+            with suppress(RuntimeError):  # the loop has ended, and nobody waits for room
+                self._source.loop.call_soon_threadsafe(self._room.release)
+            return got
 
     # In the event loop.
 
@@ -164,9 +165,10 @@ class TakenAnswer:
             outcome = "ok"
         except RefusalError as refusal:
             outcome = refusal.kind
-            while not self._queue.empty():  # what was not taken is no answer without the rest
-                self._queue.get_nowait()
-            self._queue.put_nowait(refusal)
+            self._refuse(refusal)
+        except asyncio.CancelledError:
+            self._refuse(RefusalError("given_up", "the server is on its way down; ask again when it is back"))
+            raise
         finally:
             self._source.running.discard(task)
             self._held.close()
@@ -181,12 +183,19 @@ class TakenAnswer:
                     seconds=time.monotonic() - began,
                 )
 
-    async def _hand(self, piece: bytes | None) -> None:
+    def _refuse(self, refusal: RefusalError) -> None:
+        with suppress(Empty):  # what was not taken is no answer without the rest
+            while True:
+                self._queue.get_nowait()
+        self._queue.put(refusal)
+
+    async def _hand(self, piece: bytes | bytearray | None) -> None:
         try:
             async with asyncio.timeout(self._source.pool.limits.timeout_seconds):
-                await self._queue.put(piece)
+                await self._room.acquire()
         except TimeoutError as error:
             raise RefusalError("given_up", "the answer was not taken, and was ended; ask in parts") from error
+        self._queue.put(piece)
 
     def _question(self) -> WorkerQuestion:
         snapshot = self._source.snapshots.newest

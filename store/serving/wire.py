@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import IO, Any
 
@@ -64,6 +66,17 @@ def frame(kind: bytes, payload: bytes = b"") -> bytes:
 def said(kind: bytes, /, **values: Any) -> bytes:
     """A frame that holds values by name."""
     return frame(kind, json.dumps(values).encode())
+
+
+def send_all(descriptor: int, parts: Sequence[bytes | bytearray | memoryview]) -> None:
+    """Write parts one after the other, as they lie in memory, whatever the descriptor takes at a time."""
+    left = [memoryview(part) for part in parts if len(part)]
+    while left:
+        count = os.writev(descriptor, left)
+        while left and count >= len(left[0]):
+            count -= len(left.pop(0))
+        if count:
+            left[0] = left[0][count:]
 
 
 def read_frame(stream: IO[bytes]) -> tuple[bytes, bytes] | None:

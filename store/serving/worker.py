@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from barhouse.store.serving.wire import WorkerQuestion
 
 #: So much of an answer is gathered before it is sent.
-_PIECE_BYTES = 2**18
+_PIECE_BYTES = 2**19
 
 
 class _CancelledError(Exception):
@@ -55,7 +55,7 @@ class AnswerPieces(io.RawIOBase):
         Set when nobody wants the answer any more.
     """
 
-    def __init__(self, out: IO[bytes], cancelled: threading.Event) -> None:
+    def __init__(self, out: int, cancelled: threading.Event) -> None:
         super().__init__()
         self.cancelled = cancelled
         self._out = out
@@ -74,25 +74,38 @@ class AnswerPieces(io.RawIOBase):
         """Take bytes, or whatever lends its own."""
         if self.cancelled.is_set():
             raise _CancelledError
-        given = bytes(memoryview(data))
-        self._gathered += given
+        given = memoryview(data).cast("B")
         self._size += len(given)
-        if len(self._gathered) >= _PIECE_BYTES:
-            self.send()
+        if len(self._gathered) + len(given) < _PIECE_BYTES:
+            self._gathered += given
+            return len(given)
+        # What is large goes as it lies in memory, behind what was gathered.
+        first = given[: _PIECE_BYTES - len(self._gathered)]
+        self._send_piece(self._gathered, first)
+        self._gathered.clear()
+        for start in range(len(first), len(given), _PIECE_BYTES):
+            piece = given[start : start + _PIECE_BYTES]
+            if len(piece) < _PIECE_BYTES:
+                self._gathered += piece
+            else:
+                self._send_piece(piece)
         return len(given)
 
     def send(self) -> None:
         """Send what was gathered."""
         if self._gathered:
-            self._out.write(wire.frame(wire.PIECE, bytes(self._gathered)))
-            self._out.flush()
+            self._send_piece(self._gathered)
             self._gathered.clear()
+
+    def _send_piece(self, *parts: bytearray | memoryview) -> None:
+        head = wire.HEADER.pack(wire.PIECE, sum(map(len, parts)))
+        wire.send_all(self._out, (head, *parts))
 
 
 class Worker:
     """Opens snapshots, one at a time, and answers what is asked of them."""
 
-    def __init__(self, out: IO[bytes], memory_bytes: int) -> None:
+    def __init__(self, out: int, memory_bytes: int) -> None:
         self._out = out
         self._memory = duckdb_memory(memory_bytes)
         self._database: Database | None = None
@@ -105,13 +118,9 @@ class Worker:
                 row_count = self._write(question)
         except BaseException as error:
             kind, message = _told(error)
-            self._say(wire.said(wire.FAILURE, kind=kind, message=message))
+            wire.send_all(self._out, [wire.said(wire.FAILURE, kind=kind, message=message)])
         else:
-            self._say(wire.said(wire.END, row_count=row_count))
-
-    def _say(self, frame: bytes) -> None:
-        self._out.write(frame)
-        self._out.flush()
+            wire.send_all(self._out, [wire.said(wire.END, row_count=row_count)])
 
     def interrupt(self) -> None:
         """Give up the answer under way; for another thread."""
@@ -176,7 +185,7 @@ def _told(error: BaseException) -> tuple[str, str]:
 
 def main(memory_bytes: int) -> None:
     """Answer what comes on standard input, until it ends."""
-    inward, out = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    inward, out = os.fdopen(os.dup(0), "rb"), os.dup(1)
     # What anything else in this process prints or reads is none of the conversation.
     for number, flags in ((0, os.O_RDONLY), (1, os.O_WRONLY)):
         nothing = os.open(os.devnull, flags)
@@ -203,8 +212,7 @@ def main(memory_bytes: int) -> None:
 
     threading.Thread(target=listen, name="barhouse-questions", daemon=True).start()
     bind(memory_bytes)
-    out.write(wire.frame(wire.READY))
-    out.flush()
+    wire.send_all(out, [wire.frame(wire.READY)])
     while True:
         question = waiting.get()
         worker.cancelled.clear()

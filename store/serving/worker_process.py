@@ -13,6 +13,7 @@ from typing import Any
 
 from barhouse.store.errors import StoreError
 from barhouse.store.serving import wire
+from barhouse.store.serving.frame_pipe import FramePipe
 from barhouse.store.serving.refusal import RefusalError
 from barhouse.store.serving.wire import WorkerQuestion
 
@@ -29,8 +30,6 @@ _FRUGAL = {
 _START_SECONDS = 60.0
 #: How long a worker may take to give an answer up before it is killed.
 _GRACE_SECONDS = 0.3
-#: How much of an answer may lie in the serving process.
-_BUFFER_BYTES = 2**20
 
 
 class WorkerProcess:
@@ -42,8 +41,8 @@ class WorkerProcess:
         The file that it has open; None before the first question.
     """
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
+    def __init__(self, process: asyncio.subprocess.Process, pipe: FramePipe) -> None:
+        self._process, self._pipe = process, pipe
         self.snapshot: str | None = None
 
     @classmethod
@@ -56,15 +55,21 @@ class WorkerProcess:
             When it does not come up.
         """
         path = os.pathsep.join(filter(None, (str(_PACKAGE_FOLDER), os.environ.get("PYTHONPATH"))))
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", _MODULE, str(memory_bytes)),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={**os.environ, **_FRUGAL, "PYTHONPATH": path},
-            limit=_BUFFER_BYTES,
-        )
-        worker = cls(process)
+        pipe = FramePipe()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", _MODULE, str(memory_bytes)),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=pipe.writing_end,
+                stderr=asyncio.subprocess.DEVNULL,
+                env={**os.environ, **_FRUGAL, "PYTHONPATH": path},
+            )
+        except BaseException:
+            pipe.close()
+            raise
+        finally:
+            pipe.keep_reading_end()
+        worker = cls(process, pipe)
         try:
             kind, _ = await asyncio.wait_for(worker.next_frame(), _START_SECONDS)
         except (RefusalError, TimeoutError) as error:
@@ -88,7 +93,7 @@ class WorkerProcess:
         self.snapshot = question.snapshot
         self._send(question.packed())
 
-    async def next_frame(self) -> tuple[bytes, bytes]:
+    async def next_frame(self) -> tuple[bytes, bytearray]:
         """The next frame that it sends.
 
         Raises
@@ -96,11 +101,9 @@ class WorkerProcess:
         RefusalError
             When it is gone, which is what the system does to one that takes too much.
         """
-        assert self._process.stdout is not None
         try:
-            kind, length = wire.HEADER.unpack(await self._process.stdout.readexactly(wire.HEADER.size))
-            return kind, await self._process.stdout.readexactly(length)
-        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            return await self._pipe.next()
+        except EOFError as error:
             raise RefusalError(
                 "memory",
                 "the answer took more than a worker may take, and was ended; narrow the query, or ask in parts",
@@ -125,11 +128,7 @@ class WorkerProcess:
                 os.kill(self._process.pid, signal.SIGKILL)
         if self._process.stdin is not None:
             self._process.stdin.close()
-        if self._process.stdout is not None:
-            # Its end is seen behind what it wrote, and that is read up to a limit only; unless somebody reads it now.
-            with suppress(RuntimeError, ConnectionError):
-                while await self._process.stdout.read(_BUFFER_BYTES):
-                    pass
+        self._pipe.close()
         await self._process.wait()
 
     def _send(self, frame: bytes) -> None:
@@ -138,7 +137,7 @@ class WorkerProcess:
             self._process.stdin.write(frame)
 
 
-def values_of(payload: bytes) -> dict[str, Any]:
+def values_of(payload: bytes | bytearray) -> dict[str, Any]:
     """The values that a frame holds."""
     values: dict[str, Any] = json.loads(payload)
     return values

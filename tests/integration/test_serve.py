@@ -13,13 +13,16 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet
 import pytest
 from serve_kit import OPEN, Client, Server, beside, make_store, minutes, publish, served, wait_until
 
 from barhouse import SessionCoordinator, SessionStore, open_store
+from tests.extent import SERVED
 
 
 @pytest.fixture(scope="module")
@@ -371,11 +374,11 @@ def test_each_answer_is_of_one_snapshot_while_others_are_published(store_file: P
                 columns = reply.columns
                 answers.append((columns["batch"][0], columns["bars"][0], columns["volume"][0]))
 
-        threads = [threading.Thread(target=ask) for _ in range(3)]
+        threads = [threading.Thread(target=ask) for _ in range(8)]
         for thread in threads:
             thread.start()
         try:
-            for number in range(5):
+            for number in range(SERVED):
                 with open_store(path, settings={"threads": 1}) as store:
                     later = OPEN + timedelta(minutes=100 + number)
                     SessionCoordinator(store).load(minutes("SPY", 1, 200.0, later), "SPY", "1m")
@@ -460,3 +463,54 @@ def test_a_store_is_published_first_and_then_served(store_file: Path, tmp_path: 
         assert server.get("/api/snapshot").said["batch_id"] is not None
         with open_store(path) as store:  # its writer is not kept out
             assert store.get_active_symbols()
+
+
+# Many rows
+
+MILLION_ROWS = 1_000_000
+MILLION = f"""
+    SELECT 'S' || (i % 100) AS symbol, TIMESTAMPTZ '2024-01-01 00:00:00+00' + to_minutes(i) AS bar_start,
+           DATE '2024-01-01' + (i % 366)::INTEGER AS session_date, 100 + (i % 5000) / 100 AS close,
+           nullif(i % 3, 0)::DOUBLE AS volume, i AS number, i % 7 = 0 AS complete
+    FROM range({MILLION_ROWS}) AS r(i)
+"""
+
+
+def test_a_million_rows_are_those_of_the_store_in_every_format(server: Server, store: SessionStore) -> None:
+    there = store.sql(MILLION).combine_chunks()
+    body = {form: server.sql(MILLION, form=form).body for form in ("arrow", "parquet", "csv")}
+    assert pa.ipc.open_stream(body["arrow"]).read_all().combine_chunks() == there
+    assert pa.parquet.read_table(io.BytesIO(body["parquet"])).cast(there.schema).combine_chunks() == there
+    types = pa.csv.ConvertOptions(column_types=there.schema)
+    assert pa.csv.read_csv(io.BytesIO(body["csv"]), convert_options=types).combine_chunks() == there
+
+
+def _most_memory(pid: int) -> int:
+    """The most memory that a process has had so far, in bytes."""
+    (found,) = re.findall(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(encoding="utf-8"))
+    return int(found) * 1024
+
+
+@pytest.mark.parametrize("form", ["arrow", "csv", "parquet"])
+def test_rows_come_before_the_last_and_fill_nothing(server: Server, form: str) -> None:
+    """A client that reads no further holds the answer up where it is made: nobody keeps the rest for it."""
+    query = f"SELECT '{form}', md5(number::VARCHAR) AS one, md5((-number)::VARCHAR) AS other, * FROM ({MILLION})"
+    before = _most_memory(server.pid)
+    connection = http.client.HTTPConnection(server.host, server.port, timeout=60)
+    connection.request("GET", f"/api/sql.{form}?{urlencode({'q': query})}")
+    answer = connection.getresponse()
+    assert answer.read(1000)
+    size = 1000
+    assert not _lines_about(server, f"'{form}'"), "the answer has ended although hardly any of it was read"
+    while piece := answer.read(2**20):
+        size += len(piece)
+    connection.close()
+    wait_until(lambda: bool(_lines_about(server, f"'{form}'")))
+    (line,) = _lines_about(server, f"'{form}'")
+    assert f"ok, {MILLION_ROWS} rows" in line
+    assert size > 40 * 2**20
+    assert _most_memory(server.pid) - before < size / 3
+
+
+def _lines_about(server: Server, text: str) -> list[str]:
+    return [line for line in server.logged().splitlines() if text in line]

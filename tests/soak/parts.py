@@ -80,6 +80,12 @@ PARTS = (
     _part("copies while others write", "tests/faults/test_copies.py", 200, on_both=True, COPIES=8, COPY_KILLS=6),
     _part("calls that fail", "tests/faults/test_every_call.py", 130, FAULT_COMMANDS=33, FAULTS=3),
     _part("hostile inputs", "tests/hostile/test_hostile.py", 75, HOSTILE=36),
+    _part(
+        "snapshots that are served",
+        "tests/integration/test_serve.py::test_each_answer_is_of_one_snapshot_while_others_are_published",
+        60,
+        SERVED=40,
+    ),
     _part("snapshots under a reader", "tests/faults/test_published.py", 50, PUBLISHES=50),
 )
 
