@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from barhouse.coordinator.derive.derivation import GRACE, advance, derive, gather, look_ahead
 from barhouse.coordinator.derive.ranges import (
@@ -23,6 +23,7 @@ from barhouse.coordinator.derive.ranges import (
 )
 from barhouse.coordinator.derive.work import Work, find_work, first_symbols
 from barhouse.coordinator.fast import small_derivation
+from barhouse.coordinator.futures import rolls
 from barhouse.coordinator.write import bar_totals, merge
 from barhouse.coordinator.write.coverage import (
     Scope,
@@ -96,8 +97,10 @@ class DataProcessor:
                 f"instant, or a shorter grace"
             ) from None
         done, worked, symbol_count = 0, 0, 1
+        has_futures = False
         while done < symbol_count:
             with self._store.transaction() as transaction:
+                has_futures = has_futures or rolls.are_there(transaction)
                 planned = small_derivation.plan(transaction, clock, self._chunk_symbols)
                 work = find_work(transaction, clock) if planned is None else None
                 waiting = planned or work
@@ -118,8 +121,12 @@ class DataProcessor:
             done += worked
             if progress is not None:
                 progress(done, symbol_count)
+        rolled = self._follow_rolls(clock) if has_futures else None
+        if rolled is not None:
+            batches.append(rolled.batch_id)
         report = ProcessReport(
             batches=tuple(batches),
+            rolls=0 if rolled is None else rolled.inserted + rolled.revised + rolled.deleted,
             intervals=tuple(
                 IntervalChange(
                     interval=interval,
@@ -138,6 +145,12 @@ class DataProcessor:
             f"{report.deleted:,}",
         )
         return report
+
+    def _follow_rolls(self, clock: datetime) -> Batch | None:
+        """Decide rolls of continuous futures that may be others by now; None where they are not."""
+        with self._store.transaction() as transaction:
+            changed = rolls.waiting(transaction, clock)
+            return rolls.follow(transaction, changed, clock) if changed else None
 
 
 def _process_planned(transaction: Transaction, planned: small_derivation.Plan, counts: dict[str, Changes]) -> int:

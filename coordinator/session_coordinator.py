@@ -12,6 +12,7 @@ from barhouse.coordinator.actions.deletion import delete_actions
 from barhouse.coordinator.actions.options import ActionKeywords, ActionOptions
 from barhouse.coordinator.actions.source import load_actions
 from barhouse.coordinator.edit.editor import StoreEditor
+from barhouse.coordinator.futures.definition import define, remove
 from barhouse.coordinator.load.door import load_source
 from barhouse.coordinator.load.trades import load_trades
 from barhouse.coordinator.sources.opening import open_source
@@ -28,9 +29,10 @@ from barhouse.store.errors import IntervalError
 from barhouse.store.hints import Option
 from barhouse.store.model.action import ActionKind, as_kind
 from barhouse.store.model.former_calls import interval_came_first
+from barhouse.store.model.future import Contracts, FutureDefinition, PriceAdjustment, RollRule
 from barhouse.store.model.inputs import Moment, as_session_date, optional
 from barhouse.store.model.interval import Interval
-from barhouse.store.model.reports import ActionDeleteReport, ActionReport, LoadReport
+from barhouse.store.model.reports import ActionDeleteReport, ActionReport, FutureReport, LoadReport
 from barhouse.store.model.words import counted
 from barhouse.store.records import run
 from barhouse.store.records.run import Run
@@ -211,6 +213,62 @@ class SessionCoordinator(StreamRegistrar, StoreEditor):
         which = optional(as_kind, kind, "kind")
         with self._store.transaction() as transaction:
             return delete_actions(transaction, name, day, which)
+
+    def define_future(
+        self,
+        symbol: str,
+        contracts: Contracts,
+        *,
+        roll: RollRule = "volume",
+        sessions_before: int | None = None,
+        adjustment: PriceAdjustment = "none",
+    ) -> FutureReport:
+        """Define a continuous future over contracts, or define it anew; its rolls are decided at once.
+
+        It has the bars in sessions of the contract that counts at the time, under its own name: ``bars`` and the view
+        ``bars_continuous`` have them. From then on processing decides rolls as sessions close, and again where bars of
+        contracts are corrected: what moves is kept in ``roll_revisions``.
+
+        Parameters
+        ----------
+        contracts
+            The symbols in the order in which they count, each with a date: with ``roll="dates"`` the session from which
+            on it counts, otherwise the last one that it can count in. Without dates a sequence of names will do.
+        roll
+            ``volume``: from the session on that follows the first one in which more was traded of the next contract,
+            at last from the one that follows expiry. ``expiry``: so many sessions before the last. ``dates``: as said.
+        sessions_before
+            With ``roll="expiry"``: how many sessions before its last a contract stops to count; with 0 it does not
+            count in its last session either.
+        adjustment
+            What brings prices to those of the newest contract: ``ratio`` multiplies what came before a roll by the
+            close of the new contract by that of the old one, in the last session until the decision that has both;
+            ``difference`` adds the one less the other; ``none`` leaves them.
+
+        Raises
+        ------
+        InputError
+            For a rule that there is not, contracts that come twice or whose dates do not rise, a date that is missing.
+        RegistrationError
+            When the name is that of a symbol, or contracts have several calendars or base intervals.
+        UnknownSymbolError
+            For a contract that is not registered.
+        """
+        wanted = FutureDefinition.of(self._store.spelling, symbol, contracts, roll, sessions_before, adjustment)
+        with self._store.transaction() as transaction:
+            return define(transaction, wanted, transaction.now - self._grace)
+
+    def remove_future(self, symbol: str) -> FutureReport:
+        """Remove a continuous future; its contracts and their bars stay, its rolls become ``roll_revisions``.
+
+        Raises
+        ------
+        UnknownSymbolError
+            When there is none of that name.
+        """
+        name = self._store.spelling.symbol(symbol)
+        with self._store.transaction() as transaction:
+            return remove(transaction, name)
 
     def close_run(self, run_id: int) -> Run:
         """Close a run that ended early, so that nobody goes on with it.

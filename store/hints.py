@@ -41,6 +41,7 @@ ACTIONS: Mapping[str, tuple[str, str]] = {
         "register({0!r}, intervals=..., calendar=...)",
         "`barhouse register {0} --intervals ... --calendar ...`",
     ),
+    "remove_future": ("remove_future({0!r})", "`barhouse future remove {0}`"),
     "remove_symbol": ("remove_symbol({0!r})", "`barhouse remove {0}`"),
     "remove_symbols": ("remove_symbol()", "`barhouse remove`"),
     "restore": ("restore()", "`barhouse restore`"),

@@ -13,6 +13,7 @@ from barhouse.store.database.follower import Follower
 from barhouse.store.database.opening import is_read_only, open_database
 from barhouse.store.errors import InputError
 from barhouse.store.frame_store import FrameStore
+from barhouse.store.future_store import FutureStore
 from barhouse.store.hints import Option
 from barhouse.store.model.inputs import (
     Moment,
@@ -105,7 +106,7 @@ def open_store(
     return SessionStore(Follower(absolute(path), opened))
 
 
-class SessionStore(FrameStore, ActionStore):
+class SessionStore(FrameStore, ActionStore, FutureStore):
     """Symbols, interval definitions and bars, kept in one DuckDB file.
 
     Every answer is a query; nothing is remembered between calls. Safe to share between threads: reads run side

@@ -35,6 +35,8 @@ HISTORIES = amount("HISTORIES", 20)
 PATHS = amount("PATHS", 3)
 #: Random histories in which old bars are purged again and again.
 WALKS = amount("WALKS", 3)
+#: Random lives of continuous futures.
+ROLLS = amount("ROLLS", 4)
 #: Random stores in which errors of every kind are planted.
 PLANTED = amount("PLANTED", 2)
 #: Random sets of trades.

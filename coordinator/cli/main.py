@@ -23,6 +23,7 @@ from barhouse.coordinator.cli.commands import (
     deletion,
     derivation,
     export,
+    future,
     inspection,
     job,
     live,
@@ -91,13 +92,13 @@ def cli(ctx: click.Context, store: str, verbose: bool) -> None:
 
 _MODULES = (
     *(creation, registration, load, actions, derivation, status, bars, query, job, live, backtest, runs, verification),
-    *(calendar, copies, serve, token, export, reversal, deletion, plugins, inspection),
+    *(calendar, future, copies, serve, token, export, reversal, deletion, plugins, inspection),
 )
 _COMMANDS = {command.name: command for module in _MODULES for command in module.COMMANDS}
 #: As help lists them: in the order of use.
 _ORDER = (
     *("init", "register", "inspect", "load", "load-trades", "load-actions", "process", "end-session", "status"),
-    *("bars", "chart", "gaps", "sql", "run", "live", "backtest", "runs", "verify", "calendar"),
+    *("bars", "chart", "gaps", "sql", "run", "live", "backtest", "runs", "verify", "calendar", "future"),
     *("publish", "serve", "token", "export", "backup", "restore", "compact", "revert", "delete", "delete-actions"),
     *("retain", "purge", "remove", "plugins"),
 )

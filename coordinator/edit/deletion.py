@@ -16,6 +16,7 @@ from barhouse.coordinator.write.coverage import (
     recompute_coverage,
 )
 from barhouse.coordinator.write.merge import TimeRange
+from barhouse.coordinator.futures.definition import refuse_contracts
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import InputError
 from barhouse.store.model.bar import CLOCK_TOLERANCE
@@ -129,6 +130,7 @@ def remove_symbol(transaction: Transaction, name: str, *, purge: bool) -> Delete
     removed = [row.symbol_id for row in transaction.run("edit.removed_symbols", {"symbol": name})]
     if not rows and not (purge and removed):
         raise unknown_symbol(name, {row.symbol for row in transaction.run("records.active_symbols")})
+    refuse_contracts(transaction, [name])
     if purge:
         return _purge_symbol(transaction, name, [*removed, *(row.symbol_id for row in rows)], active=bool(rows))
     symbol_id = rows[0].symbol_id

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from barhouse.coordinator.derive.derivation import advance, derive, gather
 from barhouse.coordinator.derive.ranges import DeriveRanges, ranges_forward
 from barhouse.coordinator.derive.work import waiting_intervals
+from barhouse.coordinator.futures import rolls
 from barhouse.coordinator.write import bar_totals, merge
 from barhouse.coordinator.write.calendar_pieces import calendar_pieces
 from barhouse.coordinator.write.coverage import Scope, gather_intervals, moves_of_derived, recompute_coverage
@@ -117,6 +118,8 @@ def repair(
         symbols = symbols_named(transaction, names)
         drop_duplicates(transaction, symbols)
         rebuild(transaction, symbols, batch, clock=transaction.now - grace)
+    if "roll" in before.totals:
+        rolls.decide_again(transaction, transaction.now - grace, batch)
     accepted = _accept_losses(transaction, batch) if accepting else 0
     transaction.write("edit.purge_vendors")
     if not accepting:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from barhouse.coordinator.edit.rebuild import rebuild
+from barhouse.coordinator.futures.definition import refuse_contracts
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import CalendarError, RegistrationError
 from barhouse.store.hints import Action
@@ -29,6 +30,7 @@ def move(transaction: Transaction, names: Sequence[str], calendar: str, grace: t
     if not symbols.row_count:
         return MoveReport(calendar=name, batch_id=None)
     _refuse_purged(transaction, symbols, name)
+    refuse_contracts(transaction, names)
     trading_calendar.keep(transaction, [name])
     before = _in_sessions(transaction, symbols)
     batch = Batch.begin(transaction, "calendar", name)

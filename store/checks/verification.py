@@ -35,6 +35,7 @@ _ADVICE: dict[DifferenceKind, str] = {
     "watermark": "repair moves it to the last bar",
     "vendor": "no bar hangs on it; restore a backup, or load the files of the vendors again",
     "action": "delete the action and load it again with right values; repair cannot know them",
+    "roll": "repair decides it again",
     "revision": "what was lost cannot be derived again; restore a backup, or let repair accept the loss",
 }
 
@@ -117,6 +118,7 @@ def verify(
         checks.run("vendor", "checks.unfounded")
         checks.run("action", "checks.unfounded_actions")
         checks.run("revision", "checks.overlapping_actions")
+        _check_rolls(transaction, checks)
     return VerifyReport(
         symbol_count=counts.symbol_count,
         interval_count=counts.interval_count,
@@ -127,6 +129,15 @@ def verify(
         differences=tuple(checks.differences),
         totals=checks.totals,
     )
+
+
+def _check_rolls(transaction: Transaction, checks: _Checks) -> None:
+    """Hold the rolls of continuous futures against what was traded of their contracts."""
+    checks.run("roll", "checks.unfounded_rolls")
+    checks.run("revision", "checks.overlapping_rolls")
+    if transaction.run("futures.futures_of", {"symbols": None}):
+        traded = transaction.make("checks.traded_by_session")
+        checks.run("roll", "checks.misplaced_rolls", traded_by_session=traded)
 
 
 def _refuse_shadows(transaction: Transaction) -> None:

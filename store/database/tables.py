@@ -369,3 +369,47 @@ session_run = Table(
     CheckConstraint("mode in ('backtest', 'live', 'nightly')"),
     CheckConstraint("state in ('running', 'stopped', 'done', 'failed', 'crashed', 'closed')"),
 )
+
+
+# A future that goes on: contracts one after the other. through_batch and look_at say how far its rolls follow the bars
+# of its contracts: what was written later is looked at again, and when the next session has closed.
+continuous_future = Table(
+    "continuous_future",
+    metadata,
+    Column("future_id", sa.Integer, primary_key=True, autoincrement=False),
+    Column("symbol", sa.String, nullable=False),
+    Column("roll_rule", sa.String, nullable=False),
+    Column("sessions_before", sa.Integer),  # of expiry, where the rule counts them
+    Column("adjustment", sa.String, nullable=False),
+    Column("through_batch", sa.BigInteger, nullable=False),
+    Column("look_at", _Instant),  # null: nothing that time alone would bring about
+    Column("removed_at", _Instant),
+    CheckConstraint("roll_rule in ('volume', 'expiry', 'dates')"),
+    CheckConstraint("adjustment in ('none', 'difference', 'ratio')"),
+)
+
+future_contract = Table(
+    "future_contract",
+    metadata,
+    Column("future_id", sa.Integer, nullable=False),
+    Column("position", sa.Integer, nullable=False),
+    Column("symbol_id", sa.Integer, nullable=False),
+    Column("expires", sa.Date),
+    Column("roll_date", sa.Date),
+)
+
+
+def _roll_columns() -> list[Column[object]]:
+    return [
+        Column("future_id", sa.Integer, nullable=False),
+        Column("symbol_id", sa.Integer, nullable=False),  # the contract from session_date on
+        Column("session_date", sa.Date),  # null: the first, whatever came before the next
+        Column("decided_on", sa.Date),  # the session after whose close it is known
+        Column("difference", sa.Double),  # of closes, new less old; null: they have no session in common
+        Column("ratio", sa.Double),  # of closes, new by old
+        Column("batch_id", sa.BigInteger, nullable=False),
+    ]
+
+
+roll = Table("roll", metadata, *_roll_columns())
+roll_revision = Table("roll_revision", metadata, *_roll_columns(), Column("replaced_by", sa.BigInteger, nullable=False))

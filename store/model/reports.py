@@ -165,6 +165,7 @@ class ProcessReport(Report):
 
     batches: tuple[int, ...] = ()
     intervals: tuple[IntervalChange, ...] = ()
+    rolls: int = Field(default=0, description="how many rolls of continuous futures are new, moved or gone")
 
     @property
     def inserted(self) -> int:
@@ -204,6 +205,16 @@ class ActionDeleteReport(Report):
     symbol: str
     ex_date: date
     kinds: tuple[str, ...] = Field(default=(), description="the kinds of the actions that went")
+
+
+class FutureReport(Report):
+    """What defining or removing a continuous future did to its rolls; the old ones are in ``roll_revisions``."""
+
+    batch_id: int | None = Field(description="None when no roll changed")
+    symbol: str
+    inserted: int
+    revised: int
+    deleted: int
 
 
 class RevertReport(Report):
@@ -262,6 +273,7 @@ DifferenceKind = Literal[
     "revision",
     "vendor",
     "action",
+    "roll",
 ]
 
 

@@ -10,20 +10,22 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from barhouse.store.database.transaction import TemporaryTable, Transaction
+from barhouse.store.database.transaction import Row, TemporaryTable, Transaction
 from barhouse.store.errors import InputError, UnknownSymbolError
 from barhouse.store.hints import Option, did_you_mean
 from barhouse.store.model.bar import INSTANT
 from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.words import shortened
-from barhouse.store.records import adjusted_bars, adjustment, filled_bars, session_days
+from barhouse.store.records import adjusted_bars, adjustment, continuous, filled_bars, session_days
 from barhouse.store.records.adjustment import Adjust, Knowledge, OwnBars, Steps
 from barhouse.store.records.filled_bars import Edges, Fill
 from barhouse.store.records.session_days import BEGINNING, END, Bounds, Range
-from barhouse.store.sql import Sql, identifier, joined, sql
+from barhouse.store.sql import Sql, identifier, joined, sql, statement
 
 _ALL, _NOTHING = Sql("*"), Sql("")
+#: The views of which bars of continuous futures are had.
+_OF_ROLLS = ("contract_stretch", "bars_continuous")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,12 @@ class Question:
 
 def bars(transaction: Transaction, asked: Question, *, live: bool = False) -> pa.Table:
     """The bars there are now, those forming included if ``live``."""
-    calendars = _calendars_of(transaction, asked)
+    rows = transaction.run("records.intervals_of", {"symbols": list(asked.symbols)})
+    if not {row.symbol for row in rows}.issuperset(asked.symbols) and _are_continuous(transaction, asked):
+        if live:
+            raise InputError("continuous futures have no bars still forming; ask for those of the contract that counts")
+        return _continuous(transaction, asked, Sql("bars_continuous"), {})
+    calendars = _calendars_of(transaction, asked, rows)
     spans = session_days.ranges(transaction, set(calendars.values()), *asked.bounds)
     ranges = {symbol: spans[calendar] for symbol, calendar in calendars.items()}
     source = Sql("bars_live") if live else Sql("bars")
@@ -84,6 +91,8 @@ def bars_as_of(transaction: Transaction, asked: Question, as_of: datetime) -> pa
     InputError
         When what was known then was purged.
     """
+    if _are_continuous(transaction, asked):
+        return _continuous_then(transaction, asked, as_of)
     then = transaction.run("records.calendars_then", {"symbols": list(asked.symbols), "as_of": as_of})
     pinned = max((row.batch_id for row in then), default=0)
     calendars = {row.symbol: row.calendar for row in then}
@@ -271,11 +280,63 @@ def _spans(
     return transaction.attach("symbol_spans", made)
 
 
-def _calendars_of(transaction: Transaction, asked: Question) -> dict[str, str]:
+def _are_continuous(transaction: Transaction, asked: Question) -> bool:
+    """Whether what is asked for are continuous futures.
+
+    Raises
+    ------
+    InputError
+        When some of it are, and some are symbols; and for what continuous futures cannot be asked.
+    """
+    there = continuous.known(transaction)
+    futures = [name for name in asked.symbols if name in there]
+    others = [name for name in asked.symbols if name not in there]
+    if futures and others:
+        raise InputError(
+            f"{futures[0]} is a continuous future, and {others[0]} is none; ask for the bars of each kind by themselves"
+        )
+    if futures and not asked.is_raw:
+        raise InputError(
+            f"{futures[0]} is a continuous future: its prices are as it is defined, and its holes stay; leave out "
+            f"{Option('adjust')} and {Option('fill')}"
+        )
+    return bool(futures)
+
+
+def _continuous(
+    transaction: Transaction, asked: Question, source: Sql, parameters: dict[str, Any], pinned: int | None = None
+) -> pa.Table:
+    """The bars of continuous futures, on the calendar of their contracts."""
+    calendars = _calendars_of(
+        transaction, asked, transaction.run("futures.intervals_of", {"symbols": list(asked.symbols)})
+    )
+    spans = session_days.ranges(transaction, set(calendars.values()), *asked.bounds, pinned)
+    ranges = {symbol: spans[calendar] for symbol, calendar in calendars.items()}
+    table = _read(transaction, asked, ranges, source, parameters)
+    if "close" in table.column_names and table["close"].null_count:
+        raise InputError(
+            f"prices of {', '.join(asked.symbols)} cannot be brought to those of the newest contract: a roll lies "
+            f"between two contracts that have no session in common, see rolls(); load what is missing, or give a later "
+            f"{Option('start')}"
+        )
+    return table
+
+
+def _continuous_then(transaction: Transaction, asked: Question, as_of: datetime) -> pa.Table:
+    """The same as they were known at an instant."""
+    contracts = [row.symbol for row in transaction.run("futures.contracts_named_by", {"symbols": list(asked.symbols)})]
+    ranges: dict[str, Range] = dict.fromkeys(contracts, (None, None))
+    _refuse_untold(transaction, asked, as_of, _spans(transaction, ranges, {}))
+    pinned = transaction.one("futures.batch_then", {"as_of": as_of}).batch_id
+    views = {name: Sql(statement(f"views.{name}").text.partition(" AS\n")[2]) for name in _OF_ROLLS}
+    return _continuous(transaction, asked, sql("futures.bars_then", **views), {"pinned": pinned}, pinned)
+
+
+def _calendars_of(transaction: Transaction, asked: Question, rows: Sequence[Row]) -> dict[str, str]:
     """The calendar of each symbol; all of them must be registered with the interval."""
     intervals: dict[str, list[str]] = {}
     calendars: dict[str, str] = {}
-    for row in transaction.run("records.intervals_of", {"symbols": list(asked.symbols)}):
+    for row in rows:
         intervals.setdefault(row.symbol, []).append(row.interval)
         calendars[row.symbol] = row.calendar
     for symbol in asked.symbols:

@@ -13,7 +13,7 @@ from barhouse.store.hints import Action
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import Registration
 from barhouse.store.model.symbol import SymbolSessionData
-from barhouse.store.records import trading_calendar
+from barhouse.store.records import continuous, trading_calendar
 
 
 def write(transaction: Transaction, symbols: Sequence[SymbolSessionData]) -> list[Registration]:
@@ -136,7 +136,8 @@ def _conflicts(
     *,
     moving: bool = False,
 ) -> dict[str, str]:
-    refused = _several_in_one(transaction, [data.symbol for data in symbols])
+    names = [data.symbol for data in symbols]
+    refused = _several_in_one(transaction, names) | _futures_among(transaction, names)
     rows = transaction.run("records.registration_conflicts", registering=registering)
     found = [row for row in rows if not (moving and row.what == "calendar")]
     if not found:
@@ -157,6 +158,16 @@ def _conflicts(
                 f"{Action('remove_symbol', symbol)} first and load it again"
             )
     return refused | {symbol: "; ".join(found) for symbol, found in lines.items()}
+
+
+def _futures_among(transaction: Transaction, names: Sequence[str]) -> dict[str, str]:
+    """Names that are those of continuous futures, under which no bars could be told from theirs."""
+    there = continuous.known(transaction)
+    return {
+        name: f"{name} is a continuous future; give the symbol another name, or {Action('remove_future', name)} first"
+        for name in names
+        if name in there
+    }
 
 
 def _several_in_one(transaction: Transaction, names: Sequence[str]) -> dict[str, str]:

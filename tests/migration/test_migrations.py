@@ -154,6 +154,7 @@ BAR_COLUMNS = [
     *("volume", "trade_count", "vwap", "base_count", "expected_count", "batch_id"),
 ]
 ACTION_COLUMNS = ["symbol_id", "ex_date", "kind", "ratio", "amount", "currency", "batch_id"]
+ROLL_COLUMNS = ["future_id", "symbol_id", "session_date", "decided_on", "difference", "ratio", "batch_id"]
 DOCUMENTED = {
     "symbol": ["symbol_id", "symbol", "calendar", "closing_bar", "added_by", "registered_at", "removed_at"],
     "symbol_calendar": ["symbol_id", "calendar", "replaced_by"],
@@ -168,6 +169,13 @@ DOCUMENTED = {
     "bar_revision": [*BAR_COLUMNS, "replaced_by"],
     "corporate_action": ACTION_COLUMNS,
     "corporate_action_revision": [*ACTION_COLUMNS, "replaced_by"],
+    "continuous_future": [
+        *("future_id", "symbol", "roll_rule", "sessions_before", "adjustment", "through_batch", "look_at"),
+        "removed_at",
+    ],
+    "future_contract": ["future_id", "position", "symbol_id", "expires", "roll_date"],
+    "roll": ROLL_COLUMNS,
+    "roll_revision": [*ROLL_COLUMNS, "replaced_by"],
     "invalidation": ["interval_id", "session_date", "range_start", "range_end", "batch_id"],
     "session_coverage": ["interval_id", "session_date", "expected_count", "present_count"],
     "gap": ["interval_id", "session_date", "segment", "gap_start", "gap_end", "missing_count", "incomplete_count"],

@@ -19,6 +19,7 @@ from barhouse.coordinator.cli.store_access import check_registered, opened
 VIEWS = (
     *("bars", "bars_live", "intervals", "coverage", "gaps", "batches", "revisions", "rejected"),
     *("actions", "action_revisions", "adjustments", "bars_adjusted", "bars_filled"),
+    *("rolls", "roll_revisions", "bars_continuous"),
     *("runs", "health", "retention", "revision_retention"),
 )
 _UNKNOWN_TABLE = re.compile(r"Table with name \"?(\w+)\"? does not exist")
@@ -103,7 +104,8 @@ def sql(
 
     \b
     Views: bars, bars_live, intervals, coverage, gaps, batches, revisions, rejected,
-    actions, action_revisions, adjustments, bars_adjusted, bars_filled, runs, health, retention, revision_retention;
+    actions, action_revisions, adjustments, bars_adjusted, bars_filled, rolls, roll_revisions, bars_continuous,
+    runs, health, retention, revision_retention;
     and bars_as_of(instant): bars as the store knew them at that moment.
     A query reads the store, and with --files files; it writes nothing.
     What it answers is written with --output, and bars with export.

@@ -25,6 +25,8 @@ def processed(report: ProcessReport) -> str:
     ):
         if total:
             parts.append(f"{verb} {counted(total, 'bar')}: {by_interval(report.intervals, field)}")
+    if report.rolls:
+        parts.append(f"{counted(report.rolls, 'roll')} of continuous futures decided")
     return "; ".join(parts) or "what was waiting changed no bar"
 
 

@@ -1,15 +1,17 @@
 -- Revisions: what every batch wrote and replaced, and what each bar was at every moment.
 
 -- name: unrevised
--- What every batch says it wrote and replaced is there, as bars, corporate actions or revisions, or was purged.
+-- What every batch says it wrote and replaced is there, as bars, corporate actions, rolls or revisions, or was purged.
 -- gives: interval_id, at, stored, expected
--- reads: bar, bar_revision, corporate_action, corporate_action_revision, batch, purge
+-- reads: bar, bar_revision, corporate_action, corporate_action_revision, roll, roll_revision, batch, purge
 WITH written AS (
     SELECT batch_id, sum(count_) AS count_
     FROM (SELECT batch_id, count(*) AS count_ FROM bar GROUP BY ALL
           UNION ALL SELECT batch_id, count(*) FROM bar_revision GROUP BY ALL
           UNION ALL SELECT batch_id, count(*) FROM corporate_action GROUP BY ALL
           UNION ALL SELECT batch_id, count(*) FROM corporate_action_revision GROUP BY ALL
+          UNION ALL SELECT batch_id, count(*) FROM roll GROUP BY ALL
+          UNION ALL SELECT batch_id, count(*) FROM roll_revision GROUP BY ALL
           UNION ALL SELECT of_batch, sum(written) FROM purge GROUP BY ALL)
     GROUP BY batch_id
 ),
@@ -17,6 +19,7 @@ replaced AS (
     SELECT batch_id, sum(count_) AS count_
     FROM (SELECT replaced_by AS batch_id, count(*) AS count_ FROM bar_revision GROUP BY ALL
           UNION ALL SELECT replaced_by, count(*) FROM corporate_action_revision GROUP BY ALL
+          UNION ALL SELECT replaced_by, count(*) FROM roll_revision GROUP BY ALL
           UNION ALL SELECT of_batch, sum(replaced) FROM purge GROUP BY ALL)
     GROUP BY batch_id
 )
@@ -29,11 +32,13 @@ LEFT JOIN written AS w USING (batch_id)
 LEFT JOIN replaced AS r USING (batch_id)
 WHERE coalesce(w.count_, 0) <> b.inserted + b.revised OR coalesce(r.count_, 0) <> b.revised + b.deleted
 UNION ALL
-SELECT NULL, NULL, count(*) || ' bars, actions or revisions of batch ' || x.batch_id, 'a row in batch'
+SELECT NULL, NULL, count(*) || ' bars, actions, rolls or revisions of batch ' || x.batch_id, 'a row in batch'
 FROM (SELECT batch_id FROM bar UNION ALL SELECT batch_id FROM bar_revision
       UNION ALL SELECT replaced_by FROM bar_revision
       UNION ALL SELECT batch_id FROM corporate_action UNION ALL SELECT batch_id FROM corporate_action_revision
-      UNION ALL SELECT replaced_by FROM corporate_action_revision) AS x
+      UNION ALL SELECT replaced_by FROM corporate_action_revision
+      UNION ALL SELECT batch_id FROM roll UNION ALL SELECT batch_id FROM roll_revision
+      UNION ALL SELECT replaced_by FROM roll_revision) AS x
 WHERE NOT EXISTS (SELECT 1 FROM batch AS b WHERE b.batch_id = x.batch_id)
 GROUP BY x.batch_id;
 

@@ -43,13 +43,15 @@ WHERE r.symbol_id = c.symbol_id AND r.ex_date = c.ex_date AND r.kind = c.kind AN
 -- name: restore_batches
 -- Batches that bars, actions and revisions name but that are gone, each placed in time just after the one before it.
 -- writes: batch
--- reads: bar, bar_revision, corporate_action, corporate_action_revision
+-- reads: bar, bar_revision, corporate_action, corporate_action_revision, roll, roll_revision
 INSERT INTO batch (batch_id, kind, source, started_at, committed_at, inserted, revised, unchanged, rejected, deleted)
 WITH named AS (
     SELECT batch_id, 1 AS written, 0 AS replaced FROM bar
     UNION ALL SELECT unnest([batch_id, replaced_by]), unnest([1, 0]), unnest([0, 1]) FROM bar_revision
     UNION ALL SELECT batch_id, 1, 0 FROM corporate_action
     UNION ALL SELECT unnest([batch_id, replaced_by]), unnest([1, 0]), unnest([0, 1]) FROM corporate_action_revision
+    UNION ALL SELECT batch_id, 1, 0 FROM roll
+    UNION ALL SELECT unnest([batch_id, replaced_by]), unnest([1, 0]), unnest([0, 1]) FROM roll_revision
 ),
 lost AS (
     SELECT batch_id, sum(written) AS written, sum(replaced) AS replaced
@@ -65,7 +67,7 @@ FROM lost AS l ASOF LEFT JOIN batch AS b ON b.batch_id < l.batch_id;
 -- name: note_losses
 -- Of every batch, what it wrote or replaced and nothing accounts for any more.
 -- writes: purge
--- reads: bar, bar_revision, corporate_action, corporate_action_revision, batch
+-- reads: bar, bar_revision, corporate_action, corporate_action_revision, roll, roll_revision, batch
 INSERT INTO purge (batch_id, of_batch, written, replaced)
 WITH found AS (
     SELECT of_batch, sum(written) AS written, sum(replaced) AS replaced
@@ -74,6 +76,8 @@ WITH found AS (
           UNION ALL SELECT batch_id, 1, 0 FROM corporate_action
           UNION ALL SELECT unnest([batch_id, replaced_by]), unnest([1, 0]), unnest([0, 1])
                     FROM corporate_action_revision
+          UNION ALL SELECT batch_id, 1, 0 FROM roll
+          UNION ALL SELECT unnest([batch_id, replaced_by]), unnest([1, 0]), unnest([0, 1]) FROM roll_revision
           UNION ALL SELECT of_batch, written, replaced FROM purge)
     GROUP BY of_batch
 )
