@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from barhouse.coordinator.futures import decision
 from barhouse.coordinator.futures.decision import Roll, Rule, Sessions, Traded
-from barhouse.store.database.transaction import Row, Transaction
+from barhouse.store.database.transaction import Row, TemporaryTable, Transaction
 from barhouse.store.records import trading_calendar
 from barhouse.store.records.batch import Batch
 
@@ -68,9 +68,8 @@ def follow(transaction: Transaction, changed: Mapping[int, date], clock: datetim
 
 def decide_again(transaction: Transaction, clock: datetime, batch: Batch) -> None:
     """Decide all rolls of all futures anew, as part of a batch; what is there of none goes."""
-    futures = transaction.run("futures.futures_of", {"symbols": None})
-    transaction.write("futures.drop_unfounded")
-    for future in futures:
+    _write_changes(transaction, transaction.make("futures.unfounded_rolls"), batch)
+    for future in transaction.run("futures.futures_of", {"symbols": None}):
         bring_up_to_date(transaction, future, date.min, clock, batch)
 
 
@@ -104,6 +103,10 @@ def write(transaction: Transaction, future_id: int, wanted: Sequence[Roll], batc
     columns = {name: [getattr(one, name) for one in wanted] for name in _ROLLS.names}
     given = transaction.attach("wanted_rolls", pa.table(columns, schema=_ROLLS))
     changes = transaction.make("futures.roll_changes", {"future_id": future_id}, wanted_rolls=given)
+    _write_changes(transaction, changes, batch)
+
+
+def _write_changes(transaction: Transaction, changes: TemporaryTable, batch: Batch) -> None:
     counts = transaction.one("futures.count_changes", roll_changes=changes)
     if counts.inserted + counts.revised + counts.deleted:
         batch.inserted += counts.inserted

@@ -316,7 +316,7 @@ def _continuous(
     if "close" in table.column_names and table["close"].null_count:
         raise InputError(
             f"prices of {', '.join(asked.symbols)} cannot be brought to those of the newest contract: a roll lies "
-            f"between two contracts that have no session in common, see rolls(); load what is missing, or give a later "
+            f"between two contracts that have no session in common, see the view rolls; load what is missing, or give a later "
             f"{Option('start')}"
         )
     return table

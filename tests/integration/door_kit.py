@@ -83,6 +83,8 @@ NAMES: dict[str, Any] = {
     "delimiter": ",",
     "thousands": ",",
     "wide": "close",
+    "roll": "volume",
+    "adjustment": "ratio",
 }
 #: Several of something; one text is as good as a list of one.
 LISTS: dict[str, Any] = {
@@ -108,6 +110,7 @@ TABLES_OF_NAMES: dict[str, Any] = {
     "sessions": {"2024-12-25": {"open": "10:00", "close": "12:00"}},
     "columns": {"volume": "volume"},
     "settings": {"threads": 1},
+    "contracts": {"SPY": "2024-11-27"},
     "calendars": {"FX": {"timezone": "UTC", "open": "09:00", "close": "17:00"}},
 }
 #: What is none of these, each with what it is instead.
@@ -124,7 +127,7 @@ OTHER: dict[str, str] = {
             max_behind settle_seconds poll_seconds claim_seconds entries_at_once flush_seconds flush_rows backlog_rows
             batch_id heartbeat_seconds trades_kept_seconds gap_fill_seconds gap_fill_days asks_at_once
             reconnect_seconds reconnect_seconds_max publish_seconds publish_keep price_scale volume_scale
-            max_rows max_seconds priority tolerance rows workers""",
+            max_rows max_seconds priority tolerance rows workers sessions_before""",
         "a place, or what is there": """folder target path paths backup backup_file output job report_file source
             publish export store data feed address url metrics_host published flight tls_cert
             tls_key tokens""",
@@ -156,6 +159,12 @@ _AT_DOORS: dict[tuple[str, str], Any] = {
     ("SessionStore.frame", "columns"): ["close"],
     ("bars", "columns"): ["close"],
     ("SessionStore.frame", "kind"): "polars",
+    ("SessionCoordinator.define_future", "symbol"): "CL",
+    ("future define", "symbol"): "CL",
+    ("SessionCoordinator.remove_future", "symbol"): "ES",
+    ("future remove", "symbol"): "ES",
+    ("SessionStore.rolls", "symbols"): ["ES"],
+    ("future rolls", "symbols"): ["ES"],
     ("load-actions", "columns"): {"amount": "open"},  # an action has other parts than a bar
     ("load-actions", "date_format"): "%Y-%m-%d %H:%M:%S",  # as the file has them
 }
@@ -175,12 +184,13 @@ SHOWN = ("calendar show", "calendar refresh", "calendar set")
 
 
 def make_store(path: Path) -> None:
-    """SPY with a few minutes of two sessions, derived; QQQ and AUCTION without bars."""
+    """SPY with a few minutes of two sessions, derived; QQQ and AUCTION without bars; ES over QQQ."""
     make_template(path)
     bench = Bench(path, path.parent)
     for day in ("2024-11-26", "2024-11-27"):
         bench.load_lines(*lines(minutes(f"{day} 14:30", f"{day} 14:40")), timezone="UTC")
     bench.process()
+    bench.coordinator.define_future("ES", ["QQQ"])
     bench.store.close()
 
 

@@ -23,7 +23,8 @@ UNION ALL
 SELECT NULL, make_timestamptz(epoch_us(n.session_date::TIMESTAMP)),
        n.contract || ' as contract ' || n.place || ' of ' || n.future || ' that counts', 'contract ' || (n.position + 1)
 FROM (SELECT *, row_number() OVER (PARTITION BY future_id ORDER BY session_date NULLS FIRST) AS place FROM named) AS n
-WHERE n.place <> n.position + 1 OR (n.session_date IS NULL) <> (n.place = 1);
+WHERE n.future IS NOT NULL AND n.position IS NOT NULL
+  AND (n.place <> n.position + 1 OR (n.session_date IS NULL) <> (n.place = 1));
 
 -- name: traded_by_session
 -- How much of each contract was traded in each session, and its last close, as far as rolls are to be held against it.

@@ -113,10 +113,12 @@ WHERE action <> 'delete' ORDER BY session_date NULLS FIRST;
 -- writes: continuous_future
 UPDATE continuous_future SET through_batch = $through_batch, look_at = $look_at WHERE future_id = $future_id;
 
--- name: drop_unfounded
--- Rolls of futures that are not there, and to contracts that these have not, are nothing that anybody decided.
--- writes: roll
--- reads: continuous_future, future_contract
-DELETE FROM roll AS r
+-- name: unfounded_rolls
+-- Rolls of futures that are not there, and to contracts that these have not: nothing that anybody decided.
+-- makes: roll_changes(future_id, symbol_id, session_date, decided_on, difference, ratio, action)
+-- reads: roll, continuous_future, future_contract
+CREATE OR REPLACE TEMP TABLE {roll_changes} AS
+SELECT future_id, symbol_id, session_date, decided_on, difference, ratio, 'delete' AS action
+FROM roll AS r
 WHERE NOT EXISTS (SELECT 1 FROM continuous_future AS f JOIN future_contract AS c USING (future_id)
                   WHERE f.removed_at IS NULL AND f.future_id = r.future_id AND c.symbol_id = r.symbol_id);
