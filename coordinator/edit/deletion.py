@@ -8,6 +8,7 @@ from datetime import date
 from barhouse.coordinator.actions import changes as action_changes
 from barhouse.coordinator.edit import retention
 from barhouse.coordinator.edit.rebuild import rebuild, symbols_named
+from barhouse.coordinator.futures.definition import refuse_contracts
 from barhouse.coordinator.write import merge
 from barhouse.coordinator.write.coverage import (
     extend_coverage,
@@ -16,7 +17,6 @@ from barhouse.coordinator.write.coverage import (
     recompute_coverage,
 )
 from barhouse.coordinator.write.merge import TimeRange
-from barhouse.coordinator.futures.definition import refuse_contracts
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import InputError
 from barhouse.store.model.bar import CLOCK_TOLERANCE

@@ -118,8 +118,8 @@ class BucketPlace:
         found = self.look(name)
         if found.size_bytes != size_bytes:
             raise PlaceTakenError(
-                f"{self.full_name(name)} has {found.size_bytes:,} bytes, not the {size_bytes:,} that were sent; send it "
-                f"again"
+                f"{self.full_name(name)} has {found.size_bytes:,} bytes, not the {size_bytes:,} that were sent; send "
+                f"it again"
             )
         return found
 

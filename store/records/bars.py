@@ -316,8 +316,8 @@ def _continuous(
     if "close" in table.column_names and table["close"].null_count:
         raise InputError(
             f"prices of {', '.join(asked.symbols)} cannot be brought to those of the newest contract: a roll lies "
-            f"between two contracts that have no session in common, see the view rolls; load what is missing, or give a later "
-            f"{Option('start')}"
+            f"between two contracts that have no session in common, see the view rolls; load what is missing, or give "
+            f"a later {Option('start')}"
         )
     return table
 

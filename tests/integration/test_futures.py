@@ -140,7 +140,7 @@ def test_prices_that_cannot_be_told_are_none(store: SessionStore) -> None:
 
 
 PLANTED = {
-    "moved": "UPDATE roll SET session_date = session_date + 1, decided_on = decided_on + 1 WHERE decided_on IS NOT NULL",
+    "moved": "UPDATE roll SET session_date = session_date + 1, decided_on = decided_on + 1 WHERE ratio IS NOT NULL",
     "other closes": "UPDATE roll SET ratio = ratio * 1.01 WHERE decided_on IS NOT NULL",
     "not there": "DELETE FROM roll WHERE decided_on IS NOT NULL",
     "of nobody": "UPDATE roll SET symbol_id = 99 WHERE decided_on IS NOT NULL",
