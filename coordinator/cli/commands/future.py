@@ -22,7 +22,7 @@ def future() -> None:
     """Define continuous futures, and show when each contract counts."""
 
 
-@command("define", example="barhouse future define ES ESH24=2024-03-15 ESM24=2024-06-21 --adjust ratio")
+@command("define", example="barhouse future define ES ESH24=2024-03-15 ESM24=2024-06-21 --adjustment ratio")
 @click.argument("symbol")
 @click.argument("contracts", nargs=-1, required=True, metavar="CONTRACT[=DATE]...")
 @click.option(
@@ -34,8 +34,7 @@ def future() -> None:
 )
 @click.option("--sessions-before", type=int, metavar="N", help="With --roll expiry: how many sessions before the last.")
 @click.option(
-    "--adjust",
-    "adjustment",
+    "--adjustment",
     type=click.Choice(_ADJUSTMENTS),
     default="none",
     show_default=True,

@@ -10,7 +10,7 @@ SELECT count(*) AS future_count FROM continuous_future WHERE removed_at IS NULL;
 -- The first closed session of each future in which bars of its contracts were written, replaced or deleted, or sessions
 -- of its calendar were, since its rolls were looked at.
 -- gives: future_id, session_date
--- reads: continuous_future, future_contract, interval_definition, symbol, bar, bar_revision, trading_session
+-- reads: continuous_future, future_contract, interval_definition, symbol, bar, bar_revision, trading_session, calendar_session
 WITH closed AS (
     SELECT calendar, max(session_date) AS session_date FROM calendar_session WHERE session_close <= $clock GROUP BY calendar
 ),
