@@ -69,6 +69,7 @@ PARTS = (
     _part("kills of purges", "tests/faults/test_retention_kill.py", 60, PURGE_KILLS=20),
     _part("kills of backtests", "tests/faults/test_backtest_kill.py", 120, BACKTEST_KILLS=8),
     _part("walks through retention", "tests/properties/test_final_bars.py", 90, WALKS=30),
+    _part("lives of continuous futures", "tests/properties/test_rolls.py", 120, ROLLS=20),
     _part("planted errors", "tests/properties/test_planted_errors.py", 120, PLANTED=10),
     _part("trades", "tests/properties/test_trades.py", 120, TRADES=150),
     _part("trades that are missed", "tests/properties/test_seen_trades.py", 160, TRADES=16),
