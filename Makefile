@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 JOBS ?= 2
-MINUTES ?= 120
+MINUTES ?= 180
 BIN := $(VENV)/bin
 CODE := barhouse/__init__.py barhouse/__main__.py store coordinator migrations tests docs/conf.py .ci
 INSTALLED := $(VENV)/.installed
@@ -34,7 +34,7 @@ test-orchestrator: $(ORCHESTRATOR)/.installed ## run a job inside a real orchest
 test-clients: $(INSTALLED) $(CLIENTS)/ibis/.installed $(CLIENTS)/sqlalchemy/.installed $(CLIENTS)/superset/.installed ## read a snapshot with other clients, each in an environment of its own
 	BARHOUSE_CLIENTS=$(CLIENTS) $(BIN)/python -m pytest tests/integration/test_clients.py -rs $(ARGS)
 
-soak: $(INSTALLED) $(LOWEST)/.installed ## random tests in their long form, new seeds, for MINUTES=120; ARGS="--help" says more
+soak: $(INSTALLED) $(LOWEST)/.installed ## random tests in their long form, new seeds, for MINUTES=180; ARGS="--help" says more
 	$(BIN)/python -m tests.soak $(MINUTES) --jobs $(JOBS) --lowest $(LOWEST)/bin/python $(ARGS)
 
 lint: $(INSTALLED) ## look for mistakes

@@ -133,8 +133,8 @@ def test_the_page_names_every_amount_with_its_default() -> None:
 
 
 def test_the_long_form_is_long() -> None:
-    """In the two hours that it has by default: 500 histories on both ends, 200 kills, ten million minutes."""
-    rounds = 7200 / round_seconds(PARTS)
+    """In the three hours that it has by default: 500 histories on both ends, 200 kills, ten million minutes."""
+    rounds = 10_800 / round_seconds(PARTS)
     by_amount = {name: (amount, one) for one in PARTS for name, amount in one.amounts.items()}
     assert rounds >= 2
     assert by_amount["HISTORIES"][0] * 2 >= 500 and by_amount["HISTORIES"][1].on_both
