@@ -191,6 +191,32 @@ class StoreFile:
 
         return publication.publish(self._database, target, keep=keep, mode=mode)
 
+    def publishing(
+        self, target: str | Path, *, keep: int = 1, mode: FileMode | int | None = None
+    ) -> AbstractContextManager[object]:
+        """Publish a snapshot, and keep it up to date until the context ends: ``barhouse serve`` follows every commit.
+
+        What each commit changes is put beside ``target``, into the folder ``NAME.increments``, within a second and by a
+        thread of its own: writers do not wait for it, nor for anybody who reads. What cannot be told so (a purge, a
+        repair, a symbol that is removed, more than 200,000 bars at a time), and what has become more than 32 MB, is in a
+        new snapshot. ``target`` itself is as old as the last of these; whoever opens it sees that state.
+
+        Parameters
+        ----------
+        target, keep, mode
+            As for ``publish``.
+
+        Raises
+        ------
+        InputError
+            ``target`` is the store itself, or another store.
+        StoreError
+            The first snapshot could not be written.
+        """
+        from barhouse.store.copies.publishing import Publishing
+
+        return Publishing(self._database, target, keep=keep, mode=mode)
+
     def backup(
         self,
         target: str | Path,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -43,6 +44,25 @@ def publish(database: Database, target: str | Path, *, keep: int = 1, mode: File
             return _report(place, before, keep, written=False)
         copy_whole(database, place, part)
         state = state_in(part)  # writers went on
+        _put_in_place(part, place, before, keep, allowed)
+        return _report(place, state, keep, written=True)
+
+
+def publish_whole(
+    database: Database, target: str | Path, *, keep: int, mode: FileMode | int | None, at_rest: Callable[[], None]
+) -> CopyReport:
+    """Publish a snapshot whatever is there already.
+
+    Parameters
+    ----------
+    at_rest
+        Called at the moment whose state it is, while nobody writes.
+    """
+    place, allowed = _place(target, keep), None if mode is None else as_file_mode(mode)
+    with told(str(place)), database.copying(), written_beside(place) as part:
+        before = _state_before(database, place)
+        copy_whole(database, place, part, at_rest=at_rest)
+        state = state_in(part)
         _put_in_place(part, place, before, keep, allowed)
         return _report(place, state, keep, written=True)
 

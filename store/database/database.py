@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from barhouse.store.database.answer import Answer, answer
+from barhouse.store.database.changes import Changes
 from barhouse.store.database.connections import Running, given_up
 from barhouse.store.database.copy_turn import CopyTurn
 from barhouse.store.database.failures import breaks, broken, failure_of, is_interrupt
@@ -65,6 +66,8 @@ class Database:
         The connections that somebody reads or writes with now.
     closed
         Whether close() was called.
+    changes
+        What writers write, for whoever watches.
     log_size
         How large its log may become before it is taken over into the file, as was said when it was opened; None: as
         DuckDB has it.
@@ -97,6 +100,7 @@ class Database:
         self._current: Transaction | None = None
         self._writer = Writer()
         self._memory = Memory()
+        self.changes = Changes()
         self._copy_turn = CopyTurn(self._write_lock)
         self._readers: list[int] = []  # the threads that read, once for each connection they read with
         self.running = Running()
@@ -198,6 +202,7 @@ class Database:
                 self.running.entered(connection.cursor),
             ):
                 cursor = connection.cursor
+                is_ending = False
                 try:
                     cursor.begin()
                     transaction = self._current = self._transaction_of(connection, reads_only=False)
@@ -208,13 +213,24 @@ class Database:
                             "a part of this transaction failed, so nothing of it was written"
                         ) from transaction.failure
                     self._have_lock()
+                    is_ending = True
                     cursor.commit()
+                    self.changes.commit()
                 except BaseException as error:
                     self._memory.end()
+                    self._forget_changes(is_ending)
                     _roll_back(cursor, error)
                     raise
                 finally:
                     self._current = None
+
+    def _forget_changes(self, is_ending: bool) -> None:
+        """Note that nothing was written; where the commit itself broke off, that nobody knows."""
+        if is_ending:
+            self.changes.note_untold("a commit that broke off")
+            self.changes.commit()
+        else:
+            self.changes.drop()
 
     def _transaction_of(self, connection: WritingConnection, *, reads_only: bool) -> Transaction:
         return Transaction(
@@ -226,6 +242,7 @@ class Database:
             spelling=self.spelling,
             reads_only=reads_only,
             memory=self._memory,
+            changes=self.changes,
         )
 
     @contextmanager

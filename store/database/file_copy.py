@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -63,17 +63,29 @@ def copy_file(database: Database, target: Path, *, patience_seconds: float = 60)
         put_in_place(part, target)
 
 
-def copy_whole(database: Database, target: Path, part: Path, *, patience_seconds: float = 60) -> None:
+def copy_whole(
+    database: Database,
+    target: Path,
+    part: Path,
+    *,
+    patience_seconds: float = 60,
+    at_rest: Callable[[], None] | None = None,
+) -> None:
     """Copy an open store into ``part``, which is to take the place of ``target``; see ``copy_file``.
 
     For whoever has the turn, ``database.copying()``.
+
+    Parameters
+    ----------
+    at_rest
+        Called at the moment whose state is copied, while nobody writes; not for a store that is only read.
     """
     if database.path is None:
         raise StoreError("a store in memory has no file that could be copied")
     if identity_of(target) == database.identity:
         raise InputError(f"the copy {target} would be the store itself; name another file")
     _check_room(database.path, target)
-    with _at_rest(database, database.path, patience_seconds):
+    with _at_rest(database, database.path, patience_seconds, at_rest):
         copy_synced(database.path, part, target)
 
 
@@ -124,7 +136,9 @@ def _apart(work: str, *files: Path, task: str) -> None:
 
 
 @contextmanager
-def _at_rest(database: Database, path: Path, patience_seconds: float) -> Iterator[None]:
+def _at_rest(
+    database: Database, path: Path, patience_seconds: float, at_rest: Callable[[], None] | None
+) -> Iterator[None]:
     """Have everything committed written into the file itself, and then nothing but the log, for the time of a copy."""
     if database.read_only:
         _check_whole(path)
@@ -132,7 +146,7 @@ def _at_rest(database: Database, path: Path, patience_seconds: float) -> Iterato
         return
     with closing(database.root.cursor()) as cursor:
         try:
-            _come_to_rest(database, cursor, path, patience_seconds)
+            _come_to_rest(database, cursor, path, patience_seconds, at_rest or _nothing)
             yield
         finally:
             size = database.log_size
@@ -141,7 +155,17 @@ def _at_rest(database: Database, path: Path, patience_seconds: float) -> Iterato
                 cursor.execute(again)
 
 
-def _come_to_rest(database: Database, cursor: duckdb.DuckDBPyConnection, path: Path, patience_seconds: float) -> None:
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def _come_to_rest(
+    database: Database,
+    cursor: duckdb.DuckDBPyConnection,
+    path: Path,
+    patience_seconds: float,
+    at_rest: Callable[[], None],
+) -> None:
     """Take a moment in which nobody writes, and nobody reads what was before the last change."""
     deadline = time.monotonic() + patience_seconds
     seconds = _SHORTEST_HOLD
@@ -150,6 +174,7 @@ def _come_to_rest(database: Database, cursor: duckdb.DuckDBPyConnection, path: P
             if _written_out(database, cursor, path, time.monotonic() + seconds):
                 cursor.execute(sql("database.leave_alone"))
                 _check_whole(path)
+                at_rest()
                 return
         if time.monotonic() >= deadline:
             raise StoreError(

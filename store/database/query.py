@@ -64,6 +64,11 @@ def check_inside(cursor: duckdb.DuckDBPyConnection, text: str, *, reads_only: bo
             )
 
 
+def only_reads(cursor: duckdb.DuckDBPyConnection, text: str) -> bool:
+    """Whether all statements of a text do nothing but read."""
+    return _READING.issuperset(_kinds(cursor.extract_statements(text)))
+
+
 def _kinds(statements: list[duckdb.Statement]) -> list[str]:
     kinds = [_kind(statement) for statement in statements]
     # PIVOT is MULTI to DuckDB 2; 1.5 spells it out, in statements without a text.

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from barhouse.store.database.answer import Answer, answer
+from barhouse.store.database.changes import MOST_SESSIONS, Changes, relation_of_sessions
 from barhouse.store.database.failures import failure_of
 from barhouse.store.database.memory import Memory
-from barhouse.store.database.query import check_inside
+from barhouse.store.database.query import check_inside, only_reads
 from barhouse.store.database.slots import WritingConnection
 from barhouse.store.model.spelling import Spelling
 from barhouse.store.sql import Sql, identifier, sql, statement
@@ -75,6 +76,8 @@ class Transaction:
         Whether it may change the store's tables.
     memory
         What writers remember of these.
+    changes
+        Where it is noted what it writes.
     """
 
     def __init__(
@@ -88,10 +91,12 @@ class Transaction:
         spelling: Spelling,
         reads_only: bool,
         memory: Memory,
+        changes: Changes,
     ) -> None:
         self._connection = connection
         self._cursor = connection.cursor
         self.memory = memory
+        self.changes = changes
         self.clock = clock
         self.owner = owner
         self.pid = pid
@@ -106,6 +111,8 @@ class Transaction:
         """DuckDB's connection that the transaction is of, for whoever does with it what nobody follows."""
         self._connection.is_marked = True
         self.memory.end()
+        if not self.reads_only:
+            self.changes.note_untold("a statement that nobody follows")
         return self._cursor
 
     @property
@@ -134,7 +141,7 @@ class Transaction:
         LookupError
             For a hole that is left, or a place that there is no hole for.
         """
-        self._note(name)
+        self._note(name, places)
         return self._run(sql(name, **places), parameters)
 
     def one(self, name: str, parameters: dict[str, Any] | None = None, /, **places: object) -> Row:
@@ -193,12 +200,26 @@ class Transaction:
         if not self.reads_only:
             self._connection.is_marked = True
             self.memory.end()
+            if self.changes.is_watched and not only_reads(self._cursor, text):
+                self.changes.note_untold(text[:80])
         return self._run(text, parameters)
 
-    def _note(self, name: str) -> None:
+    def _note(self, name: str, places: dict[str, object]) -> None:
         """Take notice of what a statement writes."""
-        if (written := statement(name).writes) and not self.reads_only:
-            self.memory.note(written)
+        if not (written := statement(name).writes) or self.reads_only:
+            return
+        self.memory.note(written)
+        if self.changes.is_watched:
+            self.changes.note(name, written, self._sessions_of(name, places))
+
+    def _sessions_of(self, name: str, places: dict[str, object]) -> pa.Table | None:
+        """The sessions that a statement writes coverage or gaps of, as long as its relation has them."""
+        relation = relation_of_sessions(name)
+        if relation is None:
+            return None
+        asked = sql("database.sessions_of", sessions=places[relation])
+        found = answer(self._cursor, asked, {"most": MOST_SESSIONS + 1})
+        return None if found is None else found.to_arrow_table()
 
     def _run(self, text: str, parameters: dict[str, Any] | None) -> list[Row]:
         # Read to the end always: DuckDB 2.0 streams, and an unfinished result blocks the connection.
@@ -226,7 +247,7 @@ class Transaction:
 
     def arrays(self, name: str, parameters: dict[str, Any] | None = None, /, **places: object) -> dict[str, Any]:
         """Run a statement that gives rows, or gives back what it writes; returns its columns as numpy arrays."""
-        self._note(name)
+        self._note(name, places)
         try:
             return dict(self._cursor.execute(sql(name, **places), parameters or {}).fetchnumpy())
         except duckdb.Error as error:

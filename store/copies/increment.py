@@ -1,0 +1,210 @@
+"""Increments: what a store has that a snapshot of it lacks, table by table, as one file of Arrow.
+
+A part of an increment says how a table comes from what it was to what it is: rows are added; or those of some keys go
+and others come; or the whole table is another one. What a table was is what it is after all increments before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+from barhouse.store.database.changes import BY_SESSION, WHOLE, Noted
+from barhouse.store.errors import StoreError
+from barhouse.store.sql import identifier
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from barhouse.store.database.transaction import TemporaryTable, Transaction
+
+How = Literal["added", "keyed", "whole"]
+
+#: A table with more new rows than that is copied with the store.
+MOST_ROWS: Final = 200_000
+#: What tells a row of these tables from all others.
+BAR_KEY: Final = ("interval_id", "bar_start")
+SESSION_KEY: Final = ("interval_id", "session_date")
+#: How each table comes from what it was to what it is; all others of a store are for writers alone.
+HOW: Final[Mapping[str, How]] = {
+    "bar": "keyed",
+    "session_coverage": "keyed",
+    "gap": "keyed",
+    "bar_revision": "added",
+    "batch": "added",
+    "rejected_bar": "added",
+    **dict.fromkeys(sorted(WHOLE), "whole"),
+}
+#: What tells which rows of tables of keys are replaced.
+KEYS: Final = {"bar": BAR_KEY, **dict.fromkeys(BY_SESSION, SESSION_KEY)}
+
+
+class TooManyRowsError(Exception):
+    """There is so much that is new that the store is copied instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What becomes of a table.
+
+    Attributes
+    ----------
+    how
+        ``added``: the rows come. ``keyed``: those of the keys go, and the rows come. ``whole``: the rows are all.
+    rows
+        In the columns of the table.
+    keys
+        Of ``keyed``; they may come more than once.
+    """
+
+    how: How
+    rows: pa.Table
+    keys: pa.Table | None = None
+
+
+Increment = dict[str, Part]
+
+
+def increment_since(transaction: Transaction, since: int, noted: Noted) -> Increment:
+    """What was written since an earlier state.
+
+    Parameters
+    ----------
+    transaction
+        Reads the store as it is now.
+    since
+        The newest batch of that state; 0 for none.
+    noted
+        What was written since then, all of which can be told.
+
+    Raises
+    ------
+    TooManyRowsError
+        It is more than an increment holds.
+    """
+
+    def read(name: str, parameters: Mapping[str, Any], **places: object) -> pa.Table:
+        found = transaction.table(f"copies.{name}", {**parameters, "most": MOST_ROWS + 1}, **places)
+        if found.num_rows > MOST_ROWS:
+            raise TooManyRowsError
+        return found
+
+    parts: Increment = {}
+    since_then = {"since": since}
+    if noted.tables & {"bar", "bar_revision"}:
+        revisions = read("revisions_since", since_then)
+        parts["bar"] = Part("keyed", read("bars_since", since_then), revisions.select(BAR_KEY))
+        parts["bar_revision"] = Part("added", revisions)
+    if "batch" in noted.tables:
+        parts["batch"] = Part("added", read("batches_since", since_then))
+    if "rejected_bar" in noted.tables:
+        parts["rejected_bar"] = Part("added", read("rejected_since", since_then))
+    if noted.sessions:
+        parts |= _of_sessions(transaction, noted, read)
+    for table in sorted(noted.tables & WHOLE):
+        parts[table] = Part("whole", read("all_rows", {}, table=identifier(table)))
+    return parts
+
+
+def _of_sessions(transaction: Transaction, noted: Noted, read: Callable[..., pa.Table]) -> Increment:
+    """Coverage and gaps of the sessions of which either was written."""
+    keys = sessions_once(noted.sessions)
+    touched: TemporaryTable = transaction.attach("touched_sessions", keys)
+    (span,) = transaction.run("copies.span_of_sessions", touched_sessions=touched)
+    if span.first_date is None:
+        return {}
+    bounds = {"first_date": span.first_date, "last_date": span.last_date}
+    return {
+        "session_coverage": Part("keyed", read("coverage_of_sessions", bounds, touched_sessions=touched), keys),
+        "gap": Part("keyed", read("gaps_of_sessions", bounds, touched_sessions=touched), keys),
+    }
+
+
+def sessions_once(sessions: list[pa.Table]) -> pa.Table:
+    """The sessions of intervals in some tables, each once.
+
+    Raises
+    ------
+    TooManyRowsError
+        They are more than an increment holds.
+    """
+    import pyarrow as pa
+
+    keys = pa.concat_tables(sessions).group_by(list(SESSION_KEY)).aggregate([])
+    if keys.num_rows > MOST_ROWS:
+        raise TooManyRowsError
+    return keys
+
+
+def packed(increment: Increment) -> pa.Table:
+    """An increment as a table: a row for each part, whose tables are Arrow streams."""
+    import pyarrow as pa
+
+    columns = {
+        "table": pa.array(list(increment), pa.string()),
+        "how": pa.array([part.how for part in increment.values()], pa.string()),
+        "rows": pa.array([_stream(part.rows) for part in increment.values()], pa.large_binary()),
+        "keys": pa.array(
+            [None if part.keys is None else _stream(part.keys) for part in increment.values()], pa.large_binary()
+        ),
+    }
+    return pa.table(columns)
+
+
+def write(increment: Increment, file: Path) -> None:
+    """Write an increment into a new file."""
+    import pyarrow as pa
+
+    table = packed(increment)
+    with file.open("xb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+
+
+def read(file: Path) -> Increment:
+    """The increment in a file.
+
+    Raises
+    ------
+    StoreError
+        The file is none.
+    """
+    import pyarrow as pa
+
+    try:
+        with file.open("rb") as source, pa.ipc.open_file(source) as reader:
+            rows = reader.read_all().to_pylist()
+        return {_known(row["table"]): _part(row) for row in rows}
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"{file} is no increment of a snapshot: {error}; publish the store anew") from error
+
+
+def _known(table: Any) -> str:
+    if table not in HOW:
+        raise ValueError(f"it tells of {table!r}, which is no table here")
+    return str(table)
+
+
+def _part(row: Mapping[str, Any]) -> Part:
+    if row["how"] not in get_args(How) or row["how"] != HOW[row["table"]]:
+        raise ValueError(f"{row['table']} is not {row['how']}")
+    keys = row["keys"]
+    return Part(row["how"], _table(row["rows"]), None if keys is None else _table(keys))
+
+
+def _stream(table: pa.Table) -> bytes:
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    written: bytes = sink.getvalue().to_pybytes()
+    return written
+
+
+def _table(stream: bytes) -> pa.Table:
+    import pyarrow as pa
+
+    with pa.ipc.open_stream(stream) as reader:
+        return reader.read_all()
