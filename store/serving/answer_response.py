@@ -119,6 +119,8 @@ class AnswerResponse(Response):
             given=self._given,
             form=self._form,
             snapshot=str(self._snapshot.file),
+            through=self._snapshot.through,
+            whole=self._snapshot.whole,
             symbols=self._asker.symbols,
             max_rows=self._pool.limits.row_count,
         )

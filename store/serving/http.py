@@ -113,7 +113,7 @@ class Served:
         }
 
     def _address(self, snapshot: Snapshot) -> str:
-        return f"/snapshots/{snapshot.number}/bars.duckdb"
+        return f"/snapshots/{snapshot.published.number}/bars.duckdb"
 
     async def _events(self, request: Request) -> Response:
         self._asker(request)

@@ -28,6 +28,8 @@ TAKING_TIMES = 10
 _AGAIN_SECONDS = 1.0
 #: A question waits for its turn as long as an answer may take, and so long in any case.
 _TURN_SECONDS_LEAST = 15.0
+#: Workers that nobody asks take increments when so many are new; those that are asked take what there is.
+_INCREMENTS_AT_ONCE = 8
 #: Workers of the lane of typed reads, which one of several long answers leaves free for others.
 _READERS = 2
 
@@ -241,7 +243,9 @@ class Pool:
     async def _has_moved_on(self, worker: WorkerProcess) -> bool:
         """Have a worker let go of an older snapshot and open the newest; False if it was killed instead."""
         newest = self.newest
-        if newest is None or worker.snapshot in (None, newest.snapshot):
+        if newest is None or worker.snapshot is None:
+            return True
+        if worker.snapshot == newest.snapshot and worker.through >= newest.through:
             return True
         answer = PoolAnswer(worker, self.limits)
         worker.ask(newest)
@@ -257,6 +261,11 @@ class Pool:
             while (piece := await answer.piece()) is not None:
                 pieces.append(piece)
         return b"".join(pieces)
+
+    def is_behind(self, through: int) -> bool:
+        """Whether workers that nobody asks are to take increments up to one: some at a time, so that few wait."""
+        before = 0 if self.newest is None else self.newest.through
+        return before == 0 or through >= before + _INCREMENTS_AT_ONCE
 
     def move_on(self, newest: WorkerQuestion) -> None:
         """Have workers open the newest snapshot, those that are busy as soon as they are not."""

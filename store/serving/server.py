@@ -225,6 +225,8 @@ async def _watch(pool: Pool, snapshots: Snapshots, tell: Callable[[], None]) -> 
             if await _look(pool, snapshots):
                 tell()
                 log.info("serving batch %s of %s", snapshots.newest.batch_id, snapshots.published)
+            if await _go_on(pool, snapshots):
+                tell()
             said = ""
         except (StoreError, OSError) as error:
             if str(error) != said:  # once, not five times a second
@@ -249,5 +251,25 @@ async def _look(pool: Pool, snapshots: Snapshots) -> bool:
     return True
 
 
+async def _go_on(pool: Pool, snapshots: Snapshots) -> bool:
+    """Serve the newest snapshot with the increments that it has now; returns whether there are new ones."""
+    moved = await asyncio.to_thread(snapshots.moved_on)
+    if moved is None:
+        return False
+    snapshots.go_on(moved)
+    if pool.is_behind(moved.through):
+        pool.move_on(_state_of(moved))
+    return True
+
+
 def _state_of(snapshot: Snapshot) -> WorkerQuestion:
-    return WorkerQuestion(read="state", given={}, form="json", snapshot=str(snapshot.file), symbols=None, max_rows=1)
+    return WorkerQuestion(
+        read="state",
+        given={},
+        form="json",
+        snapshot=str(snapshot.file),
+        symbols=None,
+        max_rows=1,
+        through=snapshot.through,
+        whole=snapshot.whole,
+    )

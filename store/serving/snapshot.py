@@ -14,10 +14,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from barhouse.store.copies.increments_folder import Manifest, folder_of, identity_of_manifest, mark_of
 from barhouse.store.errors import StoreError
+from barhouse.store.serving.replica import increment_file
 
 if sys.platform != "win32":
     import fcntl
@@ -29,7 +31,7 @@ Identity = tuple[int, int, int, int]
 
 @dataclass(slots=True, eq=False)
 class Snapshot:
-    """A published file.
+    """A published file, or a state that it has come to by increments.
 
     Attributes
     ----------
@@ -37,22 +39,54 @@ class Snapshot:
         Its private name.
     digest
         Tells it from every other file that is published under the name, also after the server was started again.
+    mark
+        What increments that follow on it name it by.
     batch_id, committed_at
-        Its newest batch, and when that was committed, in ISO 8601; None where it has none.
+        The newest batch, and when that was committed, in ISO 8601; None where there is none.
+    through, whole
+        The newest increment, and the newest of those up to it that have all; 0 for none.
+    chain
+        What the increments are named by; empty where there are none.
+    published
+        The file as it was published; itself where there are no increments.
     users
-        How many requests need it now.
+        How many requests need the file now.
     """
 
     file: Path
     digest: str
+    mark: str = ""
     batch_id: int | None = None
     committed_at: str | None = None
+    through: int = 0
+    whole: int = 0
+    chain: str = ""
     users: int = 0
+    _published: Snapshot | None = None
+
+    @property
+    def published(self) -> Snapshot:
+        """The file as it was published."""
+        return self._published or self
 
     @property
     def number(self) -> str:
         """What names it in addresses."""
-        return f"{self.batch_id or 0}-{self.digest}"
+        state = f"{self.batch_id or 0}-{self.digest}"
+        return f"{state}-{self.through}" if self.through else state
+
+    def moved_on(self, manifest: Manifest) -> Snapshot:
+        """The state that it has come to."""
+        return replace(
+            self,
+            batch_id=manifest.batch_id,
+            committed_at=manifest.committed_at,
+            through=manifest.through,
+            whole=manifest.whole,
+            chain=manifest.chain,
+            users=0,
+            _published=self.published,
+        )
 
 
 class Snapshots:
@@ -68,6 +102,9 @@ class Snapshots:
         self.published = published
         self._keep = keep
         self._seen: Identity | None = None
+        self._increments = folder_of(published)
+        self._manifest_seen: tuple[int, int, int] | None = None
+        self._newest: Snapshot | None = None
         self._known: list[Snapshot] = []  # the newest last
         self._folder = _private_folder(published)
         # The lock tells other servers, and the next one here, that the folder is in use.
@@ -78,7 +115,8 @@ class Snapshots:
     @property
     def newest(self) -> Snapshot:
         """The snapshot that is served."""
-        return self._known[-1]
+        assert self._newest is not None
+        return self._newest
 
     def numbered(self, number: str) -> Snapshot | None:
         """A snapshot that is kept, by its number."""
@@ -100,16 +138,62 @@ class Snapshots:
         try:
             if _identity(self.published.stat()) == self._seen:
                 return None
-            file, self._seen = self._linked()
+            file, status = self._linked()
+            self._seen, mark = _identity(status), mark_of(file, status)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise StoreError(f"{self.published} cannot be read: {error.strerror}") from error
-        return Snapshot(file, hashlib.sha256(repr(self._seen).encode()).hexdigest()[:12])
+        return Snapshot(file, hashlib.sha256(repr(self._seen).encode()).hexdigest()[:12], mark)
+
+    def moved_on(self) -> Snapshot | None:
+        """The state that the newest has come to by increments, which are linked and not served yet; None without new.
+
+        What cannot be read is none: the next manifest, or the next snapshot, goes on from there.
+        """
+        seen = identity_of_manifest(self._increments)
+        newest = self._newest
+        if newest is None or seen is None or (seen == self._manifest_seen and newest.chain):
+            return None
+        manifest = Manifest.read(self._increments)
+        if manifest is None or manifest.base != newest.mark:
+            return None
+        self._manifest_seen = seen
+        if manifest.through <= newest.through or newest.chain not in ("", manifest.chain):
+            return None
+        folder = newest.file.parent
+        try:
+            if manifest.whole > newest.whole:
+                self._link(manifest.file(self._increments, manifest.whole, whole=True), folder, manifest.whole, True)
+            for number in range(max(manifest.since, newest.through + 1), manifest.through + 1):
+                self._link(manifest.file(self._increments, number), folder, number, False)
+        except OSError:
+            return None
+        if newest.through + 1 < manifest.since and manifest.whole < manifest.since - 1:
+            return None
+        return newest.moved_on(manifest)
+
+    def _link(self, source: Path, folder: Path, number: int, whole: bool) -> None:
+        place = increment_file(folder, number, whole=whole)
+        if not place.exists():
+            _link_or_copy(source, place)
+
+    def go_on(self, snapshot: Snapshot) -> None:
+        """Make a state the newest, that the newest has come to; increments that nobody needs any more are removed."""
+        before, self._newest = self._newest, snapshot
+        if before is None or snapshot.whole == before.whole:
+            return
+        folder = snapshot.file.parent
+        for file in folder.glob("*.arrow"):
+            number = file.name.partition(".")[0]
+            # A worker that was asked a moment ago may be on its way through those since the one before.
+            if number.isdecimal() and int(number) < before.whole:
+                file.unlink(missing_ok=True)
 
     def serve(self, snapshot: Snapshot, batch_id: int | None, committed_at: str | None) -> None:
         """Make a snapshot the newest."""
         snapshot.batch_id, snapshot.committed_at = batch_id, committed_at
+        self._newest = snapshot
         self._known.append(snapshot)
         self._tidy()
 
@@ -120,11 +204,12 @@ class Snapshots:
     @contextmanager
     def held(self, snapshot: Snapshot) -> Iterator[Snapshot]:
         """Keep a snapshot's file until the context ends."""
-        snapshot.users += 1
+        published = snapshot.published
+        published.users += 1
         try:
             yield snapshot
         finally:
-            snapshot.users -= 1
+            published.users -= 1
             self._tidy()
 
     def close(self) -> None:
@@ -137,18 +222,26 @@ class Snapshots:
             self._known.remove(one)
             self.forget(one)
 
-    def _linked(self) -> tuple[Path, Identity]:
+    def _linked(self) -> tuple[Path, os.stat_result]:
         place = Path(tempfile.mkdtemp(dir=self._folder)) / self.published.name
         try:
-            place.hardlink_to(self.published)
-            return place, _identity(place.stat())
+            return place, _link_or_copy(self.published, place)
         except FileNotFoundError:
             place.parent.rmdir()
             raise
-        except OSError:  # no links here, or none to files of others
-            with self.published.open("rb") as source, place.open("xb") as target:
-                shutil.copyfileobj(source, target, 2**22)
-                return place, _identity(os.fstat(source.fileno()))
+
+
+def _link_or_copy(source: Path, place: Path) -> os.stat_result:
+    """Have a file under another name, too; returns what the system says of it."""
+    try:
+        place.hardlink_to(source)
+        return place.stat()
+    except FileNotFoundError:
+        raise
+    except OSError:  # no links here, or none to files of others
+        with source.open("rb") as given, place.open("xb") as target:
+            shutil.copyfileobj(given, target, 2**22)
+            return os.fstat(given.fileno())
 
 
 def _identity(status: os.stat_result) -> Identity:

@@ -205,6 +205,8 @@ class TakenAnswer:
             given=self._given,
             form="arrow",
             snapshot=str(snapshot.file),
+            through=snapshot.through,
+            whole=snapshot.whole,
             symbols=self._asker.symbols,
             max_rows=self._source.pool.limits.row_count,
         )

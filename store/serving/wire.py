@@ -36,6 +36,9 @@ class WorkerQuestion:
         The only symbols that the answer may tell of; None for all.
     max_rows
         How many rows the answer may have.
+    through, whole
+        The newest increment of the snapshot that the answer is to know of, and the newest of those up to it that have
+        all; 0 for none.
     """
 
     read: str
@@ -44,6 +47,8 @@ class WorkerQuestion:
     snapshot: str
     symbols: tuple[str, ...] | None
     max_rows: int
+    through: int = 0
+    whole: int = 0
 
     def packed(self) -> bytes:
         """As the frame that asks it."""

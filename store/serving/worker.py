@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -25,6 +26,7 @@ from barhouse.store.serving import wire
 from barhouse.store.serving.bounds import bind, duckdb_memory
 from barhouse.store.serving.formats import FORMATS
 from barhouse.store.serving.reads import answer
+from barhouse.store.serving.replica import Replica
 from barhouse.store.serving.request_words import REQUEST
 from barhouse.store.sql import sql
 
@@ -107,8 +109,15 @@ class Worker:
 
     def __init__(self, out: int, memory_bytes: int) -> None:
         self._out = out
-        self._memory = duckdb_memory(memory_bytes)
+        self._settings: dict[str, str | int] = {
+            "threads": 1,
+            "memory_limit": duckdb_memory(memory_bytes),
+            "temp_directory": "",
+        }
+        self._snapshot: Path | None = None
+        self._through = 0
         self._database: Database | None = None
+        self._replica: Replica | None = None
         self.cancelled = threading.Event()
 
     def answer(self, question: WorkerQuestion) -> None:
@@ -143,23 +152,37 @@ class Worker:
                     )
                 yield batch
 
-        database = self._opened(question.snapshot)
+        database = self._opened(question)
         with database.reading() as transaction:
             schema, batches = answer(transaction, question)
             FORMATS[question.form].write(schema, passed(batches), pieces)
             pieces.send()
         return row_count
 
-    def _opened(self, snapshot: str) -> Database:
-        """The snapshot; the one before is given back, so that its file can go."""
-        if self._database is None or str(self._database.path) != snapshot:
-            if self._database is not None:
-                self._database.close()
-                self._database = None
-            settings: dict[str, str | int] = {"threads": 1, "memory_limit": self._memory, "temp_directory": ""}
-            self._database = open_database(snapshot, read_only=True, sealed=True, settings=settings)
+    def _opened(self, question: WorkerQuestion) -> Database:
+        """The snapshot, with its increments; the one before is given back, so that its file can go."""
+        snapshot = Path(question.snapshot)
+        if self._snapshot != snapshot or self._through > question.through:
+            self._give_back()
+        if question.through and self._replica is None:
+            self._give_back()
+            self._replica = Replica(snapshot, self._settings)
+            self._database = self._replica.database
+        elif self._database is None:
+            self._database = open_database(snapshot, read_only=True, sealed=True, settings=self._settings)
             self._database.root.execute(sql("serving.lock_settings"))
+        self._snapshot = snapshot
+        if self._replica is not None:
+            self._replica.move_on(question.through, question.whole)
+            self._through = self._replica.through
+        assert self._database is not None
         return self._database
+
+    def _give_back(self) -> None:
+        if self._database is not None:
+            self._database.close()
+        self._database = self._replica = self._snapshot = None
+        self._through = 0
 
 
 def _told(error: BaseException) -> tuple[str, str]:

@@ -39,11 +39,14 @@ class WorkerProcess:
     ----------
     snapshot
         The file that it has open; None before the first question.
+    through
+        The newest increment of it that it was asked to know of.
     """
 
     def __init__(self, process: asyncio.subprocess.Process, pipe: FramePipe) -> None:
         self._process, self._pipe = process, pipe
         self.snapshot: str | None = None
+        self.through = 0
 
     @classmethod
     async def started(cls, memory_bytes: int) -> WorkerProcess:
@@ -90,7 +93,7 @@ class WorkerProcess:
 
     def ask(self, question: WorkerQuestion) -> None:
         """Ask it; the answer is read with ``next_frame``."""
-        self.snapshot = question.snapshot
+        self.snapshot, self.through = question.snapshot, question.through
         self._send(question.packed())
 
     async def next_frame(self) -> tuple[bytes, bytearray]:
