@@ -193,7 +193,7 @@ class StoreFile:
 
     def publishing(
         self, target: str | Path, *, keep: int = 1, mode: FileMode | int | None = None
-    ) -> AbstractContextManager[object]:
+    ) -> AbstractContextManager[None]:
         """Publish a snapshot, and keep it up to date until the context ends: ``barhouse serve`` follows every commit.
 
         What each commit changes is put beside ``target``, into the folder ``NAME.increments``, within a second and by a
@@ -213,9 +213,9 @@ class StoreFile:
         StoreError
             The first snapshot could not be written.
         """
-        from barhouse.store.copies.publishing import Publishing
+        from barhouse.store.copies.publishing import publishing
 
-        return Publishing(self._database, target, keep=keep, mode=mode)
+        return publishing(self._database, target, keep=keep, mode=mode)
 
     def backup(
         self,

@@ -246,6 +246,11 @@ class JobConfig(_Table):
         description="how long bars of an interval are kept, before the last base bar; and revisions, before now",
     )
     publish: PublishConfig | None = Field(default=None, description="a snapshot for analysts")
+    serve: Path | None = Field(
+        default=None,
+        description="a snapshot that follows every commit while the job runs, for `barhouse serve`; another file than "
+        "that of [publish]",
+    )
     export: ExportConfig | None = Field(default=None, description="bars as files, those that changed")
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
@@ -254,6 +259,10 @@ class JobConfig(_Table):
     def _coherent(self) -> JobConfig:
         self.definitions()
         self.corrections()
+        if self.serve is not None and self.publish is not None and self.serve == self.publish.path:
+            raise ValueError(
+                f"serve and [publish] name one file, {self.serve}; leave [publish] out, for what is served is published"
+            )
         spelling = Spelling(case_sensitive=bool(self.case_sensitive))
         first: dict[str, tuple[int, str]] = {}
         for number, group in enumerate(self.symbols):

@@ -13,6 +13,7 @@ from barhouse.coordinator.jobs.config import JobConfig, read_config
 from barhouse.coordinator.jobs.config_errors import JOB_FILE
 from barhouse.coordinator.jobs.job_plan import Progress, plan, resolved
 from barhouse.coordinator.jobs.job_run import run_nightly
+from barhouse.coordinator.jobs.maintenance import followed
 from barhouse.coordinator.jobs.report import FileProblem, JobReport
 from barhouse.store.database.store_options import refuse_other
 from barhouse.store.errors import ConfigError, speaking
@@ -62,8 +63,9 @@ def run_job(
     job = read_config(config)
     if isinstance(store, SessionStore):
         refuse_other(store.spelling, job.case_sensitive, str(store.path or ":memory:"))
-        return run_nightly(store, job, progress)
-    with open_job_store(job, store) as opened:
+        with followed(store, job):
+            return run_nightly(store, job, progress)
+    with open_job_store(job, store) as opened, followed(opened, job):
         return run_nightly(opened, job, progress)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from barhouse.coordinator.jobs.config import ExportConfig, JobConfig, PublishConfig
@@ -12,6 +13,15 @@ from barhouse.store.session_store import SessionStore
 
 if TYPE_CHECKING:
     from barhouse.coordinator.session_coordinator import SessionCoordinator
+
+
+def followed(store: SessionStore, config: JobConfig) -> AbstractContextManager[None]:
+    """Have a snapshot follow what the job commits, where it says so."""
+    if config.serve is None:
+        return nullcontext()
+    target = config.at(config.serve)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return store.publishing(target)
 
 
 def looked_after(

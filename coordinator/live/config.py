@@ -75,7 +75,7 @@ def _feed_in(folder: Path, given: str) -> str:
 
 
 #: What stands for a path in ``[live]``.
-_PATHS = {"feed": _feed_in, "publish": _path_in}
+_PATHS = {"feed": _feed_in, "publish": _path_in, "serve": _path_in}
 
 
 class LiveConfig(Reading):
@@ -105,6 +105,9 @@ class LiveConfig(Reading):
         description="how far back a symbol without bars is asked for: a session by its date, or an instant",
     )
     publish: Path | None = Field(default=None, description="where a snapshot is published every now and then")
+    serve: Path | None = Field(
+        default=None, description="where a snapshot follows every commit, for `barhouse serve`; not that of publish"
+    )
     metrics_port: int | None = Field(
         default=None, ge=0, le=65535, description="serve metrics over HTTP there while it runs; 0 takes any free port"
     )
@@ -187,4 +190,5 @@ class LiveConfig(Reading):
             name=self.name,
             options=self.options,
             publish=self.publish,
+            serve=self.serve,
         )

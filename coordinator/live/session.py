@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from contextvars import copy_context
 from dataclasses import replace
 from datetime import datetime
@@ -25,10 +25,12 @@ from barhouse.coordinator.live.status import LiveStatus, RefusedFile
 from barhouse.coordinator.live.writer import LiveWriter
 from barhouse.coordinator.session_coordinator import SessionCoordinator
 from barhouse.coordinator.streams.symbol_registration import OnMissing
-from barhouse.store.errors import BarhouseError, FeedError, StoreError
+from barhouse.store.errors import BarhouseError, FeedError, InputError, StoreError
+from barhouse.store.hints import Option
 from barhouse.store.model.former_calls import interval_came_first
 from barhouse.store.model.inputs import Moment, Names, as_bound, as_interval, as_list, as_name, optional
 from barhouse.store.model.interval import Interval
+from barhouse.store.model.paths import absolute
 from barhouse.store.model.reports import CopyReport
 from barhouse.store.model.symbol import ClosingBar
 from barhouse.store.session_store import SessionStore
@@ -65,6 +67,8 @@ class LiveSession:
         The numbers one may turn.
     publish
         A snapshot for other processes is written there every ``publish_seconds``; see ``SessionStore.publish``.
+    serve
+        A snapshot is kept up to date there for ``barhouse serve``, commit by commit; see ``SessionStore.publishing``.
     """
 
     def __init__(
@@ -82,6 +86,7 @@ class LiveSession:
         name: str = "live",
         options: LiveOptions | None = None,
         publish: str | Path | None = None,
+        serve: str | Path | None = None,
     ) -> None:
         self._store = store
         self._feed = feed
@@ -92,7 +97,13 @@ class LiveSession:
         self._on_missing: OnMissing = on_missing
         self._name = as_name(name, "name")
         self._options = options or LiveOptions()
+        if publish is not None and serve is not None and absolute(publish) == absolute(serve):
+            raise InputError(
+                f"{Option('publish', str(publish))} and {Option('serve', str(serve))} are one file; say one of them, for "
+                f"what is served is published"
+            )
         self._publish_to = publish
+        self._serve_to = serve
         self._coordinator = SessionCoordinator(store, grace=self._options.grace)
         self._writer = LiveWriter(store, feed.name, self._options)
         self._backlog = Backlog(self._options.backlog_rows)
@@ -128,15 +139,16 @@ class LiveSession:
             registered = await self._do(self._register, self._wanted, self._intervals, self._calendar, self._on_missing)
             self._writer.symbols.update(registered)
             config = {"feed": self._feed.name, "symbols": len(self._wanted), "intervals": self._intervals}
-            begun = await self._do(self._writer.begin, self._name, config)
-            self._status.run_id, self._status.state = begun.run_id, "running"
-            try:
-                await self._work()
-            except BaseException as raised:
-                error = raised
-                raise
-            finally:
-                await self._end(error)
+            async with self._followed():
+                begun = await self._do(self._writer.begin, self._name, config)
+                self._status.run_id, self._status.state = begun.run_id, "running"
+                try:
+                    await self._work()
+                except BaseException as raised:
+                    error = raised
+                    raise
+                finally:
+                    await self._end(error)
         except BaseExceptionGroup as several:
             raise _first(several) from None
         finally:
@@ -202,6 +214,21 @@ class LiveSession:
         """
         keep, mode = self._options.publish_keep, self._options.publish_mode
         return await self._done_by(self._publisher, lambda: self._store.publish(target, keep=keep, mode=mode))
+
+    @asynccontextmanager
+    async def _followed(self) -> AsyncIterator[None]:
+        """Have a snapshot follow what is committed, where that is asked for."""
+        if self._serve_to is None:
+            yield
+            return
+        options, target = self._options, self._serve_to
+        with ExitStack() as stack:
+            following = self._store.publishing(target, keep=options.publish_keep, mode=options.publish_mode)
+            await self._done_by(self._publisher, stack.enter_context, following)
+            try:
+                yield
+            finally:
+                await self._done_by(self._publisher, stack.close)
 
     async def _first_offer(self) -> Offer | None:
         """What the feed offers, as soon as it answers; None when the session is stopped before that."""

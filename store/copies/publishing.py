@@ -14,12 +14,12 @@ import logging
 import threading
 import time
 import uuid
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 import duckdb
 
@@ -78,7 +78,7 @@ class _Chain:
 
 
 class Publishing:
-    """Keeps a snapshot up to date for as long as it is not closed; see ``SessionStore.publishing``."""
+    """Keeps a snapshot up to date for as long as it is not closed."""
 
     def __init__(
         self, database: Database, target: str | Path, *, keep: int = 1, mode: FileMode | int | None = None
@@ -108,14 +108,6 @@ class Publishing:
         self._closing.set()
         self._chain.watch.news.set()
         self._thread.join()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     # What follows runs in the thread, but for the first snapshot.
 
@@ -277,6 +269,18 @@ class Publishing:
         self._folder.mkdir(exist_ok=True)
         chain.manifest.write(self._folder)
         clear(self._folder, chain.manifest.chain)
+
+
+@contextmanager
+def publishing(
+    database: Database, target: str | Path, *, keep: int = 1, mode: FileMode | int | None = None
+) -> Iterator[None]:
+    """Keep a snapshot up to date until the context ends; see ``SessionStore.publishing``."""
+    kept = Publishing(database, target, keep=keep, mode=mode)
+    try:
+        yield
+    finally:
+        kept.close()
 
 
 #: The newest batch of a state, and when it was committed.

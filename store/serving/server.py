@@ -119,6 +119,7 @@ async def serve(serving: Serving, ready: Callable[[str], None], stop: asyncio.Ev
             await pool.start()
             if not await _look(pool, snapshots):
                 raise StoreError(f"there is no snapshot at {serving.published}; publish one there first")
+            await _go_on(pool, snapshots)
             served = Served(pool, snapshots, doorkeeper)
             source = AnswerSource(asyncio.get_running_loop(), pool, snapshots, served.counts)
             flight = _flight(serving, source, doorkeeper)

@@ -169,8 +169,6 @@ class Snapshots:
                 self._link(manifest.file(self._increments, number), folder, number, False)
         except OSError:
             return None
-        if newest.through + 1 < manifest.since and manifest.whole < manifest.since - 1:
-            return None
         return newest.moved_on(manifest)
 
     def _link(self, source: Path, folder: Path, number: int, whole: bool) -> None:

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     help="Ask for bars back to here of a symbol that has none: a session by its date, or an instant.",
 )
 @click.option("--publish", type=click.Path(path_type=Path), help="Publish snapshots there.")
+@click.option("--serve", type=click.Path(path_type=Path), help="Keep a snapshot there for serve to follow.")
 @click.option(
     "--every",
     "every_seconds",
