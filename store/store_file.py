@@ -198,8 +198,8 @@ class StoreFile:
 
         What each commit changes is put beside ``target``, into the folder ``NAME.increments``, within a second and by a
         thread of its own: writers do not wait for it, nor for anybody who reads. What cannot be told so (a purge, a
-        repair, a symbol that is removed, more than 200,000 bars at a time), and what has become more than 32 MB, is in a
-        new snapshot. ``target`` itself is as old as the last of these; whoever opens it sees that state.
+        repair, a symbol that is removed, more than 200,000 bars at a time), and what has become more than 32 MB, is in
+        a new snapshot. ``target`` itself is as old as the last of these; whoever opens it sees that state.
 
         Parameters
         ----------

@@ -99,8 +99,8 @@ class LiveSession:
         self._options = options or LiveOptions()
         if publish is not None and serve is not None and absolute(publish) == absolute(serve):
             raise InputError(
-                f"{Option('publish', str(publish))} and {Option('serve', str(serve))} are one file; say one of them, for "
-                f"what is served is published"
+                f"{Option('publish', str(publish))} and {Option('serve', str(serve))} are one file; say one of them, "
+                f"for what is served is published"
             )
         self._publish_to = publish
         self._serve_to = serve

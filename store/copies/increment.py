@@ -6,6 +6,7 @@ and others come; or the whole table is another one. What a table was is what it 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,13 +154,15 @@ def packed(increment: Increment) -> pa.Table:
     return pa.table(columns)
 
 
-def write(increment: Increment, file: Path) -> None:
-    """Write an increment into a new file."""
+def write(increment: Increment, file: Path, mode: int) -> None:
+    """Write an increment into a new file, that those may read whom ``mode`` names."""
     import pyarrow as pa
 
     table = packed(increment)
-    with file.open("xb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
+    file.chmod(mode)
 
 
 def read(file: Path) -> Increment:

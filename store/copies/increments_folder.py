@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -71,10 +72,11 @@ class Manifest:
     batch_id: int | None = None
     committed_at: str | None = None
 
-    def write(self, folder: Path) -> None:
-        """Put it into a folder, in place of the one before."""
+    def write(self, folder: Path, mode: int) -> None:
+        """Put it into a folder, in place of the one before, for those to read whom ``mode`` names."""
         part = folder / f"{_MANIFEST}.{os.getpid()}.part"
         part.write_text(json.dumps({"version": _VERSION, **asdict(self)}), encoding="utf-8")
+        part.chmod(mode)
         part.replace(folder / _MANIFEST)
 
     def file(self, folder: Path, number: int, *, whole: bool = False) -> Path:
@@ -95,14 +97,15 @@ def _manifest(said: Any) -> Manifest | None:
     if not isinstance(said, Mapping) or said.get("version") != _VERSION:
         return None
     with suppress(KeyError, TypeError, ValueError):
-        names = str(said["chain"]), str(said["base"])
-        numbers = {name: _count(said[name]) for name in ("through", "whole", "since")}
-        batch_id, committed_at = said["batch_id"], said["committed_at"]
-        if not names[0].isalnum() or not names[0].isascii():  # it becomes a part of names of files
+        chain, batch_id, committed_at = str(said["chain"]), said["batch_id"], said["committed_at"]
+        if not chain.isalnum() or not chain.isascii():  # it becomes a part of names of files
             return None
         return Manifest(
-            *names,
-            **numbers,
+            chain,
+            str(said["base"]),
+            through=_count(said["through"]),
+            whole=_count(said["whole"]),
+            since=_count(said["since"]),
             batch_id=None if batch_id is None else _count(batch_id),
             committed_at=None if committed_at is None else str(committed_at),
         )
@@ -122,6 +125,12 @@ def identity_of_manifest(folder: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def make(folder: Path, mode: int) -> None:
+    """Make a folder of increments, where it is not there, for those to look into whom ``mode`` lets read files."""
+    folder.mkdir(exist_ok=True)
+    folder.chmod(stat.S_IMODE(folder.stat().st_mode) & ~0o777 | mode | mode >> 2 & 0o111 | 0o700)
 
 
 def clear(folder: Path, chain: str = "") -> None:

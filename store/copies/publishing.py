@@ -11,6 +11,7 @@ while bars are written. Where the increments can still tell what comes meanwhile
 from __future__ import annotations
 
 import logging
+import stat
 import threading
 import time
 import uuid
@@ -21,13 +22,11 @@ from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import duckdb
-
 from barhouse.store.copies import increment
-from barhouse.store.copies.increments_folder import Manifest, clear, folder_of, mark_of
+from barhouse.store.copies.increments_folder import Manifest, clear, folder_of, make, mark_of
 from barhouse.store.copies.publication import publish_whole
 from barhouse.store.database.changes import Noted, Watch
-from barhouse.store.errors import BarhouseError, StoreClosedError, StoreError
+from barhouse.store.errors import StoreClosedError, StoreError
 from barhouse.store.model.paths import absolute
 
 if TYPE_CHECKING:
@@ -87,6 +86,7 @@ class Publishing:
         self._place = absolute(target)
         self._folder = folder_of(self._place)
         self._keep, self._mode = keep, mode
+        self._readers = 0o400
         self._closing = threading.Event()
         self._copying: threading.Thread | None = None
         self._copied: _Chain | None = None
@@ -162,7 +162,7 @@ class Publishing:
             raise
         except increment.TooManyRowsError:
             self._break_off(chain, "how much there is")
-        except (BarhouseError, OSError, duckdb.Error) as error:
+        except Exception as error:  # whatever it is, nobody but this thread is to feel it
             self._break_off(chain, "what failed")
             log.warning("%s cannot be brought up to date: %s; a new snapshot is published", self._place, error)
 
@@ -175,14 +175,14 @@ class Publishing:
         chain.all_noted.add(noted)
         number = chain.manifest.through + 1
         file = chain.manifest.file(self._folder, number)
-        increment.write(increment.increment_since(transaction, chain.batch, noted), file)
+        increment.write(increment.increment_since(transaction, chain.batch, noted), file, self._readers)
         chain.batch = newest[0] or 0
         chain.size_bytes += file.stat().st_size
         before = chain.manifest
         chain.manifest = replace(before, through=number, batch_id=newest[0], committed_at=newest[1])
         if number % _WHOLE_EVERY == 0:
             self._write_whole(chain, transaction)
-        chain.manifest.write(self._folder)
+        chain.manifest.write(self._folder, self._readers)
         if chain.manifest.whole != before.whole:
             self._remove(chain.manifest, before)
 
@@ -192,7 +192,7 @@ class Publishing:
         noted.sessions = [increment.sessions_once(noted.sessions)] if noted.sessions else []
         number = chain.manifest.through
         file = chain.manifest.file(self._folder, number, whole=True)
-        increment.write(increment.increment_since(transaction, chain.base_batch, noted), file)
+        increment.write(increment.increment_since(transaction, chain.base_batch, noted), file, self._readers)
         chain.size_bytes = file.stat().st_size
         # Who was there before goes on with the small ones: those since the whole one before are kept.
         chain.manifest = replace(chain.manifest, whole=number, since=chain.manifest.whole + 1)
@@ -219,7 +219,7 @@ class Publishing:
         began = time.monotonic()
         try:
             self._copied = self._snapshot()
-        except (BarhouseError, OSError, duckdb.Error) as error:
+        except Exception as error:
             if not isinstance(error, StoreClosedError):
                 log.warning("no snapshot was published: %s", error)
             self._rests_until = time.monotonic() + _AGAIN_SECONDS
@@ -266,8 +266,9 @@ class Publishing:
 
     def _begin(self, chain: _Chain) -> None:
         """Have followers go on from another snapshot."""
-        self._folder.mkdir(exist_ok=True)
-        chain.manifest.write(self._folder)
+        self._readers = stat.S_IMODE(self._place.stat().st_mode) & 0o444  # whoever may read the snapshot
+        make(self._folder, self._readers)
+        chain.manifest.write(self._folder, self._readers)
         clear(self._folder, chain.manifest.chain)
 
 

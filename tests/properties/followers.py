@@ -58,7 +58,8 @@ class Follower:
     def ask(self, query: str) -> list[dict[str, Any]]:
         assert self._replica is not None
         with self._replica.database.reading() as transaction:
-            found: list[dict[str, Any]] = transaction.cursor.execute(query).to_arrow_table().to_pylist()
+            relation: Any = transaction.cursor.sql(query)
+            found: list[dict[str, Any]] = relation.to_arrow_table().to_pylist()
         return found
 
 

@@ -14,6 +14,7 @@ import pytest
 from followers import Follower, catch_up, chosen, relations
 from hypothesis import Phase
 from test_histories import LONG_AFTER, Histories, run_part
+from test_two_paths import Pair, Walk
 from world import World
 
 from barhouse.store.copies import increment, publishing
@@ -99,3 +100,44 @@ def test_a_follower_shows_what_its_store_shows(
         monkeypatch.setattr(increment, "MOST_ROWS", 500)  # many loads are in a new snapshot then
     machine = type("Part", (Followed,), {"folder": tmp_path, "blank": blank_store})
     run_part(machine, part, count, phases=[Phase.generate])
+
+
+class FollowedPair(Pair):
+    """Stores on both paths, of which the one on the fast path is followed."""
+
+    def __init__(self, blank: Path, folder: Path, number: int) -> None:
+        self.published = folder / f"{number}.published.duckdb"
+        super().__init__(blank, folder, number)
+        self.follower = Follower(self.published)
+
+    def open(self) -> None:
+        super().open()
+        self.publishing = publishing.Publishing(self.stores[0]._database, self.published)
+
+    def close(self) -> None:
+        self.publishing.close()
+        super().close()
+
+    def compare(self, views: list[str] | None = None) -> None:
+        catch_up(self.follower, self.stores[0], relations([]) if views is None else views)
+
+
+WALKS = [pytest.param(walk, id=f"seed{SEED}-walk{walk}") for walk in range(FOLLOWED)]
+
+
+@pytest.mark.parametrize("walk", WALKS)
+def test_a_follower_shows_live_minutes_as_they_come(blank_store: Path, tmp_path: Path, walk: int) -> None:
+    """Most writes are small ones here; hardly any needs a new snapshot."""
+    pair, chance = FollowedPair(blank_store, tmp_path, walk), random.Random(SEED * 10_000 + walk)
+    try:
+        steps = Walk(pair, chance)
+        for _ in range(15):
+            steps.step()
+            pair.compare(["bars", "coverage", "batches", *chosen(chance, 1)])
+        pair.compare()
+        follower = pair.follower
+        tally(walks=1, snapshots=follower.snapshot_count, increments=follower.increment_count)
+        assert follower.increment_count > follower.snapshot_count
+    finally:
+        pair.close()
+        pair.follower.close()
