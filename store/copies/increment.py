@@ -10,36 +10,44 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from barhouse.store.database.changes import BY_SESSION, WHOLE, Noted
+from barhouse.store.database.changes import BY_INTERVAL, BY_SESSION, INTERVAL_KEY, SESSION_KEY, WHOLE, Key, Noted
 from barhouse.store.errors import StoreError
 from barhouse.store.sql import identifier
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from barhouse.store.database.transaction import TemporaryTable, Transaction
+    from barhouse.store.database.transaction import Transaction
 
 How = Literal["added", "keyed", "whole"]
 
 #: A table with more new rows than that is copied with the store.
 MOST_ROWS: Final = 200_000
-#: What tells a row of these tables from all others.
-BAR_KEY: Final = ("interval_id", "bar_start")
-SESSION_KEY: Final = ("interval_id", "session_date")
-#: How each table comes from what it was to what it is; all others of a store are for writers alone.
-HOW: Final[Mapping[str, How]] = {
-    "bar": "keyed",
-    "session_coverage": "keyed",
-    "gap": "keyed",
-    "bar_revision": "added",
-    "batch": "added",
-    "rejected_bar": "added",
-    **dict.fromkeys(sorted(WHOLE), "whole"),
+#: How each table may come from what it was to what it is; all others of a store are for writers alone.
+HOW: Final[Mapping[str, tuple[How, ...]]] = {
+    "bar": ("keyed",),
+    **dict.fromkeys(BY_SESSION, ("keyed",)),
+    "bar_revision": ("added",),
+    "batch": ("added",),
+    "rejected_bar": ("added",),
+    **dict.fromkeys(sorted(WHOLE), ("whole",)),
+    **dict.fromkeys(BY_INTERVAL, ("keyed", "whole")),
 }
-#: What tells which rows of tables of keys are replaced.
-KEYS: Final = {"bar": BAR_KEY, **dict.fromkeys(BY_SESSION, SESSION_KEY)}
+#: What tells which rows of tables are replaced.
+KEYS: Final[Mapping[str, Key]] = {
+    "bar": ("interval_id", "bar_start"),
+    **dict.fromkeys(BY_SESSION, SESSION_KEY),
+    **dict.fromkeys(BY_INTERVAL, INTERVAL_KEY),
+}
+
+
+#: How rows are read by keys, and the column of these that bounds where they are looked for.
+_READ_BY: Final = {
+    SESSION_KEY: ("rows_of_sessions", "session_date"),
+    INTERVAL_KEY: ("rows_of_intervals", "interval_id"),
+}
 
 
 class TooManyRowsError(Exception):
@@ -94,37 +102,38 @@ def increment_since(transaction: Transaction, since: int, noted: Noted) -> Incre
 
     parts: Increment = {}
     since_then = {"since": since}
-    if noted.tables & {"bar", "bar_revision"}:
-        revisions = read("revisions_since", since_then)
-        parts["bar"] = Part("keyed", read("bars_since", since_then), revisions.select(BAR_KEY))
-        parts["bar_revision"] = Part("added", revisions)
     if "batch" in noted.tables:
         parts["batch"] = Part("added", read("batches_since", since_then))
+    if "bar_revision" in noted.tables:
+        parts["bar_revision"] = Part("added", read("revisions_since", since_then))
+    if "bar" in noted.tables:
+        replaced = parts["bar_revision"].rows.select(list(KEYS["bar"])) if "bar_revision" in parts else None
+        parts["bar"] = Part("keyed", read("bars_since", since_then), replaced)
     if "rejected_bar" in noted.tables:
         parts["rejected_bar"] = Part("added", read("rejected_since", since_then))
-    if noted.sessions:
-        parts |= _of_sessions(transaction, noted, read)
-    for table in sorted(noted.tables & WHOLE):
+    whole = noted.tables & WHOLE
+    for table in sorted(noted.keys.keys() - whole):
+        keys = keys_once(noted.keys[table])
+        if keys.num_rows:
+            parts[table] = _of_keys(transaction, table, keys, read)
+    for table in sorted(whole):
         parts[table] = Part("whole", read("all_rows", {}, table=identifier(table)))
     return parts
 
 
-def _of_sessions(transaction: Transaction, noted: Noted, read: Callable[..., pa.Table]) -> Increment:
-    """Coverage and gaps of the sessions of which either was written."""
-    keys = sessions_once(noted.sessions)
-    touched: TemporaryTable = transaction.attach("touched_sessions", keys)
-    (span,) = transaction.run("copies.span_of_sessions", touched_sessions=touched)
-    if span.first_date is None:
-        return {}
-    bounds = {"first_date": span.first_date, "last_date": span.last_date}
-    return {
-        "session_coverage": Part("keyed", read("coverage_of_sessions", bounds, touched_sessions=touched), keys),
-        "gap": Part("keyed", read("gaps_of_sessions", bounds, touched_sessions=touched), keys),
-    }
+def _of_keys(transaction: Transaction, table: str, keys: pa.Table, read: Callable[..., pa.Table]) -> Part:
+    """What a table has of some keys."""
+    import pyarrow.compute as pc
+
+    name, column = _READ_BY[KEYS[table]]
+    bounds = pc.min_max(keys[column])
+    asked = {"first": bounds["min"].as_py(), "last": bounds["max"].as_py()}
+    wanted = transaction.attach("wanted_keys", keys)
+    return Part("keyed", read(name, asked, table=identifier(table), wanted_keys=wanted), keys)
 
 
-def sessions_once(sessions: list[pa.Table]) -> pa.Table:
-    """The sessions of intervals in some tables, each once.
+def keys_once(keys: list[pa.Table]) -> pa.Table:
+    """The keys in some tables, each once.
 
     Raises
     ------
@@ -133,10 +142,12 @@ def sessions_once(sessions: list[pa.Table]) -> pa.Table:
     """
     import pyarrow as pa
 
-    keys = pa.concat_tables(sessions).group_by(list(SESSION_KEY)).aggregate([])
-    if keys.num_rows > MOST_ROWS:
+    once = pa.concat_tables(keys)
+    if len(keys) > 1:
+        once = once.group_by(once.column_names).aggregate([])
+    if once.num_rows > MOST_ROWS:
         raise TooManyRowsError
-    return keys
+    return once
 
 
 def packed(increment: Increment) -> pa.Table:
@@ -190,7 +201,7 @@ def _known(table: Any) -> str:
 
 
 def _part(row: Mapping[str, Any]) -> Part:
-    if row["how"] not in get_args(How) or row["how"] != HOW[row["table"]]:
+    if row["how"] not in HOW[row["table"]]:
         raise ValueError(f"{row['table']} is not {row['how']}")
     keys = row["keys"]
     return Part(row["how"], _table(row["rows"]), None if keys is None else _table(keys))

@@ -189,7 +189,7 @@ class Publishing:
     def _write_whole(self, chain: _Chain, transaction: Transaction) -> None:
         """Write what is new since the snapshot, in one."""
         noted = chain.all_noted
-        noted.sessions = [increment.sessions_once(noted.sessions)] if noted.sessions else []
+        noted.keys = {table: [increment.keys_once(keys)] for table, keys in noted.keys.items()}
         number = chain.manifest.through
         file = chain.manifest.file(self._folder, number, whole=True)
         increment.write(increment.increment_since(transaction, chain.base_batch, noted), file, self._readers)

@@ -1,20 +1,23 @@
 """What transactions have written, noted as they commit, for whoever keeps a copy of the store up to date.
 
 Noted is which tables were written, and of coverage and gaps, which have no batch, which sessions of which intervals.
-Everything else can be told from the batches afterwards. A statement that is not known here, and SQL of one's own, is
-noted as one of which nothing can be told: only a whole copy has what it did. So whoever adds a statement has nothing
-to do here for copies to stay right, only for them to stay quick.
+The rest can be told from the batches afterwards, and small tables whole. A statement that is not known here, and SQL
+of one's own, is noted as one of which nothing can be told: only a whole copy has what it did. So whoever adds a
+statement has nothing to do here for copies to stay right, only for them to stay quick.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+#: The columns that tell a row of a table from all others.
+Key = tuple[str, ...]
 
 #: Tables whose rows can be told from their batches when these statements have written them: what is new has a batch of
 #: its own, and what it took the place of is in ``bar_revision``.
@@ -28,16 +31,22 @@ BY_BATCH: Final = {
 BY_SESSION: Final = {
     "session_coverage": {
         "write.clear_coverage": "recounted_sessions",
-        "write.add_coverage": "segment_coverage",
+        "write.add_coverage": None,  # of sessions that were cleared
         "write.add_to_coverage": "coverage_growth",
         "write.begin_coverage": "coverage_growth",
     },
     "gap": {
         "write.clear_gaps": "recounted_sessions",
-        "write.add_gaps": "segment_coverage",
+        "write.add_gaps": None,
         "fast.add_gaps": "added_gaps",
     },
 }
+#: A small table that is told by intervals where these statements write it, and else whole.
+BY_INTERVAL: Final = {
+    "interval_definition": {"fast.move_bases": "moved_bases", "fast.move_derived": "moved_derived"},
+}
+SESSION_KEY: Final = ("interval_id", "session_date")
+INTERVAL_KEY: Final = ("interval_id",)
 #: Tables that nobody reads but who writes: those of trades that come, and of files that were loaded.
 UNSEEN: Final = frozenset({"trade", "trade_bucket", "followed_symbol", "source_file"})
 #: Small tables, which are told whole.
@@ -48,13 +57,8 @@ WHOLE: Final = frozenset(
         *("corporate_action", "corporate_action_revision", "invalidation", "purge", "history_start", "session_run"),
     }
 )
-#: With more sessions than that it is quicker to copy the store.
-MOST_SESSIONS: Final = 200_000
-
-
-def relation_of_sessions(statement: str) -> str | None:
-    """The relation that has the sessions a statement writes coverage or gaps of; None for other statements."""
-    return next((known[statement] for known in BY_SESSION.values() if statement in known), None)
+#: With more keys than that it is quicker to copy the store.
+MOST_KEYS: Final = 200_000
 
 
 @dataclass(slots=True)
@@ -64,28 +68,29 @@ class Noted:
     Attributes
     ----------
     tables
-        Which tables.
-    sessions
-        The sessions of intervals (interval_id, session_date) of which coverage or gaps were.
+        Which tables, other than those of ``keys``.
+    keys
+        Of tables that are told by sessions or intervals, which of these.
     untold
         A statement of which it cannot be told what it wrote; None where there was none.
     """
 
     tables: set[str] = field(default_factory=set)
-    sessions: list[pa.Table] = field(default_factory=list)
+    keys: dict[str, list[pa.Table]] = field(default_factory=dict)
     untold: str | None = None
 
     def add(self, other: Noted) -> None:
         """Add what was written besides."""
         self.untold = self.untold or other.untold
         if self.untold is not None:
-            self.sessions.clear()
+            self.keys.clear()
             return
         self.tables |= other.tables
-        self.sessions += other.sessions
+        for table, keys in other.keys.items():
+            self.keys.setdefault(table, []).extend(keys)
 
     def __bool__(self) -> bool:
-        return bool(self.tables) or self.untold is not None
+        return bool(self.tables or self.keys) or self.untold is not None
 
 
 class Watch:
@@ -135,16 +140,32 @@ class Changes:
         """Be told no more."""
         self._watches = tuple(one for one in self._watches if one is not watch)
 
-    def note(self, statement: str, tables: Iterable[str], sessions: pa.Table | None = None) -> None:
-        """A statement of the store writes tables; ``sessions`` are those that it writes coverage or gaps of."""
-        tables = frozenset(tables) - UNSEEN
-        told = all(
-            table in WHOLE or statement in BY_BATCH.get(table, ()) or statement in BY_SESSION.get(table, ())
-            for table in tables
-        )
-        if sessions is not None and sessions.num_rows > MOST_SESSIONS:
-            told = False
-        self._noted.add(Noted(set(tables), [] if sessions is None else [sessions], None if told else statement))
+    def note(self, statement: str, tables: Iterable[str], keys_of: Callable[[str, Key], pa.Table]) -> None:
+        """A statement of the store writes tables.
+
+        Parameters
+        ----------
+        keys_of
+            Gives the keys that a relation has which the statement takes, as many as there are, or more than are told.
+        """
+        for table in tables:
+            if table in UNSEEN or statement in BY_BATCH.get(table, ()):
+                self._noted.add(Noted(set() if table in UNSEEN else {table}))
+            elif statement in BY_SESSION.get(table, ()):
+                self._note_keys(table, BY_SESSION[table][statement], SESSION_KEY, keys_of)
+            elif statement in BY_INTERVAL.get(table, ()):
+                self._note_keys(table, BY_INTERVAL[table][statement], INTERVAL_KEY, keys_of)
+            else:
+                self._noted.add(Noted({table}, untold=None if table in WHOLE else statement))
+
+    def _note_keys(self, table: str, relation: str | None, key: Key, keys_of: Callable[[str, Key], pa.Table]) -> None:
+        if relation is None:
+            return
+        keys = keys_of(relation, key)
+        if keys.num_rows > MOST_KEYS:
+            self.note_untold(f"very many rows of {table}")
+        else:
+            self._noted.add(Noted(keys={table: [keys]}))
 
     def note_untold(self, what: str) -> None:
         """Something may be written of which nothing can be told."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import namedtuple
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from barhouse.store.database.answer import Answer, answer
-from barhouse.store.database.changes import MOST_SESSIONS, Changes, relation_of_sessions
+from barhouse.store.database.changes import MOST_KEYS, Changes, Key
 from barhouse.store.database.failures import failure_of
 from barhouse.store.database.memory import Memory
 from barhouse.store.database.query import check_inside, only_reads
 from barhouse.store.database.slots import WritingConnection
 from barhouse.store.model.spelling import Spelling
-from barhouse.store.sql import Sql, identifier, sql, statement
+from barhouse.store.sql import Sql, identifier, joined, sql, statement
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,12 +44,15 @@ class TemporaryTable:
         The columns declared for it.
     row_count
         How many rows it was made with; None where they have not been counted.
+    rows
+        The rows themselves, where it stands for an Arrow table.
     """
 
     name: str
     shape: str
     columns: tuple[str, ...]
     row_count: int | None = None
+    rows: pa.Table | None = field(default=None, compare=False, repr=False)
 
     @property
     def sql(self) -> Sql:
@@ -180,7 +183,7 @@ class Transaction:
     def place(self, shape: str, table: pa.Table) -> TemporaryTable:
         """Make a small Arrow table readable until another takes its place; its columns are the same every time."""
         self._connection.place(shape, table)
-        return TemporaryTable(shape, shape, tuple(table.schema.names))
+        return TemporaryTable(shape, shape, tuple(table.schema.names), rows=table)
 
     def execute(self, text: str, parameters: dict[str, Any] | None = None) -> list[Row]:
         """Run SQL of one's own inside this transaction, as for tables beside those of the store; returns all its rows.
@@ -210,16 +213,17 @@ class Transaction:
             return
         self.memory.note(written)
         if self.changes.is_watched:
-            self.changes.note(name, written, self._sessions_of(name, places))
+            self.changes.note(name, written, lambda relation, key: self._keys_in(places[relation], key))
 
-    def _sessions_of(self, name: str, places: dict[str, object]) -> pa.Table | None:
-        """The sessions that a statement writes coverage or gaps of, as long as its relation has them."""
-        relation = relation_of_sessions(name)
-        if relation is None:
-            return None
-        asked = sql("database.sessions_of", sessions=places[relation])
-        found = answer(self._cursor, asked, {"most": MOST_SESSIONS + 1})
-        return None if found is None else found.to_arrow_table()
+    def _keys_in(self, relation: object, key: Key) -> pa.Table:
+        """The keys that a relation has; of one in the database each once, and no more than are told."""
+        if isinstance(relation, TemporaryTable) and relation.rows is not None:
+            return relation.rows.select(list(key))
+        columns = joined(Sql(", "), map(identifier, key))
+        found = answer(self._cursor, sql("database.keys_in", keys=columns, relation=relation), {"most": MOST_KEYS + 1})
+        if found is None:
+            raise TypeError("database.keys_in gives rows")
+        return found.to_arrow_table()
 
     def _run(self, text: str, parameters: dict[str, Any] | None) -> list[Row]:
         # Read to the end always: DuckDB 2.0 streams, and an unfinished result blocks the connection.

@@ -66,7 +66,7 @@ class Replica:
         self.snapshot = snapshot
         self.through = 0
         self._gone_count = 0
-        self._replaced: set[str] = set()
+        self._shown: dict[str, str] = {}  # how tables are shown that are not as they were at first
         root = connect(":memory:", settings=dict(settings))
         try:
             self._open(root)
@@ -125,11 +125,11 @@ class Replica:
 
     def _take(self, parts: increment.Increment, *, anew: bool = False) -> None:
         self._root.begin()
-        replaced, gone_count = set(self._replaced), self._gone_count
+        shown, gone_count = dict(self._shown), self._gone_count
         try:
             if anew:
                 self._gone_count = 0
-                self._replaced.clear()
+                self._shown.clear()
                 for table in HOW:
                     self._begin(table)
             for table, part in parts.items():
@@ -137,7 +137,7 @@ class Replica:
             self._root.commit()
         except BaseException:
             self._root.rollback()
-            self._replaced, self._gone_count = replaced, gone_count
+            self._shown, self._gone_count = shown, gone_count
             raise
 
     def _begin(self, table: str) -> None:
@@ -145,26 +145,29 @@ class Replica:
         self._run("make_rows", table)
         if table in KEYS:
             self._run("make_keys", table)
-        self._run("show_snapshot" if HOW[table] == "whole" else "show_both", table)
+        self._run("show_snapshot" if HOW[table] == ("whole",) else "show_both", table)
 
     def _become(self, table: str, part: Part) -> None:
         """Have a table as it is after an increment."""
         if part.how == "whole":
             self._run("make_rows", table)
-            if table not in self._replaced:
-                self._run("show_rows", table)
-                self._replaced.add(table)
+            self._show(table, "show_rows")
         if part.keys is not None and part.keys.num_rows:
             same = joined(Sql(" AND "), (Sql(f"r.{key} = g.{key}") for key in KEYS[table]))
             with _given(self._root, part.keys):
                 ((gone,),) = self._run("drop_rows", table, same=same).fetchall()
-                self._run("add_keys", table)
+                if self._shown.get(table) != "show_rows":
+                    self._run("add_keys", table)
+                    self._show(table, "show_rest")
             self._gone_count += gone
-            if table not in self._replaced:
-                self._run("show_rest", table)
-                self._replaced.add(table)
-        with _given(self._root, part.rows):
-            self._run("add_rows", table)
+        if part.rows.num_rows:
+            with _given(self._root, part.rows):
+                self._run("add_rows", table)
+
+    def _show(self, table: str, how: str) -> None:
+        if self._shown.get(table) != how:
+            self._run(how, table)
+            self._shown[table] = how
 
     def _run(self, name: str, table: str, **places: Sql) -> duckdb.DuckDBPyConnection:
         given = {

@@ -24,27 +24,19 @@ SELECT * FROM batch WHERE batch_id > $since LIMIT $most;
 -- reads: rejected_bar
 SELECT * FROM rejected_bar WHERE batch_id > $since LIMIT $most;
 
--- name: span_of_sessions
--- The first and the last of some sessions.
--- gives: first_date, last_date
--- takes: touched_sessions
-SELECT min(session_date) AS first_date, max(session_date) AS last_date FROM {touched_sessions};
-
--- name: coverage_of_sessions
--- What is true of some sessions of intervals.
+-- name: rows_of_sessions
+-- What a table has of some sessions of intervals.
 -- gives: *
--- takes: touched_sessions
--- reads: session_coverage
-SELECT c.* FROM session_coverage AS c SEMI JOIN {touched_sessions} AS t USING (interval_id, session_date)
-WHERE c.session_date >= $first_date AND c.session_date <= $last_date LIMIT $most;
+-- takes: wanted_keys
+SELECT t.* FROM {table} AS t SEMI JOIN {wanted_keys} AS w USING (interval_id, session_date)
+WHERE t.session_date >= $first AND t.session_date <= $last LIMIT $most;
 
--- name: gaps_of_sessions
--- The gaps they have.
+-- name: rows_of_intervals
+-- What a table has of some intervals.
 -- gives: *
--- takes: touched_sessions
--- reads: gap
-SELECT g.* FROM gap AS g SEMI JOIN {touched_sessions} AS t USING (interval_id, session_date)
-WHERE g.session_date >= $first_date AND g.session_date <= $last_date LIMIT $most;
+-- takes: wanted_keys
+SELECT t.* FROM {table} AS t SEMI JOIN {wanted_keys} AS w USING (interval_id)
+WHERE t.interval_id >= $first AND t.interval_id <= $last LIMIT $most;
 
 -- name: all_rows
 -- A small table.

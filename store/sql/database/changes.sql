@@ -1,7 +1,7 @@
 -- What transactions write, noted for whoever keeps a copy up to date.
 
--- name: sessions_of
--- The sessions of intervals that a relation has, up to a number of them.
--- gives: interval_id, session_date
--- takes: sessions: any
-SELECT DISTINCT interval_id, session_date FROM {sessions} LIMIT $most;
+-- name: keys_in
+-- The keys that a relation has, up to a number of them.
+-- gives: *
+-- takes: relation: any
+SELECT DISTINCT {keys} FROM {relation} LIMIT $most;
