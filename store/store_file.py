@@ -213,7 +213,7 @@ class StoreFile:
         StoreError
             The first snapshot could not be written.
         """
-        from barhouse.store.copies.publishing import publishing
+        from barhouse.store.copies.snapshot_keeper import publishing
 
         return publishing(self._database, target, keep=keep, mode=mode)
 

@@ -33,8 +33,8 @@ SEED = amount("SEED", 0)
 HISTORIES = amount("HISTORIES", 20)
 #: Random histories, and walks through live minutes, on the fast and on the general path.
 PATHS = amount("PATHS", 3)
-#: Random histories of a store that is followed.
-FOLLOWED = amount("FOLLOWED", 3)
+#: Random histories, and walks through live minutes, of a store that is followed.
+FOLLOWED = amount("FOLLOWED", 2)
 #: Random histories in which old bars are purged again and again.
 WALKS = amount("WALKS", 3)
 #: Random lives of continuous futures.

@@ -55,7 +55,7 @@ class TooManyRowsError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class TableChange:
     """What becomes of a table.
 
     Attributes
@@ -73,7 +73,7 @@ class Part:
     keys: pa.Table | None = None
 
 
-Increment = dict[str, Part]
+Increment = dict[str, TableChange]
 
 
 def increment_since(transaction: Transaction, since: int, noted: Noted) -> Increment:
@@ -103,25 +103,25 @@ def increment_since(transaction: Transaction, since: int, noted: Noted) -> Incre
     parts: Increment = {}
     since_then = {"since": since}
     if "batch" in noted.tables:
-        parts["batch"] = Part("added", read("batches_since", since_then))
+        parts["batch"] = TableChange("added", read("batches_since", since_then))
     if "bar_revision" in noted.tables:
-        parts["bar_revision"] = Part("added", read("revisions_since", since_then))
+        parts["bar_revision"] = TableChange("added", read("revisions_since", since_then))
     if "bar" in noted.tables:
         replaced = parts["bar_revision"].rows.select(list(KEYS["bar"])) if "bar_revision" in parts else None
-        parts["bar"] = Part("keyed", read("bars_since", since_then), replaced)
+        parts["bar"] = TableChange("keyed", read("bars_since", since_then), replaced)
     if "rejected_bar" in noted.tables:
-        parts["rejected_bar"] = Part("added", read("rejected_since", since_then))
+        parts["rejected_bar"] = TableChange("added", read("rejected_since", since_then))
     whole = noted.tables & WHOLE
     for table in sorted(noted.keys.keys() - whole):
         keys = keys_once(noted.keys[table])
         if keys.num_rows:
             parts[table] = _of_keys(transaction, table, keys, read)
     for table in sorted(whole):
-        parts[table] = Part("whole", read("all_rows", {}, table=identifier(table)))
+        parts[table] = TableChange("whole", read("all_rows", {}, table=identifier(table)))
     return parts
 
 
-def _of_keys(transaction: Transaction, table: str, keys: pa.Table, read: Callable[..., pa.Table]) -> Part:
+def _of_keys(transaction: Transaction, table: str, keys: pa.Table, read: Callable[..., pa.Table]) -> TableChange:
     """What a table has of some keys."""
     import pyarrow.compute as pc
 
@@ -129,7 +129,7 @@ def _of_keys(transaction: Transaction, table: str, keys: pa.Table, read: Callabl
     bounds = pc.min_max(keys[column])
     asked = {"first": bounds["min"].as_py(), "last": bounds["max"].as_py()}
     wanted = transaction.attach("wanted_keys", keys)
-    return Part("keyed", read(name, asked, table=identifier(table), wanted_keys=wanted), keys)
+    return TableChange("keyed", read(name, asked, table=identifier(table), wanted_keys=wanted), keys)
 
 
 def keys_once(keys: list[pa.Table]) -> pa.Table:
@@ -189,7 +189,7 @@ def read(file: Path) -> Increment:
     try:
         with file.open("rb") as source, pa.ipc.open_file(source) as reader:
             rows = reader.read_all().to_pylist()
-        return {_known(row["table"]): _part(row) for row in rows}
+        return {_known(row["table"]): _change(row) for row in rows}
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise StoreError(f"{file} is no increment of a snapshot: {error}; publish the store anew") from error
 
@@ -200,11 +200,11 @@ def _known(table: Any) -> str:
     return str(table)
 
 
-def _part(row: Mapping[str, Any]) -> Part:
+def _change(row: Mapping[str, Any]) -> TableChange:
     if row["how"] not in HOW[row["table"]]:
         raise ValueError(f"{row['table']} is not {row['how']}")
     keys = row["keys"]
-    return Part(row["how"], _table(row["rows"]), None if keys is None else _table(keys))
+    return TableChange(row["how"], _table(row["rows"]), None if keys is None else _table(keys))
 
 
 def _stream(table: pa.Table) -> bytes:

@@ -45,7 +45,7 @@ def mark_of(snapshot: Path, status: os.stat_result | None = None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class IncrementsManifest:
     """What there is in a folder of increments.
 
     Attributes
@@ -84,7 +84,7 @@ class Manifest:
         return folder / f"{self.chain}-{number}{'.whole' if whole else ''}{_ENDING}"
 
     @classmethod
-    def read(cls, folder: Path) -> Manifest | None:
+    def read(cls, folder: Path) -> IncrementsManifest | None:
         """The manifest in a folder; None where there is none that can be understood."""
         try:
             said = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
@@ -93,14 +93,14 @@ class Manifest:
         return _manifest(said)
 
 
-def _manifest(said: Any) -> Manifest | None:
+def _manifest(said: Any) -> IncrementsManifest | None:
     if not isinstance(said, Mapping) or said.get("version") != _VERSION:
         return None
     with suppress(KeyError, TypeError, ValueError):
         chain, batch_id, committed_at = str(said["chain"]), said["batch_id"], said["committed_at"]
         if not chain.isalnum() or not chain.isascii():  # it becomes a part of names of files
             return None
-        return Manifest(
+        return IncrementsManifest(
             chain,
             str(said["base"]),
             through=_count(said["through"]),

@@ -118,7 +118,7 @@ class Watch:
         return noted
 
 
-class Changes:
+class ChangeNotes:
     """What the transaction under way has written, and who is told when it commits."""
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from barhouse.store.database.answer import Answer, answer
-from barhouse.store.database.changes import Changes
+from barhouse.store.database.changes import ChangeNotes
 from barhouse.store.database.connections import Running, given_up
 from barhouse.store.database.copy_turn import CopyTurn
 from barhouse.store.database.failures import breaks, broken, failure_of, is_interrupt
@@ -100,7 +100,7 @@ class Database:
         self._current: Transaction | None = None
         self._writer = Writer()
         self._memory = Memory()
-        self.changes = Changes()
+        self.changes = ChangeNotes()
         self._copy_turn = CopyTurn(self._write_lock)
         self._readers: list[int] = []  # the threads that read, once for each connection they read with
         self.running = Running()

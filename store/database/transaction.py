@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from barhouse.store.database.answer import Answer, answer
-from barhouse.store.database.changes import MOST_KEYS, Changes, Key
+from barhouse.store.database.changes import MOST_KEYS, ChangeNotes, Key
 from barhouse.store.database.failures import failure_of
 from barhouse.store.database.memory import Memory
 from barhouse.store.database.query import check_inside, only_reads
@@ -94,7 +94,7 @@ class Transaction:
         spelling: Spelling,
         reads_only: bool,
         memory: Memory,
-        changes: Changes,
+        changes: ChangeNotes,
     ) -> None:
         self._connection = connection
         self._cursor = connection.cursor

@@ -10,20 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import duckdb
 
 from barhouse.store.copies import increment
-from barhouse.store.copies.increment import HOW, KEYS, Part
+from barhouse.store.copies.increment import HOW, KEYS, TableChange
 from barhouse.store.database.comments import comments
 from barhouse.store.database.database import Database, wall_clock
 from barhouse.store.database.opening import SCHEMA_VERSION, connect, explained
 from barhouse.store.database.store_options import choose_spelling
 from barhouse.store.errors import StoreVersionError
-from barhouse.store.sql import Sql, identifier, joined, literal, names_of, sql, statement, texts
+from barhouse.store.sql import Sql, identifier, joined, literal, names_of, sql, statement, statements
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -89,8 +88,8 @@ class Replica:
         root.execute(sql("serving.make_room"))
         for table in HOW:
             self._begin(table)
-        for text in texts((resources.files("barhouse.store.sql") / "views.sql").read_text(encoding="utf-8")).values():
-            root.execute(text)
+        for view in statements("views").values():
+            root.execute(view.text)
         there = [root.execute(sql(f"database.{name}")).fetchall() for name in ("columns", "relations")]
         root.execute(joined(Sql(";\n"), comments(*there)))
         root.commit()
@@ -147,7 +146,7 @@ class Replica:
             self._run("make_keys", table)
         self._run("show_snapshot" if HOW[table] == ("whole",) else "show_both", table)
 
-    def _become(self, table: str, part: Part) -> None:
+    def _become(self, table: str, part: TableChange) -> None:
         """Have a table as it is after an increment."""
         if part.how == "whole":
             self._run("make_rows", table)

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from barhouse.store.copies.increments_folder import Manifest, folder_of, identity_of_manifest, mark_of
+from barhouse.store.copies.increments_folder import IncrementsManifest, folder_of, identity_of_manifest, mark_of
 from barhouse.store.errors import StoreError
 from barhouse.store.serving.replica import increment_file
 
@@ -75,7 +75,7 @@ class Snapshot:
         state = f"{self.batch_id or 0}-{self.digest}"
         return f"{state}-{self.through}" if self.through else state
 
-    def moved_on(self, manifest: Manifest) -> Snapshot:
+    def moved_on(self, manifest: IncrementsManifest) -> Snapshot:
         """The state that it has come to."""
         return replace(
             self,
@@ -155,7 +155,7 @@ class Snapshots:
         newest = self._newest
         if newest is None or seen is None or (seen == self._manifest_seen and newest.chain):
             return None
-        manifest = Manifest.read(self._increments)
+        manifest = IncrementsManifest.read(self._increments)
         if manifest is None or manifest.base != newest.mark:
             return None
         self._manifest_seen = seen

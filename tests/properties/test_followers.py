@@ -17,7 +17,7 @@ from test_histories import LONG_AFTER, Histories, run_part
 from test_two_paths import Pair, Walk
 from world import World
 
-from barhouse.store.copies import increment, publishing
+from barhouse.store.copies import increment, snapshot_keeper
 from tests.extent import FOLLOWED, SEED, shares, tally
 
 
@@ -34,7 +34,7 @@ class FollowedWorld(World):
 
     def _open(self) -> None:
         super()._open()
-        self.publishing = publishing.Publishing(self.store._database, self.published)
+        self.publishing = snapshot_keeper.SnapshotKeeper(self.store._database, self.published)
 
     def close(self) -> None:
         if self.chance.random() < 0.3:  # as one that is killed: what it has not told yet is told by nobody
@@ -86,10 +86,10 @@ HISTORIES = [pytest.param(part, count, id=f"seed{SEED}-part{part}") for part, co
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Increments and snapshots come as fast as they can, and often there is one that has all."""
-    monkeypatch.setattr(publishing, "_PACE_SECONDS", 0.0)
-    monkeypatch.setattr(publishing, "_PAUSE_SECONDS", 0.0)
-    monkeypatch.setattr(publishing, "_PAUSE_TIMES", 0.0)
-    monkeypatch.setattr(publishing, "_WHOLE_EVERY", 4)
+    monkeypatch.setattr(snapshot_keeper, "_PACE_SECONDS", 0.0)
+    monkeypatch.setattr(snapshot_keeper, "_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(snapshot_keeper, "_PAUSE_TIMES", 0.0)
+    monkeypatch.setattr(snapshot_keeper, "_WHOLE_EVERY", 4)
 
 
 @pytest.mark.parametrize(("part", "count"), HISTORIES)
@@ -112,7 +112,7 @@ class FollowedPair(Pair):
 
     def open(self) -> None:
         super().open()
-        self.publishing = publishing.Publishing(self.stores[0]._database, self.published)
+        self.publishing = snapshot_keeper.SnapshotKeeper(self.stores[0]._database, self.published)
 
     def close(self) -> None:
         self.publishing.close()

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from barhouse.store.copies import increment
-from barhouse.store.copies.increments_folder import Manifest, clear, folder_of, make, mark_of
+from barhouse.store.copies.increments_folder import IncrementsManifest, clear, folder_of, make, mark_of
 from barhouse.store.copies.publication import publish_whole
 from barhouse.store.database.changes import Noted, Watch
 from barhouse.store.errors import StoreClosedError, StoreError
@@ -73,10 +73,10 @@ class _Chain:
         self.all_noted = Noted()
         self.size_bytes = 0
         self.is_broken = False
-        self.manifest = Manifest(uuid.uuid4().hex, "")
+        self.manifest = IncrementsManifest(uuid.uuid4().hex, "")
 
 
-class Publishing:
+class SnapshotKeeper:
     """Keeps a snapshot up to date for as long as it is not closed."""
 
     def __init__(
@@ -197,7 +197,7 @@ class Publishing:
         # Who was there before goes on with the small ones: those since the whole one before are kept.
         chain.manifest = replace(chain.manifest, whole=number, since=chain.manifest.whole + 1)
 
-    def _remove(self, now: Manifest, before: Manifest) -> None:
+    def _remove(self, now: IncrementsManifest, before: IncrementsManifest) -> None:
         for number in range(before.since, now.since):
             now.file(self._folder, number).unlink(missing_ok=True)
         if before.whole:
@@ -277,7 +277,7 @@ def publishing(
     database: Database, target: str | Path, *, keep: int = 1, mode: FileMode | int | None = None
 ) -> Iterator[None]:
     """Keep a snapshot up to date until the context ends; see ``SessionStore.publishing``."""
-    kept = Publishing(database, target, keep=keep, mode=mode)
+    kept = SnapshotKeeper(database, target, keep=keep, mode=mode)
     try:
         yield
     finally:
