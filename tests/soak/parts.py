@@ -87,7 +87,7 @@ PARTS = (
         60,
         SERVED=40,
     ),
-    _part("followed stores", "tests/properties/test_followers.py", 120, on_both=True, FOLLOWED=5),
+    _part("followed stores", "tests/properties/test_followers.py", 90, FOLLOWED=4),
     _part("snapshots under a reader", "tests/faults/test_published.py", 50, PUBLISHES=50),
 )
 
