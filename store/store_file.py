@@ -211,7 +211,7 @@ class StoreFile:
         InputError
             ``target`` is the store itself, or another store.
         StoreError
-            The first snapshot could not be written.
+            The first snapshot could not be written, or the store is only read.
         """
         from barhouse.store.copies.snapshot_keeper import publishing
 

@@ -27,6 +27,7 @@ from barhouse.store.copies.increments_folder import IncrementsManifest, clear, f
 from barhouse.store.copies.publication import publish_whole
 from barhouse.store.database.changes import Noted, Watch
 from barhouse.store.errors import StoreClosedError, StoreError
+from barhouse.store.hints import Action
 from barhouse.store.model.paths import absolute
 
 if TYPE_CHECKING:
@@ -82,6 +83,11 @@ class SnapshotKeeper:
     def __init__(
         self, database: Database, target: str | Path, *, keep: int = 1, mode: FileMode | int | None = None
     ) -> None:
+        if database.read_only:
+            raise StoreError(
+                f"the store {database.path} was opened read-only, so nothing is committed that could be told; "
+                f"{Action('open_to_write')}"
+            )
         self._database = database
         self._place = absolute(target)
         self._folder = folder_of(self._place)

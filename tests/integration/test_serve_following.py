@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import itertools
 import json
@@ -17,12 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from serve_kit import OPEN, Client, Server, make_store, minutes, served, wait_until
 
-from barhouse import DataProcessor, SessionCoordinator, SessionStore, open_store
-from barhouse.store.copies.increments_folder import folder_of
-from barhouse.store.errors import InputError
+from barhouse import DataProcessor, LiveSession, SessionCoordinator, SessionStore, open_store, run_job
+from barhouse.coordinator.feeds.folder_feed import FolderFeed
+from barhouse.coordinator.jobs.config import read_config
+from barhouse.store.copies.increments_folder import IncrementsManifest, folder_of, mark_of
+from barhouse.store.errors import ConfigError, InputError, StoreError
 from barhouse.store.serving.tokens import add_token
 
 FEW = {"threads": 1}
@@ -307,6 +311,61 @@ def test_a_store_is_not_published_to_itself(place: Path) -> None:
         store.publishing(place),
     ):
         pass
+
+
+def test_a_store_that_is_only_read_has_nothing_to_follow(place: Path) -> None:
+    with (
+        open_store(place, read_only=True) as store,
+        pytest.raises(StoreError, match="was opened read-only"),
+        store.publishing(target_of(place)),
+    ):
+        pass
+
+
+def test_a_live_session_does_not_publish_and_serve_one_file(place: Path) -> None:
+    with open_store(place, settings=FEW) as store, pytest.raises(InputError, match="are one file"):
+        LiveSession(store, FolderFeed(place.parent, "1m"), ["SPY"], publish=place, serve=place)
+
+
+def test_a_job_does_not_publish_and_serve_one_file() -> None:
+    job = {
+        "symbols": [{"names": ["SPY"], "calendar": "XNYS", "intervals": ["1m"]}],
+        "sources": [{"files": "*.csv"}],
+        "publish": {"path": "a.duckdb"},
+        "serve": "a.duckdb",
+    }
+    with pytest.raises(ConfigError, match="name one file"):
+        read_config(job)
+
+
+def test_what_a_job_and_a_live_session_commit_can_be_followed(place: Path, tmp_path: Path) -> None:
+    """Both come to a snapshot and increments whose last is of their newest batch."""
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    pq.write_table(minutes("SPY", 3, 100.0, OPEN + timedelta(hours=3)), inbox / "a.parquet")
+    job = {
+        "symbols": [{"names": ["SPY"], "calendar": "XNYS", "intervals": ["1m", "5m"]}],
+        "sources": [{"files": str(inbox / "*.parquet"), "interval": "1m", "sparse": True}],
+        "serve": str(target_of(place)),
+    }
+    assert run_job(job, store=place).files_loaded == 1
+    assert _told(place) == _newest_batch(place)
+    with open_store(place, settings=FEW) as store:
+        pq.write_table(minutes("SPY", 3, 100.0, OPEN + timedelta(hours=4)), inbox / "b.parquet")
+        feed = FolderFeed(inbox, "1m", once=True)
+        asyncio.run(LiveSession(store, feed, ["SPY"], serve=target_of(place)).run())
+    assert _told(place) == _newest_batch(place)
+
+
+def _told(place: Path) -> int | None:
+    manifest = IncrementsManifest.read(folder_of(target_of(place)))
+    assert manifest is not None and manifest.base == mark_of(target_of(place))
+    return manifest.batch_id
+
+
+def _newest_batch(place: Path) -> int:
+    with open_store(place, settings=FEW) as store:
+        return int(store.sql("SELECT max(batch_id) AS b FROM batches")["b"][0].as_py())
 
 
 def test_a_store_that_is_closed_first_ends_it(place: Path) -> None:
