@@ -55,6 +55,7 @@ WHOLE: Final = frozenset(
         *("trading_calendar", "calendar_timezone", "calendar_week", "calendar_correction", "trading_session"),
         *("symbol", "symbol_calendar", "store_option", "interval_definition", "vendor", "bar_vendor", "offered_bar"),
         *("corporate_action", "corporate_action_revision", "invalidation", "purge", "history_start", "session_run"),
+        *("continuous_future", "future_contract", "roll", "roll_revision"),
     }
 )
 #: With more keys than that it is quicker to copy the store.
