@@ -78,7 +78,7 @@ PARTS = (
     _part("calendars side by side", "tests/properties/test_several_calendars.py", 60, CALENDAR_PAIRS=36),
     _part("replays", "tests/properties/test_no_look_ahead.py", 150, REPLAYS=20),
     _part("layouts of files", "tests/integration/test_load_layouts.py", 130, LAYOUTS=250),
-    _part("copies while others write", "tests/faults/test_copies.py", 160, on_both=True, COPIES=6, COPY_KILLS=5),
+    _part("copies while others write", "tests/faults/test_copies.py", 140, on_both=True, COPIES=5, COPY_KILLS=5),
     _part("calls that fail", "tests/faults/test_every_call.py", 130, FAULT_COMMANDS=33, FAULTS=3),
     _part("hostile inputs", "tests/hostile/test_hostile.py", 75, HOSTILE=36),
     _part(
@@ -87,7 +87,7 @@ PARTS = (
         60,
         SERVED=40,
     ),
-    _part("followed stores", "tests/properties/test_followers.py", 70, FOLLOWED=3),
+    _part("followed stores", "tests/properties/test_followers.py", 65, FOLLOWED=3),
     _part("snapshots under a reader", "tests/faults/test_published.py", 50, PUBLISHES=50),
 )
 
