@@ -13,9 +13,9 @@ from barhouse.store.calendars.correction import SessionCorrection
 from barhouse.store.calendars.definition import CalendarDefinition
 from barhouse.store.calendars.exchange import CalendarSessions
 from barhouse.store.calendars.known import corrected_calendars, known_corrections
-from barhouse.store.calendars.week import WEEKDAYS
 from barhouse.store.database.transaction import Row, TemporaryTable, Transaction
 from barhouse.store.errors import CalendarError
+from barhouse.store.model.anchor import WEEKDAYS
 from barhouse.store.model.reports import CalendarReport, SessionChange
 from barhouse.store.records import trading_calendar
 from barhouse.store.records.batch import Batch

@@ -9,9 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from barhouse.coordinator.fast.arrays import NONE, SECOND, Array, begins, day_of
-
-#: Monday 1970-01-05, in days since 1970.
-_FIRST_MONDAY = 4
+from barhouse.coordinator.fast.blocks import SessionBlocks
 
 
 class Way(NamedTuple):
@@ -164,11 +162,10 @@ class CalendarHours:
         self.open, self.close = segments["segment_open"], segments["segment_close"]
         self.date, self.segment = segments["session_date"], segments["segment"]
         self.closes = np.append(self.date[1:] != self.date[:-1], np.ones(min(len(self.date), 1), bool))
-        self._ordinal = segments["ordinal"]
+        self._blocks = SessionBlocks(self.date, segments["ordinal"], origin, known_through)
         self._known_from, self._known_through = known_from, known_through
-        self._origin = _FIRST_MONDAY if origin == NONE else origin
         self._grids: dict[Way, SlotGrid] = {}
-        self._blocks: set[tuple[str, int]] = set()
+        self._lengths: set[tuple[str, int]] = set()
 
     def grid(self, way: Way) -> SlotGrid:
         """Where the bars of one length lie."""
@@ -179,33 +176,13 @@ class CalendarHours:
     def note(self, way: Way) -> None:
         """Take notice of blocks of sessions that are in use."""
         if way.unit != "second":
-            self._blocks.add((way.unit, way.length))
+            self._lengths.add((way.unit, way.length))
 
     def covers(self, first: date, last: date, behind: int, ahead: int) -> bool:
         """Whether it is known from so many days before the blocks that a date lies in to so many after another."""
         day = day_of(first)
-        from_ = min([day, *(self._begins(unit, length, day) for unit, length in self._blocks)])
+        from_ = min([day, *(self._blocks.earliest(*one, day) for one in self._lengths)])
         return self._known_from <= from_ - behind and day_of(last) + ahead <= self._known_through
-
-    def _begins(self, unit: str, length: int, day: int) -> int:
-        """The earliest date that a block can begin with in which a date lies."""
-        if unit == "day":
-            return day - length * 7
-        return self._first_date(unit, length, int(self._number(unit, length, np.array([day]), np.array([0]))[0]))
-
-    def _number(self, unit: str, length: int, day: Array, ordinal: Array) -> Array:
-        """Which block of sessions each session belongs to."""
-        if unit == "day":
-            return ordinal // length
-        if unit == "week":
-            return (day - self._origin) // 7 // length
-        return day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) // length
-
-    def _first_date(self, unit: str, length: int, number: int) -> int:
-        """The first date of a block of weeks or months."""
-        if unit == "week":
-            return self._origin + number * length * 7
-        return int(np.datetime64(number * length, "M").astype("datetime64[D]").astype(np.int64))
 
     def _segments(self, way: Way) -> SlotGrid:
         size = len(self.open)
@@ -223,19 +200,15 @@ class CalendarHours:
         )
 
     def _whole_sessions(self, way: Way) -> SlotGrid:
-        number = self._number(way.unit, way.length, self.date, self._ordinal)
+        number = self._blocks.numbers(way.unit, way.length)
         first = begins(number)
         last = np.append(first[1:], len(number)) - 1
         opened, closed = self.open[first], self.close[last]
-        if way.unit == "day":
-            known = self._ordinal[last] == (number[first] + 1) * way.length - 1
-        else:
-            ends = np.array([self._first_date(way.unit, way.length, one + 1) for one in number[first].tolist()]) - 1
-            known = ends <= self._known_through
+        known = self._blocks.known(way.unit, way.length, number[first], last)
         if way.base_unit == "second":
             room = np.add.reduceat(-((self.open - self.close) // (way.base_length * SECOND)), first)
         else:
-            of_base = self._number(way.base_unit, way.base_length, self.date, self._ordinal)
+            of_base = self._blocks.numbers(way.base_unit, way.base_length)
             new = np.append(True, (of_base[1:] != of_base[:-1]) | (number[1:] != number[:-1]))
             room = np.add.reduceat(new.astype(np.int64), first)
         return SlotGrid(

@@ -199,7 +199,9 @@ def _ways(rows: pa.Table, base: Array) -> tuple[Array, list[Way]]:
     calendar, unit = (rows[name].combine_chunks().dictionary_encode() for name in ("calendar", "unit"))
     at_calendar, at_unit, length = whole(calendar.indices), whole(unit.indices), whole(rows["length"])
     closes_late = np.asarray(pc.fill_null(rows["closes_late"], False).to_numpy(), bool)
-    packed = (((at_calendar * 4 + at_unit) * 4 + at_unit[base]) << 20 | length) << 21 | length[base] << 1 | closes_late
+    packed = (
+        (((at_calendar * 32 + at_unit) * 32 + at_unit[base]) << 20 | length) << 21 | length[base] << 1 | closes_late
+    )
     _, first, way = np.unique(packed, return_index=True, return_inverse=True)
     calendars, units = calendar.dictionary.to_pylist(), unit.dictionary.to_pylist()
     ways = [

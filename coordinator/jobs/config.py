@@ -55,8 +55,11 @@ def _format(name: str) -> str:
 
 def _duration(given: str) -> str:
     interval = Interval.parse(given)
-    if interval.unit == "month":
-        raise ValueError("months are of different lengths; give hours, days or weeks, such as 6h, 1d or 1w")
+    if interval.unit not in ("second", "day", "week"):
+        raise ValueError(
+            "it is no length of time: months are of different lengths, and anchors say where bars begin; give hours, "
+            "days or weeks, such as 6h, 1d or 1w"
+        )
     return str(interval)
 
 

@@ -84,7 +84,7 @@ def _is_regular(common: int, count: int) -> bool:
 def _told(shortest: int, regular: bool, divisor: int | None) -> SymbolBars:
     if shortest >= _DAYS_FROM:
         days = round(shortest / _DAY)
-        text = "1d" if days < 5 else "1w" if days < 20 else "1mo"
+        text = "1d" if days < 5 else "1w" if days < 20 else "1mo" if days < 60 else "1q" if days < 200 else "1y"
         return SymbolBars(text, regular=True)
     if regular:
         return SymbolBars(str(Interval("second", shortest)), regular=True)

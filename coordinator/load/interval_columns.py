@@ -25,16 +25,13 @@ _LENGTH = re.compile(r"(?P<count>\d{0,5}) ?(?P<unit>[a-z]+)|(?P<before>[a-z]+)(?
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _SECONDS = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "t": 60, "h": _HOUR, "hr": _HOUR}
 _SECONDS |= {"hour": _HOUR, "hourly": _HOUR}
-_SESSIONS: dict[str, Unit] = {
-    "d": "day",
-    "day": "day",
-    "daily": "day",
-    "w": "week",
-    "wk": "week",
-    "week": "week",
-    "weekly": "week",
+_SESSIONS: dict[str, tuple[Unit, int]] = {
+    **dict.fromkeys(("d", "day", "daily"), ("day", 1)),
+    **dict.fromkeys(("w", "wk", "week", "weekly"), ("week", 1)),
+    **dict.fromkeys(("m", "mo", "mn", "mon", "month", "monthly"), ("month", 1)),
+    **dict.fromkeys(("q", "quarter", "quarterly"), ("month", 3)),
+    **dict.fromkeys(("y", "yr", "year", "yearly", "annual"), ("month", 12)),
 }
-_SESSIONS |= {"mo": "month", "mn": "month", "mon": "month", "month": "month", "monthly": "month", "m": "month"}
 #: Of numbers without a unit those that are lengths, in minutes or seconds.
 _USUAL_MINUTES = frozenset([1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 360, 480, 720])
 _USUAL_SECONDS = frozenset([1, 5, 10, 15, 30, *(60 * minutes for minutes in _USUAL_MINUTES)])
@@ -77,7 +74,7 @@ def check(
                 f"{name} has bars of several lengths, as its column {column.name} says "
                 f"({', '.join(texts[:_SHOWN])}); load those of each length by themselves, as a file or frame of its own"
             )
-        if interval is not None and interval not in shared:
+        if interval is not None and interval.plain not in shared:
             raise OptionsError(
                 f"{name} holds {texts[0]} bars, as its column {column.name} says, not {interval}; say "
                 f"{Option('interval', str(min(shared)))} for a symbol that is loaded with such"
@@ -99,7 +96,8 @@ def lengths_of(text: str) -> frozenset[Interval]:
     if count and unit in _SECONDS and (text.strip() != "M"):
         found.append(_of_seconds(count * _SECONDS[unit]))
     if count and unit in _SESSIONS and not (unit == "m" and (text.strip().startswith("m") or match["before"])):
-        found.append(Interval(_SESSIONS[unit], count))
+        length, times = _SESSIONS[unit]
+        found.append(Interval(length, count * times))
     return frozenset(found)
 
 

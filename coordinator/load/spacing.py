@@ -6,6 +6,8 @@ one would count as whole. Bars that are too short for their interval leave the f
 
 from __future__ import annotations
 
+import math
+
 from barhouse.coordinator.load import day_and_month, plausibility
 from barhouse.coordinator.load.canonical_rows import CanonicalRows
 from barhouse.coordinator.sources.options import LoadOptions
@@ -23,7 +25,9 @@ _FEW_LONG, _FEW_SHORT = 8, 5
 _LONGEST_WITHIN = 4 * 3600
 #: Of bars of whole sessions steps are somewhat shorter than their intervals, for holidays and changes of the clock.
 _PART_OF_SESSIONS = 0.75
-_DAY, _MONTH = 86_400, 27 * 86_400
+_DAY = 86_400
+#: How many days apart bars of each length are at most.
+_LENGTHS = (("1d", 5), ("1w", 27), ("1mo", 80), ("1q", 350), ("1y", math.inf))
 #: Bars of single sessions of which no two are nearer are of weeks or months, or their days are taken for months.
 _ONE_SESSION, _FAR_APART = Interval("day", 1), 6 * _DAY
 
@@ -73,4 +77,4 @@ def _named(step: int) -> str:
     """The interval that is so long."""
     if step < 20 * 3600:
         return str(Interval("second", step))
-    return "1d" if step < 5 * _DAY else "1w" if step < _MONTH else "1mo"
+    return next(text for text, days in _LENGTHS if step < days * _DAY)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from barhouse.store.errors import StreamError
+from barhouse.store.model.anchor import anchor_of
 from barhouse.store.model.inputs import as_list
 from barhouse.store.model.interval import Interval, parse_all
 
@@ -49,9 +50,16 @@ def determine_streams(
 
 
 def _offered(available: str | Iterable[str | Interval]) -> list[Interval]:
-    """What is there, which may be nothing."""
+    """What is there to be loaded, which may be nothing; no source brings blocks of days that begin anew."""
     texts = as_list(available, "available", "an interval", may_be_empty=True)
-    return sorted({Interval.parse(interval) for interval in texts})
+    offered = sorted({Interval.parse(interval) for interval in texts})
+    loadable = [interval for interval in offered if not interval.restarts]
+    if offered and not loadable:
+        raise StreamError(
+            f"no source brings bars of {offered[0]}, which begin anew in each {anchor_of(offered[0].unit)}; they are "
+            f"derived from bars of 1d or shorter"
+        )
+    return loadable
 
 
 def _explain(wanted: list[Interval], offered: list[Interval]) -> str:

@@ -8,8 +8,8 @@ from datetime import date
 from typing import Any
 
 from barhouse.store.calendars.hours import DayHours, day
-from barhouse.store.calendars.week import WEEKDAYS
 from barhouse.store.errors import CalendarError
+from barhouse.store.model.anchor import WEEKDAYS
 
 _CHANGED = ("from", "open", "close", "break", "weekdays", "hours")
 

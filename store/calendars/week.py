@@ -7,8 +7,6 @@ from collections.abc import Collection, Iterable
 from datetime import date, timedelta
 from typing import Final
 
-WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
 FIRST_MONDAY: Final = date(1970, 1, 5)
 """Weeks count from the one that holds this date, whatever they start on."""
 

@@ -12,6 +12,10 @@ import numpy as np
 
 from barhouse.store.checks.arrays import ENDLESS, SECOND, Array, Rows, lengths, rows_of, runs
 from barhouse.store.database.transaction import Transaction
+from barhouse.store.model.anchor import MONTHS, WEEKDAYS
+
+#: In what blocks of days begin anew.
+_PERIODS = {"week": ("week", 1), "month": ("month", 1), "quarter": ("month", 3), "year": ("month", 12)}
 
 
 @dataclass(frozen=True)
@@ -89,16 +93,26 @@ class Hours:
     def block_of_session(self, unit: str, length: int) -> Array:
         """Of each session, which block of days, weeks or months it is in, counted from the first block there is."""
         if (unit, length) not in self._blocks:
-            dates = self.session_date
-            if unit == "day":
-                number = self._ordinal[self._begins].astype(np.int64) // length
-            elif unit == "week":
-                number = (dates - self._origin) // 7 // length
-            else:
-                number = dates.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) // length
-            begins = runs(number)
+            begins = self._first_sessions(unit, length)
+            number = self.session_date
             self._blocks[unit, length] = np.repeat(np.arange(len(begins)), lengths(begins, len(number)))
         return self._blocks[unit, length]
+
+    def _first_sessions(self, unit: str, length: int) -> Array:
+        """At which sessions blocks begin."""
+        root, _, anchor = unit.partition("@")
+        if unit == "day":
+            return runs(self._ordinal[self._begins].astype(np.int64) // length)
+        if root == "day":
+            first = self._first_sessions(*_PERIODS[anchor])
+            since = np.arange(len(self.session_date))
+            since -= np.repeat(first, lengths(first, len(since)))
+            return np.flatnonzero(since % length == 0)
+        if root == "week":
+            origin = 4 - (7 - WEEKDAYS.index(anchor)) % 7 if anchor else self._origin
+            return runs((self.session_date - origin) // 7 // length)
+        month = self.session_date.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+        return runs((month - (MONTHS.index(anchor) if anchor else 0)) // length)
 
     def blocks(self, unit: str, length: int) -> Grid:
         """The blocks of sessions, from the first open to the last close."""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from barhouse.store.database.transaction import Row, TemporaryTable, Transaction
 from barhouse.store.errors import StoreError
+from barhouse.store.model.anchor import MONTHS, WEEKDAYS
 from barhouse.store.model.reports import Difference, DifferenceKind, VerifyReport
-from barhouse.store.sql import Sql, identifier, names_of, parameters_of, sql, statement
+from barhouse.store.sql import Sql, identifier, literal, names_of, parameters_of, sql, statement
 
 if TYPE_CHECKING:
     from barhouse.store.checks.findings import Findings
@@ -245,10 +246,29 @@ class _Checks:
 
 
 def _blocks(checks: _Checks, of: Row) -> Sql:
-    number = checks.text(f"checks.number_of_{of.unit}", length=of.length)
+    number = _number(checks, of.unit, of.length)
     if of.base_unit == "second":
         room = checks.text("checks.room_for_bars")
     else:
-        base_number = checks.text(f"checks.number_of_{of.base_unit}", length=of.base_length)
+        base_number = _number(checks, of.base_unit, of.base_length)
         room = checks.text("checks.room_for_blocks", base_number=base_number)
     return checks.text("checks.session_blocks", number=number, room=room)
+
+
+def _number(checks: _Checks, unit: str, length: int) -> Sql:
+    """Which block a session is in, by the anchor of the unit where it has one."""
+    root, _, anchor = unit.partition("@")
+    if not anchor:
+        return checks.text(f"checks.number_of_{root}", length=length)
+    if root == "day":
+        period = checks.text(f"checks.period_of_{anchor}")
+        return checks.text("checks.number_of_restarting_day", period=period, length=length)
+    first = _first_of(root, anchor)
+    return checks.text(f"checks.number_of_anchored_{root}", first=literal(first.isoformat()), length=length)
+
+
+def _first_of(root: str, anchor: str) -> date:
+    """The weekday before or on Monday 1970-01-05, or the month of 1970, that blocks begin with."""
+    if root == "month":
+        return date(1970, 1 + MONTHS.index(anchor), 1)
+    return date(1970, 1, 5) - timedelta(days=-WEEKDAYS.index(anchor) % 7)

@@ -143,7 +143,7 @@ def _of_a_month(place: str) -> str:
 #: Where a partition lies in the folder, and nowhere else.
 _Place = Annotated[
     str,
-    Field(pattern=r"^symbol=[^/\\]+/interval=[0-9a-z]+/month=[0-9]{4}-[0-9]{2}$"),
+    Field(pattern=r"^symbol=[^/\\]+/interval=[0-9a-z@]+/month=[0-9]{4}-[0-9]{2}$"),
     AfterValidator(_of_a_month),
 ]
 

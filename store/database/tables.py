@@ -149,7 +149,7 @@ interval_definition = Table(
     Column("interval_id", sa.Integer, primary_key=True, autoincrement=False),
     Column("symbol_id", sa.Integer, nullable=False),
     Column("interval", sa.String, nullable=False),
-    Column("unit", sa.String, nullable=False),
+    Column("unit", sa.String, nullable=False),  # with an anchor: from where it counts, as week@sun
     Column("length", sa.Integer, nullable=False),  # how many of the unit
     Column("derived", sa.Boolean, nullable=False),
     Column("base", sa.String),  # the interval it is derived from; null: loaded or streamed
@@ -170,11 +170,11 @@ interval_definition = Table(
     Column("bar_count", sa.BigInteger),
     Column("first_bar", _Instant),
     Column("last_bar", _Instant),
-    CheckConstraint("unit in ('second', 'day', 'week', 'month')"),
+    CheckConstraint("regexp_full_match(unit, 'second|(day|week|month)(@[a-z]+)?')"),
     CheckConstraint("length > 0"),
     CheckConstraint("derived = (base is not null)"),
 )
-Index("interval_definition_of_symbol", interval_definition.c.symbol_id, interval_definition.c.interval, unique=True)
+Index("interval_definition_named", interval_definition.c.symbol_id, interval_definition.c.interval, unique=True)
 
 bar = Table("bar", metadata, *_bar_columns())
 # DuckDB tries every compression on every column it writes. Runs of one value, and whole numbers that go up, need no

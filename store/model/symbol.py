@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from barhouse.store.errors import InputError
 from barhouse.store.hints import Option
+from barhouse.store.model.anchor import anchor_of
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.mistakes import AsOptions, cause_of, sentences
 from barhouse.store.model.spelling import Spelling, as_written
@@ -114,6 +115,11 @@ class SymbolSessionData(_Model):
         own = self.bars.get(self.base_interval)
         if own is None or own.derived:
             raise InputError(f"bars must hold the base interval {self.base_interval!r} with {Option('derived', False)}")
+        if base.restarts:
+            raise InputError(
+                f"no source brings bars of {self.base_interval!r}, which begin anew in each "
+                f"{anchor_of(base.unit)}; load bars of '1d' or shorter, of which they are derived"
+            )
         for interval, data in self.bars.items():
             if interval == self.base_interval:
                 continue

@@ -16,6 +16,7 @@ from barhouse.store.calendars.session_day import day_start
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError
 from barhouse.store.hints import Option
+from barhouse.store.model.interval import Interval
 from barhouse.store.sql import Sql, identifier, sql
 
 #: What prices are adjusted for.
@@ -23,7 +24,6 @@ Adjust = Literal["split", "all"]
 ADJUSTS: tuple[Adjust, ...] = ("split", "all")
 
 _EVERY_BATCH = 2**63 - 1
-_SECONDS = {"second": 1, "day": 86_400, "week": 604_800, "month": 2_592_000}
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
@@ -249,7 +249,7 @@ def _is_short(edge: Any) -> bool:
 
 
 def _length_of(edge: Any) -> int:
-    return int(edge.length) * _SECONDS[edge.unit]
+    return Interval(edge.unit, edge.length).nominal_seconds
 
 
 def _closes_before(

@@ -24,7 +24,7 @@ CREATE MACRO day_number(micros_) AS (micros_ + 8640000000000000) // 86400000000 
 -- macro: nominal_seconds
 -- For ordering intervals: a week counts as seven days, a month as thirty.
 CREATE MACRO nominal_seconds(unit_, length_) AS
-    length_::BIGINT * CASE unit_ WHEN 'second' THEN 1 WHEN 'day' THEN 86400 WHEN 'week' THEN 604800 ELSE 2592000 END;
+    length_::BIGINT * CASE split_part(unit_, '@', 1) WHEN 'second' THEN 1 WHEN 'day' THEN 86400 WHEN 'week' THEN 604800 ELSE 2592000 END;
 
 -- macro: slots
 -- How many bars of a width fit between two instants, the clipped last one included.
@@ -43,28 +43,78 @@ CREATE MACRO ended_slots(open_, close_, through_, seconds_) AS
 CREATE MACRO effective_start(start_, expected_) AS
     CASE WHEN expected_ = 0 THEN make_timestamptz(epoch_us(start_) - 1) ELSE start_ END;
 
--- macro: block_number
--- Which block of sessions a session belongs to. Weeks count from their calendar's origin (null: Monday 1970-01-05),
--- months from 1970-01, days from the calendar's session 0, so that no block moves when a calendar is extended.
-CREATE MACRO block_number(unit_, length_, date_, ordinal_, origin_) AS
+-- macro: first_week
+-- The first day of the week that holds Monday 1970-01-05: as the unit says (week@sun), else as the calendar has it (null:
+-- that Monday).
+CREATE MACRO first_week(unit_, origin_) AS
+    CASE WHEN starts_with(unit_, 'week@')
+         THEN DATE '1970-01-05' - ((7 - (instr('montuewedthufrisatsun', split_part(unit_, '@', 2)) - 1) // 3) % 7)::INTEGER
+         ELSE coalesce(origin_, DATE '1970-01-05') END;
+
+-- macro: first_month
+-- How many months after January blocks of months begin: month@oct nine.
+CREATE MACRO first_month(unit_) AS
+    CASE WHEN starts_with(unit_, 'month@')
+         THEN (instr('janfebmaraprmayjunjulaugsepoctnovdec', split_part(unit_, '@', 2)) - 1) // 3 ELSE 0 END;
+
+-- macro: period_number
+-- Which week, month, quarter or year since 1970 a date lies in, for blocks of days that begin anew in each; null for all
+-- others.
+CREATE MACRO period_number(unit_, date_, origin_) AS
     floor(CASE unit_
-              WHEN 'day' THEN ordinal_
-              WHEN 'week' THEN floor((date_ - coalesce(origin_, DATE '1970-01-05')) / 7)
-              WHEN 'month' THEN (year(date_) - 1970) * 12 + month(date_) - 1
-          END / length_)::INTEGER;
+              WHEN 'day@week' THEN (date_ - first_week(unit_, origin_)) / 7
+              WHEN 'day@month' THEN (year(date_) - 1970) * 12 + month(date_) - 1
+              WHEN 'day@quarter' THEN ((year(date_) - 1970) * 12 + month(date_) - 1) / 3
+              WHEN 'day@year' THEN year(date_) - 1970
+          END)::INTEGER;
+
+-- macro: period_first_date
+-- The first date of such a period.
+CREATE MACRO period_first_date(unit_, period_, origin_) AS
+    CASE unit_
+        WHEN 'day@week' THEN first_week(unit_, origin_) + period_ * 7
+        WHEN 'day@month' THEN (DATE '1970-01-01' + to_months(period_))::DATE
+        WHEN 'day@quarter' THEN (DATE '1970-01-01' + to_months(period_ * 3))::DATE
+        WHEN 'day@year' THEN (DATE '1970-01-01' + to_months(period_ * 12))::DATE
+    END;
+
+-- macro: block_number
+-- Which block of sessions a session belongs to. Weeks count from their first one, months from 1970, days from the
+-- calendar's session 0, so that no block moves when a calendar is extended; days that begin anew in each period from its
+-- first session, of which the ordinal is given, 400 numbers for each period.
+CREATE MACRO block_number(unit_, length_, date_, ordinal_, origin_, first_ordinal_) AS
+    floor(CASE split_part(unit_, '@', 1)
+              WHEN 'week' THEN floor((date_ - first_week(unit_, origin_)) / 7) / length_
+              WHEN 'month' THEN ((year(date_) - 1970) * 12 + month(date_) - 1 - first_month(unit_)) / length_
+              WHEN 'day' THEN CASE WHEN unit_ = 'day' THEN ordinal_ / length_
+                                   ELSE period_number(unit_, date_, origin_) * 400
+                                        + floor((ordinal_ - first_ordinal_) / length_) END
+          END)::INTEGER;
 
 -- macro: block_first_date
--- The first calendar date of a block of weeks or months, a session or none; null for blocks of days.
+-- The first calendar date of a block of weeks or months, a session or none; of days that begin anew in each period that of
+-- the period; null for other blocks of days.
 CREATE MACRO block_first_date(unit_, length_, block_, origin_) AS
-    CASE unit_
-        WHEN 'week' THEN coalesce(origin_, DATE '1970-01-05') + block_ * length_ * 7
-        WHEN 'month' THEN (DATE '1970-01-01' + to_months(block_ * length_))::DATE
+    CASE split_part(unit_, '@', 1)
+        WHEN 'week' THEN first_week(unit_, origin_) + block_ * length_ * 7
+        WHEN 'month' THEN (DATE '1970-01-01' + to_months(block_ * length_ + first_month(unit_)))::DATE
+        WHEN 'day' THEN period_first_date(unit_, floor(block_ / 400)::INTEGER, origin_)
     END;
 
 -- macro: block_last_date
--- The last calendar date that a block of weeks or months can reach; null for blocks of days.
+-- The last calendar date that such a block can reach; null for blocks of days.
 CREATE MACRO block_last_date(unit_, length_, block_, origin_) AS
-    block_first_date(unit_, length_, block_ + 1, origin_) - 1;
+    CASE WHEN starts_with(unit_, 'day') THEN period_first_date(unit_, floor(block_ / 400)::INTEGER + 1, origin_)
+         ELSE block_first_date(unit_, length_, block_ + 1, origin_) END - 1;
+
+-- macro: block_is_known
+-- Whether no session can be added to a block: the last date it can reach is known, or it has as many days as it can have.
+CREATE MACRO block_is_known(unit_, length_, block_, origin_, known_through_, last_ordinal_, first_ordinal_) AS
+    coalesce(block_last_date(unit_, length_, block_, origin_) <= known_through_, false)
+    OR CASE WHEN unit_ = 'day' THEN last_ordinal_ = (block_ + 1) * length_ - 1
+            WHEN starts_with(unit_, 'day@')
+            THEN last_ordinal_ - first_ordinal_ = (block_ - floor(block_ / 400) * 400 + 1) * length_ - 1
+            ELSE false END;
 
 -- macro: vwap_of
 -- Turnover over volume, clamped to the bar's range against rounding; null without volume or when a part is unknown.
@@ -114,6 +164,15 @@ FROM interval_definition AS d
 JOIN symbol AS s ON s.symbol_id = d.symbol_id AND s.removed_at IS NULL
 LEFT JOIN interval_definition AS b ON b.symbol_id = d.symbol_id AND b.interval = d.base;
 
+-- view: calendar_period
+-- The first session of each week, month, quarter or year in which blocks of days that are in use begin anew.
+CREATE VIEW calendar_period AS
+SELECT k.calendar, k.unit, period_number(k.unit, t.session_date, w.origin) AS period, min(t.ordinal) AS first_ordinal
+FROM (SELECT DISTINCT calendar, unit FROM definition WHERE starts_with(unit, 'day@')) AS k
+JOIN trading_session AS t ON t.calendar = k.calendar AND t.replaced_by IS NULL
+LEFT JOIN calendar_week AS w ON w.calendar = k.calendar AND w.replaced_by IS NULL
+GROUP BY ALL;
+
 -- view: calendar_block
 -- The blocks of sessions that bars of 1d and longer cover, for each length and base in use. first_date is the
 -- first session; begins_on and ends_on are the dates between which blocks of weeks and months lie, sessions or none;
@@ -123,23 +182,24 @@ WITH kind AS (
     SELECT DISTINCT calendar, kind, unit, length, base_unit, base_length FROM definition WHERE unit <> 'second'
 ),
 numbered AS (
-    SELECT k.*, t.session_date, t.ordinal, t.segment_open, t.segment_close, c.known_through, w.origin,
-           block_number(k.unit, k.length, t.session_date, t.ordinal, w.origin) AS block,
+    SELECT k.*, t.session_date, t.ordinal, t.segment_open, t.segment_close, c.known_through, w.origin, p.first_ordinal,
+           block_number(k.unit, k.length, t.session_date, t.ordinal, w.origin, p.first_ordinal) AS block,
            CASE WHEN k.base_unit = 'second' THEN slots(t.segment_open, t.segment_close, k.base_length) END AS room,
            CASE WHEN k.base_unit <> 'second'
-                THEN block_number(k.base_unit, k.base_length, t.session_date, t.ordinal, w.origin) END AS base_block
+                THEN block_number(k.base_unit, k.base_length, t.session_date, t.ordinal, w.origin, NULL) END AS base_block
     FROM kind AS k
     JOIN trading_session AS t ON t.calendar = k.calendar AND t.replaced_by IS NULL
     JOIN trading_calendar AS c ON c.calendar = k.calendar
     LEFT JOIN calendar_week AS w ON w.calendar = k.calendar AND w.replaced_by IS NULL
+    LEFT JOIN calendar_period AS p ON p.calendar = k.calendar AND p.unit = k.unit
+                                  AND p.period = period_number(k.unit, t.session_date, w.origin)
 )
 SELECT calendar, kind, unit, length, base_unit, base_length, block,
        min(session_date) AS first_date, max(session_date) AS last_date,
        block_first_date(unit, length, block, origin) AS begins_on,
        block_last_date(unit, length, block, origin) AS ends_on,
        min(segment_open) AS block_open, max(segment_close) AS block_close,
-       coalesce(block_last_date(unit, length, block, origin) <= any_value(known_through),
-                max(ordinal) = (block + 1) * length - 1) AS known,
+       block_is_known(unit, length, block, origin, any_value(known_through), max(ordinal), any_value(first_ordinal)) AS known,
        coalesce(sum(room), count(DISTINCT base_block))::INTEGER AS expected_count
 FROM numbered
 GROUP BY calendar, kind, unit, length, base_unit, base_length, block, origin;
@@ -163,7 +223,8 @@ around AS MATERIALIZED (
     SELECT r.calendar, max(t.ordinal) FILTER (WHERE t.segment_open < r.first_) - r.reach AS from_,
            max(t.ordinal) FILTER (WHERE t.segment_open < r.last_) + r.reach AS to_
     FROM (SELECT calendar, min(complete_through) AS first_, max(complete_through) AS last_,
-                 1 + max(length * CASE unit WHEN 'second' THEN 0 WHEN 'day' THEN 1 WHEN 'week' THEN 7 ELSE 31 END) AS reach
+                 1 + max(length * CASE split_part(unit, '@', 1) WHEN 'second' THEN 0 WHEN 'day' THEN 1 WHEN 'week' THEN 7
+                                                                              ELSE 31 END) AS reach
           FROM reached GROUP BY calendar) AS r
     JOIN trading_session AS t ON t.calendar = r.calendar AND t.replaced_by IS NULL
     GROUP BY r.calendar, r.reach
@@ -191,15 +252,17 @@ bucket AS MATERIALIZED (
 block AS (
     SELECT calendar, kind, min(segment_open) AS block_open, max(segment_close) AS block_close,
            lag(max(segment_close)) OVER (PARTITION BY calendar, kind ORDER BY min(segment_open)) AS previous_close,
-           coalesce(block_last_date(unit, length, block_, origin) <= any_value(known_through),
-                    max(ordinal) = (block_ + 1) * length - 1) AS known
+           block_is_known(unit, length, block_, origin, any_value(known_through), max(ordinal),
+                          any_value(first_ordinal)) AS known
     FROM (
-        SELECT k.*, p.*  EXCLUDE (calendar), c.known_through, w.origin,
-               block_number(k.unit, k.length, p.session_date, p.ordinal, w.origin) AS block_
+        SELECT k.*, p.* EXCLUDE (calendar), c.known_through, w.origin, f.first_ordinal,
+               block_number(k.unit, k.length, p.session_date, p.ordinal, w.origin, f.first_ordinal) AS block_
         FROM (SELECT DISTINCT calendar, kind, unit, length FROM reached WHERE unit <> 'second') AS k
         JOIN part AS p ON p.calendar = k.calendar
         JOIN trading_calendar AS c ON c.calendar = k.calendar
         LEFT JOIN calendar_week AS w ON w.calendar = k.calendar AND w.replaced_by IS NULL
+        LEFT JOIN calendar_period AS f ON f.calendar = k.calendar AND f.unit = k.unit
+                                      AND f.period = period_number(k.unit, p.session_date, w.origin)
     )
     GROUP BY calendar, kind, unit, length, block_, origin
 ),

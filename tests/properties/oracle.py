@@ -47,6 +47,7 @@ SECOND = 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ORIGIN = date(2000, 1, 1)
 FIRST_MONDAY = date(1970, 1, 5)
+MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 #: Exchanges whose weekend is Friday and Saturday.
 SUNDAY_TO_THURSDAY = ("XTAE", "XSAU")
@@ -86,16 +87,17 @@ def to_double(units: int, scale: int) -> float:
 
 @dataclass(frozen=True)
 class Length:
-    """An interval: ``unit`` is s, d, w or mo."""
+    """An interval: ``unit`` is s, d, w or mo, ``anchor`` the weekday, month or period it counts from."""
 
     unit: str
     count: int
+    anchor: str | None = None
 
     @classmethod
     def of(cls, text: str) -> Length:
-        number, unit = re.fullmatch(r"(\d+)(s|m|h|d|w|mo)", text).groups()
-        seconds = {"s": 1, "m": 60, "h": 3600}.get(unit)
-        return cls("s", int(number) * seconds) if seconds else cls(unit, int(number))
+        number, unit, anchor = re.fullmatch(r"(\d+)(s|m|h|d|w|mo|q|y)(?:@([a-z]+))?", text).groups()
+        count = int(number) * {"m": 60, "h": 3600, "q": 3, "y": 12}.get(unit, 1)
+        return cls({"m": "s", "h": "s", "q": "mo", "y": "mo"}.get(unit, unit), count, anchor)
 
     @property
     def intraday(self) -> bool:
@@ -228,11 +230,51 @@ class Calendar:
         return self.sessions[: bisect_right(self._opens, instant)]
 
     def block_key(self, session: Session, length: Length) -> int:
-        if length.unit == "d":
+        """A number that the sessions of a block share."""
+        day = session.date
+        if length.unit == "d" and length.anchor is None:
             return session.ordinal // length.count
+        if length.unit == "d":
+            period, first = self._periods[length.anchor][day]
+            return period * 1000 + (session.ordinal - first) // length.count
         if length.unit == "w":
-            return (session.date - self.first_week).days // 7 // length.count
-        return ((session.date.year - 1970) * 12 + session.date.month - 1) // length.count
+            return (day - self._first_week(length)).days // 7 // length.count
+        return (day.year * 12 + day.month - self._first_month(length)) // length.count
+
+    @cached_property
+    def _periods(self) -> dict[str, dict[date, tuple[int, int]]]:
+        """Of each session the number of its week, month, quarter and year, and the first ordinal in it."""
+        numbers: dict[str, Callable[[date], int]] = {
+            "week": lambda day: (day - self.first_week).days // 7,
+            "month": lambda day: day.year * 12 + day.month,
+            "quarter": lambda day: day.year * 4 + (day.month - 1) // 3,
+            "year": lambda day: day.year,
+        }
+        found: dict[str, dict[date, tuple[int, int]]] = {}
+        for name, number in numbers.items():
+            first: dict[int, int] = {}
+            found[name] = {
+                one.date: (number(one.date), first.setdefault(number(one.date), one.ordinal)) for one in self.sessions
+            }
+        return found
+
+    def _first_week(self, length: Length) -> date:
+        if length.anchor is None:
+            return self.first_week
+        return max(
+            day for day in (FIRST_MONDAY - timedelta(days=n) for n in range(7)) if f"{day:%a}".lower() == length.anchor
+        )
+
+    def _first_month(self, length: Length) -> int:
+        """The month that blocks of months count from, in months since the year 0."""
+        return 1970 * 12 + (MONTHS.index(length.anchor) if length.anchor else 0) + 1
+
+    def _begins(self, key: int, length: Length) -> date:
+        """The date that a block of weeks or months begins on."""
+        if length.unit == "w":
+            return self._first_week(length) + timedelta(days=7 * length.count * key)
+        months = length.count * key + self._first_month(length) - 1
+        return date(months // 12, months % 12 + 1, 1)
 
     def block(self, session: Session, length: Length) -> tuple[Session, ...]:
         if length not in self._blocks:
@@ -248,13 +290,8 @@ class Calendar:
         if at == len(self.sessions):
             return None
         slot = block_slot(self.block(self.sessions[at], length))
-        if length.unit == "d":
-            begins = slot.date
-        elif length.unit == "w":
-            begins = self.first_week + timedelta(days=7 * length.count * self.block_key(slot.sessions[0], length))
-        else:
-            months = length.count * self.block_key(slot.sessions[0], length)
-            begins = date(1970 + months // 12, months % 12 + 1, 1)
+        key = self.block_key(slot.sessions[0], length)
+        begins = slot.date if length.unit == "d" else self._begins(key, length)
         return slot if day in (begins, slot.date) else None
 
     def end_stamps(self, start: int | date, length: Length) -> tuple[int, int, int]:
@@ -265,11 +302,8 @@ class Calendar:
             key = self.block_key(slot.sessions[0], length)
             after = slot.sessions[-1].date + timedelta(days=1)
             ends = [after, after]
-            if length.unit == "w":
-                ends[1] = self.first_week + timedelta(days=7 * length.count * (key + 1))
-            elif length.unit == "mo":
-                months = length.count * (key + 1)
-                ends[1] = date(1970 + months // 12, months % 12 + 1, 1)
+            if length.unit != "d":
+                ends[1] = self._begins(key + 1, length)
             midnights = [(end - EPOCH.date()).days * 86_400 * SECOND for end in ends]
             return slot.end, midnights[0], midnights[1]
         place = self.place(start)

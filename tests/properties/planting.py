@@ -22,15 +22,15 @@ SECOND = 1_000_000
 
 #: Symbols that a store may have: calendar, base, derived intervals, what happens to closing bars, sessions with bars.
 SYMBOLS: list[tuple[str, str, list[str], str, int]] = [
-    ("XNYS", "1m", ["5m", "7m", "1h", "1d", "1w", "1mo"], "include", 9),
-    ("XHKG", "5m", ["15m", "1h", "1d", "2d"], "outside", 8),
+    ("XNYS", "1m", ["5m", "7m", "1h", "1d", "1w@sun", "1mo"], "include", 9),
+    ("XHKG", "5m", ["15m", "1h", "1d", "2d@week"], "outside", 8),
     ("24/7", "1s", ["10s", "1m", "1h", "1d"], "outside", 3),
-    ("LUNCH", "1m", ["30m", "1h", "3d", "1mo"], "include", 6),
+    ("LUNCH", "1m", ["30m", "1h", "3d@month", "1mo"], "include", 6),
     ("NIGHT", "15m", ["45m", "1h", "1d", "1w"], "outside", 12),
     ("GULF", "1h", ["2h", "1d", "2w"], "outside", 15),
-    ("GULF", "1d", ["2d", "1w", "1mo"], "outside", 40),
+    ("GULF", "1d", ["2d", "1w", "2w@mon", "10d@quarter", "1q@feb"], "outside", 40),
     ("XNYS", "1w", ["2w"], "outside", 60),
-    ("24/7", "1mo", ["3mo"], "outside", 200),
+    ("24/7", "1mo", ["1q@feb", "1y@oct"], "outside", 200),
 ]
 
 

@@ -93,15 +93,27 @@ afterwards = st.sampled_from(["", "process", "process", "process within"])
 offsets = st.sampled_from([0, -SECOND, SECOND, MINUTE - SECOND, MINUTE, MINUTE + SECOND, HOUR, DAY, 40 * DAY])
 
 
+#: Blocks that count from elsewhere than by themselves, and the longest ones.
+ANCHORED = ["1w@sun", "1w@mon", "2w@thu", "1q", "1q@feb", "5mo@apr", "1y", "1y@oct", "2d@week", "10d@month", "3d@month"]
+ANCHORED += ["10d@quarter", "7d@year"]
+#: Of bases of months, and of those that count from elsewhere.
+MULTIPLES = {
+    "1mo": ["2mo", "1q", "1q@mar", "4mo", "1y@apr"],
+    "1w@sun": ["2w@sun", "3w@sun"],
+    "1q@feb": ["2q@feb", "2q@may", "1y@nov"],
+}
+
+
 def derivable(base: str) -> list[str]:
     """Intervals that a base tiles, in one spelling each."""
     length = Length.of(base)
     if length.intraday:
         multiples = [length.count * times for times in (2, 3, 4, 5, 6, 7, 12)]
         fine = [spelled(seconds) for seconds in multiples if seconds < 86_400]
-        return [*fine, "1d", "2d", "3d", "5d", "1w", "2w", "1mo", "2mo"]
-    own = [f"{length.count * times}{length.unit}" for times in (2, 3, 4)]
-    return [*own, "1w", "2w", "1mo", "3mo"] if base == "1d" else own
+        return [*fine, "1d", "2d", "3d", "5d", "1w", "2w", "1mo", "2mo", *ANCHORED]
+    if base == "1d":
+        return ["2d", "3d", "4d", "1w", "2w", "1mo", *ANCHORED]
+    return MULTIPLES.get(base) or [f"{length.count * times}{length.unit}" for times in (2, 3, 4)]
 
 
 def spelled(seconds: int) -> str:

@@ -34,9 +34,9 @@ KINDS = [
     ("XNYS", "30m", ["1h", "1d", "2d", "1mo"], "outside"),
     ("XHKG", "5m", ["15m", "1h", "1d", "1w"], "outside"),
     ("XHKG", "1m", ["45m", "1d"], "include"),
-    ("CMES", "15m", ["45m", "4h", "1d", "1w"], "outside"),
-    ("24/7", "1h", ["4h", "1d", "3d", "1w", "1mo"], "outside"),
-    ("XNYS", "1d", ["2d", "1w", "1mo"], "outside"),
+    ("CMES", "15m", ["45m", "4h", "1d", "1w@thu"], "outside"),
+    ("24/7", "1h", ["4h", "1d", "3d", "1w", "10d@month"], "outside"),
+    ("XNYS", "1d", ["2d@week", "1w", "1mo", "1q@feb"], "outside"),
 ]
 Shown = tuple[object, ...]
 
@@ -112,7 +112,7 @@ def expected_order(all_seen: list[Seen]) -> list[tuple[int, str, str, int]]:
         for text, length in seen.intervals.items():
             nominal = {"s": 1, "d": 86_400, "w": 7 * 86_400, "mo": 30 * 86_400}[length.unit] * length.count
             found += [
-                (tick, nominal, length.unit, seen.name, text, bar.start)
+                (tick, nominal, (length.unit, length.anchor or ""), seen.name, text, bar.start)
                 for tick, bar in seen.closed(text)
                 if bar.session is not None and begins < tick <= ends
             ]

@@ -8,8 +8,9 @@ import pytest
 
 from barhouse.store.calendars.definition import CalendarDefinition
 from barhouse.store.calendars.exchange import sessions
-from barhouse.store.calendars.week import WEEKDAYS, week_origin
+from barhouse.store.calendars.week import week_origin
 from barhouse.store.errors import CalendarError
+from barhouse.store.model.anchor import WEEKDAYS
 
 #: The first Monday after 1970-01-01 lies in the week that is counted from.
 ORIGINS = {

@@ -75,16 +75,17 @@ WITH week AS (
 ),
 numbered AS (
     SELECT session_date, ordinal, segment_open, segment_close, origin,
-           block_number($unit, $length, session_date, ordinal, origin) AS block,
+           min(ordinal) OVER one_period AS first_ordinal,
+           block_number($unit, $length, session_date, ordinal, origin, first_ordinal) AS block,
            CASE WHEN $base_unit = 'second' THEN slots(segment_open, segment_close, $base_length) END AS room,
            CASE WHEN $base_unit <> 'second'
-                THEN block_number($base_unit, $base_length, session_date, ordinal, origin) END AS base_block
+                THEN block_number($base_unit, $base_length, session_date, ordinal, origin, NULL) END AS base_block
     FROM trading_session, week
     WHERE calendar = $calendar AND batch_id <= $pinned AND (replaced_by IS NULL OR replaced_by > $pinned)
+    WINDOW one_period AS (PARTITION BY period_number($unit, session_date, origin))
 )
 SELECT min(session_date) AS first_date, max(session_date) AS last_date, min(segment_open) AS open, max(segment_close) AS close,
-       coalesce(block_last_date($unit, $length, block, origin) <= $known_through::DATE,
-                max(ordinal) = (block + 1) * $length - 1) AS known,
+       block_is_known($unit, $length, block, origin, $known_through::DATE, max(ordinal), any_value(first_ordinal)) AS known,
        coalesce(sum(room), count(DISTINCT base_block))::INTEGER AS expected_count
 FROM numbered
 GROUP BY block, origin

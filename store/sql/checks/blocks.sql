@@ -28,6 +28,41 @@ floor(date_diff('day', any_value(ifnull(w.origin, DATE '1970-01-05')), s.session
 -- part: expression
 floor(date_diff('month', DATE '1970-01-01', s.session_date) / {length})
 
+-- name: number_of_anchored_week
+-- Which block of N weeks that begin on a weekday of their own.
+-- part: expression
+floor(date_diff('day', {first}::DATE, s.session_date) / 7 / {length})
+
+-- name: number_of_anchored_month
+-- Which block of N months that begin in a month of their own.
+-- part: expression
+floor(date_diff('month', {first}::DATE, s.session_date) / {length})
+
+-- name: number_of_restarting_day
+-- Which block of N days, counted anew in each week, month, quarter or year.
+-- part: expression
+{period} || ' ' || (row_number() OVER (PARTITION BY s.calendar, {period} ORDER BY s.session_date) - 1) // {length}
+
+-- name: period_of_week
+-- The week of the calendar that a session is in.
+-- part: expression
+floor(date_diff('day', any_value(ifnull(w.origin, DATE '1970-01-05')), s.session_date) / 7)
+
+-- name: period_of_month
+-- Its month.
+-- part: expression
+strftime(s.session_date, '%Y-%m')
+
+-- name: period_of_quarter
+-- Its quarter.
+-- part: expression
+year(s.session_date) || '/' || quarter(s.session_date)
+
+-- name: period_of_year
+-- Its year.
+-- part: expression
+strftime(s.session_date, '%Y')
+
 -- name: room_for_bars
 -- How many base bars a session has room for, the clipped ones included.
 -- part: expression

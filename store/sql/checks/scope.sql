@@ -62,7 +62,7 @@ WHERE derived AND unit <> 'second' ORDER BY ALL;
 -- How many days the longest block of sessions reaches to, about.
 -- gives: day_count
 -- reads: definition
-SELECT coalesce(max((length + 1) * CASE unit WHEN 'second' THEN 0 WHEN 'day' THEN 7 WHEN 'week' THEN 7 ELSE 31 END), 0)::BIGINT
+SELECT coalesce(max((length + 1) * CASE split_part(unit, '@', 1) WHEN 'second' THEN 0 WHEN 'month' THEN 31 ELSE 7 END), 0)::BIGINT
            AS day_count
 FROM definition
 WHERE $intervals IS NULL OR list_contains($intervals::VARCHAR[], interval);

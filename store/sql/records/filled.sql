@@ -45,11 +45,14 @@ LIMIT 1;
  )
  SELECT min(t.segment_open) AS bar_start, max(t.segment_close) AS bar_end, min(t.session_date) AS session_date,
         CASE WHEN $base_unit = 'second' THEN sum(slots(t.segment_open, t.segment_close, $base_length))
-             ELSE count(DISTINCT block_number($base_unit, $base_length, t.session_date, t.ordinal, w.origin)) END
+             ELSE count(DISTINCT block_number($base_unit, $base_length, t.session_date, t.ordinal, t.origin, NULL)) END
             AS expected_count
- FROM trading_session AS t, week_ AS w
- WHERE t.calendar = $calendar AND t.batch_id <= $pinned AND (t.replaced_by IS NULL OR t.replaced_by > $pinned)
- GROUP BY block_number($unit, $length, t.session_date, t.ordinal, w.origin))
+ FROM (
+     SELECT t.*, w.origin, min(t.ordinal) OVER (PARTITION BY period_number($unit, t.session_date, w.origin)) AS first_ordinal
+     FROM trading_session AS t, week_ AS w
+     WHERE t.calendar = $calendar AND t.batch_id <= $pinned AND (t.replaced_by IS NULL OR t.replaced_by > $pinned)
+ ) AS t
+ GROUP BY block_number($unit, $length, t.session_date, t.ordinal, t.origin, t.first_ordinal))
 
 -- name: filled_bars
 -- Bars of one symbol, and those between them that are not there: with the close before them, or none.
