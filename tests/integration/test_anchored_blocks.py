@@ -143,7 +143,7 @@ def test_bars_that_count_from_elsewhere_are_loaded(
 
 
 def test_blocks_that_begin_anew_are_not_loaded(bench: Bench) -> None:
-    with pytest.raises(InputError, match="no source brings bars of 10d@month.* bars of 1d or shorter"):
+    with pytest.raises(InputError, match=r"no source brings bars of 10d@month.* bars of 1d or shorter"):
         bench.coordinator.register("X", ["10d@month"], "24/7", base="10d@month")
     assert bench.coordinator.register("X", ["10d@month"], "24/7")[0].base_interval == "1d"
 
