@@ -6,6 +6,8 @@ It holds no copy of anything: what is loaded, streamed and generated is asked of
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Unpack
 
 from barhouse.coordinator.actions.deletion import delete_actions
@@ -13,8 +15,11 @@ from barhouse.coordinator.actions.options import ActionKeywords, ActionOptions
 from barhouse.coordinator.actions.source import load_actions
 from barhouse.coordinator.edit.editor import StoreEditor
 from barhouse.coordinator.futures.definition import define, remove
-from barhouse.coordinator.load.door import load_source
+from barhouse.coordinator.load import known_files
+from barhouse.coordinator.load.door import load_source, request_of
+from barhouse.coordinator.load.scratch import scratch_of
 from barhouse.coordinator.load.trades import load_trades
+from barhouse.coordinator.sources.far_files import far_files
 from barhouse.coordinator.sources.opening import open_source
 from barhouse.coordinator.sources.options import (
     LoadKeywords,
@@ -24,6 +29,7 @@ from barhouse.coordinator.sources.options import (
     with_load_options,
     with_trade_options,
 )
+from barhouse.coordinator.sources.source import Source
 from barhouse.coordinator.streams.registrar import StreamRegistrar
 from barhouse.store.errors import IntervalError
 from barhouse.store.hints import Option
@@ -78,8 +84,7 @@ class SessionCoordinator(StreamRegistrar, StoreEditor):
         if interval is None:
             raise self._without_interval(symbol)
         length = Interval.parse(interval)
-        source = open_source(data, how)
-        with self._store.transaction() as transaction:
+        with self._opened(data, how, symbol, length) as source, self._store.transaction() as transaction:
             report = load_source(transaction, source, symbol, length, how).report
         log.info(
             "loaded %s: %s, %s new, %s revised, %s rejected",
@@ -138,8 +143,7 @@ class SessionCoordinator(StreamRegistrar, StoreEditor):
         if interval is None:
             raise self._without_interval(symbol)
         length = Interval.parse(interval)
-        source = open_source(data, how)
-        with self._store.transaction() as transaction:
+        with self._opened(data, how) as source, self._store.transaction() as transaction:
             report = load_trades(transaction, source, symbol, length, how, whole=whole)
         log.info("loaded %s of %s", counted(report.trades, "trade"), source.name)
         return report
@@ -184,8 +188,7 @@ class SessionCoordinator(StreamRegistrar, StoreEditor):
             When ``symbol`` is not registered.
         """
         how = ActionOptions.of(**options)
-        source = open_source(data, LoadOptions())
-        with self._store.transaction() as transaction:
+        with self._opened(data, LoadOptions()) as source, self._store.transaction() as transaction:
             report = load_actions(transaction, source, symbol, how)
         log.info(
             "loaded %s: %s, %s new, %s revised, %s rejected",
@@ -294,6 +297,26 @@ class SessionCoordinator(StreamRegistrar, StoreEditor):
     def get_generated_data(self) -> dict[str, list[str]]:
         """Each symbol that has derived intervals, with them, finest first."""
         return self._intervals(derived=True)
+
+    @contextmanager
+    def _opened(
+        self, data: object, how: LoadOptions, symbol: str | None = None, interval: Interval | None = None
+    ) -> Iterator[Source]:
+        """Open a source, and bring what of it is in buckets here before anybody has to wait for the write.
+
+        A file that looks as if it was loaded before stays where it is: with ``interval``, it need not be read again.
+        """
+        source = open_source(data, how)
+        if not source.is_far:
+            yield source
+            return
+        with far_files(scratch_of(self._store)) as far:
+            known = False
+            if interval is not None:
+                with self._store.reading() as transaction:
+                    request = request_of(transaction, symbol, interval, how)
+                    known = known_files.may_be_recalled(transaction, source, request, how)
+            yield source if known else far.brought(source)
 
     def _without_interval(self, symbol: str | None) -> IntervalError:
         """The error for a load that does not say its interval, with the one that was registered.

@@ -14,9 +14,13 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from obstore import sign
+from obstore.store import S3Store
 
 #: Who may do everything, and who may only read.
 KEY, SECRET = "keeper", "keeps-all-bars"
@@ -34,6 +38,7 @@ class S3Server:
     folder: Path
     ports: list[int] = field(default_factory=list)
     _process: subprocess.Popen[bytes] | None = None
+    _has_begun: bool = False
 
     @property
     def endpoint(self) -> str:
@@ -73,15 +78,24 @@ class S3Server:
         ]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, env=_SERVERS_OWN)
-        self.make_bucket("first")
+        self._settle()
 
     def make_bucket(self, name: str) -> None:
-        """Make a bucket, or find it there; a server that has just begun is asked again."""
-        from obstore import sign
-        from obstore.store import S3Store
+        """Make a bucket, or find it there."""
+        self._ask("PUT", name, "")
 
+    def _settle(self) -> None:
+        """Wait until it gives what it was given, also before it was stopped."""
+        if self._has_begun:
+            self._ask("GET", "first", "settled")
+        self._ask("PUT", "first", "")
+        self._ask("PUT", "first", "settled")
+        self._has_begun = True
+
+    def _ask(self, method: Literal["GET", "PUT"], bucket: str, key: str) -> None:
+        """Ask until it answers: one that has just begun fails at first."""
         store = S3Store(
-            name,
+            bucket,
             endpoint=self.endpoint,
             access_key_id=KEY,
             secret_access_key=SECRET,
@@ -89,12 +103,13 @@ class S3Server:
         )
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
-            signed = sign(store, "PUT", "", timedelta(minutes=5))
+            signed = sign(store, method, key, timedelta(minutes=5))
+            data = b"settled" if method == "PUT" and key else b"" if method == "PUT" else None
             try:
-                urllib.request.urlopen(urllib.request.Request(signed, data=b"", method="PUT"), timeout=10).close()
+                urllib.request.urlopen(urllib.request.Request(signed, data=data, method=method), timeout=10).close()
                 return
             except urllib.error.HTTPError as error:
-                if error.code == 409:  # it is there
+                if error.code == HTTPStatus.CONFLICT:  # it is there
                     return
                 why = error.read().decode(errors="replace")
             except OSError as error:

@@ -13,6 +13,7 @@ from barhouse.coordinator.sources.path_patterns import FoundFile
 from barhouse.coordinator.sources.source import SourceFile
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import BarhouseError
+from barhouse.store.places.address import Address
 
 
 class LoadedFiles:
@@ -35,14 +36,19 @@ class LoadedFiles:
             When the file cannot be read.
         """
         wanted = _request(options.request(symbol, interval or ""))
-        on_disk, member = split(file.path)
-        path = on_disk.resolve() if member is None else on_disk.resolve() / member
-        known = self._rows.get((str(path), _whose(wanted)))
+        outer, member = split(file.path)
+        on_disk = outer if isinstance(outer, Address) else outer.resolve()
+        known = self._rows.get((str(on_disk if member is None else on_disk / member), _whose(wanted)))
         if known is None:
             return False
         size_bytes, modified_at, fingerprint, asked = known
         if wanted != (asked if interval else {**asked, "interval": ""}):
             return False
+        if isinstance(on_disk, Address):  # whose times are of whole seconds, and whose fingerprint is at hand
+            return file.placed is not None and (file.placed.size_bytes, file.placed.version) == (
+                size_bytes,
+                fingerprint,
+            )
         try:
             found = on_disk.stat()
         except OSError:

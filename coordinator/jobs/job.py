@@ -15,6 +15,8 @@ from barhouse.coordinator.jobs.job_plan import Progress, plan, resolved
 from barhouse.coordinator.jobs.job_run import run_nightly
 from barhouse.coordinator.jobs.maintenance import followed
 from barhouse.coordinator.jobs.report import FileProblem, JobReport
+from barhouse.coordinator.load.scratch import scratch_of
+from barhouse.coordinator.sources.far_files import far_files
 from barhouse.store.database.store_options import refuse_other
 from barhouse.store.errors import ConfigError, speaking
 from barhouse.store.model.paths import expanded
@@ -157,7 +159,8 @@ def _checked(store: SessionStore, job: JobConfig, place: Path, exists: bool, pro
         trading_calendar.canonical(
             transaction, {symbol.calendar for symbol in job.symbols if symbol.calendar.strip().casefold() not in own}
         )
-    planned = plan(store, job, progress)
+    with far_files(scratch_of(store)) as far:
+        planned = plan(store, job, progress, far)
     with store.reading() as transaction:
         enrolled = job_registration.determine(transaction, job, planned)
     alike: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}

@@ -14,15 +14,18 @@ from barhouse.coordinator.jobs.discovery import LoadedFiles
 from barhouse.coordinator.jobs.file_contents import SymbolBars
 from barhouse.coordinator.jobs.report import FileProblem
 from barhouse.coordinator.load.columns import is_pattern
+from barhouse.coordinator.sources.far_files import FarFiles
 from barhouse.coordinator.sources.opening import open_source
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.sources.path_patterns import FoundFile, PathPattern, find
 from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import Transaction
-from barhouse.store.errors import ConfigError, InputError, SourceError
+from barhouse.store.errors import ConfigError, InputError, PlaceMissingError, SourceError
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.paths import printable
 from barhouse.store.model.spelling import Spelling
+from barhouse.store.places.address import Address, FilePath
+from barhouse.store.places.place import open_place
 from barhouse.store.session_store import SessionStore
 
 #: So many files are looked into, or loaded, together; of those loaded no more than so many bytes, unless one has more.
@@ -50,15 +53,16 @@ class Reader:
 
     config: SourceConfig
     pattern: str
-    root: Path
+    root: FilePath
     expression: str | None
     options: LoadOptions
     symbol: str | None
     folder: Path
+    far: FarFiles
 
     def open(self, files: Sequence[FoundFile]) -> Source:
-        """Open files as one source, named by their paths in the job's folder."""
-        source = open_source([str(file.path) for file in files], self.options)
+        """Open files as one source, named by their paths in the job's folder; those in buckets are brought here."""
+        source = self.far.brought(open_source([str(file.path) for file in files], self.options))
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
         return replace(
             source,
@@ -71,9 +75,26 @@ class Reader:
         """The interval of a file's bars, where its path or the job says so."""
         return file.interval or self.config.interval
 
-    def shown(self, path: Path) -> str:
+    def shown(self, path: FilePath) -> str:
         """A path as reports have it."""
+        if isinstance(path, Address):
+            return str(path)
         return printable(path.relative_to(self.folder) if path.is_relative_to(self.folder) else path)
+
+    @property
+    def kind_of_root(self) -> str:
+        """What messages call where its files would lie."""
+        return "bucket for" if isinstance(self.root, Address) else "folder"
+
+    def has_folder(self) -> bool:
+        """Whether the folder, or the bucket, that its files would lie in is there."""
+        if not isinstance(self.root, Address):
+            return self.root.is_dir()
+        try:
+            next(iter(open_place(self.root).files()), None)
+        except PlaceMissingError:
+            return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +128,15 @@ class JobPlan:
     problems: list[FileProblem] = field(default_factory=list)
 
 
-def plan(store: SessionStore, config: JobConfig, progress: Progress) -> JobPlan:
+def plan(store: SessionStore, config: JobConfig, progress: Progress, far: FarFiles) -> JobPlan:
     """Look for files that are new or changed, and into those whose paths do not say it all."""
     made = JobPlan()
     with store.reading() as transaction:
         loaded = LoadedFiles(transaction)
     for number, source in enumerate(config.sources):
-        readers = _readers(config, source, store.spelling)
+        readers = _readers(config, source, store.spelling, far)
         new: list[tuple[Reader, FoundFile]] = []
-        seen: set[Path] = set()
+        seen: set[FilePath] = set()
         for reader, matching in readers:
             files = [file for file in matching if file.path not in seen]
             seen.update(file.path for file in files)
@@ -124,9 +145,9 @@ def plan(store: SessionStore, config: JobConfig, progress: Progress) -> JobPlan:
             fresh = [file for file in files if not loaded.has(file, reader.options, reader.symbol, reader.stated(file))]
             made.known += len(files) - len(fresh)
             new += [(reader, file) for file in fresh]
-        gone = [reader for reader, _ in readers if not reader.root.is_dir()]
+        gone = [reader for reader, matching in readers if not matching and not reader.has_folder()]
         for reader in gone:
-            what = f"sources[{number}]: there is no folder {reader.shown(reader.root)}"
+            what = f"sources[{number}]: there is no {reader.kind_of_root} {reader.shown(reader.root)}"
             made.problems.append(FileProblem(path=reader.pattern, kind="no folder", what=what))
         if not seen and not gone:
             made.problems.append(
@@ -155,7 +176,9 @@ def _alike(reader: Reader, files: Sequence[FoundFile], made: JobPlan, spelling: 
     return alike
 
 
-def _readers(config: JobConfig, source: SourceConfig, spelling: Spelling) -> list[tuple[Reader, list[FoundFile]]]:
+def _readers(
+    config: JobConfig, source: SourceConfig, spelling: Spelling, far: FarFiles
+) -> list[tuple[Reader, list[FoundFile]]]:
     """One for each pattern, since each says symbols in its own way; with the files it matches."""
     made = []
     for text in source.files:
@@ -167,8 +190,13 @@ def _readers(config: JobConfig, source: SourceConfig, spelling: Spelling) -> lis
         options = source.options(None if by_path or source.symbol else _chosen(config, source))
         if by_path:
             options = options.but(columns={**options.columns, "symbol": "path_symbol"})
-        reader = Reader(source, text, pattern.root, pattern.symbol_expression, options, source.symbol, config.folder)
-        found = find([pattern])
+        reader = Reader(
+            source, text, pattern.root, pattern.symbol_expression, options, source.symbol, config.folder, far
+        )
+        try:
+            found = find([pattern])
+        except PlaceMissingError:  # a bucket that is missing will be told as a folder is
+            found = []
         files = [file if file.symbol is None else replace(file, symbol=spelling.of(file.symbol)) for file in found]
         made.append((reader, files))
     return made

@@ -22,7 +22,9 @@ from barhouse.coordinator.jobs.maintenance import looked_after
 from barhouse.coordinator.jobs.outcome import judged, touched, verified
 from barhouse.coordinator.jobs.report import FileProblem, JobReport
 from barhouse.coordinator.load.door import Loaded, load_source
+from barhouse.coordinator.load.scratch import scratch_of
 from barhouse.coordinator.session_coordinator import SessionCoordinator
+from barhouse.coordinator.sources.far_files import FarFiles, far_files
 from barhouse.store.database.failures import is_interrupt
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import InputError, RegistrationError, SourceError
@@ -77,7 +79,8 @@ def run_nightly(store: SessionStore, config: JobConfig, progress: Progress | Non
     try:
         with store.transaction() as transaction:
             job = _begin(transaction, store, config)
-        report = _carry_out(job, coordinator, progress or _silent, started_at)
+        with far_files(scratch_of(store)) as far:
+            report = _carry_out(job, coordinator, progress or _silent, started_at, far)
     except BaseException as error:
         stopped = isinstance(error, KeyboardInterrupt) or is_interrupt(error)
         if job is not None:  # it may have come right after the beginning was written down
@@ -124,14 +127,16 @@ def _begin(transaction: Transaction, store: SessionStore, config: JobConfig) -> 
     return _Job(store, config, begun.run_id, False, newest, cursor)
 
 
-def _carry_out(job: _Job, coordinator: SessionCoordinator, progress: Progress, started_at: datetime) -> JobReport:
+def _carry_out(
+    job: _Job, coordinator: SessionCoordinator, progress: Progress, started_at: datetime, far: FarFiles
+) -> JobReport:
     store, config = job.store, job.config
     for definition in config.definitions():
         coordinator.define_calendar(definition)
     for name, corrections in config.corrections().items():
         coordinator.correct_calendar(name, **corrections)
     loaded_before = job.files_loaded  # by the part of the run that was cut short
-    planned = plan(store, config, progress)
+    planned = plan(store, config, progress, far)
     log.info("%s: %d known, %d to load", counted(planned.found, "file"), planned.known, len(planned.waiting))
     registered, missing = _register(store, config, planned)
     _load(job, planned, progress)
@@ -217,7 +222,7 @@ def _groups(wanted: Sequence[tuple[Waiting, str]]) -> Iterator[tuple[list[Waitin
         group: list[Waiting] = []
         size_bytes = 0
         for waiting, _ in alike:
-            size = waiting.file.path.stat().st_size if waiting.file.path.exists() else 0
+            size = waiting.file.size_bytes
             if group and (len(group) == GROUP_FILES or size_bytes + size > GROUP_BYTES):
                 yield group, interval
                 group, size_bytes = [], 0

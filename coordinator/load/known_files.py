@@ -14,8 +14,9 @@ import pyarrow as pa
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.sources.source import Source
 from barhouse.store.calendars.time_zone import zone_pieces
-from barhouse.store.database.transaction import TemporaryTable, Transaction
+from barhouse.store.database.transaction import Row, TemporaryTable, Transaction
 from barhouse.store.model.reports import LoadReport
+from barhouse.store.places.address import is_address
 from barhouse.store.records.batch import Batch
 from barhouse.store.sql import sql
 
@@ -61,15 +62,7 @@ def recall(transaction: Transaction, source: Source, request: str, options: Load
     """
     if not _stands_alone(source):
         return None
-    asked = {"request": request, "programs": _programs(), "vendor": options.vendor}
-    found = next(
-        iter(
-            transaction.run(
-                "load.recall", asked, source_files=_attached(transaction, source), priorities=sql("load.priorities")
-            )
-        ),
-        None,
-    )
+    found = _found(transaction, source, request, options)
     if found is None:
         return None
     before = LoadReport.model_validate_json(found.outcome)
@@ -97,6 +90,19 @@ def recall(transaction: Transaction, source: Source, request: str, options: Load
     return report
 
 
+def may_be_recalled(transaction: Transaction, source: Source, request: str, options: LoadOptions) -> bool:
+    """Whether it looks as if a file need not be read again, so that it is not worth while to bring it here first."""
+    return _stands_alone(source) and _found(transaction, source, request, options) is not None
+
+
+def _found(transaction: Transaction, source: Source, request: str, options: LoadOptions) -> Row | None:
+    """The load to be recalled, as the statement has it."""
+    asked = {"request": request, "programs": _programs(), "vendor": options.vendor}
+    files = _attached(transaction, source)
+    rows = transaction.run("load.recall", asked, source_files=files, priorities=sql("load.priorities"))
+    return next(iter(rows), None)
+
+
 def _attached(transaction: Transaction, source: Source) -> TemporaryTable:
     return transaction.attach("source_files", pa.Table.from_pylist([asdict(file) for file in source.files]))
 
@@ -106,6 +112,8 @@ def _stands_alone(source: Source) -> bool:
     if len(source.files) != 1 or source.path_symbol is not None:
         return False
     (file,) = source.files
+    if is_address(file.on_disk):
+        return "=" not in file.on_disk
     given, found = Path(file.on_disk), Path(file.on_disk).resolve()
     return "=" not in f"{given}{found}" and given.name == found.name
 
@@ -113,6 +121,8 @@ def _stands_alone(source: Source) -> bool:
 def _is_as_it_was(source: Source) -> bool:
     """Whether nobody wrote to the file after its fingerprint was taken; then that is not of what was read."""
     (file,) = source.files
+    if is_address(file.on_disk):
+        return True  # it was read in the version that was looked at, or not at all
     try:
         found = Path(file.on_disk).stat()
     except OSError:

@@ -10,23 +10,28 @@ from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
+from barhouse.coordinator.sources import bucket_files
 from barhouse.coordinator.sources.file_kinds import is_archive, kind_by_name
 from barhouse.coordinator.sources.packed_bytes import PIECE_BYTES, limited
 from barhouse.store.errors import OptionsError, SourceError
 from barhouse.store.hints import Option
+from barhouse.store.places.address import Address, FilePath, as_address, is_address
 
 #: What systems add for themselves, beside the files that somebody packed.
 _OF_THE_SYSTEM = ("__MACOSX/*", "*.DS_Store", "._*", "*/._*", "Thumbs.db", "*/Thumbs.db", "desktop.ini")
 _SHOWN_MEMBERS = 5
+#: How many parts of an address say the bucket.
+_OF_BUCKET = 2
 
 
-def split(path: Path) -> tuple[Path, str | None]:
+def split(path: FilePath) -> tuple[FilePath, str | None]:
     """Tell an archive from what follows it in a path such as ``bars.zip/SPY.csv``; None where nothing does."""
     parts = path.parts
     for number, part in enumerate(parts[:-1], start=1):
-        place = Path(*parts[:number])
-        if is_archive(part) and not place.is_dir():
-            return place, "/".join(parts[number:])
+        if is_archive(part) and not (isinstance(path, Address) and number <= _OF_BUCKET):
+            place = Address(*parts[:number]) if isinstance(path, Address) else Path(*parts[:number])
+            if isinstance(place, Address) or not place.is_dir():
+                return place, "/".join(parts[number:])
     return path, None
 
 
@@ -99,6 +104,10 @@ def member_pieces(path: str, member: str) -> Iterator[bytes]:
 @contextmanager
 def _opened(path: str) -> Iterator[ZipFile]:
     try:
+        if is_address(path):
+            with bucket_files.opened(as_address(path)) as held, ZipFile(held) as opened:
+                yield opened
+            return
         with ZipFile(path) as opened:
             yield opened
     except SourceError:

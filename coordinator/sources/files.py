@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
 
 import pyarrow as pa
 
+from barhouse.coordinator.sources import bucket_files
 from barhouse.coordinator.sources.archive import members, split, ways_to_choose
 from barhouse.coordinator.sources.file_kinds import PACKINGS, Kind, is_archive, kind_by_name, kind_of
 from barhouse.coordinator.sources.options import LoadOptions
-from barhouse.coordinator.sources.path_patterns import PathPattern, find, has_parts, matching
+from barhouse.coordinator.sources.path_patterns import PathPattern, find, has_parts, is_wild, matching
 from barhouse.coordinator.sources.source import Piece, Source, SourceFile
 from barhouse.coordinator.sources.text_encoding import UTF_8, marked_encoding, not_utf_8
-from barhouse.store.errors import OptionsError, SourceError
+from barhouse.store.errors import OptionsError, PlaceMissingError, SourceError
 from barhouse.store.hints import Option
 from barhouse.store.model.open_stores import refuse_unreadable
 from barhouse.store.model.paths import expanded
+from barhouse.store.places.address import Address, FilePath, as_address, is_address
+from barhouse.store.places.placed_file import PlacedFile
 
 _PIECE_BYTES = 1 << 20
 _HEADER_BYTES = 1 << 16
 #: Among how many lines the header of a text is looked for.
 _HEADER_LINES = 100
+#: A file, and what is meant of those inside of it.
+_Chosen = tuple[FilePath, str | None]
 #: What DuckDB may find between the fields of a line.
 SEPARATORS = ",;\t|"
 
@@ -36,26 +41,28 @@ def open_file(data: object, options: LoadOptions) -> Source | None:
     SourceError
         When there is no such file, or it is of no known kind.
     """
-    given: list[str | Path]
-    if isinstance(data, str | Path):
+    given: list[str | FilePath]
+    if isinstance(data, str | Path | Address):
         given = [data]
-    elif isinstance(data, Sequence) and data and all(isinstance(path, str | Path) for path in data):
+    elif isinstance(data, Sequence) and data and all(isinstance(path, str | Path | Address) for path in data):
         given = list(data)
     else:
         return None
     path_symbol = None
+    places: list[_Chosen]
     if len(given) > 1 and any(map(has_parts, given)):
         raise OptionsError("of paths with parts such as {symbol} a load takes one; load each by itself")
     if has_parts(given[0]):
         pattern = _pattern(str(given[0]))
         places, path_symbol = [split(file.path) for file in find([pattern])], pattern.symbol_expression
         if not places:
-            raise SourceError(f"there is no file {given[0]}; check the path, seen from {Path.cwd()}")
+            raise _nothing_there(given[0])
     else:
-        places = [place for name in given for place in _expand(expanded(name))]
-    for path, _ in places:
-        refuse_unreadable(path)
-    pieces = [piece for path, member in places for piece in _pieces(path, member, options)]
+        places = [
+            place for name in given for place in _expand(as_address(name) if is_address(name) else expanded(str(name)))
+        ]
+    seen = {path: _looked_at(path) for path in dict.fromkeys(path for path, _ in places)}
+    pieces = [piece for path, member in places for piece in _pieces(path, member, options, seen[path])]
     kinds = {piece.kind.kind for piece in pieces}
     if len(kinds) > 1:
         raise SourceError(f"the files are of different kinds ({', '.join(sorted(kinds))}); load each kind by itself")
@@ -67,7 +74,7 @@ def open_file(data: object, options: LoadOptions) -> Source | None:
         format="csv" if kind == "csv" else "parquet",
         paths=tuple(piece.name for piece in pieces),
         pieces=tuple(pieces),
-        files=tuple(_files(places)),
+        files=tuple(_files(places, seen)),
         path_symbol=path_symbol,
         skip_rows=options.skip_rows,
         header=None if options.header is None else tuple(options.header),
@@ -89,11 +96,23 @@ def _check_options(kind: Kind, options: LoadOptions) -> None:
             raise OptionsError(f"{Option(option)} is for text files; files of {kind} need none")
 
 
-def _files(places: Sequence[tuple[Path, str | None]]) -> Iterator[SourceFile]:
+def _looked_at(path: FilePath) -> PlacedFile | None:
+    """What a bucket says of a file; nothing of one of this machine, which must be one that can be read."""
+    if isinstance(path, Address):
+        return bucket_files.looked_at(path)
+    refuse_unreadable(path)
+    return None
+
+
+def _files(places: Sequence[_Chosen], seen: Mapping[FilePath, PlacedFile | None]) -> Iterator[SourceFile]:
     """Look at each file once, however many of those inside of it are named."""
-    looked_at = {path: SourceFile.of(path) for path in dict.fromkeys(path for path, _ in places)}
+    looked_at = {path: _source_file(path, placed) for path, placed in seen.items()}
     for path, member in places:
         yield looked_at[path] if member is None else looked_at[path].inside(member)
+
+
+def _source_file(path: FilePath, placed: PlacedFile | None) -> SourceFile:
+    return SourceFile.of(Path(path)) if placed is None else SourceFile.at(as_address(path), placed)
 
 
 def compression_of(path: str | Path) -> str:
@@ -225,19 +244,44 @@ def is_readable(path: Path) -> bool:
     return (kind_by_name(path.name) is not None or is_archive(path.name)) and path.is_file()
 
 
-def _expand(path: Path) -> list[tuple[Path, str | None]]:
+def _expand(path: FilePath) -> list[_Chosen]:
     """The files that a path means, each with what it names inside of it."""
+    if isinstance(path, Address):
+        return _expand_address(path)
     if path.is_file():
         return [(path, None)]
     if path.is_dir():
         raise SourceError(f"{path} is a folder; name its files, such as {path / '*.parquet'}")
-    outer, member = split(path)
+    place, member = split(path)
+    outer = Path(place)
     found = [outer] if outer.is_file() else sorted(map(Path, matching(outer)))
     if not found:
-        raise SourceError(f"there is no file {outer}; check the path, seen from {Path.cwd()}")
+        raise _nothing_there(outer)
     if member is None:
         return [(one, None) for one in found]
     return [(one, name) for one in found for name in members(str(one), [member])]
+
+
+def _expand_address(address: Address) -> list[_Chosen]:
+    """The files in a bucket that an address means, each with what it names inside of it."""
+    outer, member = split(address)
+    found = [outer]
+    if is_wild(outer):
+        try:
+            found = [file.path for file in find([PathPattern.parse(str(outer), Path.cwd())])]
+        except PlaceMissingError as error:
+            raise SourceError(str(error)) from None
+    if not found:
+        raise _nothing_there(outer)
+    if member is None:
+        return [(one, None) for one in found]
+    return [(one, name) for one in found for name in members(str(one), [member])]
+
+
+def _nothing_there(given: str | FilePath) -> SourceError:
+    if is_address(given):
+        return SourceError(f"there is no object {as_address(given)}; check the address")
+    return SourceError(f"there is no file {given}; check the path, seen from {Path.cwd()}")
 
 
 def _pattern(given: str) -> PathPattern:
@@ -256,7 +300,7 @@ def _pattern(given: str) -> PathPattern:
     return PathPattern.parse(given, Path.cwd())
 
 
-def _pieces(path: Path, member: str | None, options: LoadOptions) -> list[Piece]:
+def _pieces(path: FilePath, member: str | None, options: LoadOptions, placed: PlacedFile | None) -> list[Piece]:
     """What there is to read in a file.
 
     Raises
@@ -265,7 +309,7 @@ def _pieces(path: Path, member: str | None, options: LoadOptions) -> list[Piece]
         When it is of no known kind, or has something inside that is.
     """
     if not is_archive(path.name):
-        return [Piece(str(path), None, kind_of(path.name, options.file_format), str(path))]
+        return [Piece(str(path), None, kind_of(path.name, options.file_format), str(path), placed)]
     chosen = members(str(path), options.members) if member is None else [member]
     for name in chosen:
         if is_archive(name) or kind_by_name(name, options.file_format) is None:
@@ -274,4 +318,4 @@ def _pieces(path: Path, member: str | None, options: LoadOptions) -> list[Piece]
                 f"{ways_to_choose(str(path), chosen)}"
             )
     given = str(path) if member is None else f"{path}/{member}"
-    return [Piece(str(path), name, kind_of(name, options.file_format), given) for name in chosen]
+    return [Piece(str(path), name, kind_of(name, options.file_format), given, placed) for name in chosen]

@@ -10,11 +10,14 @@ from datetime import date, timedelta
 from pathlib import Path
 from urllib.parse import unquote
 
+from barhouse.coordinator.sources import bucket_files
 from barhouse.coordinator.sources.archive import members, split
 from barhouse.store.errors import InputError, SourceError
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.paths import expanded
 from barhouse.store.model.spelling import as_written
+from barhouse.store.places.address import Address, FilePath, as_address, is_address
+from barhouse.store.places.placed_file import PlacedFile
 
 #: What each named part of a pattern may be, in expressions that Python and RE2 both know.
 _PARTS = {
@@ -34,21 +37,34 @@ class FoundFile:
     Attributes
     ----------
     path
-        Absolute.
+        Absolute, or its address in a bucket.
     symbol, interval
         What its path says of it, the symbol in the case it has there; None where it says nothing.
     first_date, last_date
         The dates its path names: a day, or a month from its first day through its last.
     symbol_given
         The symbol as its path spells it.
+    placed
+        Of a file in a bucket: which it was when it was found.
     """
 
-    path: Path
+    path: FilePath
     symbol: str | None
     interval: str | None
     first_date: date | None
     last_date: date | None
     symbol_given: str | None = None
+    placed: PlacedFile | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """How large it is; 0 when it is gone."""
+        if isinstance(self.path, Address):
+            return 0 if self.placed is None else self.placed.size_bytes
+        try:
+            return self.path.stat().st_size
+        except OSError:
+            return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +78,7 @@ class PathPattern:
     """
 
     text: str
-    root: Path
+    root: FilePath
     glob: str
     expression: re.Pattern[str]
     symbol_expression: str | None = field(default=None)
@@ -76,7 +92,8 @@ class PathPattern:
         InputError
             For a named part that there is none of.
         """
-        whole = str(folder / expanded(text))
+        path: FilePath = as_address(text) if is_address(text) else folder / expanded(text)
+        whole = str(path)
         globbed, named, symbol_only = "", "", ""
         seen: set[str] = set()
         for token in _TOKEN.split(whole):
@@ -100,30 +117,43 @@ class PathPattern:
                 globbed += glob.escape(token)
                 named += re.escape(token)
                 symbol_only += re.escape(token)
-        return cls(text, _root(whole), globbed, re.compile(named), f"^{symbol_only}$" if "symbol" in seen else None)
+        return cls(text, _root(path), globbed, re.compile(named), f"^{symbol_only}$" if "symbol" in seen else None)
 
     def files(self) -> Iterator[FoundFile]:
         """The files that match, on the disk or inside of archives that do, in no particular order."""
-        outer, inside = split(Path(self.glob))
-        for name in matching(outer):
-            if not Path(name).is_file():
-                continue
+        outer, inside = split(Address(self.text) if isinstance(self.root, Address) else Path(self.glob))
+        for path, placed in _matching_files(outer, self.root):
             if inside is None:
-                yield from self._matching([name])
+                yield from self._matching([path], placed)
                 continue
             try:
-                yield from self._matching([f"{name}/{member}" for member in members(name, None)])
+                yield from self._matching([path / member for member in members(str(path), None)], placed)
             except SourceError:  # whoever opens it says what is wrong
-                yield FoundFile(Path(name), None, None, None, None)
+                yield FoundFile(path, None, None, None, None, placed=placed)
 
-    def _matching(self, names: Iterable[str]) -> Iterator[FoundFile]:
-        for name in names:
-            matched = self.expression.fullmatch(name)
+    def _matching(self, paths: Iterable[FilePath], placed: PlacedFile | None) -> Iterator[FoundFile]:
+        for path in paths:
+            matched = self.expression.fullmatch(str(path))
             if matched is None:
                 continue
-            found = _found_file(Path(name), {part: unquote(value) for part, value in matched.groupdict().items()})
+            parts = {part: unquote(value) for part, value in matched.groupdict().items()}
+            found = _found_file(path, parts, placed)
             if found is not None:
                 yield found
+
+
+def _matching_files(pattern: FilePath, root: FilePath) -> Iterator[tuple[FilePath, PlacedFile | None]]:
+    """The files that a pattern matches, those in buckets with what was seen of them."""
+    if isinstance(pattern, Address) and isinstance(root, Address):
+        expression = PathPattern.parse(str(pattern), Path()).expression
+        shows_hidden = "/." in str(pattern)
+        for address, placed in bucket_files.files_below(root):
+            if expression.fullmatch(str(address)) and (shows_hidden or "/." not in str(address)):
+                yield address, placed
+        return
+    for name in matching(Path(pattern)):
+        if Path(name).is_file():
+            yield Path(name), None
 
 
 def matching(pattern: Path) -> Iterator[str]:
@@ -135,18 +165,24 @@ def matching(pattern: Path) -> Iterator[str]:
     yield from glob.iglob(str(pattern), recursive=True)  # noqa: PTH207 - takes hidden files, passes over linked folders
 
 
-def has_parts(path: str | Path) -> bool:
+def has_parts(path: str | FilePath) -> bool:
     """Whether a path has named parts, and is no file by that very name."""
-    return any(token.startswith("{") for token in _TOKEN.split(str(path))) and not expanded(path).is_file()
+    has_any = any(token.startswith("{") for token in _TOKEN.split(str(path)))
+    return has_any and (is_address(path) or not expanded(str(path)).is_file())
 
 
-def _root(pattern: str) -> Path:
-    folders = split(Path(pattern))[0].parent.parts
+def is_wild(path: str | FilePath) -> bool:
+    """Whether a path stands for those that match it."""
+    return _TOKEN.search(str(path)) is not None
+
+
+def _root(pattern: FilePath) -> FilePath:
+    folders = split(pattern)[0].parent.parts
     fixed = next((number for number, folder in enumerate(folders) if _TOKEN.search(folder)), len(folders))
-    return Path(*folders[:fixed])
+    return type(pattern)(*folders[:fixed])
 
 
-def _found_file(path: Path, parts: dict[str, str]) -> FoundFile | None:
+def _found_file(path: FilePath, parts: dict[str, str], placed: PlacedFile | None) -> FoundFile | None:
     """A file with what its path says; None where a part of it is no symbol, interval or date, and so does not match."""
     try:
         symbol = as_written(parts["symbol"]) if "symbol" in parts else None
@@ -154,7 +190,7 @@ def _found_file(path: Path, parts: dict[str, str]) -> FoundFile | None:
         first, last = _days(parts)
     except (InputError, ValueError):
         return None
-    return FoundFile(path, symbol, interval, first, last, parts.get("symbol"))
+    return FoundFile(path, symbol, interval, first, last, parts.get("symbol"), placed)
 
 
 def _days(parts: dict[str, str]) -> tuple[date | None, date | None]:

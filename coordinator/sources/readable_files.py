@@ -6,17 +6,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import gettempdir
 
 from barhouse.coordinator.sources.archive import member_pieces
 from barhouse.coordinator.sources.arrow_files import arrow_rows
 from barhouse.coordinator.sources.dbn_files import dbn_rows
+from barhouse.coordinator.sources.far_files import far_files
 from barhouse.coordinator.sources.files import parquet_schema
 from barhouse.coordinator.sources.frames import zones_of
 from barhouse.coordinator.sources.json_files import json_rows
 from barhouse.coordinator.sources.packed_bytes import refuse_packed, unpacked_pieces
 from barhouse.coordinator.sources.parquet_copy import INTERVAL, write_parquet
-from barhouse.coordinator.sources.scratch_folder import have_room, scratch_folder
+from barhouse.coordinator.sources.scratch_folder import have_room, scratch_folder, scratch_place
 from barhouse.coordinator.sources.source import Piece, Source
 from barhouse.coordinator.sources.text_encoding import encoding_to_change, recoded
 from barhouse.store.errors import SourceError
@@ -32,6 +32,12 @@ def readable(source: Source, beside: Path) -> Iterator[Source]:
         When a file is damaged, cut off, encrypted, packed though its name does not say so, not in the encoding said, or
         comes to far more than bars do.
     """
+    with far_files(beside) as far, _readable(far.brought(source), beside) as opened:
+        yield opened
+
+
+@contextmanager
+def _readable(source: Source, beside: Path) -> Iterator[Source]:
     for piece in source.pieces:
         if piece.is_readable and piece.kind.kind == "parquet":
             refuse_packed(piece.path, piece.name)
@@ -45,7 +51,7 @@ def readable(source: Source, beside: Path) -> Iterator[Source]:
         yield _with_schema(source)
         return
     # Folders named column=value are columns of the files inside, those above the scratch folder of none.
-    with scratch_folder(Path(gettempdir()) if "=" in str(beside) else beside) as folder:
+    with scratch_folder(scratch_place(beside)) as folder:
         paths = []
         for number, piece in enumerate(source.pieces):
             path, encoding = piece.path, encodings.get(piece)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import gettempdir, mkdtemp
 from time import time
 
 from barhouse.store.errors import SourceError
@@ -51,6 +51,11 @@ def scratch_folder(beside: Path) -> Iterator[Path]:
     finally:
         os.close(lock)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def scratch_place(beside: Path) -> Path:
+    """Where scratch folders are made for files whose folders may be columns: where no folder above is named so."""
+    return Path(gettempdir()) if "=" in str(beside) else beside
 
 
 def have_room(folder: Path) -> None:

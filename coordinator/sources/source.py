@@ -15,6 +15,8 @@ import pyarrow as pa
 from barhouse.coordinator.sources.file_kinds import FileKind
 from barhouse.store.errors import InputError, SourceError
 from barhouse.store.model.paths import refuse_unnameable
+from barhouse.store.places.address import Address
+from barhouse.store.places.placed_file import PlacedFile
 
 Format = Literal["csv", "parquet", "arrow"]
 
@@ -26,11 +28,11 @@ class SourceFile:
     Attributes
     ----------
     path
-        Absolute; of one file in an archive that of the archive, and the file's name in it.
+        Absolute; of one file in an archive that of the archive, and the file's name in it. In a bucket its address.
     modified_at
         In UTC.
     fingerprint
-        A digest of its bytes; of a file in an archive those of the archive.
+        A digest of its bytes, in a bucket the ETag; of a file in an archive those of the archive.
     on_disk
         The path that it was looked at by.
     """
@@ -63,6 +65,11 @@ class SourceFile:
         modified_at = datetime.fromtimestamp(found.st_mtime, UTC)
         return cls(str(path.resolve()), found.st_size, modified_at, digest, str(path))
 
+    @classmethod
+    def at(cls, address: Address, placed: PlacedFile) -> SourceFile:
+        """What is known of a file in a bucket that was looked at."""
+        return cls(str(address), placed.size_bytes, placed.modified_at, placed.version, str(address))
+
     def inside(self, member: str) -> SourceFile:
         """One of the files in it, when it is an archive: known by the archive's bytes and its own name."""
         return replace(self, path=f"{self.path}/{member}")
@@ -75,21 +82,32 @@ class Piece:
     Attributes
     ----------
     path
-        The file on the disk.
+        The file on the disk, or its address.
     member
         The name that it has in the archive that ``path`` is; None for what is none.
     given
         The path that it is meant by, which may be that of the whole archive.
+    placed
+        Of a file in a bucket: which one it is. None once it was brought here.
+    called
+        What messages call it, when that is not its path.
     """
 
     path: str
     member: str | None
     kind: FileKind
     given: str
+    placed: PlacedFile | None = None
+    called: str | None = None
 
     @property
     def name(self) -> str:
         """What messages call it."""
+        return self.called or self.local_name
+
+    @property
+    def local_name(self) -> str:
+        """Where it is."""
         return self.path if self.member is None else f"{self.path}/{self.member}"
 
     @property
@@ -148,6 +166,11 @@ class Source:
     zones: Mapping[str, str] = field(default_factory=dict)
     interval: str | None = None
     of_files: bool = False
+
+    @property
+    def is_far(self) -> bool:
+        """Whether some of it is in buckets, and was not brought here."""
+        return any(piece.placed is not None for piece in self.pieces)
 
     def name_of(self, path: str) -> str:
         """What messages call one of ``paths``."""

@@ -46,6 +46,10 @@ class Address(PurePosixPath):
         return "/".join(self.parts[2:])
 
 
+#: A file on a disk, or in a bucket.
+FilePath = Path | Address
+
+
 def is_address(given: object) -> bool:
     """Whether something is an address, and no path on a disk.
 
