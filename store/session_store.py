@@ -29,6 +29,7 @@ from barhouse.store.model.inputs import (
 )
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.paths import absolute
+from barhouse.store.places.address import as_address, is_address, refuse_far
 from barhouse.store.records import registry, run
 from barhouse.store.sql import sql
 
@@ -90,6 +91,7 @@ def open_store(
     MigrationError
         An upgrade failed; the file is as it was.
     """
+    refuse_far(path)
 
     def opened() -> Database:
         return open_database(
@@ -372,7 +374,8 @@ class SessionStore(FrameStore, ActionStore, FutureStore):
         Parameters
         ----------
         folder
-            Made when it is not there; otherwise empty, or written by an export of this store.
+            Made when it is not there; otherwise empty, or written by an export of this store. Also part of a bucket,
+            ``s3://bucket/path``, where the manifest is beside it all the same.
         format
             ``parquet``, ``csv``, ``arrow`` (its IPC file format), or one that a package adds; see ``barhouse plugins``.
         symbols, intervals
@@ -393,6 +396,8 @@ class SessionStore(FrameStore, ActionStore, FutureStore):
             The folder holds something else, another selection, or an export of another store.
         StoreError
             Another export is writing there, or there is no room.
+        PlaceError
+            The bucket cannot be reached, or refuses; the next export finishes.
         """
         from barhouse.store.copies import exports  # late: it takes its time, and most have no need of it
         from barhouse.store.copies.export_folder import prepared
@@ -406,6 +411,11 @@ class SessionStore(FrameStore, ActionStore, FutureStore):
         asked = Selection.of(format, names, texts, *as_range(start, end))
         with self.reading() as transaction:
             registry.refuse_unknown(transaction, names, texts)
+            if is_address(folder):
+                from barhouse.store.copies.export_bucket import prepared_bucket
+
+                with prepared_bucket(as_address(folder), transaction.scratch) as far:
+                    return exports.export(transaction, far, asked, full=full, progress=progress)
             with prepared(absolute(folder)) as place:
                 return exports.export(transaction, place, asked, full=full, progress=progress)
 

@@ -17,6 +17,7 @@ from barhouse.store.database.limits import STREAMED_ROWS, Limits
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.model.file_mode import FileMode
 from barhouse.store.model.spelling import Spelling
+from barhouse.store.places.address import is_address
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -171,7 +172,8 @@ class StoreFile:
         Parameters
         ----------
         target
-            A file in an existing folder: a new one, or an earlier copy of this store.
+            A file in an existing folder: a new one, or an earlier copy of this store. Or an object,
+            ``s3://bucket/path``: DuckDB opens none there, whoever reads it fetches it first.
         keep
             How many snapshots to have at most, the newest included. Older ones lie beside it, named by when they
             were published and by their newest batch.
@@ -186,7 +188,13 @@ class StoreFile:
             ``target`` is the store itself, or another store.
         StoreError
             The snapshot could not be written, or a query was too long in its way; ``target`` is as it was.
+        PlaceError
+            The bucket cannot be reached, or refuses; what was there is there still.
         """
+        if is_address(target):
+            from barhouse.store.copies import far_publication
+
+            return far_publication.publish(self._database, target, keep=keep, mode=mode)
         from barhouse.store.copies import publication
 
         return publication.publish(self._database, target, keep=keep, mode=mode)
@@ -243,7 +251,13 @@ class StoreFile:
             ``target`` is the store itself, or another store.
         StoreError
             The copy could not be written or does not verify; ``target`` is as it was.
+        PlaceError
+            The bucket cannot be reached, or refuses; what was there is there still.
         """
+        if is_address(target):
+            from barhouse.store.copies import far_publication
+
+            return far_publication.backup(self._database, target, keep=keep, mode=mode, check=check, progress=progress)
         from barhouse.store.copies import publication
 
         return publication.backup(self._database, target, keep=keep, mode=mode, check=check, progress=progress)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from barhouse.coordinator.cli.command import Settings
 from barhouse.coordinator.cli.interrupts import interruptible
 from barhouse.store.model.paths import expanded
+from barhouse.store.places.address import is_address
 
 if TYPE_CHECKING:
     from barhouse.store.session_store import SessionStore
@@ -28,7 +29,7 @@ def opened(
     from barhouse.store.session_store import open_store
 
     in_memory = settings.store == ":memory:"
-    if not create and not in_memory and not expanded(settings.store).exists():
+    if not create and not in_memory and not is_address(settings.store) and not expanded(settings.store).exists():
         named = "" if settings.store == DEFAULT_STORE else f"--store {settings.store} "
         raise StoreError(
             f"there is no store at {settings.store}; create it with `barhouse {named}init`, "

@@ -38,6 +38,7 @@ from barhouse.store.model.interval import Interval
 from barhouse.store.model.paths import expanded
 from barhouse.store.model.spelling import Spelling, as_written
 from barhouse.store.model.symbol import ClosingBar, IntervalText, Symbol
+from barhouse.store.places.address import is_address
 
 
 def _as_list(given: object) -> object:
@@ -171,7 +172,9 @@ class ProcessConfig(_Table):
 class PublishConfig(_Table):
     """A snapshot for analysts: the ``[publish]`` table."""
 
-    path: Path = Field(description="where the newest snapshot is put, at once or not at all")
+    path: Path = Field(
+        description="where the newest snapshot is put, at once or not at all; a file, or s3://bucket/path"
+    )
     keep: int = Field(default=1, ge=1, description="how many snapshots to have, the newest included")
     mode: FileMode | None = Field(
         default=None,
@@ -196,7 +199,7 @@ class PublishConfig(_Table):
 class ExportConfig(_Table):
     """Bars as files for others, of which only those that changed are written: the ``[export]`` table."""
 
-    path: Path = Field(description="the folder; a file for each symbol, interval and month")
+    path: Path = Field(description="the folder, or s3://bucket/path; a file for each symbol, interval and month")
     format: Annotated[str, AfterValidator(_format)] = Field(
         default="parquet", description="of the files: parquet, csv, arrow, or one that a package adds"
     )
@@ -324,7 +327,9 @@ class JobConfig(_Table):
         return self._folder
 
     def at(self, path: Path) -> Path:
-        """A path of the job, absolute."""
+        """A path of the job, absolute; an address, which pathlib has with one slash, is one already."""
+        if is_address(path):
+            return path
         return (self._folder / expanded(path)).resolve()
 
     def grace(self) -> timedelta:

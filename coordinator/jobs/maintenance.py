@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from barhouse.coordinator.jobs.config import ExportConfig, JobConfig, PublishConfig
 from barhouse.coordinator.jobs.job_plan import Progress
+from barhouse.store.errors import PlaceMissingError
 from barhouse.store.model.reports import CopyReport, ExportReport
+from barhouse.store.places.address import is_address
+from barhouse.store.places.place import split_place
 from barhouse.store.session_store import SessionStore
 
 if TYPE_CHECKING:
@@ -40,17 +44,17 @@ def looked_after(
 def _published(store: SessionStore, config: JobConfig, wanted: PublishConfig) -> CopyReport | None:
     """Publish, unless the snapshot there is too young to be replaced."""
     target = config.at(wanted.path)
-    if wanted.every is not None and target.exists():
-        age_seconds = time.time() - target.stat().st_mtime
-        if age_seconds < wanted.pause.total_seconds():
+    if wanted.every is not None:
+        put_at = _put_at(target)
+        if put_at is not None and datetime.now(UTC) - put_at < wanted.pause:
             return None
-    target.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(target)
     return store.publish(target, keep=wanted.keep, mode=wanted.mode)
 
 
 def _exported(store: SessionStore, config: JobConfig, wanted: ExportConfig, progress: Progress) -> ExportReport:
     target = config.at(wanted.path)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(target)
     return store.export(
         target,
         format=wanted.format,
@@ -58,3 +62,18 @@ def _exported(store: SessionStore, config: JobConfig, wanted: ExportConfig, prog
         intervals=wanted.intervals,
         progress=lambda done, total: progress("exporting", done, total),
     )
+
+
+def _put_at(target: Path) -> datetime | None:
+    """When the file that is there was put there; None where there is none."""
+    place, name = split_place(target)
+    try:
+        return place.look(name).modified_at
+    except PlaceMissingError:
+        return None
+
+
+def _make_folder(target: Path) -> None:
+    """Make the folder that something is to be put into; a bucket has none."""
+    if not is_address(target):
+        target.parent.mkdir(parents=True, exist_ok=True)

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from barhouse.coordinator.load.column_kinds import kinds_in
 from barhouse.coordinator.load.columns import Column, folded
 from barhouse.coordinator.sources.files import compression_of, header_of, parquet_schema, repeats_header, skipped_count
-from barhouse.coordinator.sources.scratch_folder import without_scratch
 from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.failures import breaks, is_of_machine
 from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
 from barhouse.store.errors import SourceError
 from barhouse.store.hints import Option
+from barhouse.store.places.scratch_folder import without_scratch
 from barhouse.store.sql import Sql, joined, literal, sql
 
 #: Where DuckDB notes the lines of text files that are no rows: which, and of which file.

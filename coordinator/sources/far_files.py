@@ -13,11 +13,11 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from barhouse.coordinator.sources.file_kinds import ARCHIVE, KINDS, PACKINGS
-from barhouse.coordinator.sources.scratch_folder import have_room, scratch_folder, scratch_place
 from barhouse.coordinator.sources.source import Piece, Source
 from barhouse.store.errors import PlaceMissingError, PlaceTakenError, SourceError
 from barhouse.store.places.address import as_address
 from barhouse.store.places.place import open_place
+from barhouse.store.places.scratch_folder import have_room, scratch_folder, scratch_place
 
 #: What is kept of files that are not needed at the moment.
 _KEPT_BYTES = 2 << 30

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow.parquet import ParquetWriter
 
-from barhouse.coordinator.sources.scratch_folder import have_room
+from barhouse.store.places.scratch_folder import have_room
 
 #: Where the schema of rows says how long bars are, when their file says so itself.
 INTERVAL = "barhouse.interval"

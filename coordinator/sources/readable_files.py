@@ -16,10 +16,10 @@ from barhouse.coordinator.sources.frames import zones_of
 from barhouse.coordinator.sources.json_files import json_rows
 from barhouse.coordinator.sources.packed_bytes import refuse_packed, unpacked_pieces
 from barhouse.coordinator.sources.parquet_copy import INTERVAL, write_parquet
-from barhouse.coordinator.sources.scratch_folder import have_room, scratch_folder, scratch_place
 from barhouse.coordinator.sources.source import Piece, Source
 from barhouse.coordinator.sources.text_encoding import encoding_to_change, recoded
 from barhouse.store.errors import SourceError
+from barhouse.store.places.scratch_folder import have_room, scratch_folder, scratch_place
 
 
 @contextmanager

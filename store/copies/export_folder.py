@@ -11,13 +11,13 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from barhouse.store.copies.export_manifest import Manifest
+from barhouse.store.copies.export_manifest import Manifest, PartitionState
 from barhouse.store.database.replacement import sync_folder
 from barhouse.store.errors import InputError, StoreError
 
@@ -40,6 +40,16 @@ class ExportFolder:
 
     path: Path
     own: Path
+
+    @property
+    def target(self) -> Path:
+        """What reports call it."""
+        return self.path
+
+    @property
+    def own_name(self) -> str:
+        """Say where what is not bars is kept."""
+        return str(self.own)
 
     def manifest(self) -> Manifest | None:
         """Read what it holds; None for one that is new or empty.
@@ -73,8 +83,29 @@ class ExportFolder:
             (self.path / _MANIFEST_BEFORE).unlink()
             sync_folder(self.path)
 
-    def file(self, place: str, suffix: str) -> Path:
-        """Name a partition's file."""
+    def holds(self, place: str, suffix: str, state: PartitionState) -> bool:
+        """Whether a partition's file is there as it was left."""
+        try:
+            return self._file(place, suffix).stat().st_size == state.size_bytes
+        except FileNotFoundError:
+            return False
+
+    def held(self, place: str, suffix: str) -> Path | None:
+        """Give a partition's file to be read; None where there is none."""
+        file = self._file(place, suffix)
+        return file if file.exists() else None
+
+    def settle(self, parts: Mapping[str, Path], suffix: str) -> dict[str, str | None]:
+        """Put the files of partitions, which are whole, in their places; nothing tells versions of files apart."""
+        sync_all(parts.values())
+        for place, part in parts.items():
+            (self.path / place).mkdir(parents=True, exist_ok=True)
+            part.replace(self._file(place, suffix))
+            self.remove(place, but=suffix)
+        sync_all(self.path / place for place in parts)
+        return dict.fromkeys(parts)
+
+    def _file(self, place: str, suffix: str) -> Path:
         return self.path / place / f"bars.{suffix}"
 
     def part(self, number: int) -> Path:

@@ -71,11 +71,12 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class PartitionState:
-    """What one partition holds: its rows, the newest batch among them, and its file's size."""
+    """What one partition holds: its rows, the newest batch among them, and its file's size; in a bucket its ETag."""
 
     row_count: int
     batch_id: int
     size_bytes: int
+    version: str | None = None
 
 
 @dataclass(slots=True)
@@ -91,19 +92,23 @@ class Manifest:
     partitions: dict[str, PartitionState]
     unfinished: list[str]
 
-    def write(self, file: Path) -> None:
-        """Write it, at once or not at all."""
+    def as_json(self) -> bytes:
+        """Spell it as it is written down."""
         said = {
             "barhouse_export": 1,
             **asdict(self.selection),
             "batch_id": self.batch_id,
             "committed_at": self.committed_at,
             "unfinished": self.unfinished,
-            "partitions": {place: asdict(held) for place, held in self.partitions.items()},
+            "partitions": {place: _held(held) for place, held in self.partitions.items()},
         }
+        return json.dumps(said, indent=0).encode()
+
+    def write(self, file: Path) -> None:
+        """Write it, at once or not at all."""
         with written_beside(file) as part:
-            with part.open("w", encoding="utf-8") as stream:
-                json.dump(said, stream, indent=0)
+            with part.open("wb") as stream:
+                stream.write(self.as_json())
                 stream.flush()
                 os.fsync(stream.fileno())
             put_in_place(part, file)
@@ -117,8 +122,19 @@ class Manifest:
         InputError
             The file is something else.
         """
+        return cls.of_json(file.read_bytes(), str(file))
+
+    @classmethod
+    def of_json(cls, text: bytes, file: str) -> Manifest:
+        """Understand one, which messages call ``file``.
+
+        Raises
+        ------
+        InputError
+            It is something else.
+        """
         try:
-            said: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            said: dict[str, Any] = json.loads(text.decode())
             found = _Said.model_validate(said)
         except (ValueError, RecursionError) as error:
             why = shortened(str(error).splitlines()[0])
@@ -132,6 +148,11 @@ class Manifest:
             {place: PartitionState(**held.model_dump()) for place, held in found.partitions.items()},
             found.unfinished,
         )
+
+
+def _held(held: PartitionState) -> dict[str, Any]:
+    """Spell what a partition holds; of a file nothing is said of its version."""
+    return {name: value for name, value in asdict(held).items() if value is not None}
 
 
 def _of_a_month(place: str) -> str:
@@ -165,6 +186,7 @@ class _HeldPartition(BaseModel):
     row_count: _Count
     batch_id: _Count
     size_bytes: _Count
+    version: str | None = None
 
 
 class _Said(BaseModel):

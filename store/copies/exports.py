@@ -7,17 +7,18 @@ only grow, so a bar that is new or revised brings a newer one, and a bar that we
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from barhouse.store.copies.bar_format import ExportFormat, failed, format_named
-from barhouse.store.copies.export_folder import ExportFolder, place_of, sync_all
+from barhouse.store.copies.export_folder import place_of
 from barhouse.store.copies.export_manifest import Manifest, PartitionState, Selection
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError
@@ -28,6 +29,43 @@ from barhouse.store.records import session_days
 from barhouse.store.sql import Sql, sql
 
 Progress = Callable[[int, int], None]
+
+
+class ExportPlace(Protocol):
+    """Where an export goes, a folder or a part of a bucket: one file for a partition, and the manifest apart."""
+
+    @property
+    def target(self) -> Path | str:
+        """What reports call it."""
+
+    @property
+    def is_of_before(self) -> bool:
+        """Whether its manifest lies where readers meet it, as it did once."""
+
+    def manifest(self) -> Manifest | None:
+        """Read what it holds; None for one that is new or empty."""
+
+    def note(self, manifest: Manifest) -> None:
+        """Write down what it holds."""
+
+    def holds(self, place: str, suffix: str, state: PartitionState) -> bool:
+        """Whether a partition's file is there as it was left."""
+
+    def held(self, place: str, suffix: str) -> Path | None:
+        """Give a partition's file to be read; None where there is none."""
+
+    def part(self, number: int) -> Path:
+        """Name what a partition's file is written as before it takes its place."""
+
+    def settle(self, parts: Mapping[str, Path], suffix: str) -> dict[str, str | None]:
+        """Put files that are whole in the places of partitions; returns their versions, where there are such."""
+
+    def clear_parts(self) -> None:
+        """Remove what an export that was cut short has left."""
+
+    def remove(self, place: str) -> None:
+        """Remove a partition's files of all formats."""
+
 
 _ROWS_AT_A_TIME = 122_880
 
@@ -70,7 +108,7 @@ def _month_after(first: datetime) -> datetime:
 
 
 def export(
-    transaction: Transaction, folder: ExportFolder, selection: Selection, *, full: bool, progress: Progress | None
+    transaction: Transaction, folder: ExportPlace, selection: Selection, *, full: bool, progress: Progress | None
 ) -> ExportReport:
     """Bring a folder up to date inside one view of the store; see ``SessionStore.export``."""
     suffix = format_named(selection.format).suffix
@@ -109,7 +147,7 @@ def export(
         clean |= written
         folder.note(Manifest(selection, batch_id, committed_at, dict(sorted(clean.items())), []))
     return ExportReport(
-        folder=folder.path,
+        folder=folder.target,
         format=selection.format,
         batch_id=batch_id,
         written=len(changed),
@@ -155,17 +193,17 @@ def _retained_from(transaction: Transaction) -> dict[tuple[str, str], datetime]:
     return {(row.symbol, row.interval): row.retained_from.astimezone(UTC) for row in rows}
 
 
-def _refuse_other(transaction: Transaction, folder: ExportFolder, before: Manifest, selection: Selection) -> None:
+def _refuse_other(transaction: Transaction, folder: ExportPlace, before: Manifest, selection: Selection) -> None:
     if before.selection != selection:
         raise InputError(
-            f"{folder.path} holds an export of {before.selection}, not of {selection}; export into another folder, or "
-            f"write this one again with {Option('full', True)}"
+            f"{folder.target} holds an export of {before.selection}, not of {selection}; export into another folder, "
+            f"or write this one again with {Option('full', True)}"
         )
     if before.batch_id is not None:
         asked = {"batch_id": before.batch_id, "committed_at": before.committed_at}
         if not transaction.one("copies.batch_count", asked).batch_count:
             raise InputError(
-                f"{folder.path} holds an export of another store, or of what this one was before it was restored: "
+                f"{folder.target} holds an export of another store, or of what this one was before it was restored: "
                 f"batch {before.batch_id} of {before.committed_at} is not in there; export into another folder, or "
                 f"write this one again with {Option('full', True)}"
             )
@@ -181,13 +219,11 @@ def _refuse_long(changed: list[_Partition]) -> None:
             )
 
 
-def _is_as_held(folder: ExportFolder, now: _Partition, held: PartitionState | None, suffix: str) -> bool:
+def _is_as_held(folder: ExportPlace, now: _Partition, held: PartitionState | None, suffix: str) -> bool:
     """Whether a partition's file is there and holds what the store does."""
     if held is None or (held.row_count, held.batch_id) != (now.row_count, now.batch_id):
         return False
-    with suppress(FileNotFoundError):
-        return folder.file(now.place, suffix).stat().st_size == held.size_bytes
-    return False
+    return folder.holds(now.place, suffix, held)
 
 
 def _is_given_up(place: str, kept_from: dict[tuple[str, str], datetime]) -> bool:
@@ -201,7 +237,7 @@ def _is_given_up(place: str, kept_from: dict[tuple[str, str], datetime]) -> bool
 
 def _write(
     transaction: Transaction,
-    folder: ExportFolder,
+    folder: ExportPlace,
     changed: list[_Partition],
     selection: Selection,
     kept_from: dict[tuple[str, str], datetime],
@@ -217,7 +253,7 @@ def _write(
     for number, (partition, pieces) in enumerate(_pieces(transaction, changed), start=1):
         part = parts[partition.place] = folder.part(number)
         first = next(pieces)
-        old = list(_given_up_rows(folder.file(partition.place, form.suffix), partition, selection.format, kept_from))
+        old = list(_given_up_rows(folder, partition, form.suffix, selection.format, kept_from))
         kept += sum(rows.num_rows for rows in old)
         _write_file(
             part, form, selection.format, itertools.chain((rows.cast(first.schema) for rows in old), [first], pieces)
@@ -225,14 +261,11 @@ def _write(
         sizes[partition.place] = part.stat().st_size
         if progress is not None:
             progress(number, len(changed))
-    sync_all(parts.values())
-    for place, part in parts.items():
-        (folder.path / place).mkdir(parents=True, exist_ok=True)
-        part.replace(folder.file(place, form.suffix))
-        folder.remove(place, but=form.suffix)
-    sync_all(folder.path / place for place in parts)
+    versions = folder.settle(parts, form.suffix)
     held = {
-        partition.place: PartitionState(partition.row_count, partition.batch_id, sizes[partition.place])
+        partition.place: PartitionState(
+            partition.row_count, partition.batch_id, sizes[partition.place], versions[partition.place]
+        )
         for partition in changed
     }
     return held, kept
@@ -273,11 +306,14 @@ def _runs(batch: pa.RecordBatch) -> Iterator[tuple[int, pa.Table]]:
 
 
 def _given_up_rows(
-    file: Path, partition: _Partition, name: str, kept_from: dict[tuple[str, str], datetime]
+    folder: ExportPlace, partition: _Partition, suffix: str, name: str, kept_from: dict[tuple[str, str], datetime]
 ) -> Iterator[pa.Table]:
     """Give the bars of a partition that retention took from the store, and that its file still has."""
     instant = kept_from.get((partition.symbol, partition.interval))
-    if instant is not None and partition.month_start < instant and file.exists():
+    if instant is None or partition.month_start >= instant:
+        return
+    file = folder.held(partition.place, suffix)
+    if file is not None:
         with _named(name):
             old = format_named(name).read(file)
         yield old.filter(pc.less(old["bar_start"], pa.scalar(instant, old["bar_start"].type)))

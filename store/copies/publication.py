@@ -9,9 +9,13 @@ from __future__ import annotations
 import os
 import re
 import stat
+<<<<<<< HEAD
 from collections.abc import Callable
+=======
+from collections.abc import Iterable
+>>>>>>> 8b6b25a (Exports, snapshots and backups go into buckets, and come back)
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import duckdb
 
@@ -86,7 +90,7 @@ def backup(
                 return _report(place, before, keep, written=False)
             copy_whole(database, place, part)
         state = state_in(part)
-        proof = _proven(database, part, place, progress) if check else None
+        proof = proven(database, part, str(place), progress=progress) if check else None
         with database.copying():
             before = _state_before(database, place)
             # One that was begun later may have been quicker.
@@ -128,7 +132,14 @@ def _state_before(database: Database, place: Path) -> State | None:
     return before
 
 
-def _proven(database: Database, part: Path, place: Path, progress: Progress | None) -> VerifyReport:
+def proven(database: Database, part: Path, place: str, *, progress: Progress | None) -> VerifyReport:
+    """Verify a copy that is to be at a place.
+
+    Raises
+    ------
+    StoreError
+        It does not verify, or cannot be read.
+    """
     (limits,) = database.query(sql("copies.limits")).to_pylist()
     try:
         report = verified_file(part, read_only=True, settings=limits, progress=progress)
@@ -161,7 +172,7 @@ def _allow(file: Path, mode: int | None) -> None:
 
 def _keep(place: Path, before: State) -> None:
     made = datetime.fromtimestamp(place.stat().st_mtime, UTC)
-    aside = place.with_name(f"{place.stem}.{made:%Y%m%dT%H%M%S.%fZ}-{before.batch_id or 0}{place.suffix}")
+    aside = place.with_name(name_aside(place, made, before))
     try:
         os.link(place, aside)
     except FileExistsError:
@@ -172,16 +183,21 @@ def _keep(place: Path, before: State) -> None:
             put_in_place(part, aside)
 
 
-def _older(place: Path) -> list[Path]:
-    """Return the older copies beside one, newest first."""
+def name_aside(place: PurePath, made: datetime, before: State) -> str:
+    """Name what a copy is called once it is an older one."""
+    return f"{place.stem}.{made:%Y%m%dT%H%M%S.%fZ}-{before.batch_id or 0}{place.suffix}"
+
+
+def older_names(place: PurePath, names: Iterable[str]) -> list[str]:
+    """Return those names that are of older copies of one, newest first."""
     pattern = re.compile(rf"{re.escape(place.stem)}\.(\d{{8}}T\d{{6}}\.\d{{6}}Z)-(\d+){re.escape(place.suffix)}")
-    found = [(match, path) for path in place.parent.iterdir() if (match := pattern.fullmatch(path.name))]
-    return [one for _, one in sorted(found, key=lambda each: (int(each[0][2]), each[0][1]), reverse=True)]
+    found = [match for name in names if (match := pattern.fullmatch(name))]
+    return [one[0] for one in sorted(found, key=lambda each: (int(each[2]), each[1]), reverse=True)]
 
 
 def _report(place: Path, state: State, keep: int, *, written: bool, proof: VerifyReport | None = None) -> CopyReport:
     """Remove what is one too many, and say what is there now."""
-    older = _older(place)
+    older = [place.with_name(name) for name in older_names(place, (path.name for path in place.parent.iterdir()))]
     for path in older[keep - 1 :]:
         path.unlink(missing_ok=True)
     return CopyReport(

@@ -16,10 +16,12 @@ from barhouse.store.database.file_copy import copy_synced
 from barhouse.store.database.file_lock import Lock, identity_of
 from barhouse.store.database.opening import check_not_written, kept_closed
 from barhouse.store.database.replacement import log_of, put_in_place, written_beside
-from barhouse.store.errors import InputError, StoreError, StoreHeldError
+from barhouse.store.errors import InputError, PlaceMissingError, StoreError, StoreHeldError
 from barhouse.store.hints import Action, Option
 from barhouse.store.model.paths import absolute
 from barhouse.store.model.reports import RestoreReport, VerifyReport
+from barhouse.store.places.address import Address, as_address, is_address
+from barhouse.store.places.place import fetch, split_place
 
 
 def restore(backup: str | Path, path: str | Path, *, force: bool = False) -> RestoreReport:
@@ -31,7 +33,7 @@ def restore(backup: str | Path, path: str | Path, *, force: bool = False) -> Res
     Parameters
     ----------
     backup
-        A file that ``backup`` or ``publish`` wrote, or any other whole store.
+        A file that ``backup`` or ``publish`` wrote, or any other whole store; also in a bucket, ``s3://bucket/path``.
     path
         The store's file, which nobody may have open for writing; it need not exist.
     force
@@ -45,16 +47,46 @@ def restore(backup: str | Path, path: str | Path, *, force: bool = False) -> Res
         Somebody has the store open.
     StoreError
         The backup cannot be read or does not verify; the store is as it was.
+    PlaceError
+        The bucket with the backup cannot be reached, or refuses.
     """
-    source, file = absolute(backup), absolute(path)
+    file = absolute(path)
+    if is_address(backup):
+        with _fetched(as_address(backup), file) as fetched:
+            return _restore(fetched, file, str(as_address(backup)), force=force)
+    source = absolute(backup)
     if not source.is_file():
         raise StoreError(
             f"there is no backup at {source}; name a file that {Action('backup')} or {Action('publish')} wrote"
         )
     if source == file or identity_of(source) == identity_of(file):
         raise InputError(f"{source} is the store itself; name a backup of it")
+    return _restore(source, file, str(source), force=force)
+
+
+@contextmanager
+def _fetched(address: Address, file: Path) -> Iterator[Path]:
+    """Bring a backup from a bucket, beside the file whose place it is to take."""
+    _refuse_no_place(file)
+    place, name = split_place(address)
+    with told(str(file)), written_beside(file.with_name(f"{file.name}.fetched")) as part:
+        try:
+            fetch(place, name, part)
+        except PlaceMissingError as error:
+            raise StoreError(
+                f"{error}; name a file that {Action('backup')} or {Action('publish')} put into a bucket"
+            ) from None
+        yield part
+
+
+def _refuse_no_place(file: Path) -> None:
     if file.is_dir() or not file.parent.is_dir():
         raise InputError(f"{file} is no place for a store; name a file in a folder that exists")
+
+
+def _restore(source: Path, file: Path, called: str, *, force: bool) -> RestoreReport:
+    """Restore from a file, which messages call otherwise where it was fetched."""
+    _refuse_no_place(file)
     check_not_written(source)
     with kept_closed(file):
         _refuse_newer(source, file, force=force)  # early: copying takes time
@@ -63,7 +95,7 @@ def restore(backup: str | Path, path: str | Path, *, force: bool = False) -> Res
         part.chmod(_mode(file if file.exists() else source))
         proof = verified_file(part, read_only=False)
         if not proof.sound:
-            raise StoreError(f"the backup {source} does not verify, so nothing was replaced: {proof.differences[0]}")
+            raise StoreError(f"the backup {called} does not verify, so nothing was replaced: {proof.differences[0]}")
         wanted = state_in(part)  # a backup may take the place of the one copied at any time
         with kept_closed(file):
             present = _refuse_newer(part, file, force=force)

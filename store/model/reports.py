@@ -16,6 +16,10 @@ from barhouse.store.model.words import counted
 _SHOWN = 4
 
 
+#: A path, or the address of what is in a bucket.
+Target = Path | str
+
+
 class Report(BaseModel):
     """What something did: frozen, and complete when it is returned."""
 
@@ -395,13 +399,13 @@ class CompactReport(Report):
 class CopyReport(Report):
     """What became of a published snapshot, or of a backup."""
 
-    target: Path = Field(description="the file that names the newest copy")
+    target: Target = Field(description="the file that names the newest copy")
     written: bool = Field(description="False: the copy that is there has all that the store has")
     batch_id: int | None = Field(description="the newest batch in it; None before the first")
     committed_at: datetime | None = Field(description="when that was committed, in UTC")
     size_bytes: int
-    older: tuple[Path, ...] = Field(default=(), description="the older copies kept beside it, newest first")
-    removed: tuple[Path, ...] = Field(default=(), description="older copies that were one too many")
+    older: tuple[Target, ...] = Field(default=(), description="the older copies kept beside it, newest first")
+    removed: tuple[Target, ...] = Field(default=(), description="older copies that were one too many")
     verified: VerifyReport | None = Field(default=None, description="what verify found in the copy, where it was asked")
 
 
@@ -419,7 +423,7 @@ class RestoreReport(Report):
 class ExportReport(Report):
     """What an export wrote; a partition is one symbol, interval and month, in a file of its own."""
 
-    folder: Path
+    folder: Target
     format: str
     batch_id: int | None = Field(description="the store's newest batch, which the folder is up to date with")
     written: int = Field(description="partitions that were new or had changed")

@@ -6,6 +6,7 @@ import re
 from pathlib import Path, PurePosixPath
 
 from barhouse.store.errors import InputError
+from barhouse.store.hints import Action
 from barhouse.store.model.words import shortened
 
 SCHEME = "s3://"
@@ -72,6 +73,26 @@ def is_address(given: object) -> bool:
             f"{shortened(given)}: no files are read or written by {other[1]}://; allowed are s3://BUCKET/PATH and paths"
         )
     return False
+
+
+def refuse_far(path: object) -> None:
+    """Refuse an address where a store's own file is asked for.
+
+    Raises
+    ------
+    InputError
+        Saying what to do.
+    """
+    if isinstance(path, str | Path) and is_address(path):
+        raise InputError(
+            f"{as_address(path)} is in a bucket, and a store is opened on a disk; fetch it first: {Action('restore')} "
+            f"puts it at a path, verified"
+        )
+
+
+def named(given: str | Path) -> str:
+    """A path, or an address that was taken for one, as it is to be shown."""
+    return str(as_address(given)) if is_address(given) else str(given)
 
 
 def as_address(given: str | Path | Address) -> Address:

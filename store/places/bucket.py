@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from functools import lru_cache
@@ -57,12 +57,17 @@ class BucketPlace:
         """Give the address of an object."""
         return f"{self.root}/{name}"
 
-    def files(self, folder: str = "") -> Iterator[PlacedFile]:
+    def files(self, folder: str = "", *, deep: bool = True) -> Iterator[PlacedFile]:
         """List objects, a thousand in a request."""
         within = self._key(folder) if folder else self.root.key
         skipped = len(self.root.key) + 1 if self.root.key else 0
         with told(self.full_name(folder) if folder else str(self)):
-            for chunk in obstore.list(self._store, within or None, chunk_size=1_000):
+            found_in: Iterable[Sequence[ObjectMeta]] = (
+                obstore.list(self._store, within or None, chunk_size=1_000)
+                if deep
+                else [obstore.list_with_delimiter(self._store, within or None)["objects"]]
+            )
+            for chunk in found_in:
                 for found in chunk:
                     yield _placed(found, found["path"][skipped:])
 
@@ -134,6 +139,11 @@ class BucketPlace:
             if found.size_bytes != len(data) or b"".join(self.pieces(found)) != data:
                 raise
         return self.look(name)
+
+    def copy(self, name: str, other: str) -> None:
+        """Copy an object where it is; servers do it up to 5 GB."""
+        with told(self.full_name(other)):
+            obstore.copy(self._store, self._key(name), self._key(other))
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove objects, many in a request."""

@@ -41,11 +41,12 @@ class FolderPlace:
         """Give the path of a file."""
         return str(self._path(name))
 
-    def files(self, folder: str = "") -> Iterator[PlacedFile]:
+    def files(self, folder: str = "", *, deep: bool = True) -> Iterator[PlacedFile]:
         """List files, but for those that are being written."""
         top = self._path(folder) if folder else self.root
         with self._told(folder):
-            for at, _, names in os.walk(top):
+            for at, folders, names in os.walk(top):
+                folders[:] = folders if deep else []
                 for name in names:
                     path = Path(at, name)
                     if not (name.startswith(".") and name.endswith(".part")) and path.is_file():
@@ -100,6 +101,10 @@ class FolderPlace:
                             raise self._taken(name)
                         put_in_place(part, target)
         return self.look(name)
+
+    def copy(self, name: str, other: str) -> None:
+        """Copy a file within the folder."""
+        self.put(self._path(name), other)
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove files, and the folders in which nothing is left."""

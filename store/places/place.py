@@ -21,8 +21,11 @@ class Place(Protocol):
     def full_name(self, name: str) -> str:
         """What messages call a file of it."""
 
-    def files(self, folder: str = "") -> Iterator[PlacedFile]:
-        """The files in it, or in a folder of it, however deep; in no particular order, and none where there is none."""
+    def files(self, folder: str = "", *, deep: bool = True) -> Iterator[PlacedFile]:
+        """The files in it, or in a folder of it; in no particular order, and none where there is none.
+
+        Unless ``deep`` is said to be false those in folders of it count, too.
+        """
 
     def look(self, name: str) -> PlacedFile:
         """What there is to say of a file.
@@ -64,6 +67,9 @@ class Place(Protocol):
         PlaceTakenError
             When somebody else wrote there before.
         """
+
+    def copy(self, name: str, other: str) -> None:
+        """Have a file there under another name, too."""
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove files; those that are not there are no matter."""

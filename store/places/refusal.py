@@ -48,9 +48,7 @@ def _error(address: str, error: Exception) -> PlaceError:
     said = code[1] if code else None
     if said == "NoSuchBucket":
         bucket = address.removeprefix("s3://").partition("/")[0]
-        return PlaceMissingError(
-            f"there is no bucket {bucket} where {address} would be; make it, or look at the address"
-        )
+        return PlaceMissingError(f"there is no bucket {bucket} for {address}; make it, or check the address")
     if isinstance(error, FileNotFoundError):
         return PlaceMissingError(f"there is no object {address}")
     if isinstance(error, AlreadyExistsError | PreconditionError | NotModifiedError) or said == "PreconditionFailed":

@@ -10,6 +10,7 @@ from barhouse.store.errors import StoreError, StoreHeldError
 from barhouse.store.hints import Action
 from barhouse.store.model.paths import absolute
 from barhouse.store.model.reports import CopyReport
+from barhouse.store.places.address import refuse_far
 
 
 def snapshot_of(given: str | Path) -> tuple[Path, CopyReport | None]:
@@ -19,11 +20,14 @@ def snapshot_of(given: str | Path) -> tuple[Path, CopyReport | None]:
 
     Raises
     ------
+    InputError
+        It is in a bucket.
     StoreHeldError
         A writer has the store open; says how to serve it all the same.
     StoreError
         There is no such file, or it cannot be published.
     """
+    refuse_far(given)
     file = absolute(given)
     if not file.exists():
         raise StoreError(f"there is nothing at {file}; publish a snapshot there first, with {Action('publish')}")

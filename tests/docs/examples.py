@@ -8,6 +8,7 @@ A page is a folder of its own, with ``sample/`` in it, and its blocks are run fr
 - whatever stands below ``<!-- file: NAME -->`` is written to that file first; inside a comment too, for files that
   are not shown.
 - ``<!-- store: NAME -->`` puts a copy of the store that ``make demo`` makes there.
+- ``<!-- bucket: s3://NAME/FOLDER < FILES -->`` starts a server of buckets for the page, and puts files there.
 - ``<!-- installed: NAME -->`` builds the package in that folder and installs it, for the commands that follow.
 - ``<!-- not run: why -->`` right above a block leaves it as it is.
 
@@ -34,10 +35,13 @@ from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 from barhouse.store.calendars import exchange
+from barhouse.store.places.place import open_place
 from tests.docs.pages import ROOT, fences
+from tests.s3_server import S3Server
 
 _PART = re.compile(
     r"^<!-- store: (?P<store>\S+) -->$"
+    r"|^<!-- bucket: s3://(?P<bucket>[^/\s]+)/(?P<within>\S+) < (?P<sent>\S+) -->$"
     r"|^<!-- installed: (?P<package>\S+) -->$"
     r"|^<!-- file: (?P<hidden>\S+)\n(?P<hidden_text>.*?)^-->$"
     r"|^<!-- file: (?P<file>\S+) -->\n```[a-z]*\n(?P<file_text>.*?)^```$"
@@ -66,8 +70,11 @@ def carried_out(text: str, folder: Path) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     folder = folder.resolve()
     shutil.copytree(ROOT / "sample", folder / "sample")
-    with contextlib.chdir(folder), _surroundings(), _imports_forgotten():
-        return _PART.sub(lambda part: _carry_out(part, folder), text)
+    with contextlib.ExitStack() as page:
+        page.enter_context(contextlib.chdir(folder))
+        page.enter_context(_surroundings())
+        page.enter_context(_imports_forgotten())
+        return _PART.sub(lambda part: _carry_out(part, folder, page), text)
 
 
 def without_accidents(text: str) -> str:
@@ -75,9 +82,11 @@ def without_accidents(text: str) -> str:
     return re.sub(r"\b20(?:2[6-9]|[3-9][0-9])-[0-9]{2}-[0-9]{2}\b", "ahead", re.sub(r"\b[0-9.]+ MB", "... MB", text))
 
 
-def _carry_out(part: re.Match[str], folder: Path) -> str:
+def _carry_out(part: re.Match[str], folder: Path, page: contextlib.ExitStack) -> str:
     if part["store"]:
         shutil.copy(_demo_store(), folder / part["store"])
+    elif part["bucket"]:
+        page.enter_context(_bucket(part["bucket"], part["within"], sorted(folder.glob(part["sent"]))))
     elif part["package"]:
         _install(folder / part["package"], folder / ".site")
     elif part["hidden"] or part["file"]:
@@ -92,6 +101,22 @@ def _carry_out(part: re.Match[str], folder: Path) -> str:
         shown = f"\n\n```text\n{printed}```" if printed or part["printed"] is not None else ""
         return f"```python\n{part['python']}```{shown}"
     return part[0]
+
+
+@contextlib.contextmanager
+def _bucket(name: str, within: str, sent: list[Path]) -> Iterator[None]:
+    """Have a server with files in a bucket, for the commands that follow."""
+    with TemporaryDirectory(prefix="barhouse-docs-s3-") as place:
+        server = S3Server(Path(place))
+        try:
+            server.start()
+            server.make_bucket(name)
+            os.environ.update(server.environment)
+            for file in sent:
+                open_place(f"s3://{name}/{within}").put(file, file.name)
+            yield
+        finally:
+            server.stop()
 
 
 def _install(package: Path, target: Path) -> None:

@@ -11,8 +11,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 from load_kit import HEADER, NEW_YORK, Bench, minutes
 
-from barhouse.coordinator.sources import scratch_folder
 from barhouse.store.errors import InputError
+from barhouse.store.places import scratch_folder
 
 #: Bars with values that no two share, so that a lost or doubled one shows.
 ROWS = [

@@ -320,7 +320,7 @@ def test_it_is_said_what_the_files_of_an_archive_are(bench: Bench) -> None:
 def test_what_a_killed_process_left_goes_with_the_next_load(bench: Bench) -> None:
     code = (
         "import os, pathlib, signal, sys\n"
-        "from barhouse.coordinator.sources.scratch_folder import scratch_folder\n"
+        "from barhouse.store.places.scratch_folder import scratch_folder\n"
         "with scratch_folder(pathlib.Path(sys.argv[1])) as folder:\n"
         "    (folder / '0').write_text('x')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -13,6 +13,7 @@ from barhouse.coordinator.cli.progress import progress_bar
 from barhouse.coordinator.cli.sentences.copies import compacted, copied, restored
 from barhouse.coordinator.cli.store_access import opened
 from barhouse.store.model.file_mode import FILE_MODES, FileMode
+from barhouse.store.places.address import named
 
 _KEEP = click.option(
     "--keep",
@@ -78,7 +79,7 @@ def restore(settings: Settings, /, backup_file: Path, *, force: bool, as_json: b
     from barhouse.store.copies.restoration import restore as put_back
 
     report = put_back(backup_file, settings.store, force=force)
-    reports.put(report, restored(report, backup_file), as_json=as_json)
+    reports.put(report, restored(report, named(backup_file)), as_json=as_json)
 
 
 @command("compact", example="barhouse --store bars.duckdb compact")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from barhouse.coordinator.cli.sentences.words import megabytes
@@ -25,7 +24,7 @@ def copied(report: CopyReport, verb: str) -> str:
     return said
 
 
-def restored(report: RestoreReport, backup: Path) -> str:
+def restored(report: RestoreReport, backup: str) -> str:
     """Say what became of a store."""
     batch = f"batch {report.batch_id}" if report.batch_id is not None else "no batch yet"
     if not report.written:

@@ -42,7 +42,7 @@ def scratch_folder(beside: Path) -> Iterator[Path]:
         lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise SourceError(
-            f"files cannot be unpacked in {beside}: {error.strerror}; another place is chosen by "
+            f"files cannot be unpacked or kept for a moment in {beside}: {error.strerror}; another place is chosen by "
             f"{Option('settings', {'temp_directory': 'PATH'})}"
         ) from error
     try:
