@@ -125,7 +125,7 @@ def _state_before(database: Database, place: Place, name: str) -> State | None:
     return before
 
 
-class _Said(BaseModel):
+class _CopyNote(BaseModel):
     """What a note says, which somebody else may have written."""
 
     model_config = ConfigDict(strict=False, defer_build=True, extra="forbid")
@@ -142,7 +142,7 @@ def _noted(place: Place, name: str, file: PlacedFile) -> State | None:
     """Return what a note says of a copy; None where it says nothing of this very one."""
     found = read(place, f"{name}.json")
     try:
-        said = None if found is None else _Said.model_validate_json(found[0])
+        said = None if found is None else _CopyNote.model_validate_json(found[0])
     except ValidationError:
         return None
     if said is None or said.version != file.version:

@@ -426,9 +426,9 @@ def test_an_export_cut_short_is_finished_by_the_next(
 
     where, name, count = {
         "while writing": (exports, "_write_file", 3),
-        "before the renames": (exports, "sync_all", 1),
+        "before the renames": (export_folder, "sync_all", 1),
         "between renames": (export_folder.ExportFolder, "remove", 10),
-        "before the manifest": (exports, "sync_all", 2),
+        "before the manifest": (export_folder, "sync_all", 2),
     }[moment]
     with monkeypatch.context() as patch:
         patch.setattr(where, name, crash_at(count, getattr(where, name)))
