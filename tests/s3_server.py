@@ -37,8 +37,8 @@ class S3Server:
 
     folder: Path
     ports: list[int] = field(default_factory=list)
+    _keeper: subprocess.Popen[bytes] | None = None
     _process: subprocess.Popen[bytes] | None = None
-    _has_begun: bool = False
 
     @property
     def endpoint(self) -> str:
@@ -59,38 +59,36 @@ class S3Server:
         }
 
     def start(self) -> None:
-        """Start it, and wait until it answers; ports that somebody else took meanwhile are changed for others."""
+        """Start it, and wait until it answers; what it keeps objects with goes on while it is stopped."""
         self.ports = self.ports or _free_ports(8)
-        self.folder.joinpath("data").mkdir(parents=True, exist_ok=True)
+        s3, s3_grpc, filer, filer_grpc, master, master_grpc, volume, volume_grpc = self.ports
+        if self._keeper is None:
+            self.folder.joinpath("data").mkdir(parents=True, exist_ok=True)
+            self._keeper = self._run(
+                *("server", f"-dir={self.folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
+                *(f"-master.port={master}", f"-master.port.grpc={master_grpc}", "-master.telemetry=false"),
+                "-master.volumeSizeLimitMB=64",
+                *(f"-volume.port={volume}", f"-volume.port.grpc={volume_grpc}", "-volume.max=4000"),
+                *("-filer", f"-filer.port={filer}", f"-filer.port.grpc={filer_grpc}"),
+            )
         config = self.folder / "s3.json"
         config.write_text(
             json.dumps({"identities": [_identity(KEY, SECRET, "Admin"), _identity(READER_KEY, READER_SECRET)]})
         )
-        s3, s3_grpc, filer, filer_grpc, master, master_grpc, volume, volume_grpc = self.ports
-        command = [
-            *(program(), "server", f"-dir={self.folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
-            *(f"-master.port={master}", f"-master.port.grpc={master_grpc}", "-master.telemetry=false"),
-            *("-master.resumeState=false", "-master.electionTimeout=1s"),  # there is no other to agree with
-            *(f"-volume.port={volume}", f"-volume.port.grpc={volume_grpc}", "-volume.max=4000"),
-            *("-filer", f"-filer.port={filer}", f"-filer.port.grpc={filer_grpc}"),
-            *("-s3", f"-s3.port={s3}", f"-s3.port.grpc={s3_grpc}", f"-s3.config={config}"),
-            *("-s3.autoCreateBucket=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.volumeSizeLimitMB=64"),
-        ]
+        self._process = self._run(
+            *("s3", "-ip.bind=127.0.0.1", f"-port={s3}", f"-port.grpc={s3_grpc}", f"-config={config}"),
+            *(f"-filer=127.0.0.1:{filer}.{filer_grpc}", "-autoCreateBucket=false", "-port.iceberg=0", "-port.lance=0"),
+        )
+        self._ask("PUT", "first", "")
+        self._ask("PUT", "first", "settled")
+
+    def _run(self, *command: str) -> subprocess.Popen[bytes]:
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, env=_SERVERS_OWN)
-        self._settle()
+            return subprocess.Popen([program(), *command], stdout=log, stderr=log, cwd=self.folder, env=_SERVERS_OWN)
 
     def make_bucket(self, name: str) -> None:
         """Make a bucket, or find it there."""
         self._ask("PUT", name, "")
-
-    def _settle(self) -> None:
-        """Wait until it gives what it was given, also before it was stopped."""
-        if self._has_begun:
-            self._ask("GET", "first", "settled")
-        self._ask("PUT", "first", "")
-        self._ask("PUT", "first", "settled")
-        self._has_begun = True
 
     def _ask(self, method: Literal["GET", "PUT"], bucket: str, key: str) -> None:
         """Ask until it answers: one that has just begun fails at first."""
@@ -119,11 +117,19 @@ class S3Server:
             time.sleep(0.1)
 
     def stop(self) -> None:
-        """End it where it stands; it answers nothing from now on."""
+        """End it where it stands; it answers nothing until it is started again."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def close(self) -> None:
+        """End it for good."""
+        self.stop()
+        if self._keeper is not None:
+            self._keeper.kill()
+            self._keeper.wait()
+            self._keeper = None
 
     def _log(self) -> str:
         return (self.folder / "log").read_text(errors="replace")[-2000:]

@@ -116,7 +116,7 @@ def _bucket(name: str, within: str, sent: list[Path]) -> Iterator[None]:
                 open_place(f"s3://{name}/{within}").put(file, file.name)
             yield
         finally:
-            server.stop()
+            server.close()
 
 
 def _install(package: Path, target: Path) -> None:

@@ -23,9 +23,10 @@ from job_kit import day_of, fill, job_file, sessions, write
 from load_kit import HEADER, NEW_YORK, Bench, line, unchanged
 
 from barhouse import check_job, inspect_source, open_store, run_job
-from barhouse.coordinator.sources import far_files, scratch_folder
+from barhouse.coordinator.sources import far_files
 from barhouse.store.errors import InputError, OptionsError, PlaceError, SourceError
 from barhouse.store.places import bucket as bucket_module
+from barhouse.store.places import scratch_folder
 from barhouse.store.places.place import Place, open_place
 from barhouse.store.places.placed_file import PlacedFile
 from tests.s3_server import SECRET, S3Server, told

@@ -23,11 +23,12 @@ from load_kit import HEADER, NEW_YORK, Bench, copy_template, line, unchanged
 
 from barhouse import SessionCoordinator, open_store
 from barhouse.coordinator.load import door
-from barhouse.coordinator.sources import packed_bytes, scratch_folder
+from barhouse.coordinator.sources import packed_bytes
 from barhouse.coordinator.sources.files import is_readable
 from barhouse.coordinator.sources.readable_files import readable
 from barhouse.coordinator.sources.source import Source
 from barhouse.store.errors import OptionsError, SourceError
+from barhouse.store.places import scratch_folder
 
 PACKED: dict[str, Callable[[bytes], bytes]] = {
     "bars.csv.gz": gzip.compress,

@@ -38,7 +38,7 @@ def test_nanoseconds_are_read_by_what_is_suggested() -> None:
     text = "2024.10.21D14:30:00.000000000"
     (form,) = formats_of(text)
     assert form == "%Y.%m.%dD%H:%M:%S.%n"
-    assert duckdb.execute("SELECT strptime(?, ?)", [text, form]).fetchone() == (datetime(2024, 10, 21, 14, 30),)
+    assert duckdb.execute("SELECT strptime(?, ?)", [text, form]).fetchall() == [(datetime(2024, 10, 21, 14, 30),)]
 
 
 def test_the_name_of_a_zone_is_one() -> None:
