@@ -15,9 +15,11 @@ from barhouse.store.database.database import Database
 from barhouse.store.database.follower import Follower
 from barhouse.store.database.limits import STREAMED_ROWS, Limits
 from barhouse.store.database.transaction import Transaction
+from barhouse.store.errors import InputError
+from barhouse.store.hints import Action
 from barhouse.store.model.file_mode import FileMode
 from barhouse.store.model.spelling import Spelling
-from barhouse.store.places.address import is_address
+from barhouse.store.places.address import is_address, named
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -217,10 +219,15 @@ class StoreFile:
         Raises
         ------
         InputError
-            ``target`` is the store itself, or another store.
+            ``target`` is the store itself, or another store; or in a bucket.
         StoreError
             The first snapshot could not be written, or the store is only read.
         """
+        if is_address(target):
+            raise InputError(
+                f"{named(target)} is in a bucket, where a snapshot cannot follow every commit; name a file on a disk, "
+                f"or publish there every now and then, with {Action('publish')}"
+            )
         from barhouse.store.copies.snapshot_keeper import publishing
 
         return publishing(self._database, target, keep=keep, mode=mode)

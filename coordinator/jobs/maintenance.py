@@ -24,7 +24,7 @@ def followed(store: SessionStore, config: JobConfig) -> AbstractContextManager[N
     if config.serve is None:
         return nullcontext()
     target = config.at(config.serve)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(target)
     return store.publishing(target)
 
 

@@ -22,6 +22,7 @@ from barhouse.store.model.inputs import as_bound, optional
 from barhouse.store.model.mistakes import AsOptions, sentences
 from barhouse.store.model.paths import expanded
 from barhouse.store.model.symbol import ClosingBar, IntervalText, Symbol
+from barhouse.store.places.address import is_address
 from barhouse.store.session_store import SessionStore
 
 log = logging.getLogger("barhouse.live")
@@ -63,7 +64,7 @@ def _tables(path: Path) -> dict[str, Any]:
 
 
 def _path_in(folder: Path, given: str) -> str:
-    return str(folder / expanded(given))
+    return given if is_address(given) else str(folder / expanded(given))
 
 
 def _feed_in(folder: Path, given: str) -> str:

@@ -25,7 +25,7 @@ from barhouse.coordinator.live.status import LiveStatus, RefusedFile
 from barhouse.coordinator.live.writer import LiveWriter
 from barhouse.coordinator.session_coordinator import SessionCoordinator
 from barhouse.coordinator.streams.symbol_registration import OnMissing
-from barhouse.store.errors import BarhouseError, FeedError, InputError, StoreError
+from barhouse.store.errors import BarhouseError, FeedError, InputError, PlaceError, StoreError
 from barhouse.store.hints import Option
 from barhouse.store.model.former_calls import interval_came_first
 from barhouse.store.model.inputs import Moment, Names, as_bound, as_interval, as_list, as_name, optional
@@ -362,7 +362,7 @@ class LiveSession:
             await asyncio.sleep(self._options.publish_seconds)
             try:
                 await self.publish(self._publish_to)
-            except StoreError as error:
+            except (StoreError, PlaceError) as error:
                 self._status.last_error = str(error)
                 log.warning("no snapshot was published: %s", error)
 

@@ -9,11 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-<<<<<<< HEAD
-from collections.abc import Callable
-=======
-from collections.abc import Iterable
->>>>>>> 8b6b25a (Exports, snapshots and backups go into buckets, and come back)
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 

@@ -269,6 +269,7 @@ def test_copies_that_cannot_be_are_refused(filled: Bench, bucket: str, tmp_path:
         (lambda: open_store(target, read_only=True), "is in a bucket, and a store is opened on a disk; fetch it first"),
         (lambda: open_store(Path(target)), "is in a bucket"),
         (lambda: snapshot_of(Path(target)), "is in a bucket"),
+        (lambda: filled.store.publishing(target), "is in a bucket, where a snapshot cannot follow every commit"),
     ):
         with pytest.raises(InputError, match=said):
             ask()
