@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from followers import Follower, catch_up, chosen, relations
 from hypothesis import Phase
 from test_histories import LONG_AFTER, Histories, run_part
 from test_two_paths import Pair, Walk
@@ -19,6 +18,7 @@ from world import World
 
 from barhouse.store.copies import increment, snapshot_keeper
 from tests.extent import FOLLOWED, SEED, shares, tally
+from tests.followers import Follower, catch_up, chosen, relations
 
 
 class FollowedWorld(World):
