@@ -6,6 +6,7 @@ From the command line the store is named by ``-x store=PATH`` or BARHOUSE_STORE;
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import duckdb
 import sqlalchemy as sa
@@ -14,9 +15,11 @@ from sqlalchemy.pool import StaticPool
 
 from barhouse.migrations.view_changes import make_views_anew
 from barhouse.store.database.comments import say_what_there_is
+from barhouse.store.database.declared_views import show_columns
 from barhouse.store.database.dialect import ConnectionWrapper, register_alembic_impl
-from barhouse.store.database.opening import connect
+from barhouse.store.database.opening import SCHEMA_VERSION, connect
 from barhouse.store.database.tables import metadata
+from barhouse.store.sql import Sql
 
 register_alembic_impl()
 
@@ -24,6 +27,10 @@ register_alembic_impl()
 def run(connection: sa.Connection) -> None:
     """Run the migrations asked for, all in one transaction; then the catalog says what there is."""
     applied: list[object] = []
+
+    def ran(text: Sql) -> list[Any]:
+        return [tuple(row) for row in connection.exec_driver_sql(text).fetchall()]
+
     context.configure(
         connection=connection,
         target_metadata=metadata,
@@ -34,7 +41,10 @@ def run(connection: sa.Connection) -> None:
     with context.begin_transaction():
         context.run_migrations()
         if applied:
-            make_views_anew(connection, context.get_context().get_current_revision() or "")
+            revision = context.get_context().get_current_revision() or ""
+            make_views_anew(connection, revision)
+            if revision == SCHEMA_VERSION:
+                show_columns(ran)
             say_what_there_is(connection)
 
 

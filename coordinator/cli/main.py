@@ -18,6 +18,7 @@ from barhouse.coordinator.cli.commands import (
     backtest,
     bars,
     calendar,
+    columns,
     copies,
     creation,
     deletion,
@@ -91,16 +92,16 @@ def cli(ctx: click.Context, store: str, verbose: bool) -> None:
 
 
 _MODULES = (
-    *(creation, registration, load, actions, derivation, status, bars, query, job, live, backtest, runs, verification),
-    *(calendar, future, copies, serve, token, export, reversal, deletion, plugins, inspection),
+    *(creation, registration, columns, load, actions, derivation, status, bars, query, job, live, backtest, runs),
+    *(verification, calendar, future, copies, serve, token, export, reversal, deletion, plugins, inspection),
 )
 _COMMANDS = {command.name: command for module in _MODULES for command in module.COMMANDS}
 #: As help lists them: in the order of use.
 _ORDER = (
-    *("init", "register", "inspect", "load", "load-trades", "load-actions", "process", "end-session", "status"),
-    *("bars", "chart", "gaps", "sql", "run", "live", "backtest", "runs", "verify", "calendar", "future"),
+    *("init", "register", "declare", "inspect", "load", "load-trades", "load-actions", "process", "end-session"),
+    *("status", "bars", "chart", "gaps", "sql", "run", "live", "backtest", "runs", "verify", "calendar", "future"),
     *("publish", "serve", "token", "export", "backup", "restore", "compact", "revert", "delete", "delete-actions"),
-    *("retain", "purge", "remove", "plugins"),
+    *("retain", "purge", "remove", "drop-columns", "plugins"),
 )
 for _name in _ORDER:
     cli.add_command(_COMMANDS[_name])

@@ -6,10 +6,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
 
+from barhouse.coordinator.derive.declared_levels import DeclaredLevels
 from barhouse.coordinator.derive.levels import BaseSegments, Length, Level, make_level, segments_of
 from barhouse.coordinator.derive.ranges import DeriveRanges
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.model.interval import Interval
+from barhouse.store.records.declared_columns import declared_columns
 from barhouse.store.sql import Sql, joined, literal, sql
 
 #: A bucket whose end is this long past is closed although no later base bar has arrived.
@@ -36,6 +38,7 @@ def derive(transaction: Transaction, ranges: DeriveRanges, *, many: bool = False
         lengths_by_base[Interval(row.base_unit, row.base_length)].append(length)
     blocks = {(row.calendar, row.kind) for row in transaction.run("derive.block_kinds", coverage_units=ranges.units)}
     has_trades = not many or transaction.one("derive.trades_known", ranges.bounds).known
+    declared = DeclaredLevels.of(transaction, ranges.bounds)
     derived_bars: list[tuple[Interval, Sql]] = []
     for number, base in enumerate(sorted(lengths_by_base)):
         lengths = sorted(lengths_by_base[base], key=lambda length: length.interval)
@@ -49,25 +52,27 @@ def derive(transaction: Transaction, ranges: DeriveRanges, *, many: bool = False
                 if level.length.interval.intraday
                 or all((calendar, level.length.kind) in blocks for calendar in length.calendars)
             ]
-            level = make_level(transaction, ranges, segments, length, usable, has_trades=has_trades)
+            level = make_level(transaction, ranges, segments, length, usable, has_trades=has_trades, declared=declared)
             levels.append(level)
-            derived_bars.append((length.interval, _bars_of(level, segments, ranges)))
+            derived_bars.append((length.interval, _bars_of(level, segments, ranges, declared)))
     return derived_bars
 
 
-def _bars_of(level: Level, segments: BaseSegments, ranges: DeriveRanges) -> Sql:
+def _bars_of(level: Level, segments: BaseSegments, ranges: DeriveRanges, declared: DeclaredLevels) -> Sql:
     length = level.length
     if length.interval.intraday:
         return sql(
             "derive.intraday_bars",
-            level=level.table,
+            level=declared.finished(level.table),
+            declared=declared.trimmed,
             intraday_ranges=segments.intraday_ranges,
             length=length.interval.length,
             base_length=segments.base.length,
         )
     return sql(
         "derive.block_bars",
-        level=level.table,
+        level=declared.finished(level.table),
+        declared=declared.trimmed,
         block_ranges=segments.block_ranges,
         numbered_segments=segments.numbered,
         coverage_units=ranges.units,
@@ -79,7 +84,9 @@ def gather(
     transaction: Transaction, ranges: DeriveRanges, derived_bars: Sequence[tuple[Interval, Sql]]
 ) -> TemporaryTable:
     """Put derived bars of all lengths that lie in the ranges together: ``new_bars``, in the order of the bar table."""
-    bars = joined(Sql("\nUNION ALL\n"), [text for _, text in derived_bars]) or sql("empty.bars")
+    bars = joined(Sql("\nUNION ALL\n"), [text for _, text in derived_bars]) or sql(
+        "empty.bars", declared=declared_columns(transaction).nothing
+    )
     if ranges.again:
         bars = sql("derive.within_ranges", bars=bars, rederive_ranges=ranges.table)
     return transaction.make("derive.new_bars", bars=bars)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Literal
 
+from barhouse.coordinator.derive.declared_levels import DeclaredLevels
 from barhouse.coordinator.derive.ranges import DeriveRanges
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.model.interval import Interval
@@ -110,6 +112,7 @@ def make_level(
     finer: Collection[Level],
     *,
     has_trades: bool,
+    declared: DeclaredLevels,
 ) -> Level:
     """Make a level from the coarsest of the finer ones that tiles it, or from the base bars.
 
@@ -117,13 +120,15 @@ def make_level(
     ----------
     has_trades
         Whether base bars may know anything of their trades.
+    declared
+        What they have in declared columns.
     """
     interval = length.interval
     parents = [level for level in finer if level.length.interval.tiles(interval)]
     parent = max(parents, key=lambda level: level.length.interval, default=None)
-    read = "bars" if parent is None else "level"
+    read: Literal["bars", "level"] = "bars" if parent is None else "level"
     trades = sql(f"derive.trades_of_{read}") if has_trades else sql("derive.no_trades")
-    aggregates = sql(f"derive.aggregates_of_{read}", trades=trades)
+    aggregates = sql(f"derive.aggregates_of_{read}", trades=trades, declared=declared.aggregates(read))
     name = f"level_{segments.number}_{interval}"
     if not interval.intraday:
         first_segments = transaction.make(
@@ -137,6 +142,7 @@ def make_level(
                 "derive.block_from_bars",
                 ranges.bounds,
                 named=name,
+                bars=declared.bars,
                 segments_to_read=segments.to_read,
                 first_segments=first_segments,
                 aggregates=aggregates,
@@ -154,6 +160,7 @@ def make_level(
             "derive.level_from_bars",
             {**ranges.bounds, "width_us": interval.length * 1_000_000},
             named=name,
+            bars=declared.bars,
             segments_to_read=segments.to_read,
             aggregates=aggregates,
         )

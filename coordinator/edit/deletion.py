@@ -24,6 +24,7 @@ from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.reports import DeleteReport
 from barhouse.store.records import registry, session_days
 from barhouse.store.records.batch import Batch
+from barhouse.store.records.declared_columns import declared_columns
 from barhouse.store.records.session_days import BEGINNING, Bounds
 from barhouse.store.sql import identifier, sql
 
@@ -87,7 +88,8 @@ def _delete(
     batch: Batch,
 ) -> int:
     """Delete the bars of ``replaced_ranges``, and account for it; returns how many they are."""
-    changes = merge.replace(transaction, sql("empty.bars"), time_range, batch.batch_id, ranges=deleted_range)
+    no_bars = sql("empty.bars", declared=declared_columns(transaction).nothing)
+    changes = merge.replace(transaction, no_bars, time_range, batch.batch_id, ranges=deleted_range)
     if changes.bars is not None:
         merge.invalidate(transaction, changes.bars, batch.batch_id)
     scope = gather_intervals(transaction, sql("write.in_scope", scope_symbols=symbols))

@@ -75,7 +75,7 @@ def _rebuild_bases(transaction: Transaction, intervals: TemporaryTable, batch: B
             {"since": batch.batch_id},
             scope_intervals=intervals,
             calendar_pieces=pieces,
-            base_bars=identifier("bar"),
+            base_bars=sql("edit.bars_with_values", **merge.values_beside(transaction)),
         )
         _refuse_misplaced(transaction, placed, intervals)
         new_bars = sql("edit.retained_bars", placed_bars=placed, scope_intervals=intervals)
@@ -115,6 +115,7 @@ def repair(
         return RepairReport(batch_id=None, before=before, after=before)
     batch = Batch.begin(transaction, "repair")
     if mendable:
+        transaction.write("edit.purge_values")
         symbols = symbols_named(transaction, names)
         drop_duplicates(transaction, symbols)
         rebuild(transaction, symbols, batch, clock=transaction.now - grace)

@@ -132,7 +132,7 @@ def purge_revisions(transaction: Transaction, before: datetime) -> RetentionRepo
 def purge(transaction: Transaction, batch: Batch, bars_to_purge: TemporaryTable) -> None:
     """Drop bars, and their old values, without a trace but in the counts of batches."""
     transaction.write("edit.note_purged_bars", {"batch_id": batch.batch_id}, bars_to_purge=bars_to_purge)
-    for table in ("bar", "bar_revision", "bar_vendor", "offered_bar"):
+    for table in ("bar", "bar_revision", "bar_values", "bar_vendor", "offered_bar"):
         transaction.write("edit.purge_bars", table=identifier(table), bars_to_purge=bars_to_purge)
     bar_totals.recount(transaction, bars_to_purge)
 
@@ -196,6 +196,7 @@ def _drop_revisions(transaction: Transaction, batch: Batch, before: datetime) ->
         transaction.write("actions.note_purged_revisions", {"batch_id": batch.batch_id, **last_batch})
         transaction.write("actions.purge_revisions", last_batch)
         transaction.write("edit.purge_vendors")
+        transaction.write("edit.purge_values")
     return count
 
 

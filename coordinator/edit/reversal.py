@@ -164,7 +164,8 @@ def _placed(transaction: Transaction, batch_id: int, bars: TemporaryTable, count
     rows = transaction.run("edit.calendars_in_scope", scope_intervals=intervals)
     trading_calendar.reach(transaction, [row.calendar for row in rows], first, last)
     pieces = calendar_pieces(transaction, intervals, first, last)
-    old = sql("edit.replaced_values", batch_id=batch_id, batch_bars=bars)
+    beside = merge.values_beside(transaction)
+    old = sql("edit.replaced_values", batch_id=batch_id, batch_bars=bars, **beside)
     placed = transaction.make(
         "edit.placed_bars", {"since": batch_id}, scope_intervals=intervals, calendar_pieces=pieces, base_bars=old
     )

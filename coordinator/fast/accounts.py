@@ -30,7 +30,8 @@ class BatchCounts:
 
 def add_bars(transaction: Transaction, mirror: Mirror, rows: JudgedBars, batch_id: int) -> None:
     """Write rows as bars."""
-    merge.append(transaction, transaction.place("added_bars", pa.table(columns_of(mirror, rows))), batch_id)
+    added = transaction.place("added_bars", pa.table(columns_of(mirror, rows)))
+    merge.append(transaction, added, batch_id, valued=False)
 
 
 def columns_of(mirror: Mirror, rows: JudgedBars) -> dict[str, pa.Array]:

@@ -71,6 +71,8 @@ class Mirror:
         The id of the newest batch, and its instant.
     waiting
         What waits to be derived again; None where it is too much to be kept.
+    has_columns
+        Whether the interval's symbol has declared columns.
     has_offers, has_ranks
         Whether rows were offered that were not taken, and whether a vendor's bars count for more or less than others.
     """
@@ -100,6 +102,7 @@ class Mirror:
     newest_commit: int
     has_final: Array
     waiting: WaitingRanges | None
+    has_columns: Array
     has_offers: bool
     has_ranks: bool
 
@@ -151,6 +154,7 @@ class Mirror:
             newest_commit=micros(newest.committed_at.astimezone(UTC)) if newest.committed_at else NONE,
             has_final=has_final,
             waiting=_waiting(transaction, interval_id, newest.invalidation_count),
+            has_columns=np.asarray(rows["has_columns"].to_numpy(), bool),
             has_offers=newest.has_offers,
             has_ranks=newest.has_ranks,
         )

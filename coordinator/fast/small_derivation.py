@@ -109,7 +109,8 @@ def plan(transaction: Transaction, clock: datetime, symbol_count: int) -> Plan |
     accounted = parts_of(mirror, moves)
     bases = np.unique(mirror.base[np.concatenate([at, *(part.at for part in changed)])])
     bucket_count = sum(len(part.at) * len(part.slots.start) for part in [*closed, *changed])
-    if accounted is None or len(bases) > symbol_count or bucket_count > _MOST_BUCKETS:
+    too_many = len(bases) > symbol_count or bucket_count > _MOST_BUCKETS
+    if accounted is None or too_many or mirror.has_columns[bases].any():
         return None
     corrected = None
     if changed:

@@ -38,7 +38,7 @@ def load(
         return None
     spelled = None if symbol is None else transaction.spelling.symbol(symbol)
     rows = judge(mirror, table, spelled, interval, transaction.now, spaced=spaced)
-    if rows is None:
+    if rows is None or mirror.has_columns[rows.at].any():
         return None
     corrected = None
     if rows.is_below.any():

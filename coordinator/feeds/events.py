@@ -14,6 +14,7 @@ A bar sent again with other values replaces the first. A trade is corrected by s
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import isnan
@@ -65,7 +66,9 @@ class _Event(BaseModel):
 
 
 class BarEvent(_Event):
-    """A base bar that has ended, labelled by its start."""
+    """A base bar that has ended, labelled by its start; what else it says may be of a declared column."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
 
     type: Literal["bar"] = Field(default="bar", description="what it is")
     symbol: Symbol = Field(description="whose, in any case")
@@ -175,17 +178,41 @@ def _why(error: ValidationError) -> str:
     return f"{where}: {found['msg']}" if where else found["msg"]
 
 
-def bar_tables(events: Iterable[BarEvent]) -> dict[str, pa.Table]:
-    """Bars as tables by interval, in our own columns; of one bar sent several times the last."""
+def bar_tables(events: Iterable[BarEvent], declared: Sequence[str] = ()) -> dict[str, pa.Table]:
+    """Bars as tables by interval, in our own columns; of one bar sent several times the last.
+
+    Parameters
+    ----------
+    declared
+        The names of columns that the store declares: those that any bar has a value in come after ours, as numbers, or
+        as texts where not all are such.
+    """
     last: dict[str, dict[tuple[str, object], BarEvent]] = {}
     for event in events:
         last.setdefault(event.interval, {})[event.symbol, event.start] = event
-    return {interval: _bar_table(list(bars.values())) for interval, bars in last.items()}
+    return {interval: _with_declared(list(bars.values()), declared) for interval, bars in last.items()}
 
 
 def _bar_table(bars: Sequence[BarEvent]) -> pa.Table:
     values = [[getattr(bar, "start" if name == "bar_start" else name) for bar in bars] for name in COLUMNS.names]
     return pa.table([pa.array(column, field.type) for column, field in zip(values, COLUMNS, strict=True)], COLUMNS)
+
+
+def _with_declared(bars: Sequence[BarEvent], declared: Sequence[str]) -> pa.Table:
+    table = _bar_table(bars)
+    for name in declared:
+        given = [(bar.model_extra or {}).get(name) for bar in bars]
+        if any(value is not None for value in given):
+            table = table.append_column(name, _numbers(given))
+    return table
+
+
+def _numbers(given: Sequence[object]) -> pa.Array:
+    """Values as numbers; as texts where any is none, which a load has a word for."""
+    if all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in given):
+        with suppress(OverflowError):
+            return pa.array([None if value is None else float(str(value)) for value in given], pa.float64())
+    return pa.array([None if value is None else str(value) for value in given], pa.string())
 
 
 def trade_table(events: Sequence[TradeEvent | CancelEvent]) -> pa.Table:

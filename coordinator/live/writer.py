@@ -40,6 +40,7 @@ from barhouse.store.model.paths import printable
 from barhouse.store.model.reports import LoadReport
 from barhouse.store.model.words import agreeing, counted, writable
 from barhouse.store.records import run, session_days
+from barhouse.store.records.declared_columns import declared_columns
 from barhouse.store.records.run import End
 from barhouse.store.session_store import SessionStore
 
@@ -233,7 +234,8 @@ class LiveWriter:
         changed = False
         arrived_at = taken.arrived_at or self._store.now()
         self._seen = self._seen.heard(arrived_at)
-        for interval, table in (*tables, *bar_tables(bars).items()):
+        names = [column.name for column in declared_columns(transaction).columns] if bars else []
+        for interval, table in (*tables, *bar_tables(bars, names).items()):
             changed |= self._count(self._load_table(transaction, table, interval))
         if taken.file is not None:
             read = taken.file

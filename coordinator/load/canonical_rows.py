@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from barhouse.coordinator.load import (
     columns,
+    declared_values,
     fixed_point,
     interval_columns,
     parts,
@@ -23,6 +24,7 @@ from barhouse.coordinator.load import (
     unfinished_bars,
 )
 from barhouse.coordinator.load.columns import Column
+from barhouse.coordinator.load.declared_values import GivenColumns
 from barhouse.coordinator.load.numbers import Numbers
 from barhouse.coordinator.load.parts import Parts
 from barhouse.coordinator.load.source_rows import MALFORMED_LINES, SourceRows
@@ -35,10 +37,14 @@ from barhouse.store.hints import Option
 from barhouse.store.model.bar import COLUMNS, INSTANT, NAMES
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.words import counted
+from barhouse.store.records.declared_columns import DeclaredColumns, declared_columns
 from barhouse.store.sql import Sql, joined, sql
 
 #: The instants that stamps may mean; ``sql/load/source.sql`` has the same.
 _FIRST_INSTANT, _LAST_INSTANT = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+
+#: Where rows are of a shape that has none.
+_NO_COLUMNS = GivenColumns(DeclaredColumns(()))
 
 _VALUES = ("open", "high", "low", "close", "volume")
 
@@ -101,6 +107,10 @@ class CanonicalRows:
         Columns that nobody named, and that may say how long bars are.
     stamp_part
         What the part of a row is called that says when.
+    given_columns
+        The declared columns that they have.
+    ignored
+        The columns of the source that nothing was made of.
     """
 
     name: str
@@ -119,6 +129,8 @@ class CanonicalRows:
     intervals: Sequence[Column] = ()
     rounding: float = _ROUNDING
     stamp_part: str = "bar_start"
+    given_columns: GivenColumns = _NO_COLUMNS
+    ignored: Sequence[str] = ()
 
 
 def rows_of_source(
@@ -141,7 +153,9 @@ def rows_of_source(
         _refuse_dates(transaction, rows, found, options)
     beside = parts.symbol_beside_path(rows, options)
     symbols = symbols_of_source(transaction, rows, found["symbol"], symbol, interval, beside)
-    relation = _parsed(transaction, rows, found, options, wants_dates=not interval.intraday, by_symbol=symbol is None)
+    given = declared_values.columns_of_source(transaction, rows, found, symbols, options)
+    wants = _Wants(dates=not interval.intraday, symbols=symbol is None)
+    relation = _parsed(transaction, rows, found, options, given, wants)
     with source_rows.read_errors(source.name):
         bounds = Bounds(*transaction.one("load.bounds", canonical_rows=relation))
     return CanonicalRows(
@@ -158,6 +172,8 @@ def rows_of_source(
         columns_of_parts={part: column.name for part in _VALUES if rows.is_text and (column := found[part])},
         instruments=parts.instruments_of(rows, found),
         intervals=interval_columns.interval_columns_of(rows, found),
+        given_columns=given,
+        ignored=_ignored(rows, {**found, **given.parts}),
         rounding=_ROUNDING_32 if any(column and column.type == "FLOAT" for column in found.values()) else _ROUNDING,
     )
 
@@ -183,8 +199,18 @@ def rows_of_bars(transaction: Transaction, bars: pa.Table, interval: Interval, n
     symbols = symbols_of_bars(transaction, bars["symbol"], interval)
     table = transaction.attach("canonical_bars", bars)
     local = sql("load.no_local_time" if interval.intraday else "load.local_time_in_utc")
-    relation = sql("load.bars_as_rows", canonical_bars=table, local=local)
-    return CanonicalRows(name, relation, _bounds(bars), symbols, given=table, malformed=None, is_frame=True)
+    declared = declared_columns(transaction)
+    relation = sql("load.bars_as_rows", canonical_bars=table, local=local, declared=declared.nothing)
+    return CanonicalRows(
+        name,
+        relation,
+        _bounds(bars),
+        symbols,
+        given=table,
+        malformed=None,
+        is_frame=True,
+        given_columns=GivenColumns(declared),
+    )
 
 
 def is_canonical(table: pa.Table) -> bool:
@@ -202,6 +228,22 @@ def _bounds(bars: pa.Table) -> Bounds:
     return Bounds(bars.num_rows, span["min"], span["max"])
 
 
+def _ignored(rows: SourceRows, found: Parts) -> tuple[str, ...]:
+    """The columns that say nothing of a bar, as the source calls them."""
+    used = {name for column in found.values() if column is not None for name in column.names}
+    used |= {column.name for column in interval_columns.interval_columns_of(rows, found)}
+    used |= {column.name for column in unfinished_bars.columns_of(rows, found)}
+    return tuple(name for name in rows.columns if name not in used | {parts.PATH_SYMBOL})
+
+
+@dataclass(frozen=True, slots=True)
+class _Wants:
+    """What else is wanted of rows: a stamp's own local date, for bars of 1d or longer; and which symbol they are of."""
+
+    dates: bool
+    symbols: bool
+
+
 def keep_parsed(
     transaction: Transaction,
     rows: SourceRows,
@@ -211,7 +253,7 @@ def keep_parsed(
     wants_dates: bool,
     by_symbol: bool,
 ) -> TemporaryTable:
-    """Read a source into ``parsed_rows``: text is parsed once, what it comes to is asked several times.
+    """Read a source into ``parsed_rows``, declared columns aside.
 
     Parameters
     ----------
@@ -220,9 +262,21 @@ def keep_parsed(
     by_symbol
         Whether rows say which symbol they are of.
     """
+    return _kept(transaction, rows, found, options, _NO_COLUMNS, _Wants(wants_dates, by_symbol))
+
+
+def _kept(
+    transaction: Transaction,
+    rows: SourceRows,
+    found: Parts,
+    options: LoadOptions,
+    given: GivenColumns,
+    wants: _Wants,
+) -> TemporaryTable:
+    """Read a source into ``parsed_rows``: text is parsed once, what it comes to is asked several times."""
     if rows.is_text:
         source_rows.forget_malformed(transaction)
-    text = _expressions(rows, rows.noting, found, options, "load.row_counted", wants_dates, by_symbol)
+    text = _expressions(rows, rows.noting, found, options, "load.row_counted", given, wants)
     with source_rows.read_errors(rows.name):
         return transaction.make("load.keep_parsed_rows", canonical_rows=text)
 
@@ -232,16 +286,14 @@ def _parsed(
     rows: SourceRows,
     found: Parts,
     options: LoadOptions,
-    *,
-    wants_dates: bool,
-    by_symbol: bool,
+    given: GivenColumns,
+    wants: _Wants,
 ) -> Sql:
     if rows.is_text:
-        kept = keep_parsed(transaction, rows, found, options, wants_dates=wants_dates, by_symbol=by_symbol)
-        return sql("load.kept_in_order", parsed_rows=kept)
+        return sql("load.kept_in_order", parsed_rows=_kept(transaction, rows, found, options, given, wants))
     if rows.numbered is not None:
-        return _expressions(rows, rows.numbered, found, options, "load.row_of_parquet", wants_dates, by_symbol)
-    return _expressions(rows, rows.relation, found, options, "load.row_counted", wants_dates, by_symbol)
+        return _expressions(rows, rows.numbered, found, options, "load.row_of_parquet", given, wants)
+    return _expressions(rows, rows.relation, found, options, "load.row_counted", given, wants)
 
 
 def _expressions(
@@ -250,24 +302,26 @@ def _expressions(
     found: Parts,
     options: LoadOptions,
     numbered: str,
-    wants_dates: bool,
-    by_symbol: bool,
+    given: GivenColumns,
+    wants: _Wants,
 ) -> Sql:
     column = found["bar_start"]
     assert column is not None
-    local, instant = stamps.stamp(column, rows.source, options, wants_dates=wants_dates)
+    local, instant = stamps.stamp(column, rows.source, options, wants_dates=wants.dates)
     numbers = Numbers.said_by(options)
     prices = {part: numbers.value(found[part], part) for part in ("open", "high", "low", "close")}
-    misread = numbers.misread(found, None if wants_dates else stamps.is_date(column, options))
+    is_date = None if wants.dates else stamps.is_date(column, options)
+    misread = numbers.misread({**found, **given.parts}, is_date)
     return sql(
         "load.canonical_rows",
         file_row=sql(numbered),
-        symbol=columns.symbol(found["symbol"] if by_symbol else None),
+        symbol=columns.symbol(found["symbol"] if wants.symbols else None),
         local=local,
         instant=instant,
         volume=numbers.volume(found["volume"]),
         trade_count=numbers.count(found["trade_count"]),
         vwap=numbers.optional(found["vwap"], "vwap"),
+        declared=given.values(numbers),
         misread=unfinished_bars.marked(rows, found, misread),
         rows=relation,
         **prices,

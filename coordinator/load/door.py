@@ -109,6 +109,7 @@ def load_source(
         loaded = _load(transaction, rows, interval, options, priority, _Amendment(held=held))
         said = {
             "presets": otherwise(opened, options),
+            "ignored": tuple(rows.ignored),
             "instruments": instruments.several(transaction, rows),
             "apart": None if symbol is None or rows.named is not None else pattern_apart(opened),
         }

@@ -18,6 +18,7 @@ from barhouse.store.database.transaction import Row, TemporaryTable, Transaction
 from barhouse.store.model.reports import LoadReport
 from barhouse.store.places.address import is_address
 from barhouse.store.records.batch import Batch
+from barhouse.store.records.declared_columns import declared_columns
 from barhouse.store.sql import sql
 
 _DAY = timedelta(days=1)
@@ -46,7 +47,9 @@ def note(transaction: Transaction, source: Source, request: str, options: LoadOp
             "request": request,
             "batch_id": report.batch_id,
             "outcome": report.model_dump_json() if certain else None,
-            "read_with": _programs() + _clock_changes(report, options) if certain else None,
+            "read_with": _programs() + declared_columns(transaction).signature + _clock_changes(report, options)
+            if certain
+            else None,
         },
         source_files=_attached(transaction, source),
         priorities=sql("load.priorities"),
@@ -68,7 +71,8 @@ def recall(transaction: Transaction, source: Source, request: str, options: Load
     before = LoadReport.model_validate_json(found.outcome)
     if before.last_bar_end is None or before.last_bar_end > transaction.now:
         return None
-    if found.read_with != _programs() + _clock_changes(before, options) + found.priorities:
+    columns = declared_columns(transaction).signature
+    if found.read_with != _programs() + columns + _clock_changes(before, options) + found.priorities:
         return None
     written = {
         "symbols": list(before.symbols),

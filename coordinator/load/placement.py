@@ -128,6 +128,8 @@ def judge(transaction: Transaction, rows: CanonicalRows, interval: Interval, opt
         ambiguous=stamps.ambiguous,
         symbol_match=symbol_match(rows.symbols),
         placed=placed,
+        rows=rows.given_columns.judged(),
+        declared=rows.given_columns.trimmed,
         near=sql("load.near"),
         is_valid=sql("load.is_valid", **limits),
         is_empty=sql("load.is_empty"),
@@ -137,6 +139,7 @@ def judge(transaction: Transaction, rows: CanonicalRows, interval: Interval, opt
         **limits,
     )
     is_large = interval.intraday and not bounds.naive_count and bounds.row_count >= MANY_ROWS
+    is_large = is_large and not rows.given_columns
     return JudgedRows(rows, relation, bounds.row_count, is_large and not may_overlap, may_overlap, misplaced_reason)
 
 

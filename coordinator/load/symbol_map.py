@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -58,6 +58,8 @@ class SymbolMap:
         Whether rows say which symbol they are of; otherwise all are of the only one.
     named
         What the source itself calls the only one, where that is another name.
+    symbol_ids
+        The symbols that rows go to, by the ids of their base intervals.
     """
 
     table: TemporaryTable
@@ -66,6 +68,7 @@ class SymbolMap:
     unregistered: tuple[str, ...]
     by_symbol: bool
     named: str | None = None
+    symbol_ids: Mapping[int, int] = field(default_factory=dict)
 
 
 def symbols_of_source(
@@ -170,6 +173,7 @@ def _mapped(transaction: Transaction, given: Sequence[str], interval: Interval, 
         calendars=frozenset(target.calendar for target in targets if target.calendar is not None),
         unregistered=tuple(sorted({name for name in spelled.values() if name not in known})),
         by_symbol=one is None,
+        symbol_ids={row["interval_id"]: row["symbol_id"] for row in known.values() if row["interval"] == str(interval)},
     )
 
 

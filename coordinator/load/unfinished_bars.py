@@ -32,6 +32,11 @@ def marked(rows: SourceRows, found: Parts, misread: Sql) -> Sql:
     return Sql(f"CASE {' '.join(cases)} ELSE {misread} END") if cases else misread
 
 
+def columns_of(rows: SourceRows, found: Parts) -> list[Column]:
+    """The columns that say whether a bar is whole."""
+    return [column for column, _ in _marks(rows, found)]
+
+
 def _marks(rows: SourceRows, found: Parts) -> list[tuple[Column, tuple[str, ...]]]:
     """The columns that are no part of a bar and say whether it is whole, each with what it says of one that is not."""
     used = {name for column in found.values() if column is not None for name in column.names}

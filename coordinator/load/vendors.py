@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from barhouse.coordinator.load.acceptance import AcceptedRows
 from barhouse.coordinator.load.strategies import Reach
 from barhouse.coordinator.sources.options import LoadOptions
+from barhouse.coordinator.write import merge
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import OptionsError
 from barhouse.store.hints import Option
-from barhouse.store.sql import Sql, sql
+from barhouse.store.records.declared_columns import declared_columns
+from barhouse.store.sql import Sql, joined, sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,8 @@ def settle(
         "load.contested_bars",
         {**bounds, "tolerance": options.tolerance or 0.0, "priority": priority, "yields": yields},
         new_bars=accepted.bars,
-        stored_bars=sql("write.stored_by_key", overlapping_intervals=intervals),
+        values_within=_values_within(transaction),
+        stored_bars=merge.stored_by_key(transaction, intervals),
     )
     again = sql("load.unless_again", contested_bars=contested) if options.conflicts == "report" else None
     _forget(transaction, accepted, reach, options, again)
@@ -102,6 +105,12 @@ def settle(
     return Settled(
         replace(accepted, bars=settled), spared, counts.tolerated_count, 0 if replaces else counts.conflict_count
     )
+
+
+def _values_within(transaction: Transaction) -> Sql:
+    """Whether values of declared columns are within the tolerance, too."""
+    columns = declared_columns(transaction).columns
+    return joined(Sql(" "), [sql("load.value_within", number=column.number) for column in columns])
 
 
 def _forget(

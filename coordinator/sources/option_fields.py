@@ -7,6 +7,7 @@ The keyword arguments of ``SessionCoordinator.load``, the options of ``barhouse 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from math import log10
 from typing import Annotated, Any, Literal, TypedDict
@@ -53,9 +54,9 @@ def _zone(name: str) -> str:
 
 def columns_by_part(given: Any) -> Any:
     """Call the parts of a bar by their first names; an empty text is no column."""
-    from barhouse.store.model.bar import NAMES
+    from barhouse.store.model.bar import COLUMN, NAMES
 
-    return _by_part(given, NAMES, "a bar", "bar_start")
+    return _by_part(given, NAMES, "a bar", "bar_start", COLUMN)
 
 
 def columns_of_trade(given: Any) -> dict[str, Any]:
@@ -71,12 +72,17 @@ def columns_of_trade(given: Any) -> dict[str, Any]:
     return found
 
 
-def _by_part(given: Any, parts: Mapping[str, Sequence[str]], of: str, stamp: str) -> Any:
+def _by_part(
+    given: Any, parts: Mapping[str, Sequence[str]], of: str, stamp: str, others: re.Pattern[str] | None = None
+) -> Any:
+    """``others``: names of columns that a store may declare; whether it does is known once rows are read."""
     if not isinstance(given, Mapping):
         return {} if given is None else given
     found: dict[Any, Any] = {}
     for name, column in given.items():
         part = next((part for part, names in parts.items() if str(name).casefold() in names), None)
+        if part is None and others is not None and isinstance(name, str) and others.fullmatch(name):
+            part = name
         if part is None:
             raise OptionsError(f"{name!r} is no part of {of}; allowed are {', '.join(parts)}")
         if part in found:

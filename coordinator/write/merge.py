@@ -8,6 +8,7 @@ from typing import Literal
 
 from barhouse.coordinator.write import bar_totals
 from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
+from barhouse.store.records.declared_columns import declared_columns
 from barhouse.store.sql import Sql, sql
 
 #: What is written anew: a stretch of time of an interval, a session, a stretch of time in one, or a bar.
@@ -51,9 +52,31 @@ class Changes:
         return sql("empty.sessions") if self.bars is None else sql("write.recounted_bars", bar_changes=self.bars)
 
 
-def append(transaction: Transaction, new_bars: Relation, batch_id: int) -> int:
-    """Add bars none of which can be stored yet; returns how many they are."""
-    return transaction.write("write.append", {"batch_id": batch_id}, new_bars=new_bars)
+def append(transaction: Transaction, new_bars: Relation, batch_id: int, *, valued: bool = True) -> int:
+    """Add bars none of which can be stored yet; returns how many they are.
+
+    Parameters
+    ----------
+    valued
+        Whether any may have a value in a declared column.
+    """
+    count = transaction.write("write.append", {"batch_id": batch_id}, new_bars=new_bars)
+    if count and valued and declared_columns(transaction):
+        transaction.write("write.append_values", {"batch_id": batch_id}, new_bars=new_bars)
+    return count
+
+
+def stored_by_key(transaction: Transaction, overlapping_intervals: Relation) -> Sql:
+    """The bars of some intervals between ``first_start`` and ``last_end``, with the values of declared columns."""
+    return sql("write.stored_by_key", overlapping_intervals=overlapping_intervals, **values_beside(transaction))
+
+
+def values_beside(transaction: Transaction) -> dict[str, Sql]:
+    """How a statement has the values of bars ``b`` beside them: what to join, and what they are then."""
+    declared = declared_columns(transaction)
+    if not declared:
+        return {"declared": declared.nothing, "beside": Sql("")}
+    return {"declared": sql("write.stored_values"), "beside": sql("write.values_beside")}
 
 
 def merge(
@@ -75,7 +98,7 @@ def merge(
     overlapping_intervals
         The intervals (interval_id) of which such may be.
     """
-    stored_bars = sql("write.stored_by_key", overlapping_intervals=overlapping_intervals)
+    stored_bars = stored_by_key(transaction, overlapping_intervals)
     bounds = {"first_start": time_range.first_start, "last_end": time_range.last_end}
     bars = transaction.make(
         "write.bar_changes",
@@ -110,7 +133,12 @@ def replace(
     except_rejected
         A further condition that stored bars ``b`` meet which are deleted, beginning with AND.
     """
-    stored_bars = sql("write.stored_in_ranges", replaced_ranges=ranges, within=sql(f"write.within_{within}"))
+    stored_bars = sql(
+        "write.stored_in_ranges",
+        replaced_ranges=ranges,
+        within=sql(f"write.within_{within}"),
+        **values_beside(transaction),
+    )
     bounds = {"first_start": time_range.first_start, "last_end": time_range.last_end}
     bars = transaction.make(
         "write.bar_changes",
@@ -131,6 +159,8 @@ def _write_changes(transaction: Transaction, bars: TemporaryTable, batch_id: int
         if changes.revised or changes.deleted:
             transaction.write("write.keep_old_values", written, bar_changes=bars)
         transaction.write("write.apply_changes", written, bar_changes=bars)
+        if declared_columns(transaction):
+            transaction.write("write.apply_values", {"batch_id": batch_id}, bar_changes=bars)
         if changes.inserted or changes.deleted:
             bar_totals.change(transaction, bars, deleted=changes.deleted > 0)
     return changes

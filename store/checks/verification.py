@@ -10,7 +10,8 @@ from barhouse.store.database.transaction import Row, TemporaryTable, Transaction
 from barhouse.store.errors import StoreError
 from barhouse.store.model.anchor import MONTHS, WEEKDAYS
 from barhouse.store.model.reports import Difference, DifferenceKind, VerifyReport
-from barhouse.store.sql import Sql, identifier, literal, names_of, parameters_of, sql, statement
+from barhouse.store.records.declared_columns import DeclaredColumns, declared_columns
+from barhouse.store.sql import Sql, identifier, joined, literal, names_of, parameters_of, sql, statement
 
 if TYPE_CHECKING:
     from barhouse.store.checks.findings import Findings
@@ -34,6 +35,7 @@ _ADVICE: dict[DifferenceKind, str] = {
     "quality": "repair computes it again",
     "bar_count": "repair counts them again",
     "watermark": "repair moves it to the last bar",
+    "value": "repair takes it away",
     "vendor": "no bar hangs on it; restore a backup, or load the files of the vendors again",
     "action": "delete the action and load it again with right values; repair cannot know them",
     "roll": "repair decides it again",
@@ -106,10 +108,13 @@ def verify(
         checks.say(kind, name, passage.findings)
     for kind, name in _OF_DEFINITIONS:
         checks.run(kind, name)
+    _check_values(checks, declared_columns(transaction))
     for length in transaction.run("checks.checked_lengths", checked_intervals=checked):
         checks.run("watermark", "checks.unaligned_blocks", length._asdict(), blocks=_blocks(checks, length))
     whole = symbols is None and intervals is None and start is None and end is None
     checks.run("revision", "checks.overlapping", {"whole": whole})
+    checks.run("impossible", "checks.impossible_values", {"whole": whole})
+    checks.run("value", "checks.unfounded_values", {"whole": whole})
     if whole:
         checks.run("revision", "checks.unrevised")
         from barhouse.store.database.tables import metadata
@@ -139,6 +144,16 @@ def _check_rolls(transaction: Transaction, checks: _Checks) -> None:
     if transaction.run("futures.futures_of", {"symbols": None}):
         traded = transaction.make("checks.traded_by_session")
         checks.run("roll", "checks.misplaced_rolls", traded_by_session=traded)
+
+
+def _check_values(checks: _Checks, declared: DeclaredColumns) -> None:
+    """Compare the declared columns of derived bars with those of their base bars, where there are any."""
+    if not declared:
+        return
+    comma = Sql(", ")
+    stored = [sql("checks.stored_value", number=column.number) for column in declared.columns]
+    expected = [sql(f"checks.expected_{column.aggregate}", number=column.number) for column in declared.columns]
+    checks.run("derived", "checks.underived_values", stored=joined(comma, stored), expected=joined(comma, expected))
 
 
 def _refuse_shadows(transaction: Transaction) -> None:

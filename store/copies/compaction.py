@@ -11,7 +11,9 @@ from pathlib import Path
 import duckdb
 import sqlalchemy as sa
 
+from barhouse.store.database.comments import comment
 from barhouse.store.database.database import Database
+from barhouse.store.database.declared_views import show_columns
 from barhouse.store.database.failures import failure_of
 from barhouse.store.database.file_copy import sync_file
 from barhouse.store.database.opening import SCHEMA_VERSION, attached, open_database
@@ -29,6 +31,7 @@ ROWS_PER_RANGE = 5_000_000
 #: The order tables are written in; the others stay in the order they have.
 _ORDER = {
     "bar": Sql("interval_id, bar_start"),
+    "bar_values": Sql("interval_id, bar_start, batch_id"),
     "bar_revision": Sql("interval_id, bar_start, batch_id"),
     "bar_vendor": Sql("interval_id, bar_start, batch_id"),
     "offered_bar": Sql("interval_id, bar_start, batch_id"),
@@ -106,6 +109,7 @@ def _compact(copying: _Copying, file: Path, part: Path, progress: Progress | Non
         copying.run("database.begin_log_anew", table=joined(Sql("."), [copying.old, Sql("alembic_version")]))
         copying.run("copies.write_out", name=copying.old)
     row_count = copying.copy(progress)
+    copying.show_columns()
     copying.run("copies.write_out", name=copying.new)
     copying.compare(file)
     shutil.copymode(file, part)
@@ -164,6 +168,15 @@ class _Copying:
             if progress is not None:
                 progress(done, len(ranges))
         return row_count
+
+    def show_columns(self) -> None:
+        """Show in the views of the copy what the store declares, as those of the old file do."""
+
+        def run(text: Sql) -> list[tuple[object, ...]]:
+            return self._root.execute(text).fetchall()
+
+        show_columns(run)
+        comment(run)
 
     def compare(self, file: Path) -> None:
         """Compare the copy with what it was made from."""

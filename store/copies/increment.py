@@ -30,6 +30,7 @@ HOW: Final[Mapping[str, tuple[How, ...]]] = {
     "bar": ("keyed",),
     **dict.fromkeys(BY_SESSION, ("keyed",)),
     "bar_revision": ("added",),
+    "bar_values": ("added",),
     "batch": ("added",),
     "rejected_bar": ("added",),
     **dict.fromkeys(sorted(WHOLE), ("whole",)),
@@ -109,6 +110,8 @@ def increment_since(transaction: Transaction, since: int, noted: Noted) -> Incre
     if "bar" in noted.tables:
         replaced = parts["bar_revision"].rows.select(list(KEYS["bar"])) if "bar_revision" in parts else None
         parts["bar"] = TableChange("keyed", read("bars_since", since_then), replaced)
+    if "bar_values" in noted.tables:
+        parts["bar_values"] = TableChange("added", read("values_since", since_then))
     if "rejected_bar" in noted.tables:
         parts["rejected_bar"] = TableChange("added", read("rejected_since", since_then))
     whole = noted.tables & WHOLE

@@ -24,6 +24,7 @@ Key = tuple[str, ...]
 BY_BATCH: Final = {
     "bar": frozenset({"write.append", "write.apply_changes", "fast.revise", "fast.derive_bars", "load.take_back"}),
     "bar_revision": frozenset({"write.keep_old_values"}),
+    "bar_values": frozenset({"write.append_values", "write.apply_values"}),
     "batch": frozenset({"records.add_batch", "fast.add_batch"}),
     "rejected_bar": frozenset({"load.keep_rejects", "live.add_rejected_events"}),
 }
@@ -55,6 +56,7 @@ WHOLE: Final = frozenset(
         *("trading_calendar", "calendar_timezone", "calendar_week", "calendar_correction", "trading_session"),
         *("symbol", "symbol_calendar", "store_option", "interval_definition", "vendor", "bar_vendor", "offered_bar"),
         *("corporate_action", "corporate_action_revision", "invalidation", "purge", "history_start", "session_run"),
+        *("declared_column", "column_symbol"),
         *("continuous_future", "future_contract", "roll", "roll_revision"),
     }
 )

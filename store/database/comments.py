@@ -7,7 +7,7 @@ whenever a store was brought to a schema.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,9 @@ from barhouse.store.sql import Sql, identifier, joined, literal, sql
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
+
+#: Runs a statement where the store is; returns its rows.
+Run = Callable[[Sql], Iterable[tuple[Any, ...]]]
 
 
 @cache
@@ -27,7 +30,17 @@ def words() -> dict[str, Any]:
 def meaning(view: str, column: str) -> str:
     """What a column of a promised view is: the same in every view, unless it is said of this one."""
     said = words()
-    return str(said.get("of", {}).get(view, {}).get(column) or said["columns"][column])
+    own = said.get("of", {}).get(view, {}).get(column) or said["columns"].get(column)
+    return str(own or "A column that the store declares; declared_columns says how bars are put together by it.")
+
+
+def comment(run: Run) -> None:
+    """Say of all views and columns of a store what they are; a view that was made anew has lost what was said."""
+    columns, relations = (
+        [(one[0], one[1]) for one in run(sql(f"database.{name}"))] for name in ("columns", "relations")
+    )
+    if statements := list(comments(columns, relations)):
+        run(joined(Sql(";\n"), statements))
 
 
 def comments(columns: Iterable[tuple[str, str]], views: Iterable[tuple[str, str]]) -> Iterator[Sql]:
@@ -54,10 +67,9 @@ def comments(columns: Iterable[tuple[str, str]], views: Iterable[tuple[str, str]
 
 
 def say_what_there_is(connection: sa.Connection) -> None:
-    """Say of all views and columns of a store what they are."""
-    rows = [
-        [tuple(row) for row in connection.exec_driver_sql(sql(name)).fetchall()]
-        for name in ("database.columns", "database.relations")
-    ]
-    if said := list(comments(*rows)):
-        connection.exec_driver_sql(joined(Sql(";\n"), said))
+    """Say of all views and columns of a store what they are, by the connection of an upgrade."""
+
+    def run(text: Sql) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in connection.exec_driver_sql(text).fetchall()]
+
+    comment(run)

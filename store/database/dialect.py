@@ -29,11 +29,21 @@ from sqlalchemy.types import TypeEngine
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
 
-__all__ = ["ConnectionWrapper", "Dialect", "HugeInt", "TinyInt", "joined", "register_alembic_impl"]
+__all__ = ["ConnectionWrapper", "Dialect", "DoubleList", "HugeInt", "TinyInt", "joined", "register_alembic_impl"]
 
 
 class TinyInt(sa.SmallInteger):
     """A one-byte integer, -128 to 127; ``SMALLINT`` on other databases."""
+
+
+class DoubleList(sa.types.UserDefinedType[list[float | None]]):
+    """A list of doubles."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **kw: Any) -> str:
+        """Return what DuckDB calls it."""
+        return "DOUBLE[]"
 
 
 class HugeInt(sa.BigInteger):
@@ -56,6 +66,7 @@ _TYPES: dict[str, Callable[[], TypeEngine[Any]]] = {
     "BOOLEAN": sa.Boolean,
     "DATE": sa.Date,
     "DOUBLE": sa.Double,
+    "DOUBLE[]": DoubleList,
     "FLOAT": sa.Float,
     "HUGEINT": HugeInt,
     "INTEGER": sa.Integer,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table
 
-from barhouse.store.database.dialect import TinyInt
+from barhouse.store.database.dialect import DoubleList, TinyInt
 
 metadata = sa.MetaData()
 
@@ -247,6 +247,37 @@ offered_bar = Table(
     Column("trade_count", sa.BigInteger),
     Column("vwap", sa.Double),
     Column("batch_id", sa.BigInteger, nullable=False),  # the load that offered it
+)
+
+# Numbers of bars beyond those that every bar has, by the names they are shown under.
+declared_column = Table(
+    "declared_column",
+    metadata,
+    Column("number", sa.Integer, primary_key=True, autoincrement=False),  # its place in bar_values.declared, from 1
+    Column("name", sa.String, nullable=False),
+    Column("aggregate", sa.String, nullable=False),
+    Column("of_all", sa.Boolean, nullable=False),  # whether every symbol has it, those to come too
+    Column("declared_at", _Instant, nullable=False),
+    CheckConstraint("aggregate in ('sum', 'mean', 'min', 'max', 'first', 'last')"),
+)
+
+# Which symbols have a column that not all have.
+column_symbol = Table(
+    "column_symbol",
+    metadata,
+    Column("number", sa.Integer, nullable=False),
+    Column("symbol_id", sa.Integer, nullable=False),
+)
+
+# The values of declared columns, of a bar or an old value of one, which is known by the batch that wrote it. Without a
+# row there are none; a list ends with a value that is there.
+bar_values = Table(
+    "bar_values",
+    metadata,
+    Column("interval_id", sa.Integer, nullable=False),
+    Column("bar_start", _Instant, nullable=False),
+    Column("batch_id", sa.BigInteger, nullable=False),
+    Column("declared", DoubleList, nullable=False),
 )
 
 invalidation = Table(

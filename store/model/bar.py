@@ -53,6 +53,9 @@ NAMES: dict[str, tuple[str, ...]] = {
     "vwap": ("vwap", "vw"),
 }
 
+#: How columns may be called that a store declares beyond these.
+COLUMN = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
 #: What stands before such a name where a source numbers them: ``1. open``.
 NUMBERED = re.compile(r"^\d+[.] ", re.ASCII)
 

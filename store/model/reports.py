@@ -118,6 +118,9 @@ class LoadReport(Report):
     lacking: int = Field(
         default=0, description="bars built from trades of which it is not known that all are there; a subset of `rows`"
     )
+    ignored: tuple[str, ...] = Field(
+        default=(), description="columns of the source that nothing was made of, for they are no part of a bar"
+    )
     presets: tuple[str, ...] = Field(
         default=(),
         description="of a text loaded without a preset, those that fit its first lines and would read it otherwise",
@@ -275,10 +278,18 @@ DifferenceKind = Literal[
     "bar_count",
     "watermark",
     "revision",
+    "value",
     "vendor",
     "action",
     "roll",
 ]
+
+
+class ColumnDropReport(Report):
+    """Which declared columns were dropped, and how many values with them."""
+
+    columns: tuple[str, ...]
+    values: int
 
 
 class Difference(Report):

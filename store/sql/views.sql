@@ -1,7 +1,9 @@
 -- Macros and views of a store, in the order they are made.
 -- What analysts rely on: bars, bars_live, intervals, coverage, gaps, health, batches, vendors, conflicts, revisions,
--- actions, action_revisions, adjustments, bars_adjusted, bars_filled, rolls, roll_revisions, bars_continuous, rejected, runs, retention, revision_retention, bars_as_of(). One release more: the view history, intervals.updated,
+-- declared_columns, actions, action_revisions, adjustments, bars_adjusted, bars_filled, rolls, roll_revisions, bars_continuous, rejected, runs, retention, revision_retention, bars_as_of(). One release more: the view history, intervals.updated,
 -- health.closed_per_minute.
+-- Where a store declares columns, views say what they are for in /*comments*/: store/database/declared_views.py puts
+-- something in their place.
 -- The others are shared with the data processor and may change. A change here needs a migration that makes it.
 
 -- macro: instant
@@ -304,10 +306,10 @@ CREATE VIEW bars AS
 SELECT s.symbol, d.interval, b.bar_start, later(b.bar_start, b.span_seconds) AS bar_end, b.session_date,
        b.open, b.high, b.low, b.close, b.volume, b.trade_count, b.vwap, b.base_count, b.expected_count,
        CASE WHEN b.expected_count > 0 THEN b.base_count = b.expected_count END AS complete,
-       b.batch_id
+       b.batch_id /*declared*/
 FROM bar AS b
 JOIN interval_definition AS d USING (interval_id)
-JOIN symbol AS s USING (symbol_id);
+JOIN symbol AS s USING (symbol_id) /*values of b*/;
 
 -- view: bars_live
 -- bars, and the derived bars still forming, computed from the base bars at the moment of asking.
@@ -315,9 +317,9 @@ CREATE VIEW bars_live AS
 WITH waiting AS (
     SELECT d.symbol, d.interval, d.calendar, d.kind, d.unit, d.length, d.base_length,
            b.bar_start, b.session_date, b.segment, b.open, b.high, b.low, b.close, b.volume, b.trade_count, b.vwap,
-           b.base_count
+           b.base_count /*list*/
     FROM definition AS d
-    JOIN bar AS b ON b.interval_id = d.base_id
+    JOIN bar AS b ON b.interval_id = d.base_id /*values of b*/
     WHERE d.derived AND b.session_date IS NOT NULL
       AND effective_start(b.bar_start, b.expected_count) >= coalesce(d.derived_through, beginning())
 ),
@@ -347,7 +349,7 @@ formed AS (
            sum(CASE WHEN volume > 0 THEN (vwap * volume)::DECIMAL(38, 15) END) AS turnover,
            bool_and(volume = 0 OR vwap IS NOT NULL) AS vwap_known,
            sum(base_count)::INTEGER AS base_count,
-           any_value(room) AS room, any_value(base_length) AS base_length
+           any_value(room) AS room, any_value(base_length) AS base_length /*formed*/
     FROM placed
     GROUP BY symbol, interval, bucket_start
 )
@@ -357,7 +359,7 @@ SELECT symbol, interval, bucket_start AS bar_start, bucket_end AS bar_end, sessi
        volume::DOUBLE AS volume, trade_count, vwap_of(turnover, volume, vwap_known, low, high) AS vwap, base_count,
        coalesce(room, slots(bucket_start, bucket_end, base_length))::INTEGER AS expected_count,
        base_count = coalesce(room, slots(bucket_start, bucket_end, base_length)) AS complete,
-       NULL AS batch_id, true AS forming
+       NULL AS batch_id, true AS forming /*named*/
 FROM formed;
 
 -- view: intervals
@@ -500,12 +502,21 @@ CREATE VIEW revisions AS
 SELECT s.symbol, d.interval, r.bar_start, later(r.bar_start, r.span_seconds) AS bar_end, r.session_date,
        r.open, r.high, r.low, r.close, r.volume, r.trade_count, r.vwap, r.base_count, r.expected_count,
        r.batch_id, written.committed_at AS written_at,
-       r.replaced_by, replacing.committed_at AS replaced_at, replacing.kind AS replaced_kind
+       r.replaced_by, replacing.committed_at AS replaced_at, replacing.kind AS replaced_kind /*declared*/
 FROM bar_revision AS r
 JOIN interval_definition AS d USING (interval_id)
 JOIN symbol AS s USING (symbol_id)
 JOIN batch AS written ON written.batch_id = r.batch_id
-JOIN batch AS replacing ON replacing.batch_id = r.replaced_by;
+JOIN batch AS replacing ON replacing.batch_id = r.replaced_by /*values of r*/;
+
+-- view: declared_columns
+-- The columns that bars have beyond the usual ones: a row for each symbol that has one, or one row for all symbols.
+CREATE VIEW declared_columns AS
+SELECT c.name, c.aggregate, s.symbol, c.declared_at
+FROM declared_column AS c
+LEFT JOIN column_symbol AS o USING (number)
+LEFT JOIN symbol AS s USING (symbol_id)
+WHERE c.of_all OR (s.symbol_id IS NOT NULL AND s.removed_at IS NULL);
 
 -- view: actions
 -- Every corporate action that is known of active symbols: splits, and dividends in cash and in shares.
@@ -673,9 +684,9 @@ SELECT p.symbol, p.interval, p.bar_start, later(p.bar_start, p.span_seconds) AS 
             ELSE p.vwap / p.split_factor * p.dividend_factor END AS vwap,
        p.base_count, p.expected_count,
        CASE WHEN p.expected_count > 0 THEN p.base_count = p.expected_count END AS complete,
-       p.batch_id, p.split_factor, p.dividend_factor, p.ex_inside
+       p.batch_id /*declared*/, p.split_factor, p.dividend_factor, p.ex_inside
 FROM factored AS p
-LEFT JOIN made AS m ON m.interval_id = p.interval_id AND m.piece = p.bar_start AND p.ex_inside;
+LEFT JOIN made AS m ON m.interval_id = p.interval_id AND m.piece = p.bar_start AND p.ex_inside /*values of p*/;
 
 -- view: bars_filled
 -- bars, and those that sessions have room for between the first and the last of their interval and that are not there:
@@ -791,10 +802,10 @@ then_ AS (
 SELECT s.symbol, d.interval, b.bar_start, later(b.bar_start, b.span_seconds) AS bar_end, b.session_date,
        b.open, b.high, b.low, b.close, b.volume, b.trade_count, b.vwap, b.base_count, b.expected_count,
        CASE WHEN b.expected_count > 0 THEN b.base_count = b.expected_count END AS complete,
-       b.batch_id
+       b.batch_id /*declared*/
 FROM then_ AS b
 JOIN interval_definition AS d USING (interval_id)
-JOIN symbol AS s USING (symbol_id);
+JOIN symbol AS s USING (symbol_id) /*values of b*/;
 
 -- view: rolls
 -- From which session on each contract of a continuous future is the one that counts.

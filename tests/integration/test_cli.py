@@ -115,7 +115,7 @@ def test_help_lists_the_commands_in_the_order_of_use_and_the_exit_codes() -> Non
     result = RUNNER.invoke(cli, ["--help"], prog_name="barhouse")
     listed = re.findall(r"^  ([\w-]+) {2,}\w", result.stdout.split("Commands:")[1], re.MULTILINE)
     assert listed == [
-        *("init", "register", "inspect", "load", "load-trades", "load-actions"),
+        *("init", "register", "declare", "inspect", "load", "load-trades", "load-actions"),
         *("process", "end-session", "status", "bars", "chart", "gaps", "sql"),
         *("run", "live", "backtest", "runs", "verify", "calendar"),
         *(
@@ -173,6 +173,7 @@ def test_the_examples_work_one_after_the_other(monkeypatch: pytest.MonkeyPatch, 
     order = [
         "init",
         "register",
+        "declare",
         "inspect",
         "load",
         "load-trades",
@@ -192,7 +193,18 @@ def test_the_examples_work_one_after_the_other(monkeypatch: pytest.MonkeyPatch, 
     order += ["run", "runs"]
     order += ["purge", "retain", "calendar add", "calendar set", "calendar list", "calendar show", "calendar refresh"]
     order += ["token add", "token list", "token remove"]
-    order += ["publish", "backup", "restore", "export", "compact", "backtest", "live", "remove", "plugins"]
+    order += [
+        "publish",
+        "backup",
+        "restore",
+        "export",
+        "compact",
+        "backtest",
+        "live",
+        "drop-columns",
+        "remove",
+        "plugins",
+    ]
     assert sorted([*order, "serve"]) == sorted(COMMANDS)  # serve runs until it is stopped; test_serve.py has it
     for name in order:
         example = (COMMANDS[name].epilog or "").split("Example:")[1].strip()
@@ -268,11 +280,13 @@ def test_the_whole_path(line: Line) -> None:
     first = load_spy(line)
     assert first.stderr == (
         f"{SPY}: 1,564 rows into SPY 1m: 1,564 new, 0 revised, 0 unchanged, 0 rejected; 4 outside sessions\n"
+        "  ignored: index\n"
     )
     assert line("process").stderr == "derived 448 bars: 5m 312, 15m 104, 1h 28, 1d 4\n"
     second = load_spy(line, "--process")
     assert second.stderr == (
         f"{SPY}: 1,564 rows into SPY 1m: nothing was new, 1,564 unchanged, 0 rejected; 4 outside sessions\n"
+        "  ignored: index\n"
         f"nothing was waiting\n"
     )
     status = line("status", "spy").stdout
@@ -526,8 +540,9 @@ def with_bad_rows(line: Line, tmp_path: Path) -> Path:
 def test_rejected_rows_are_named_and_give_their_own_exit_code(line: Line, with_bad_rows: Path) -> None:
     options = ("--symbol", "SPY", "-i", "1m", *NEW_YORK)
     result = line("load", with_bad_rows, *options, expected=ExitCode.REJECTS)
-    head, *reasons, last = result.stderr.splitlines()
+    head, ignored, *reasons, last = result.stderr.splitlines()
     assert head.endswith(": 5 rows into SPY 1m: 3 new, 0 revised, 0 unchanged, 2 rejected")
+    assert ignored == "  ignored: index"
     assert len(reasons) == 2
     assert all(one.startswith("  1 rejected: ") for one in reasons)
     assert any("first row 2: " in one and "360" in one for one in reasons)

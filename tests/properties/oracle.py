@@ -445,10 +445,15 @@ class Row:
     vwap: float | None = None
     owner: str | None = None  # the vendor whose bar it is; None: nobody named
     lacks: bool = False  # not all of its trades may be in it
+    more: Mapping[str, float] = field(default_factory=dict)  # of declared columns, those that have a value
 
     def said(self) -> tuple[object, ...]:
         """What makes it another bar."""
-        return (*self.values(), self.lacks)
+        return (*self.given(), self.lacks)
+
+    def given(self) -> tuple[object, ...]:
+        """What a row says."""
+        return (*self.values(), frozenset(self.more.items()))
 
     def values(self) -> tuple[float | int | None, ...]:
         return (self.open, self.high, self.low, self.close, self.volume, self.trade_count, self.vwap)
@@ -488,10 +493,41 @@ class Bar:
 
     def kept(self) -> tuple[object, ...]:
         """All that is written down for it; where this differs the bar is revised."""
-        return (*self.shown(), self.segment)
+        return (*self.shown(), self.segment, frozenset(self.row.more.items()))
 
 
-def aggregate(calendar: Calendar, slot: Slot, bars: list[Bar], base: Length) -> Bar:
+@dataclass
+class Column:
+    """A declared column: how bars are put together by it, and whose bars have it; None: everybody's."""
+
+    aggregate: str
+    names: set[str] | None = None
+
+    def sound(self, value: float) -> bool:
+        """Whether a value can be kept."""
+        if self.aggregate not in ("sum", "mean") or not math.isfinite(value):
+            return math.isfinite(value)
+        lost = abs(to_double(to_decimal(value, 9), 9) - value)
+        return abs(value) < 1e18 and (abs(value) >= 1e-6 or lost <= abs(value) / 1000)
+
+    def combined(self, values: list[float | None]) -> float | None:
+        """What the values of base bars, which are in order, come to."""
+        known = [value for value in values if value is not None]
+        if not known:
+            return None
+        if self.aggregate in ("sum", "mean"):
+            total = to_double(sum(to_decimal(value, 9) for value in known), 9)
+            if self.aggregate == "mean":
+                return total / len(known)
+            return total if len(known) == len(values) else None
+        return {"min": min, "max": max, "first": lambda all_: all_[0], "last": lambda all_: all_[-1]}[self.aggregate](
+            known
+        )
+
+
+def aggregate(
+    calendar: Calendar, slot: Slot, bars: list[Bar], base: Length, columns: Mapping[str, Column] | None = None
+) -> Bar:
     """The bar of a slot from its base bars (a closing bar among them), which are in order."""
     rows = [bar.row for bar in bars]
     low, high = min(row.low for row in rows), max(row.high for row in rows)
@@ -511,6 +547,11 @@ def aggregate(calendar: Calendar, slot: Slot, bars: list[Bar], base: Length) -> 
         volume,
         None if None in counts else sum(counts),
         vwap,
+        more={
+            name: value
+            for name, column in (columns or {}).items()
+            if (value := column.combined([row.more.get(name) for row in rows])) is not None
+        },
     )
     present = sum(bar.base_count for bar in bars)
     return Bar(slot.start, slot.end, slot.sessions[0], row, present, calendar.room(slot, base), slot.segment)
@@ -540,7 +581,10 @@ class Terms:
         if self.tolerance is None or (there.trade_count, there.lacks) != (row.trade_count, row.lacks):
             return False
         parts = ("open", "high", "low", "close", "volume", "vwap")
-        return all(near(getattr(there, part), getattr(row, part), self.tolerance) for part in parts)
+        names = there.more.keys() | row.more.keys()
+        return all(near(getattr(there, part), getattr(row, part), self.tolerance) for part in parts) and all(
+            near(there.more.get(name), row.more.get(name), self.tolerance) for name in names
+        )
 
 
 #: A load that names nobody.
@@ -623,6 +667,8 @@ class Symbol:
 
     def __init__(self, calendar: Calendar, base: str, closing_bar: str = "outside") -> None:
         self.calendar = calendar
+        self.columns: Mapping[str, Column] = {}  # all that are declared
+        self.name = ""
         self.base_text = base
         self.base = Length.of(base)
         self.includes_closing = closing_bar == "include"
@@ -699,7 +745,7 @@ class Symbol:
         placed = [bar if accepted else None for bar, accepted in judged]
         spared = {bar.start for bar, accepted in judged if bar is not None and not accepted}
         last = {bar.start: bar for bar in placed if bar is not None}
-        taken = [bar for bar in placed if bar is not None and bar.row.values() == last[bar.start].row.values()]
+        taken = [bar for bar in placed if bar is not None and bar.row.given() == last[bar.start].row.given()]
         gone: list[int] = []
         if replace_sessions:
             sent = {bar.session for bar in last.values() if bar.session is not None}
@@ -922,7 +968,10 @@ class Symbol:
             if bar.session is not None:
                 slot = self.calendar.slot_of(bar.session, start, length)
                 members.setdefault(slot.start, (slot, []))[1].append(bar)
-        return {start: aggregate(self.calendar, slot, bars, self.base) for start, (slot, bars) in members.items()}
+        return {
+            start: aggregate(self.calendar, slot, bars, self.base, self.columns)
+            for start, (slot, bars) in members.items()
+        }
 
     def forming(self, derived: Derived) -> list[Bar]:
         return [
@@ -959,8 +1008,14 @@ class Symbol:
     def _judged(self, row: Row, now: int) -> tuple[Bar | None, bool]:
         if row.vwap is not None and not row.low - 1e-4 * abs(row.low) <= row.vwap <= row.high + 1e-4 * abs(row.high):
             row = replace(row, vwap=None)
+        mine = {name for name, one in self.columns.items() if one.names is None or self.name in one.names}
+        more = {name: value for name, value in row.more.items() if name in mine and not math.isnan(value)}
+        row = replace(row, more=more)
         bar = self._placed_by_date(row) if isinstance(row.start, date) else self._placed_by_instant(row)
-        sound = row.low <= min(row.open, row.close) and row.high >= max(row.open, row.close) and row.volume >= 0
+        sound = all(self.columns[name].sound(value) for name, value in more.items())
+        sound = (
+            sound and row.low <= min(row.open, row.close) and row.high >= max(row.open, row.close) and row.volume >= 0
+        )
         lost = abs(to_double(to_decimal(row.volume, 9), 9) - row.volume)
         sound = sound and (row.volume >= 1e-6 or lost <= row.volume / 1000)
         kept = bar is not None and (self.retained is None or bar.start >= self.retained.open)
@@ -1120,6 +1175,7 @@ class Model:
         self.priorities: dict[str, int] = {}
         self.load_counts: dict[str, int] = {}
         self.written: list[Written] = []
+        self.columns: dict[str, Column] = {}
 
     def undo(self, batch_id: int) -> tuple[int, int, int] | None:
         """Undo a batch; bars inserted, revised and deleted with all that follows, None where it changed nothing."""
@@ -1199,17 +1255,36 @@ class Model:
     def bars(self) -> set[tuple[object, ...]]:
         """The view ``bars`` but for batch_id."""
         return {
-            (name, text, *bar.shown())
+            (name, text, *bar.shown(), *self._more(bar))
             for name, symbol in self.symbols.items()
             for text, bars in self._intervals(symbol)
             for bar in bars.values()
         }
 
+    def _more(self, bar: Bar) -> tuple[float | None, ...]:
+        return tuple(bar.row.more.get(name) for name in self.columns)
+
+    def drop(self, name: str) -> None:
+        """A column goes, with all of its values."""
+
+        def without(bar: Bar | None) -> Bar | None:
+            if bar is None or name not in bar.row.more:
+                return bar
+            more = {one: value for one, value in bar.row.more.items() if one != name}
+            return replace(bar, row=replace(bar.row, more=more))
+
+        for symbol in self.symbols.values():
+            for bars in (symbol.bars, *(derived.bars for derived in symbol.derived.values())):
+                bars.update({start: without(bar) for start, bar in bars.items()})
+        for one in self.written:
+            one.changes = {key: (without(old), without(new)) for key, (old, new) in one.changes.items()}
+        del self.columns[name]
+
     def bars_live(self) -> set[tuple[object, ...]]:
         """The view ``bars_live`` but for batch_id."""
         stored = {(*row, False) for row in self.bars()}
         return stored | {
-            (name, text, *bar.shown(), True)
+            (name, text, *bar.shown(), *self._more(bar), True)
             for name, symbol in self.symbols.items()
             for text, derived in symbol.derived.items()
             for bar in symbol.forming(derived)

@@ -62,6 +62,10 @@ def starts_of(chance: random.Random, hours: list[tuple[int, int, bool]], seconds
     return found
 
 
+#: The columns of these stores.
+DECLARED = {"oi": "last", "quote": "sum", "spread": "mean", "bid": "first", "least": "min", "most": "max"}
+
+
 def rows_of(chance: random.Random, starts: list[int], *, knows: bool) -> pa.Table:
     """Bars with any prices; whether trades are known, and whether volumes are whole, holds for all of them."""
     whole = chance.random() < 0.5
@@ -77,6 +81,7 @@ def rows_of(chance: random.Random, starts: list[int], *, knows: bool) -> pa.Tabl
                 "open": open_, "high": high, "low": low, "close": close, "volume": volume,
                 "trade_count": chance.randrange(0, 50) if knows and chance.random() < 0.999 else None,
                 "vwap": low + (high - low) / 3 if knows and volume else None,
+                **{name: round(chance.uniform(1, 1e5), 3) for name in DECLARED if chance.random() < 0.99},
             }
         )  # fmt: skip
     return pa.Table.from_pylist(rows)
@@ -92,6 +97,7 @@ def fill(path: Path, number: int) -> None:
         chosen = [SYMBOLS[0], SYMBOLS[1], chance.choice(SYMBOLS[2:6]), chance.choice(SYMBOLS[6:])]
         chance.shuffle(chosen)
         names = chance.sample(["AB", "C", "D", "EFG"], 4)
+        coordinator.declare_columns(DECLARED)
         for name, (calendar, base, derived, closing_bar, _) in zip(names, chosen, strict=True):
             coordinator.register(name, [base, *derived], calendar, base=base, closing_bar=closing_bar)
         for name, (calendar, base, _, closing_bar, count) in zip(names, chosen, strict=True):
@@ -192,7 +198,45 @@ BELOW = (
     "WHERE e.symbol_id = d.symbol_id AND e.derived AND e.derived_through > t.bar_start)"
 )
 
+#: The values of such a bar, as it is; and those of a derived one.
+VALUES_BELOW = (
+    "NOT d.derived AND len(t.declared) = 6 AND EXISTS (SELECT 1 FROM bar AS b JOIN interval_definition AS e "
+    "ON e.symbol_id = d.symbol_id AND e.derived AND e.derived_through > b.bar_start WHERE b.session_date IS NOT NULL "
+    "AND b.interval_id = t.interval_id AND b.bar_start = t.bar_start AND b.batch_id = t.batch_id)"
+)
+VALUES = "d.derived"
+
+
+def value(kind: str, where: str, number: int, to: str, *, far: bool = False) -> Plant:
+    """Another value of one column."""
+    change = f"list_transform(declared, lambda x, i: CASE WHEN i = {number} THEN {to} ELSE x END)"
+    return setting(kind, "bar_values", f"{where} AND t.declared[{number}] IS NOT NULL", f"declared = {change}", far=far)
+
+
 PLANTS: dict[str, Plant] = {
+    "a last value": value("derived", VALUES, 1, "x + 1"),
+    "the last bit of a sum of values": value("derived", VALUES, 2, "x * (1 + 3e-16)"),
+    "the last bit of a mean of values": value("derived", VALUES, 3, "x * (1 + 3e-16)"),
+    "a first value": value("derived", VALUES, 4, "x + 1"),
+    "a least value": value("derived", VALUES, 5, "x - 1"),
+    "a greatest value": value("derived", VALUES, 6, "x + 1"),
+    "a value gone": value("derived", VALUES, 3, "NULL"),
+    "all values gone": deleting("derived", "bar_values", VALUES),
+    "a base value of a sum": value("derived", VALUES_BELOW, 2, "x + 1", far=True),
+    "a base value of a mean": value("derived", VALUES_BELOW, 3, "x + 1", far=True),
+    "a base value of a sum gone": value("derived", VALUES_BELOW, 2, "NULL", far=True),
+    "a base value above the greatest": value("derived", VALUES_BELOW, 6, "x + 1e6", far=True),
+    "a value that is no number": value("impossible", "NOT d.derived", 1, "'nan'::DOUBLE"),
+    "a value without end": value("impossible", VALUES, 6, "'inf'::DOUBLE"),
+    "a list that ends without a value": setting(
+        "impossible", "bar_values", VALUES, "declared = list_append(declared, NULL)"
+    ),
+    "a value where no column is": setting(
+        "impossible", "bar_values", "len(t.declared) = 6", "declared = list_append(declared, 1.0)"
+    ),
+    "values twice": inserting("value", "bar_values", "true"),
+    "values of no bar": inserting("value", "bar_values", "true", "batch_id + 1000 AS batch_id"),
+
     "a low above the high": setting("impossible", "bar", "true", "low = high + 1"),
     "an open above the high": setting("impossible", "bar", "true", "open = high + 1"),
     "a close below the low": setting("impossible", "bar", "true", "close = low - 1"),

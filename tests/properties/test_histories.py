@@ -25,6 +25,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from oracle import NOBODY, SECOND, Length, Row, Terms
 from world import (
     BASES,
+    COLUMNS_DECLARED,
     CORRECTIONS,
     LONG_WINDOWS,
     OWN_CALENDARS,
@@ -35,6 +36,7 @@ from world import (
     calendar,
     confirmed,
     priced,
+    valued,
 )
 
 from tests.extent import HISTORIES, SEED, shares, tally
@@ -65,6 +67,8 @@ SELDOM = (
     "verify",
     "verify",
     "verify",
+    "declare",
+    "drop column",
 )
 CARE = ("compact", "back up", "publish", "export", "repair", "verify")
 EXTRAS = ("", "strange", "repeated", "contradicted", "strange", "broken", "unknown symbol", "stray vwap")
@@ -143,6 +147,8 @@ class Histories(RuleBasedStateMachine):
         self.knows_vendors = chance.random() < 0.5
         self.knows_trades = chance.random() < 0.3
         self.register(data)
+        if chance.random() < 0.5:
+            self.declare(chance.randrange(2**12), None)
 
     def new_world(self) -> World:
         return World(self.blank, self.folder / f"{next(self.numbers)}.duckdb", LONG_AFTER)
@@ -184,6 +190,22 @@ class Histories(RuleBasedStateMachine):
         text = data.draw(st.sampled_from(derivable(symbol.base_text)), label="interval")
         closing = "include" if symbol.includes_closing else "outside"
         self.world.register(name, symbol.calendar.name, symbol.base_text, [text], closing)
+
+    def declare(self, pick: int, names: list[str] | None) -> None:
+        """Some columns, with the usual aggregates or, where they are not declared, now and then with another one."""
+        chance = random.Random(pick)
+        chosen = chance.sample(sorted(COLUMNS_DECLARED), chance.randint(1, len(COLUMNS_DECLARED)))
+        columns = {name: COLUMNS_DECLARED[name] for name in chosen}
+        if chance.random() < 0.2:
+            columns[chosen[0]] = chance.choice(sorted(COLUMNS_DECLARED.values()))
+        self.world.declare(columns, names)
+
+    def valued(self, rows: list[Row], chance: random.Random) -> list[Row]:
+        """Rows with values in columns that are declared, and now and then in one that is not."""
+        columns = [*self.world.model.columns, *(["most"] if chance.random() < 0.2 else [])]
+        if not self.world.model.columns or chance.random() < 0.2:
+            return rows
+        return [valued(row, dict.fromkeys(columns), chance) for row in rows]
 
     # -- base bars
 
@@ -241,6 +263,7 @@ class Histories(RuleBasedStateMachine):
             rows += chance.sample(rows, min(3, len(rows)))
         if "contradicted" in extras:
             rows += [priced(row.start, chance, style) for row in chance.sample(rows, min(3, len(rows)))]
+        rows = self.valued(rows, chance)
         if order == "backward":
             rows.reverse()
         elif order == "any":
@@ -267,7 +290,8 @@ class Histories(RuleBasedStateMachine):
             if self.world.model.symbols[name].base_text == base:
                 starts = self.windows[name].starts(Length.of(base))
                 first = place % len(starts)
-                pairs += [(name, priced(start, chance, style)) for start in starts[first : first + count]]
+                rows = [priced(start, chance, style) for start in starts[first : first + count]]
+                pairs += [(name, row) for row in self.valued(rows, chance)]
         chance.shuffle(pairs)
         self._load(None, pairs, whose=whose)
         self._then(then, seed)
@@ -299,6 +323,8 @@ class Histories(RuleBasedStateMachine):
             else confirmed(symbol.bars[at].row, symbol.stamp(at), chance.choice(drifts))
             for at in starts[first : first + count]
         ]
+        if drifts is None or chance.random() < 0.3:
+            rows = self.valued(rows, chance)
         self._load(name, [(name, row) for row in rows], resend, whose=whose)
         self._then(then, seed)
 
@@ -422,6 +448,8 @@ class Histories(RuleBasedStateMachine):
             self.world.reopen()
         elif what in CARE:
             self.care(what, name)
+        elif what in ("declare", "drop column"):
+            self.columns_change(what, pick, name)
         elif what == "look back" and self.world.past:
             self.world.check_past(pick)
         elif what in ("remove", "purge symbol") and name:
@@ -433,6 +461,13 @@ class Histories(RuleBasedStateMachine):
             self.world.purge(name, text, self._instant(data.draw(places, label="before")) + offset)
         elif what == "purge revisions" and self.world.past:
             self.world.purge_revisions(self.world.past[pick % len(self.world.past)][0])
+
+    def columns_change(self, what: str, pick: int, name: str) -> None:
+        known = sorted(self.world.model.columns)
+        if what == "declare":
+            self.declare(pick, [name] if name and pick % 2 else None)
+        elif known:
+            self.world.drop(known[pick % len(known)])
 
     def care(self, what: str, name: str) -> None:
         if what == "verify":

@@ -37,7 +37,7 @@ class Place:
 def planted(connection: duckdb.DuckDBPyConnection, name: str, symbol: str, chance: random.Random) -> Place | None:
     """Plant an error at a random place of a symbol; returns where, or None where there is no place for it."""
     plant = PLANTS[name]
-    day = "NULL" if plant.table == "interval_definition" else "t.session_date"
+    day = "NULL" if plant.table in ("interval_definition", "bar_values") else "t.session_date"
     found = connection.execute(
         f"SELECT t.rowid, d.interval, {day} FROM {plant.table} AS t "
         "JOIN interval_definition AS d ON d.interval_id = t.interval_id "

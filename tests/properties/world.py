@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import random
 import shutil
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -152,6 +153,15 @@ def template(path: Path) -> Path:
     return path
 
 
+def views_with(columns: Iterable[str]) -> dict[str, tuple[str, set[int]]]:
+    """The views, those of bars with declared columns."""
+    text = "".join(f", {name}" for name in columns)
+    return {
+        view: (query.replace(" complete", f" complete{text}") if view in ("bars", "bars_live") else query, instants)
+        for view, (query, instants) in _VIEWS.items()
+    }
+
+
 def rows_of(
     store: SessionStore, query: str, instants: set[int], parameters: dict[str, object] | None = None
 ) -> set[tuple[object, ...]]:
@@ -230,7 +240,7 @@ class World:
         snapshot = self.folder / "published.duckdb"
         self.store.publish(snapshot)
         with open_store(snapshot, read_only=True, clock=lambda: oracle.moment(self.now)) as published:
-            for view, (query, instants) in _VIEWS.items():
+            for view, (query, instants) in views_with(self.model.columns).items():
                 differing(f"published {view}", rows_of(published, query, instants), self._rows(query, instants))
 
     def export(self) -> None:
@@ -292,8 +302,44 @@ class World:
         if name not in self.model.symbols:
             self.born[name] = len(self.past)
         symbol = self.model.symbols.setdefault(name, Symbol(self.calendars[calendar_name], base, closing_bar))
+        symbol.columns, symbol.name = self.model.columns, name
         for text in derived:
             symbol.add_interval(text)
+        self.check()
+
+    def declare(self, columns: dict[str, str], names: list[str] | None = None) -> None:
+        """Declare columns, of some symbols or of all; what was shown before shows nothing in them."""
+        self.sound = False
+        clash = [
+            one for one in columns if one in self.model.columns and self.model.columns[one].aggregate != columns[one]
+        ]
+        if clash:
+            with pytest.raises(InputError, match=rf"{clash[0]} is declared with"):
+                self.coordinator.declare_columns(columns, names)
+            self.check()
+            return
+        changed = []
+        for name, aggregate in columns.items():
+            before = self.model.columns.get(name)
+            if before is None:
+                self.model.columns[name] = oracle.Column(aggregate, None if names is None else set(names))
+                self.past = [(at, {(*row[:-1], None, row[-1]) for row in rows}) for at, rows in self.past]
+                changed.append(name)
+            elif before.names is not None and (names is None or not before.names.issuperset(names)):
+                before.names = None if names is None else before.names | set(names)
+                changed.append(name)
+        assert self.coordinator.declare_columns(columns, names) == changed
+        self.told.clear()
+        self.check()
+
+    def drop(self, name: str) -> None:
+        """Drop a column: nobody has ever had it."""
+        self.sound = False
+        place = list(self.model.columns).index(name) - len(self.model.columns) - 1
+        self.past = [(at, {(*row[:place], *row[place:][1:]) for row in rows}) for at, rows in self.past]
+        self.model.drop(name)
+        self.coordinator.drop_columns(name)
+        self.told.clear()
         self.check()
 
     def load(
@@ -319,7 +365,10 @@ class World:
         pairs = [(name, row) for row in rows] if name is not None else list(rows)
         base = base or self.model.symbols[pairs[0][0]].base_text
         table = as_table(pairs, self._ends(pairs, base) if label == "end" else None)
-        pairs = [(one, replace(row, lacks=row.start in (lacking or ()))) for one, row in pairs]
+        pairs = [
+            (one, replace(row, lacks=row.start in (lacking or ()), more={} if lacking is not None else row.more))
+            for one, row in pairs
+        ]
         data = table if file is None else self._file(file, table)
         options = {"symbol": name, "replace": "sessions" if resend else None, "label": label}
         options |= asdict(terms)
@@ -569,6 +618,9 @@ class World:
         assert self.coordinator.remove_symbol(name, purge=purge).deleted == kept
         self._gone.setdefault(name, set()).add(symbol)
         self.actions.pop(name, None)
+        for column in self.model.columns.values():
+            if column.names is not None:
+                column.names.discard(name)
         self.told = [one for one in self.told if one[1] != name]
         if purge:
             self._lose(lambda one, start: one in self._gone[name])
@@ -748,7 +800,7 @@ class World:
         self.sound = False
         self.check_count += 1
         closely = not self.hasty and self.looks_closely()
-        for view, (query, instants) in _VIEWS.items():
+        for view, (query, instants) in views_with(self.model.columns).items():
             if view in _DEAR and not closely:
                 continue
             if view in _OF_VENDORS and not (closely or self.model.priorities):
@@ -765,7 +817,9 @@ class World:
     def check_past(self, pick: int | None = None) -> None:
         """What ``bars_as_of`` shows for past instants is what ``bars`` showed then."""
         for instant, shown in self.past if pick is None else [self.past[pick % len(self.past)]]:
-            query = _VIEWS["bars"][0].replace("FROM bars", "FROM bars_as_of($instant::TIMESTAMPTZ)")
+            query = views_with(self.model.columns)["bars"][0].replace(
+                "FROM bars", "FROM bars_as_of($instant::TIMESTAMPTZ)"
+            )
             rows = self._rows(query, {2, 3}, {"instant": instant})
             differing(f"bars_as_of({instant})", rows, shown)
 
@@ -824,7 +878,32 @@ def as_table(pairs: Sequence[tuple[str, Row]], stamps: Sequence[int] | None = No
     kinds = {"trade_count": pa.int64()}
     for part in _PARTS:
         columns[part] = pa.array([getattr(row, part) for _, row in pairs], kinds.get(part, pa.float64()))
+    for name in sorted({name for _, row in pairs for name in row.more}):
+        columns[name] = pa.array([row.more.get(name) for _, row in pairs], pa.float64())
     return pa.table(columns)
+
+
+#: Columns that may be declared.
+COLUMNS_DECLARED = {
+    "open_interest": "last",
+    "quote_volume": "sum",
+    "spread": "mean",
+    "bid_open": "first",
+    "least": "min",
+    "most": "max",
+}
+
+
+def valued(row: Row, columns: Iterable[str], chance: random.Random) -> Row:
+    """A row with values in columns: mostly some, now and then such as cannot be kept."""
+    more: dict[str, float] = {}
+    for name in columns:
+        value = chance.choice([round(chance.uniform(-50, 1e6), chance.randint(0, 9)), chance.uniform(0, 9), 0.0, None])
+        if chance.random() < 0.01:
+            value = chance.choice([math.nan, math.inf, 1e18, 1.5e-9, 1e-9])
+        if value is not None:
+            more[name] = value
+    return replace(row, more=more)
 
 
 STYLES = ("whole", "cents", "any", "tiny", "large", "still", "negative")

@@ -119,7 +119,7 @@ def test_an_option_is_written_where_it_is_defined_and_where_it_has_effect_and_no
         ({"skip_rows": True}, InputError, r"skip_rows=True cannot be used: input should be a valid integer"),
         ({"strict": "no"}, InputError, r"strict='no' cannot be used: input should be a valid boolean"),
         ({"replace": "all"}, InputError, r"replace='all' is not known; allowed are 'sessions'"),
-        ({"columns": {"opening": "o"}}, OptionsError, r"'opening' is no part of a bar; allowed are bar_start, symbol"),
+        ({"columns": {"Opening": "o"}}, OptionsError, r"'Opening' is no part of a bar; allowed are bar_start, symbol"),
         ({"columns": {"date": "a", "ts": "b"}}, OptionsError, r"'ts' is bar_start, which was named before"),
         ({"columns": {"open": 3}}, InputError, r"3 in columns= cannot be used: input should be a valid string"),
         ({"timezone": "New York"}, CalendarError, r"timezone 'New York' is not an IANA name"),

@@ -32,6 +32,8 @@ def loaded(report: LoadReport) -> str:
         )
     if report.named:
         lines.append(f"  its own column names {report.named}: taken for {listed(report.symbols, 'symbols')}, as said")
+    if report.ignored:
+        lines.append(f"  ignored: {', '.join(report.ignored)}")
     for reject in report.rejects:
         first = f"row {reject.first_row}" if reject.first_row is not None else "line"
         lines.append(f"  {reject.count:,} rejected: {reject.reason}; first {first}: {reject.first_given}")

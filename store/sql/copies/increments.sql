@@ -12,6 +12,12 @@ SELECT * FROM bar WHERE batch_id > $since LIMIT $most;
 -- reads: bar_revision
 SELECT * FROM bar_revision WHERE replaced_by > $since LIMIT $most;
 
+-- name: values_since
+-- The values of declared columns that newer batches wrote.
+-- gives: *
+-- reads: bar_values
+SELECT * FROM bar_values WHERE batch_id > $since LIMIT $most;
+
 -- name: batches_since
 -- The newer batches.
 -- gives: *

@@ -4,7 +4,7 @@
 -- How far a store has come, and what tells this state from every other: what is kept of its bars, and of its runs.
 -- No bar changes without a batch, and what changes without one is small.
 -- gives: batch_id, committed_at, bars, runs
--- reads: alembic_version, batch, calendar_correction, interval_definition, session_run, store_option, symbol, trading_calendar, vendor
+-- reads: alembic_version, batch, calendar_correction, column_symbol, declared_column, interval_definition, session_run, store_option, symbol, trading_calendar, vendor
 WITH part AS (
     SELECT 1 AS place, v::VARCHAR AS said FROM alembic_version AS v
     UNION ALL SELECT 2, b::VARCHAR FROM batch AS b WHERE batch_id = (SELECT max(batch_id) FROM batch)
@@ -14,6 +14,8 @@ WITH part AS (
     UNION ALL SELECT 6, o::VARCHAR FROM store_option AS o
     UNION ALL SELECT 7, k::VARCHAR FROM calendar_correction AS k
     UNION ALL SELECT 8, v::VARCHAR FROM vendor AS v
+    UNION ALL SELECT 9, c::VARCHAR FROM declared_column AS c
+    UNION ALL SELECT 10, s::VARCHAR FROM column_symbol AS s
 )
 SELECT (SELECT max(batch_id) FROM batch) AS batch_id, (SELECT max(committed_at) FROM batch) AS committed_at,
        (SELECT md5(string_agg(said, chr(10) ORDER BY place, said)) FROM part) AS bars,

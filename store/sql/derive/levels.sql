@@ -30,6 +30,7 @@ arg_min(b.open, b.bar_start) AS open, max(b.high) AS high, min(b.low) AS low,
        arg_max(b.close, b.bar_start) AS close,
        sum(b.volume::DECIMAL(38, 9)) AS volume,
        {trades},
+       {declared} AS declared,
        sum(b.base_count) AS base_count
 
 -- name: aggregates_of_level
@@ -38,6 +39,7 @@ arg_min(b.open, b.bar_start) AS open, max(b.high) AS high, min(b.low) AS low,
 arg_min(l.open, l.key) AS open, max(l.high) AS high, min(l.low) AS low, arg_max(l.close, l.key) AS close,
        sum(l.volume) AS volume,
        {trades},
+       {declared} AS declared,
        sum(l.base_count) AS base_count
 
 -- name: trades_known
@@ -49,13 +51,13 @@ SELECT EXISTS (FROM bar WHERE bar_start >= $first_start::TIMESTAMPTZ AND bar_sta
 
 -- name: level_from_bars
 -- Buckets of a segment from the base bars. A closing bar starts where its segment ends and joins the last bucket.
--- makes: level(key, open, high, low, close, volume, trade_count, turnover, vwap_known, base_count)
+-- makes: level(key, open, high, low, close, volume, trade_count, turnover, vwap_known, declared, base_count)
 -- takes: segments_to_read
 -- reads: bar
 CREATE OR REPLACE TEMP TABLE {level} AS
 SELECT s.key + least((epoch_us(b.bar_start) - s.open_us) // $width_us, (s.close_us - s.open_us - 1) // $width_us) AS key,
        {aggregates}
-FROM bar AS b
+FROM {bars} AS b
 JOIN {segments_to_read} AS s ON s.base_id = b.interval_id AND s.session_date = b.session_date AND s.segment = b.segment
 WHERE b.bar_start >= $first_start::TIMESTAMPTZ AND b.bar_start <= $last_end::TIMESTAMPTZ
   AND b.interval_id IN (SELECT base_id FROM {segments_to_read})
@@ -63,7 +65,7 @@ GROUP BY 1;
 
 -- name: level_from_level
 -- Buckets of a segment from shorter ones that divide them.
--- makes: level(key, open, high, low, close, volume, trade_count, turnover, vwap_known, base_count)
+-- makes: level(key, open, high, low, close, volume, trade_count, turnover, vwap_known, declared, base_count)
 -- takes: parent: level
 CREATE OR REPLACE TEMP TABLE {level} AS
 SELECT ((l.key >> 20) << 20) + (l.key & 1048575) // $ratio AS key,
@@ -73,13 +75,13 @@ GROUP BY 1;
 
 -- name: block_from_bars
 -- Blocks of sessions from the base bars.
--- makes: level(key, open, high, low, close, volume, trade_count, turnover, vwap_known, base_count)
+-- makes: level(key, open, high, low, close, volume, trade_count, turnover, vwap_known, declared, base_count)
 -- takes: segments_to_read, first_segments
 -- reads: bar
 CREATE OR REPLACE TEMP TABLE {level} AS
 SELECT ((s.key >> 41) << 41) + (k.first_number << 20) AS key,
        {aggregates}
-FROM bar AS b
+FROM {bars} AS b
 JOIN {segments_to_read} AS s ON s.base_id = b.interval_id AND s.session_date = b.session_date AND s.segment = b.segment
 JOIN {first_segments} AS k ON k.number = (s.key >> 20) & 2097151
 WHERE b.bar_start >= $first_start::TIMESTAMPTZ AND b.bar_start <= $last_end::TIMESTAMPTZ
@@ -88,7 +90,7 @@ GROUP BY 1;
 
 -- name: block_from_level
 -- Blocks of sessions from buckets of segments, or from shorter blocks.
--- makes: level(key, open, high, low, close, volume, trade_count, turnover, vwap_known, base_count)
+-- makes: level(key, open, high, low, close, volume, trade_count, turnover, vwap_known, declared, base_count)
 -- takes: parent: level, first_segments
 CREATE OR REPLACE TEMP TABLE {level} AS
 SELECT ((l.key >> 41) << 41) + (k.first_number << 20) AS key,

@@ -60,7 +60,7 @@ INSERT INTO bar SELECT * FROM {deduplicated} ORDER BY interval_id, bar_start;
 -- gap with an edge that is new or gone, of bars that were in a session before, and of all where the symbol followed
 -- another calendar before. What they were is known by from_start and from_batch_id.
 -- makes: placed_bars(interval_id, bar_start, span_seconds, session_date, segment, open, high, low, close, volume,
--- trade_count, vwap, base_count, expected_count, misplaced, from_start, from_batch_id)
+-- trade_count, vwap, declared, base_count, expected_count, misplaced, from_start, from_batch_id)
 -- takes: scope_intervals, calendar_pieces, base_bars: any
 -- reads: calendar_block, calendar_week, symbol_calendar, trading_session
 CREATE OR REPLACE TEMP TABLE {placed_bars} AS
@@ -103,7 +103,7 @@ SELECT interval_id, bar_start,
        CASE WHEN in_segment IS NULL THEN width_us ELSE least(width_us, to_us - start_us) END // 1000000 AS span_seconds,
        CASE WHEN closing THEN closed_date ELSE in_date END AS session_date,
        CASE WHEN closing THEN closed_segment ELSE in_segment END AS segment,
-       open, high, low, close, volume, trade_count, vwap,
+       open, high, low, close, volume, trade_count, vwap, declared,
        CASE WHEN closing THEN 0 ELSE 1 END - lacking AS base_count, CASE WHEN in_segment IS NULL THEN 0 ELSE 1 END AS expected_count,
        CASE WHEN from_us IS NULL THEN true
             WHEN in_segment IS NULL THEN start_us + width_us > to_us OR off_grid
@@ -113,7 +113,7 @@ FROM closing
 UNION ALL
 SELECT b.interval_id, coalesce(k.block_open, b.bar_start),
        coalesce((epoch_us(k.block_close) - epoch_us(k.block_open)) // 1000000, b.span_seconds),
-       k.first_date, 0, b.open, b.high, b.low, b.close, b.volume, b.trade_count, b.vwap, 1, 1, k.first_date IS NULL,
+       k.first_date, 0, b.open, b.high, b.low, b.close, b.volume, b.trade_count, b.vwap, b.declared, 1, 1, k.first_date IS NULL,
        b.bar_start, b.batch_id
 FROM {base_bars} AS b
 JOIN {scope_intervals} AS d ON d.interval_id = b.interval_id AND NOT d.derived AND d.unit <> 'second'
@@ -123,6 +123,13 @@ LEFT JOIN calendar_block AS k
       AND k.base_unit = d.base_unit AND k.base_length = d.base_length
       AND CASE d.unit WHEN 'day' THEN k.first_date = b.session_date
                       ELSE k.block = block_number(d.unit, d.length, b.session_date, 0, w.origin, NULL) END;
+
+-- name: bars_with_values
+-- The bars that are there, with the values of their declared columns.
+-- part: base_bars(interval_id, bar_start, span_seconds, session_date, segment, open, high, low, close, volume,
+-- trade_count, vwap, base_count, expected_count, batch_id, declared)
+-- reads: bar
+(SELECT b.*, {declared} AS declared FROM bar AS b {beside})
 
 -- name: count_misplaced
 -- How many base bars have no place, and the first of them.
@@ -136,7 +143,7 @@ WHERE p.misplaced AND p.bar_start >= coalesce(d.retained_from, beginning());
 -- name: retained_bars
 -- The base bars as they are placed now, but for those that would lie in what was purged.
 -- part: new_bars(interval_id, bar_start, span_seconds, session_date, segment, open, high, low, close, volume,
--- trade_count, vwap, base_count, expected_count)
+-- trade_count, vwap, declared, base_count, expected_count)
 -- takes: placed_bars, scope_intervals
 (SELECT p.* EXCLUDE (misplaced, from_start, from_batch_id) FROM {placed_bars} AS p JOIN {scope_intervals} AS d USING (interval_id)
  WHERE p.bar_start >= coalesce(d.retained_from, beginning()))

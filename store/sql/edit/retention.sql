@@ -128,7 +128,7 @@ ORDER BY of_batch;
 
 -- name: purge_bars
 -- Bars, old values of bars, or what vendors say of them, that retention does not keep.
--- writes: bar, bar_revision, bar_vendor, offered_bar
+-- writes: bar, bar_revision, bar_values, bar_vendor, offered_bar
 -- takes: bars_to_purge
 DELETE FROM {table} AS b USING {bars_to_purge} AS g
 WHERE g.interval_id = b.interval_id AND b.bar_start < g.retained_from;
@@ -233,6 +233,19 @@ WHERE NOT EXISTS (SELECT 1 FROM bar AS b WHERE b.interval_id = v.interval_id AND
                                            AND b.batch_id = v.batch_id)
   AND NOT EXISTS (SELECT 1 FROM bar_revision AS r WHERE r.interval_id = v.interval_id AND r.bar_start = v.bar_start
                                                     AND r.batch_id = v.batch_id);
+
+-- name: purge_values
+-- Values of declared columns of bars, and of old values, that nobody holds any more, and all but one of those that are there
+-- more than once.
+-- writes: bar_values
+-- reads: bar, bar_revision, bar_values
+DELETE FROM bar_values AS v
+WHERE NOT EXISTS (SELECT 1 FROM bar AS b WHERE b.interval_id = v.interval_id AND b.bar_start = v.bar_start
+                                           AND b.batch_id = v.batch_id)
+  AND NOT EXISTS (SELECT 1 FROM bar_revision AS r WHERE r.interval_id = v.interval_id AND r.bar_start = v.bar_start
+                                                    AND r.batch_id = v.batch_id)
+   OR EXISTS (SELECT 1 FROM bar_values AS o WHERE o.interval_id = v.interval_id AND o.bar_start = v.bar_start
+                                              AND o.batch_id = v.batch_id AND o.rowid < v.rowid);
 
 -- name: start_history
 -- From when on every past state can be told.

@@ -77,11 +77,11 @@ SELECT DISTINCT d.symbol_id FROM {batch_bars} JOIN definition AS d USING (interv
 -- name: replaced_values
 -- The base bars that a batch replaced, as they were.
 -- part: base_bars(interval_id, bar_start, span_seconds, session_date, segment, open, high, low, close, volume,
--- trade_count, vwap, base_count, expected_count, batch_id)
+-- trade_count, vwap, base_count, expected_count, batch_id, declared)
 -- takes: batch_bars
 -- reads: bar_revision
-(SELECT r.* EXCLUDE (replaced_by) FROM bar_revision AS r
- WHERE r.replaced_by = {batch_id} AND r.interval_id IN (SELECT interval_id FROM {batch_bars}))
+(SELECT b.* EXCLUDE (replaced_by), {declared} AS declared FROM bar_revision AS b {beside}
+ WHERE b.replaced_by = {batch_id} AND b.interval_id IN (SELECT interval_id FROM {batch_bars}))
 
 -- name: batches_in_the_way
 -- The batches that wrote bars where those that come back belong by now, or bars outside of sessions that overlap one.

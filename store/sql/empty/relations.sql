@@ -13,6 +13,8 @@
 -- name: bars
 -- No bars.
 -- part: new_bars(interval_id, bar_start, span_seconds, session_date, segment, open, high, low, close, volume,
--- trade_count, vwap, base_count, expected_count)
+-- trade_count, vwap, declared, base_count, expected_count)
 -- reads: bar
-(SELECT * EXCLUDE (batch_id) FROM bar WHERE false)
+(SELECT interval_id, bar_start, span_seconds, session_date, segment, open, high, low, close, volume, trade_count, vwap,
+        {declared} AS declared, base_count, expected_count
+ FROM bar WHERE false)

@@ -4,11 +4,12 @@
 -- Every interval of every active symbol, and how far it has come.
 -- gives: interval_id, symbol_id, symbol, calendar, interval, unit, length, derived, closes_late, complete_through,
 -- derived_through, next_close, retained_from, retained_date, first_session, expected_count, present_count, bar_count,
--- first_bar, last_bar
--- reads: interval_definition, symbol
+-- first_bar, last_bar, has_columns
+-- reads: interval_definition, symbol, declared_column, column_symbol
 SELECT d.interval_id, d.symbol_id, s.symbol, s.calendar, d.interval, d.unit, d.length, d.derived,
        s.closing_bar = 'include' AS closes_late, d.complete_through, d.derived_through, d.next_close, d.retained_from,
-       d.retained_date, d.first_session, d.expected_count, d.present_count, d.bar_count, d.first_bar, d.last_bar
+       d.retained_date, d.first_session, d.expected_count, d.present_count, d.bar_count, d.first_bar, d.last_bar,
+       EXISTS (FROM declared_column WHERE of_all) OR d.symbol_id IN (SELECT symbol_id FROM column_symbol) AS has_columns
 FROM interval_definition AS d
 JOIN symbol AS s ON s.symbol_id = d.symbol_id AND s.removed_at IS NULL
 ORDER BY d.interval_id;

@@ -96,7 +96,7 @@ SELECT count(*) AS amended_count FROM {judged_rows} WHERE reason IS NULL AND (wi
 -- name: stage
 -- Every row as judged, in the order of the bar table; of several with one key the source's last comes last.
 -- makes: staged_rows(file_row, interval_id, bar_start, span_seconds, session_date, segment, open, high, low,
--- close, volume, trade_count, vwap, base_count, expected_count, widened, stray, reason)
+-- close, volume, trade_count, vwap, declared, base_count, expected_count, widened, stray, reason)
 CREATE OR REPLACE TEMP TABLE {staged_rows} AS FROM {judged_rows} ORDER BY interval_id, bar_start, file_row;
 
 -- name: accepted_of_staged
@@ -161,8 +161,8 @@ WITH marked AS (
 ),
 rows_ AS (
     SELECT f.*, last_value(file_row) OVER one_bar AS kept_row,
-           (open, high, low, close, volume, trade_count, vwap) IS NOT DISTINCT FROM last_value(
-               (open, high, low, close, volume, trade_count, vwap)) OVER one_bar AS same
+           (open, high, low, close, volume, trade_count, vwap, declared) IS NOT DISTINCT FROM last_value(
+               (open, high, low, close, volume, trade_count, vwap, declared)) OVER one_bar AS same
     FROM {staged_rows} AS f SEMI JOIN marked USING (interval_id, bar_start)
     WHERE f.reason IS NULL
     WINDOW one_bar AS (PARTITION BY interval_id, bar_start ORDER BY file_row

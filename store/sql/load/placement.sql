@@ -191,10 +191,10 @@ block_close
 -- name: judged_rows
 -- Every row as a bar: where it lies, and why it cannot be taken, if it cannot. The first reason that holds counts.
 -- part: judged_rows(file_row, interval_id, bar_start, span_seconds, session_date, segment, open, high, low,
--- close, volume, trade_count, vwap, base_count, expected_count, widened, stray, reason)
+-- close, volume, trade_count, vwap, declared, base_count, expected_count, widened, stray, reason)
 -- takes: symbol_map
 (WITH timed AS (
-    SELECT r.*, m.interval_id, m.calendar, m.includes_closing_bar, m.retained_from, m.refusal,
+    SELECT {rows}, m.interval_id, m.calendar, m.includes_closing_bar, m.retained_from, m.refusal,
            CASE WHEN r.local = date_trunc('day', r.local) THEN r.local::DATE END AS named_date,
            {stamp} AS stamp, {ambiguous} AS ambiguous
     FROM {canonical_rows} AS r
@@ -204,7 +204,8 @@ block_close
 {placed}
 SELECT file_row, interval_id, bar_start, span_seconds, session_date, segment,
        open, CASE WHEN within THEN high ELSE greatest(open, high, low, close) END AS high,
-       CASE WHEN within THEN low ELSE least(open, high, low, close) END AS low, close, volume, trade_count, vwap, base_count,
+       CASE WHEN within THEN low ELSE least(open, high, low, close) END AS low, close, volume, trade_count, vwap, {declared} AS declared,
+       base_count,
        expected_count, NOT within AS widened, stray,
        CASE WHEN {is_valid} THEN NULL
             WHEN {is_empty} THEN ''

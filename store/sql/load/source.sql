@@ -189,7 +189,7 @@ SELECT min(n) AS least, max(n) AS greatest FROM (SELECT abs({number}) AS n FROM 
 -- The rows as given, parsed but not judged, with their place in the source, from 1.
 -- Stamps outside the years 1 to 9999 are none: nothing but a database could hold them.
 -- part: canonical_rows(file_row, symbol_given, local, instant_given, open, high, low, close, volume,
--- trade_count, vwap, misread)
+-- trade_count, vwap, declared, misread)
 (SELECT * REPLACE (
     CASE WHEN local BETWEEN TIMESTAMP '0001-01-02' AND TIMESTAMP '9999-12-30' THEN local END AS local,
     CASE WHEN instant_given BETWEEN beginning() AND make_timestamptz(253402214400000000) THEN instant_given END
@@ -197,7 +197,7 @@ SELECT min(n) AS least, max(n) AS greatest FROM (SELECT abs({number}) AS n FROM 
 FROM (
 SELECT {file_row} AS file_row, {symbol} AS symbol_given, {local} AS local, {instant} AS instant_given,
        {open} AS open, {high} AS high, {low} AS low, {close} AS close, {volume} AS volume,
-       {trade_count} AS trade_count, {vwap} AS vwap, {misread} AS misread
+       {trade_count} AS trade_count, {vwap} AS vwap, {declared} AS declared, {misread} AS misread
 FROM {rows}))
 
 -- name: row_counted
@@ -213,13 +213,14 @@ file_row_number + 1
 
 -- name: keep_parsed_rows
 -- Text is parsed once; what it comes to is asked several times.
--- makes: parsed_rows(symbol_given, local, instant_given, open, high, low, close, volume, trade_count, vwap, misread)
+-- makes: parsed_rows(symbol_given, local, instant_given, open, high, low, close, volume, trade_count, vwap, declared,
+-- misread)
 CREATE OR REPLACE TEMP TABLE {parsed_rows} AS SELECT * EXCLUDE (file_row) FROM {canonical_rows};
 
 -- name: kept_in_order
 -- The rows that were kept, with their place in the source.
 -- part: canonical_rows(file_row, symbol_given, local, instant_given, open, high, low, close, volume,
--- trade_count, vwap, misread)
+-- trade_count, vwap, declared, misread)
 -- takes: parsed_rows
 (SELECT row_number() OVER () AS file_row, * FROM {parsed_rows})
 
@@ -227,13 +228,14 @@ CREATE OR REPLACE TEMP TABLE {parsed_rows} AS SELECT * EXCLUDE (file_row) FROM {
 -- Bars that come in our own columns, with their place among each other, from 1. A date is asked for where bars are as
 -- long as sessions. Adding zero turns -0.0 into 0.0.
 -- part: canonical_rows(file_row, symbol_given, local, instant_given, open, high, low, close, volume,
--- trade_count, vwap, misread)
+-- trade_count, vwap, declared, misread)
 -- takes: canonical_bars
 (SELECT row_number() OVER () AS file_row, symbol AS symbol_given, {local} AS local,
         CASE WHEN bar_start BETWEEN beginning() AND make_timestamptz(253402214400000000) THEN bar_start END
             AS instant_given,
         open + 0.0 AS open, high + 0.0 AS high, low + 0.0 AS low, close + 0.0 AS close, volume + 0.0 AS volume,
-        trade_count, CASE WHEN NOT isnan(vwap) THEN vwap + 0.0 END AS vwap, NULL::VARCHAR AS misread
+        trade_count, CASE WHEN NOT isnan(vwap) THEN vwap + 0.0 END AS vwap, {declared} AS declared,
+        NULL::VARCHAR AS misread
  FROM {canonical_bars})
 
 -- name: no_local_time

@@ -16,16 +16,17 @@ ON CONFLICT (vendor) DO UPDATE SET priority = excluded.priority;
 -- Stored bars that rows came for, where somebody's priority or the tolerance decides: with their own values, whether
 -- those are equal to the row's or within the tolerance of them, and whether their vendor has the greater or the lesser
 -- priority. A bar that was not seen whole has no say against one that was: kept says that the row is such a one.
--- makes: contested_bars(interval_id, bar_start, open, high, low, close, volume, trade_count, vwap, base_count, batch_id,
+-- makes: contested_bars(interval_id, bar_start, open, high, low, close, volume, trade_count, vwap, declared, base_count, batch_id,
 -- equal, within, greater, lesser, kept)
 -- takes: new_bars: any, stored_bars: any
 -- reads: batch, bar_vendor, vendor
 CREATE OR REPLACE TEMP TABLE {contested_bars} AS
 WITH compared AS (
-    SELECT b.interval_id, b.bar_start, b.open, b.high, b.low, b.close, b.volume, b.trade_count, b.vwap, b.base_count,
-           b.batch_id,
+    SELECT b.interval_id, b.bar_start, b.open, b.high, b.low, b.close, b.volume, b.trade_count, b.vwap, b.declared,
+           b.base_count, b.batch_id,
            (b.open, b.high, b.low, b.close, b.volume, b.trade_count, b.vwap, b.base_count)
                IS NOT DISTINCT FROM (f.open, f.high, f.low, f.close, f.volume, f.trade_count, f.vwap, f.base_count)
+           AND b.declared IS NOT DISTINCT FROM f.declared
                AS equal,
            abs(b.open - f.open) <= $tolerance * greatest(abs(b.open), abs(f.open))
            AND abs(b.high - f.high) <= $tolerance * greatest(abs(b.high), abs(f.high))
@@ -34,7 +35,8 @@ WITH compared AS (
            AND abs(b.volume - f.volume) <= $tolerance * greatest(b.volume, f.volume)
            AND coalesce(abs(b.vwap - f.vwap) <= $tolerance * greatest(abs(b.vwap), abs(f.vwap)),
                         b.vwap IS NULL AND f.vwap IS NULL)
-           AND b.trade_count IS NOT DISTINCT FROM f.trade_count AND b.base_count = f.base_count AS within,
+           AND b.trade_count IS NOT DISTINCT FROM f.trade_count AND b.base_count = f.base_count
+           {values_within} AS within,
            b.base_count >= f.base_count AS whole, b.base_count > f.base_count AND $yields AS kept,
            coalesce(p.priority, 0) AS priority
     FROM {new_bars} AS f
@@ -44,10 +46,17 @@ WITH compared AS (
            ON v.interval_id = b.interval_id AND v.bar_start = b.bar_start AND v.batch_id = b.batch_id
     LEFT JOIN vendor AS p ON p.vendor = CASE WHEN v.interval_id IS NULL THEN t.vendor ELSE v.vendor END
 )
-SELECT interval_id, bar_start, open, high, low, close, volume, trade_count, vwap, base_count, batch_id, equal, within,
+SELECT interval_id, bar_start, open, high, low, close, volume, trade_count, vwap, declared, base_count, batch_id, equal, within,
        priority > $priority AND whole AND NOT kept AS greater, priority < $priority AND NOT kept AS lesser, kept
 FROM compared
 WHERE kept OR priority < $priority OR (NOT equal AND (within OR (priority > $priority AND whole)));
+
+-- name: value_within
+-- Whether a declared column is within the tolerance.
+-- part: condition
+AND coalesce(abs(b.declared[{number}] - f.declared[{number}])
+                 <= $tolerance * greatest(abs(b.declared[{number}]), abs(f.declared[{number}])),
+             b.declared[{number}] IS NULL AND f.declared[{number}] IS NULL)
 
 -- name: count_contested
 -- How many of those differ within the tolerance, and how many further from a bar of greater priority.
@@ -68,6 +77,7 @@ FROM {contested_bars};
                      CASE WHEN c.interval_id IS NULL THEN f.volume ELSE c.volume END AS volume,
                      CASE WHEN c.interval_id IS NULL THEN f.trade_count ELSE c.trade_count END AS trade_count,
                      CASE WHEN c.interval_id IS NULL THEN f.vwap ELSE c.vwap END AS vwap,
+                     CASE WHEN c.interval_id IS NULL THEN f.declared ELSE c.declared END AS declared,
                      CASE WHEN c.interval_id IS NULL THEN f.base_count ELSE c.base_count END AS base_count)
  FROM {new_bars} AS f
  LEFT JOIN (SELECT * FROM {contested_bars} WHERE within OR kept OR {stays}) AS c

@@ -9,18 +9,26 @@ SELECT interval_id, bar_start, span_seconds, session_date, segment, open, high, 
        base_count, expected_count, $batch_id
 FROM {new_bars};
 
+-- name: append_values
+-- The values of their declared columns.
+-- writes: bar_values
+-- takes: new_bars: any
+INSERT INTO bar_values (interval_id, bar_start, batch_id, declared)
+SELECT interval_id, bar_start, $batch_id, declared FROM {new_bars} WHERE declared IS NOT NULL
+ORDER BY interval_id, bar_start;
+
 -- name: bar_changes
 -- How new bars differ from those that are stored; row_id says where the latter are, recounted whether it matters to
 -- coverage. Of a bar that goes, what places it is told.
 -- makes: bar_changes(interval_id, bar_start, span_seconds, session_date, segment, open, high, low, close, volume,
--- trade_count, vwap, base_count, expected_count, action, row_id, recounted)
+-- trade_count, vwap, declared, base_count, expected_count, action, row_id, recounted)
 -- takes: new_bars: any
 CREATE OR REPLACE TEMP TABLE {bar_changes} AS
 SELECT interval_id, bar_start,
        CASE WHEN f.is_new THEN f.span_seconds ELSE b.span_seconds END AS span_seconds,
        CASE WHEN f.is_new THEN f.session_date ELSE b.session_date END AS session_date,
        CASE WHEN f.is_new THEN f.segment ELSE b.segment END AS segment,
-       f.open, f.high, f.low, f.close, f.volume, f.trade_count, f.vwap,
+       f.open, f.high, f.low, f.close, f.volume, f.trade_count, f.vwap, f.declared,
        CASE WHEN f.is_new THEN f.base_count ELSE b.base_count END AS base_count,
        CASE WHEN f.is_new THEN f.expected_count ELSE b.expected_count END AS expected_count,
        CASE WHEN f.is_new IS NULL THEN 'delete' WHEN b.row_id IS NULL THEN 'insert' ELSE 'revise' END AS action,
@@ -36,28 +44,41 @@ WHERE (f.is_new IS NULL {except_rejected})
        OR b.open <> f.open OR b.high <> f.high OR b.low <> f.low OR b.close <> f.close OR b.volume <> f.volume
        OR b.base_count <> f.base_count OR b.expected_count <> f.expected_count OR b.span_seconds <> f.span_seconds
        OR b.trade_count IS DISTINCT FROM f.trade_count OR b.vwap IS DISTINCT FROM f.vwap
+       OR b.declared IS DISTINCT FROM f.declared
        OR b.session_date IS DISTINCT FROM f.session_date OR b.segment IS DISTINCT FROM f.segment));
 
 -- name: stored_by_key
 -- The bars of intervals that rows came for where bars may be. Asking for the interval by itself first lets DuckDB leave
 -- the other columns of all others unread, which bounds do not where rows are scattered.
 -- part: stored_bars(row_id, interval_id, bar_start, span_seconds, session_date, segment, open, high, low, close,
--- volume, trade_count, vwap, base_count, expected_count, batch_id)
+-- volume, trade_count, vwap, base_count, expected_count, batch_id, declared)
 -- reads: bar
-(SELECT b.rowid AS row_id, b.* FROM bar AS b
+(SELECT b.rowid AS row_id, b.*, {declared} AS declared FROM bar AS b {beside}
  WHERE b.bar_start >= $first_start::TIMESTAMPTZ AND b.bar_start < $last_end::TIMESTAMPTZ
    AND b.interval_id IN (SELECT interval_id FROM {overlapping_intervals}))
 
 -- name: stored_in_ranges
 -- The bars in the ranges that are written anew; those that are not among the new ones go.
 -- part: stored_bars(row_id, interval_id, bar_start, span_seconds, session_date, segment, open, high, low, close,
--- volume, trade_count, vwap, base_count, expected_count, batch_id)
+-- volume, trade_count, vwap, base_count, expected_count, batch_id, declared)
 -- reads: bar
-(SELECT b.rowid AS row_id, b.*
+(SELECT b.rowid AS row_id, b.*, {declared} AS declared
  FROM bar AS b
+ {beside}
  SEMI JOIN {replaced_ranges} AS p ON {within}
  WHERE b.bar_start >= $first_start::TIMESTAMPTZ AND b.bar_start < $last_end::TIMESTAMPTZ
    AND b.interval_id IN (SELECT interval_id FROM {replaced_ranges}))
+
+-- name: values_beside
+-- The values of their declared columns, of the bars that are there.
+-- part: join
+-- reads: bar_values
+LEFT JOIN bar_values AS v ON v.interval_id = b.interval_id AND v.bar_start = b.bar_start AND v.batch_id = b.batch_id
+
+-- name: stored_values
+-- These, or a null.
+-- part: expression
+v.declared
 
 -- name: within_range
 -- Where a range is a stretch of time of an interval.
@@ -118,10 +139,18 @@ WHEN NOT MATCHED THEN INSERT
     VALUES (d.interval_id, d.bar_start, d.span_seconds, d.session_date, d.segment, d.open, d.high, d.low, d.close,
             d.volume, d.trade_count, d.vwap, d.base_count, d.expected_count, $batch_id);
 
+-- name: apply_values
+-- The values of declared columns, of the bars that were written.
+-- writes: bar_values
+-- takes: bar_changes
+INSERT INTO bar_values (interval_id, bar_start, batch_id, declared)
+SELECT interval_id, bar_start, $batch_id, declared FROM {bar_changes} WHERE declared IS NOT NULL AND action <> 'delete'
+ORDER BY interval_id, bar_start;
+
 -- name: recounted_bars
 -- The changed bars that count another way than before.
 -- part: bar_changes(interval_id, bar_start, span_seconds, session_date, segment, open, high, low, close, volume,
--- trade_count, vwap, base_count, expected_count, action, row_id, recounted)
+-- trade_count, vwap, declared, base_count, expected_count, action, row_id, recounted)
 -- takes: bar_changes
 (FROM {bar_changes} WHERE recounted)
 
