@@ -71,6 +71,8 @@ BACKTEST_KILLS = amount("BACKTEST_KILLS", 2)
 JOB_KILLS = amount("JOB_KILLS", 3)
 #: Kills for each kind of feed.
 LIVE_KILLS = amount("LIVE_KILLS", 3)
+#: Kills of an export into a bucket.
+BUCKET_KILLS = amount("BUCKET_KILLS", 3)
 #: Layouts of files, drawn at random.
 LAYOUTS = amount("LAYOUTS", 60)
 #: Snapshots that are published under a reader's eyes.

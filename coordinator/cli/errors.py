@@ -37,7 +37,7 @@ MEANINGS = {
     ExitCode.FAILED: "an unexpected error, or you said no",
     ExitCode.USAGE: "the command line is wrong",
     ExitCode.BAD_INPUT: "a file, symbol, interval, calendar or query cannot be used; nothing was written",
-    ExitCode.STORE: "the store cannot be opened, or is held by another process",
+    ExitCode.STORE: "the store cannot be opened or is held by another process, or a bucket cannot be reached",
     ExitCode.REJECTS: "loaded, but some rows or files were rejected",
     ExitCode.DIFFERENCES: "verify found differences, or some are left after its repair",
     ExitCode.THRESHOLDS: "the job is done, but rejects, gaps or quality are past its thresholds",

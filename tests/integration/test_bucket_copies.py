@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from barhouse.store.errors import InputError, PlaceError, StoreError
 from barhouse.store.places.place import Place, fetch, open_place
 from barhouse.store.places.placed_file import PlacedFile
 from barhouse.store.serving.source import snapshot_of
+from tests import extent
 from tests.s3_server import SECRET, S3Server, told
 
 NEW_YORK = {"timezone": "America/New_York"}
@@ -156,6 +158,8 @@ def test_of_two_exports_at_once_one_is_told_and_nothing_is_wrong(
     assert exported(open_place(f"{bucket}/out"), tmp_path / "got") == held(filled)
 
 
+#: How often an export of what is there writes: sixteen partitions, and the manifest before and after.
+_WRITES = 18
 EXPORTING = """
 import os, signal, sys
 from barhouse import open_store
@@ -176,16 +180,17 @@ with open_store(sys.argv[1]) as store:
 """
 
 
-@pytest.mark.parametrize("writes", [0, 1, 3, 17])
+@pytest.mark.parametrize("writes", random.Random(extent.SEED).sample(range(_WRITES), min(extent.BUCKET_KILLS, _WRITES)))
 def test_an_export_killed_anywhere_is_finished_by_the_next(
     filled: Bench, bucket: str, s3_server: S3Server, tmp_path: Path, writes: int
 ) -> None:
-    """Of its 18 writes, the manifest before and after among them, so many are done."""
+    """Of its writes, the manifest's before and after among them, so many are done."""
     path = tmp_path / "bars.duckdb"
     filled.store.close()
     command = [sys.executable, "-c", EXPORTING, str(path), f"{bucket}/out", str(writes)]
     done = subprocess.run(command, check=False, env=told(s3_server), cwd=Path(__file__).parents[2])
     assert done.returncode == -signal.SIGKILL
+    extent.tally(kills=1)
     again = Bench(path, tmp_path)
     try:
         place = open_place(f"{bucket}/out")

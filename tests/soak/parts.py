@@ -77,6 +77,7 @@ PARTS = (
     _part("ranges by dates", "tests/properties/test_date_bounds.py", 120, RANGES=200),
     _part("calendars side by side", "tests/properties/test_several_calendars.py", 60, CALENDAR_PAIRS=36),
     _part("replays", "tests/properties/test_no_look_ahead.py", 150, REPLAYS=20),
+    _part("buckets", "tests/integration/test_bucket_copies.py", 120, on_both=True, BUCKET_KILLS=18),
     _part("layouts of files", "tests/integration/test_load_layouts.py", 130, LAYOUTS=250),
     _part("copies while others write", "tests/faults/test_copies.py", 140, on_both=True, COPIES=5, COPY_KILLS=5),
     _part("calls that fail", "tests/faults/test_every_call.py", 130, FAULT_COMMANDS=33, FAULTS=3),
