@@ -42,7 +42,8 @@ class ActionStore(StoreFile):
         Parameters
         ----------
         as_of
-            By the actions, bars and calendar that were known at that instant.
+            By the actions, bars and calendar that were known at that instant; the symbol by its name of then, or of
+            today.
 
         Raises
         ------
@@ -51,11 +52,12 @@ class ActionStore(StoreFile):
         UnknownSymbolError
             For a symbol that is not registered (unless ``as_of`` is given: it may have been).
         """
-        from barhouse.store.records import adjustment, registry
+        from barhouse.store.records import adjustment, names, registry
 
         name, then = self.spelling.symbol(symbol), optional(as_instant, as_of, "as_of")
         with self.reading() as transaction:
             if then is None:
                 registry.refuse_unknown(transaction, [name])
                 return adjustment.series(transaction, name, adjustment.Knowledge())
-            return adjustment.series(transaction, name, adjustment.known_at(transaction, then))
+            called = names.then(transaction, [name], then)[name]
+            return adjustment.series(transaction, called, adjustment.known_at(transaction, then))

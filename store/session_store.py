@@ -11,7 +11,7 @@ from barhouse.store.checks import health
 from barhouse.store.database.database import Clock, Database, wall_clock
 from barhouse.store.database.follower import Follower
 from barhouse.store.database.opening import is_read_only, open_database
-from barhouse.store.errors import InputError
+from barhouse.store.errors import InputError, RegistrationError
 from barhouse.store.frame_store import FrameStore
 from barhouse.store.future_store import FutureStore
 from barhouse.store.hints import Option
@@ -126,8 +126,13 @@ class SessionStore(FrameStore, ActionStore, FutureStore):
             recorded = run.runs(transaction)
             return recorded if a_copy else run.as_recovered(transaction, recorded)
 
-    def register_symbol_data(self, symbol_data: SymbolSessionData) -> Registration:
+    def register_symbol_data(self, symbol_data: SymbolSessionData, *, reuse_names: bool = False) -> Registration:
         """Register one symbol with its intervals; idempotent and additive.
+
+        Parameters
+        ----------
+        reuse_names
+            As in ``SessionCoordinator.register``.
 
         Raises
         ------
@@ -147,6 +152,9 @@ class SessionStore(FrameStore, ActionStore, FutureStore):
             )
         spelled = symbol_data.model_copy(update={"symbol": self.spelling.of(symbol_data.symbol)})
         with self.transaction() as transaction:
+            if spelled.symbol not in {row.symbol for row in transaction.run("records.active_symbols")}:
+                for why in registration.taken(transaction, [spelled.symbol], reuse_names=reuse_names).values():
+                    raise RegistrationError(why)
             return registration.write(transaction, [spelled])[0]
 
     def get_active_symbols(self) -> set[str]:
@@ -206,7 +214,8 @@ class SessionStore(FrameStore, ActionStore, FutureStore):
         live
             Also the bars still forming (the view ``bars_live``, with its column ``forming``).
         as_of
-            The bars as the store knew them at that instant, on the calendar as it was then.
+            The bars as the store knew them at that instant, on the calendar as it was then, and by the name of then: a
+            symbol is asked for by that, or by the name of today where no other had it.
         adjust
             ``"split"`` or ``"all"`` (dividends, too): prices and volumes as of the shares of the newest bar, by the
             corporate actions that are known, or were at ``as_of``; with the columns of ``bars_adjusted``.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import pyarrow as pa
 
@@ -26,10 +27,11 @@ from barhouse.coordinator.sources.source import Source
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import OptionsError, RejectedBarsError
 from barhouse.store.hints import Option
-from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.reports import ActionReport
 from barhouse.store.model.words import counted
+from barhouse.store.records import names
 from barhouse.store.records.batch import Batch
+from barhouse.store.records.names import NamePeriod
 from barhouse.store.sql import Sql, literal
 
 #: How far ahead of the store's clock an ex-date may lie.
@@ -37,6 +39,8 @@ _AHEAD = timedelta(days=731)
 _SHOWN_REJECTS = 3
 _TARGET = {
     "symbol_given": pa.string(),
+    "named_from": pa.date32(),
+    "named_to": pa.date32(),
     "symbol_id": pa.int32(),
     "calendar": pa.string(),
     "refusal": pa.string(),
@@ -131,20 +135,30 @@ def _symbols(
                 f"load each, or say {Option('columns', {'symbol': None})} if the column means something else"
             )
         spelled = dict.fromkeys([None, *given], own)
-    names = sorted(set(spelled.values()))
-    known = {row.symbol: row for row in transaction.run("actions.symbols_of", {"symbols": names})}
+    dated = names.periods(transaction, spelled.values())
+    called = {name: dated.get(name) or (NamePeriod(None, None, name),) for name in spelled.values()}
+    wanted = sorted({period.symbol for of_name in called.values() for period in of_name})
+    known = {row.symbol: row for row in transaction.run("actions.symbols_of", {"symbols": wanted})}
     if own is not None and not known:
-        raise unknown_symbol(own, {row.symbol for row in transaction.run("records.active_symbols")})
+        raise names.unknown(transaction, own)
     skips = options.unknown == "skip"
     targets = [
-        (text, known[name].symbol_id, known[name].calendar, None, False)
-        if name in known
-        else (text, None, None, reason_unregistered(name), skips)
+        (text, period.start, period.end, *_target(period, known.get(period.symbol), skips))
         for text, name in spelled.items()
+        for period in called[name]
     ]
     columns = zip(*targets, strict=True) if targets else [()] * len(_TARGET)
     arrays = [pa.array(values, kind) for values, kind in zip(columns, _TARGET.values(), strict=True)]
     return transaction.attach("action_symbols", pa.Table.from_arrays(arrays, names=list(_TARGET)))
+
+
+def _target(period: NamePeriod, known: Any, skips: bool) -> tuple[int | None, str | None, str | None, bool]:
+    """The symbol and calendar that a name means, or why it means none, and whether that is passed over."""
+    if known is None:
+        return None, None, reason_unregistered(period.symbol), skips
+    if period.refusal is not None:
+        return None, known.calendar, period.refusal, False
+    return known.symbol_id, known.calendar, None, False
 
 
 def _said(transaction: Transaction, rows: SourceRows, options: ActionOptions, columns: Columns) -> TemporaryTable:

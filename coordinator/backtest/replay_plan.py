@@ -16,8 +16,7 @@ from barhouse.coordinator.derive.work import find_work
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError, StoreError
 from barhouse.store.hints import Action, Option
-from barhouse.store.model.inputs import unknown_symbol
-from barhouse.store.records import run
+from barhouse.store.records import names, run
 from barhouse.store.records.run import Run
 from barhouse.store.session_store import SessionStore
 
@@ -108,7 +107,7 @@ class ReplayPlan:
             there.setdefault(row.symbol, []).append(row.interval)
         for symbol in request.symbols:
             if symbol not in there:
-                raise unknown_symbol(symbol, {name for (name,) in transaction.run("records.active_symbols")})
+                raise names.unknown(transaction, symbol)
         for interval in request.intervals or ():
             if not any(interval in intervals for intervals in there.values()):
                 listed = ", ".join(sorted(set().union(*there.values())))

@@ -29,6 +29,7 @@ from barhouse.coordinator.cli.commands import (
     job,
     live,
     load,
+    names,
     plugins,
     query,
     registration,
@@ -92,14 +93,29 @@ def cli(ctx: click.Context, store: str, verbose: bool) -> None:
 
 
 _MODULES = (
-    *(creation, registration, columns, load, actions, derivation, status, bars, query, job, live, backtest, runs),
-    *(verification, calendar, future, copies, serve, token, export, reversal, deletion, plugins, inspection),
+    *(creation, registration, names, columns, load, actions, derivation, status, bars, query, job, live, backtest),
+    *(runs, verification, calendar, future, copies, serve, token, export, reversal, deletion, plugins, inspection),
 )
 _COMMANDS = {command.name: command for module in _MODULES for command in module.COMMANDS}
 #: As help lists them: in the order of use.
 _ORDER = (
-    *("init", "register", "declare", "inspect", "load", "load-trades", "load-actions", "process", "end-session"),
-    *("status", "bars", "chart", "gaps", "sql", "run", "live", "backtest", "runs", "verify", "calendar", "future"),
+    *("init", "register", "rename", "alias", "declare", "inspect", "load", "load-trades", "load-actions"),
+    *(
+        "process",
+        "end-session",
+        "status",
+        "bars",
+        "chart",
+        "gaps",
+        "sql",
+        "run",
+        "live",
+        "backtest",
+        "runs",
+        "verify",
+        "calendar",
+        "future",
+    ),
     *("publish", "serve", "token", "export", "backup", "restore", "compact", "revert", "delete", "delete-actions"),
     *("retain", "purge", "remove", "drop-columns", "plugins"),
 )

@@ -42,9 +42,7 @@ def opened(
 
 def check_registered(store: SessionStore, symbols: Sequence[str]) -> None:
     """Refuse symbols that the store does not have."""
-    from barhouse.store.model.inputs import unknown_symbol
+    from barhouse.store.records import registry
 
-    known = store.get_active_symbols()
-    for name in map(store.spelling.symbol, symbols):
-        if name not in known:
-            raise unknown_symbol(name, known)
+    with store.reading() as transaction:
+        registry.refuse_unknown(transaction, [store.spelling.symbol(name) for name in symbols])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from barhouse.coordinator.actions import changes as action_changes
-from barhouse.coordinator.edit import retention
+from barhouse.coordinator.edit import retention, symbol_names
 from barhouse.coordinator.edit.rebuild import rebuild, symbols_named
 from barhouse.coordinator.futures.definition import refuse_contracts
 from barhouse.coordinator.write import merge
@@ -20,9 +20,8 @@ from barhouse.coordinator.write.merge import TimeRange
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import InputError
 from barhouse.store.model.bar import CLOCK_TOLERANCE
-from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.reports import DeleteReport
-from barhouse.store.records import registry, session_days
+from barhouse.store.records import names, registry, session_days
 from barhouse.store.records.batch import Batch
 from barhouse.store.records.declared_columns import declared_columns
 from barhouse.store.records.session_days import BEGINNING, Bounds
@@ -39,7 +38,7 @@ def delete_bars(transaction: Transaction, name: str, text: str, bounds: Bounds, 
     """Delete base bars; see ``SessionCoordinator.delete_bars``."""
     rows = transaction.run("records.intervals_of", {"symbols": [name]})
     if not rows:
-        raise unknown_symbol(name, {row.symbol for row in transaction.run("records.active_symbols")})
+        raise names.unknown(transaction, name)
     base = next(row.interval for row in rows if not row.derived)
     if text != base:
         raise InputError(f"{name} is loaded with {base} bars; delete those, {text} follows by itself")
@@ -109,10 +108,10 @@ def follow_first_session(transaction: Transaction, symbols: TemporaryTable) -> N
     recompute_coverage(transaction, moves, sql("empty.sessions"), scope.units)
 
 
-def end_session(transaction: Transaction, session_date: date, names: Sequence[str] | None) -> list[str]:
+def end_session(transaction: Transaction, session_date: date, symbols: Sequence[str] | None) -> list[str]:
     """Declare a session over; see ``SessionCoordinator.end_session``."""
-    registry.refuse_unknown(transaction, names)
-    which = {"session_date": session_date, "symbols": names, "through": transaction.now + CLOCK_TOLERANCE}
+    registry.refuse_unknown(transaction, symbols)
+    which = {"session_date": session_date, "symbols": symbols, "through": transaction.now + CLOCK_TOLERANCE}
     opens = transaction.one("edit.opens_of_session", which)
     if opens.next_open is not None and not opens.begun_count:
         raise InputError(
@@ -131,7 +130,7 @@ def remove_symbol(transaction: Transaction, name: str, *, purge: bool) -> Delete
     rows = transaction.run("records.active_symbol", {"symbol": name})
     removed = [row.symbol_id for row in transaction.run("edit.removed_symbols", {"symbol": name})]
     if not rows and not (purge and removed):
-        raise unknown_symbol(name, {row.symbol for row in transaction.run("records.active_symbols")})
+        raise names.unknown(transaction, name)
     refuse_contracts(transaction, [name])
     if purge:
         return _purge_symbol(transaction, name, [*removed, *(row.symbol_id for row in rows)], active=bool(rows))
@@ -143,6 +142,7 @@ def remove_symbol(transaction: Transaction, name: str, *, purge: bool) -> Delete
     identity = {"batch_id": batch.batch_id}
     transaction.write("records.move_bars_to_history", identity, removed_intervals=removed_intervals)
     action_changes.remove(transaction, [symbol_id], batch)
+    symbol_names.strike(transaction, symbol_id, batch.batch_id)
     _strike(transaction, symbol_id, removed_intervals)
     batch.write(transaction)
     return DeleteReport(batch_id=batch.batch_id, deleted=bar_count)
@@ -156,6 +156,7 @@ def _purge_symbol(transaction: Transaction, name: str, symbol_ids: list[int], *,
     counts = transaction.one("edit.count_purged", bars_to_purge=everything)
     batch.deleted = counts.bar_count
     purged_actions = action_changes.purge(transaction, symbol_ids, batch)
+    symbol_names.purge(transaction, symbol_ids)
     if not active and not counts.revision_count and not purged_actions:
         return DeleteReport(batch_id=None, deleted=0)
     retention.purge(transaction, batch, everything)

@@ -15,9 +15,9 @@ from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import CalendarError, InputError
 from barhouse.store.hints import Action, Option
 from barhouse.store.model.bar import INSTANT
-from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import RetainedInterval, RetentionReport
+from barhouse.store.records import names as name_records
 from barhouse.store.records import session_days
 from barhouse.store.records.batch import Batch
 from barhouse.store.sql import Sql, identifier, sql
@@ -212,7 +212,7 @@ def _refuse_unknown(transaction: Transaction, names: Sequence[str] | None, inter
         has.setdefault(row.symbol, set()).add(row.interval)
     for name in names or ():
         if name not in has:
-            raise unknown_symbol(name, {row.symbol for row in transaction.run("records.active_symbols")})
+            raise name_records.unknown(transaction, name)
     everything = {text for texts in has.values() for text in texts}
     for text in intervals:
         if text not in everything:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from barhouse.coordinator.actions import reversal as action_reversal
+from barhouse.coordinator.edit import symbol_names
 from barhouse.coordinator.edit.deletion import follow_first_session
 from barhouse.coordinator.edit.rebuild import carry_vendors, rebuild
 from barhouse.coordinator.write import merge
@@ -77,6 +78,8 @@ def revert(transaction: Transaction, batch_id: int, *, apply: bool) -> RevertRep
     if not bars.row_count and (actions := action_reversal.batch_actions(transaction, batch_id)) is not None:
         undone_before = _undone_already(transaction)
         return action_reversal.revert(transaction, batch_id, named, actions, undone_before, apply=apply)
+    if not bars.row_count and symbol_names.has_names(transaction, batch_id):
+        return symbol_names.revert(transaction, batch_id, named, _undone_already(transaction), apply=apply)
     if not bars.row_count:
         return report.model_copy(update={"files": ()})  # they stay known: there is nothing to load again
     undone = _placed(transaction, batch_id, bars, counts)

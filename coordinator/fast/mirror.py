@@ -75,6 +75,8 @@ class Mirror:
         Whether the interval's symbol has declared columns.
     has_offers, has_ranks
         Whether rows were offered that were not taken, and whether a vendor's bars count for more or less than others.
+    dated
+        Names that mean another symbol than the one called so today, for some session or every one.
     """
 
     interval_id: Array
@@ -105,6 +107,7 @@ class Mirror:
     has_columns: Array
     has_offers: bool
     has_ranks: bool
+    dated: frozenset[str]
 
     @classmethod
     def read(cls, transaction: Transaction) -> Mirror:
@@ -157,6 +160,7 @@ class Mirror:
             has_columns=np.asarray(rows["has_columns"].to_numpy(), bool),
             has_offers=newest.has_offers,
             has_ranks=newest.has_ranks,
+            dated=frozenset(newest.dated_names),
         )
 
     def grid(self, way: int) -> SlotGrid:
@@ -169,6 +173,13 @@ class Mirror:
         found = pc.index_in(pa.array(symbols, pa.string()), self.symbols).drop_null().to_numpy()
         through = int(self.complete_through[self.bases[found]].max(initial=NONE))
         return None if through == NONE else moment_of(through)
+
+    def is_dated(self, names: pa.ChunkedArray | str) -> bool:
+        """Whether any of some names is dated."""
+        if not self.dated:
+            return False
+        given = [names] if isinstance(names, str) else names.unique().to_pylist()
+        return not self.dated.isdisjoint(given)
 
     def next_commit(self, clock: datetime) -> int:
         """When a batch is committed now: no two are at one instant."""

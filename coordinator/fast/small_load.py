@@ -18,7 +18,14 @@ from barhouse.store.model.reports import LoadReport
 
 
 def load(
-    transaction: Transaction, table: pa.Table, symbol: str | None, interval: Interval, name: str, *, spaced: bool
+    transaction: Transaction,
+    table: pa.Table,
+    symbol: str | None,
+    interval: Interval,
+    name: str,
+    *,
+    spaced: bool,
+    of_today: bool = False,
 ) -> LoadReport | None:
     """Load rows in our own columns, if all are bars that are new or stored already; None, and nothing is written, else.
 
@@ -30,6 +37,8 @@ def load(
         What reports call where they come from.
     spaced
         Whether the steps between their stamps must say how long they are.
+    of_today
+        Whether symbols are named by their names of today alone.
     """
     if not switch.is_open() or not may_be_judged(table, names_symbols=symbol is None):
         return None
@@ -37,6 +46,8 @@ def load(
     if mirror.has_offers or not len(mirror.bases):
         return None
     spelled = None if symbol is None else transaction.spelling.symbol(symbol)
+    if not of_today and mirror.is_dated(table["symbol"] if spelled is None else spelled):
+        return None
     rows = judge(mirror, table, spelled, interval, transaction.now, spaced=spaced)
     if rows is None or mirror.has_columns[rows.at].any():
         return None

@@ -12,8 +12,8 @@ from barhouse.store.database.transaction import Row, Transaction
 from barhouse.store.errors import RegistrationError, UnknownSymbolError
 from barhouse.store.hints import Action, did_you_mean
 from barhouse.store.model.future import FutureDefinition
-from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.reports import FutureReport
+from barhouse.store.records import names as name_records
 from barhouse.store.records.batch import Batch
 
 _CONTRACTS = pa.schema(
@@ -90,7 +90,7 @@ def _checked(transaction: Transaction, wanted: FutureDefinition) -> list[Row]:
         )
     for name in names:
         if name not in known:
-            raise unknown_symbol(name, {row.symbol for row in transaction.run("records.active_symbols")})
+            raise name_records.unknown(transaction, name)
     first = known[names[0]]
     for name in names[1:]:
         other = known[name]

@@ -96,6 +96,9 @@ class SymbolGroup(_Table):
         default="outside", description="whether the bar that starts exactly at the close belongs to the session"
     )
     move: bool = Field(default=False, description="symbols that follow another calendar follow this one from now on")
+    reuse_names: bool = Field(
+        default=False, description="symbols that are new are other instruments than those that had their names before"
+    )
 
 
 class SourceConfig(Loading):

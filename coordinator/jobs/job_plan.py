@@ -12,6 +12,7 @@ from barhouse.coordinator.jobs import file_contents
 from barhouse.coordinator.jobs.config import JobConfig, SourceConfig, SymbolGroup
 from barhouse.coordinator.jobs.discovery import LoadedFiles
 from barhouse.coordinator.jobs.file_contents import SymbolBars
+from barhouse.coordinator.jobs.other_names import OtherNames
 from barhouse.coordinator.jobs.report import FileProblem
 from barhouse.coordinator.load.columns import is_pattern
 from barhouse.coordinator.sources.far_files import FarFiles
@@ -119,6 +120,8 @@ class JobPlan:
         For each symbol the intervals that new files hold.
     problems
         What is wrong with files, found without loading them.
+    names
+        What files may call symbols that are registered by another name.
     """
 
     waiting: list[Waiting] = field(default_factory=list)
@@ -126,15 +129,16 @@ class JobPlan:
     known: int = 0
     available: dict[str, set[str]] = field(default_factory=dict)
     problems: list[FileProblem] = field(default_factory=list)
+    names: OtherNames = field(default_factory=OtherNames)
 
 
 def plan(store: SessionStore, config: JobConfig, progress: Progress, far: FarFiles) -> JobPlan:
     """Look for files that are new or changed, and into those whose paths do not say it all."""
-    made = JobPlan()
     with store.reading() as transaction:
         loaded = LoadedFiles(transaction)
+        made = JobPlan(names=OtherNames.read(transaction))
     for number, source in enumerate(config.sources):
-        readers = _readers(config, source, store.spelling, far)
+        readers = _readers(config, source, store.spelling, made.names, far)
         new: list[tuple[Reader, FoundFile]] = []
         seen: set[FilePath] = set()
         for reader, matching in readers:
@@ -177,7 +181,7 @@ def _alike(reader: Reader, files: Sequence[FoundFile], made: JobPlan, spelling: 
 
 
 def _readers(
-    config: JobConfig, source: SourceConfig, spelling: Spelling, far: FarFiles
+    config: JobConfig, source: SourceConfig, spelling: Spelling, names: OtherNames, far: FarFiles
 ) -> list[tuple[Reader, list[FoundFile]]]:
     """One for each pattern, since each says symbols in its own way; with the files it matches."""
     made = []
@@ -187,7 +191,7 @@ def _readers(
         except InputError as error:
             raise ConfigError(f"files = {error}") from None
         by_path = pattern.symbol_expression is not None
-        options = source.options(None if by_path or source.symbol else _chosen(config, source))
+        options = source.options(None if by_path or source.symbol else _chosen(config, source, names))
         if by_path:
             options = options.but(columns={**options.columns, "symbol": "path_symbol"})
         reader = Reader(
@@ -202,10 +206,13 @@ def _readers(
     return made
 
 
-def _chosen(config: JobConfig, source: SourceConfig) -> list[str] | None:
-    """The symbols wanted of files with many; None for all of them."""
+def _chosen(config: JobConfig, source: SourceConfig, names: OtherNames) -> list[str] | None:
+    """The symbols wanted of files with many, by whatever name; None for all of them."""
     wanted = source.symbols or sorted({name for group in config.symbols for name in group.names})
-    return None if "*" in wanted else list(wanted)
+    if "*" in wanted:
+        return None
+    others = names.names_for(lambda symbol: any(fnmatchcase(symbol, name) for name in wanted), source.vendor)
+    return list(dict.fromkeys([*wanted, *others]))
 
 
 def group_of(symbol: str, groups: Iterable[SymbolGroup]) -> SymbolGroup | None:
@@ -299,7 +306,7 @@ def _add(
     by_name: dict[str, SymbolBars] = {}
     for text, one in held.items():
         by_name.setdefault(spelling.of(text), one)
-    wanted = {name: one for name, one in by_name.items() if _is_wanted(name, reader, groups)}
+    wanted = {name: one for name, one in by_name.items() if _is_wanted(name, reader, groups, made.names)}
     strangers = sorted(by_name.keys() - wanted.keys())
     if strangers and reader.config.unknown == "report" and reader.config.symbols is None:
         listed = ", ".join(strangers[:5]) + (f" and {len(strangers) - 5} more" if len(strangers) > 5 else "")
@@ -316,16 +323,20 @@ def _add(
     shared = file_contents.one_interval(wanted, reader.shown(file.path))
     made.waiting.append(Waiting(reader, file, tuple(sorted(wanted)), shared))
     for name in wanted:
+        group = group_of(name, groups)
+        if not made.names.registers(name, reader.options.vendor, reuses=group is not None and group.reuse_names):
+            continue
         made.available.setdefault(name, set()).update(shared.bases())
 
 
-def _is_wanted(name: str, reader: Reader, groups: Sequence[SymbolGroup]) -> bool:
+def _is_wanted(name: str, reader: Reader, groups: Sequence[SymbolGroup], names: OtherNames) -> bool:
     chosen = reader.config.symbols
+    meant = names.means(name, reader.options.vendor)
     if chosen is not None and not any(
-        fnmatchcase(name, choice) if is_pattern(choice) else name == choice for choice in chosen
+        fnmatchcase(symbol, choice) if is_pattern(choice) else symbol == choice for choice in chosen for symbol in meant
     ):
         return False
-    return group_of(name, groups) is not None
+    return any(group_of(symbol, groups) is not None for symbol in meant)
 
 
 def _fail(made: JobPlan, reader: Reader, file: FoundFile, what: str) -> None:

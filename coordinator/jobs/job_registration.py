@@ -81,12 +81,12 @@ def refuse_unknown(transaction: Transaction, config: JobConfig) -> None:
 
 
 def _determined(
-    transaction: Transaction, group: SymbolGroup, names: list[str], plan: JobPlan, added_by: str, coming: set[str]
+    transaction: Transaction, group: SymbolGroup, symbols: list[str], plan: JobPlan, added_by: str, coming: set[str]
 ) -> Enrolled:
     """The base is the one stated, the one a symbol has, or the best of those that files hold."""
-    registered = symbol_registration.standing(transaction, names)
+    registered = symbol_registration.standing(transaction, symbols)
     offered: dict[str, list[str]] = {}
-    for name in names:
+    for name in symbols:
         if group.base is not None:
             offered[name] = [group.base]
         elif name in registered:
@@ -94,7 +94,13 @@ def _determined(
         else:
             offered[name] = sorted(plan.available.get(name, ()))
     request = symbol_registration.RegistrationRequest(
-        names, group.intervals, group.calendar, group.closing_bar, added_by, move=group.move
+        symbols,
+        group.intervals,
+        group.calendar,
+        group.closing_bar,
+        added_by,
+        move=group.move,
+        reuse_names=group.reuse_names,
     )
-    symbols, failures = symbol_registration.determine(transaction, request, offered, coming & {group.calendar})
-    return Enrolled(group, symbols, [spelled(failure) for failure in failures.values()])
+    found, failures = symbol_registration.determine(transaction, request, offered, coming & {group.calendar})
+    return Enrolled(group, found, [spelled(failure) for failure in failures.values()])

@@ -19,6 +19,7 @@ from barhouse.coordinator.jobs import job_registration
 from barhouse.coordinator.jobs.config import JobConfig
 from barhouse.coordinator.jobs.job_plan import GROUP_BYTES, GROUP_FILES, JobPlan, Progress, Waiting, plan, resolved
 from barhouse.coordinator.jobs.maintenance import looked_after
+from barhouse.coordinator.jobs.other_names import OtherNames
 from barhouse.coordinator.jobs.outcome import judged, touched, verified
 from barhouse.coordinator.jobs.report import FileProblem, JobReport
 from barhouse.coordinator.load.door import Loaded, load_source
@@ -189,27 +190,28 @@ def _load(job: _Job, planned: JobPlan, progress: Progress) -> None:
     wanted = [
         (waiting, interval)
         for waiting in planned.waiting
-        if (interval := _interval_for(job, waiting, bases)) is not None
+        if (interval := _interval_for(job, waiting, bases, planned.names)) is not None
     ]
     done = 0
     if wanted:
         progress("loading", done, len(wanted))
     for group, interval in _groups(wanted):
-        _load_group(job, group, Interval.parse(interval))
+        _load_group(job, group, Interval.parse(interval), planned.names)
         done += len(group)
         progress("loading", done, len(wanted))
 
 
-def _interval_for(job: _Job, waiting: Waiting, bases: dict[str, str]) -> str | None:
+def _interval_for(job: _Job, waiting: Waiting, bases: dict[str, str], names: OtherNames) -> str | None:
     """The interval to load a file with; None when none of its symbols is loaded with that."""
-    own = {bases[name] for name in waiting.symbols if name in bases}
+    vendor = waiting.reader.options.vendor
+    own = {bases[symbol] for name in waiting.symbols for symbol in names.means(name, vendor) if symbol in bases}
     interval = resolved(waiting, next(iter(own)) if len(own) == 1 else None)
     if interval in own:
         return interval
     if own and waiting.reader.stated(waiting.file) is None:
-        names = ", ".join(waiting.symbols[:3])
+        listed = ", ".join(waiting.symbols[:3])
         _note(
-            job, waiting, "failed", f"holds {interval} bars of {names}, which are loaded with {', '.join(sorted(own))}"
+            job, waiting, "failed", f"holds {interval} bars of {listed}, which are loaded with {', '.join(sorted(own))}"
         )
     else:
         job.files_passed_over += 1
@@ -235,7 +237,7 @@ class _LookCloserError(InputError):
     """Something about a group of files that only shows which file it is when each is loaded by itself."""
 
 
-def _load_group(job: _Job, group: list[Waiting], interval: Interval) -> None:
+def _load_group(job: _Job, group: list[Waiting], interval: Interval, names: OtherNames) -> None:
     """Load files in one transaction; when something is wrong, by halves, until it shows with which."""
     reader = group[0].reader
     before = len(job.problems)
@@ -244,7 +246,7 @@ def _load_group(job: _Job, group: list[Waiting], interval: Interval) -> None:
         with job.store.transaction() as transaction:
             loaded = load_source(transaction, source, reader.symbol, interval, reader.options)
             report = loaded.report
-            _check(transaction, job, group, loaded)
+            _check(transaction, job, group, loaded, names)
             job.files_loaded += len(group)
             cursor = max(filter(None, (job.cursor, report.last_bar_end)), default=None)
             run.advance(transaction, job.run_id, cursor, job.position)
@@ -253,8 +255,8 @@ def _load_group(job: _Job, group: list[Waiting], interval: Interval) -> None:
         del job.problems[before:]
         if len(group) > 1:
             middle = len(group) // 2
-            _load_group(job, group[:middle], interval)
-            _load_group(job, group[middle:], interval)
+            _load_group(job, group[:middle], interval, names)
+            _load_group(job, group[middle:], interval, names)
         else:
             _note(job, group[0], "failed", str(error))
         return
@@ -268,7 +270,7 @@ def _load_group(job: _Job, group: list[Waiting], interval: Interval) -> None:
     )
 
 
-def _check(transaction: Transaction, job: _Job, group: list[Waiting], loaded: Loaded) -> None:
+def _check(transaction: Transaction, job: _Job, group: list[Waiting], loaded: Loaded, names: OtherNames) -> None:
     """Refuse files that are not what they seem, and note what is odd; of several files, look closer instead."""
     report = loaded.report
     config, alone = group[0].reader.config, len(group) == 1
@@ -286,13 +288,13 @@ def _check(transaction: Transaction, job: _Job, group: list[Waiting], loaded: Lo
             f"if they are meant to"
         )
     if loaded.bar_counts is not None:  # of a file that was known they were looked at before
-        _check_dates(transaction, group, loaded.bar_counts)
+        _check_dates(transaction, group, loaded.bar_counts, names)
     if report.repeated:
         come = agreeing(report.repeated, "comes", "come")
         _note(job, group[0], "repeated rows", f"{counted(report.repeated, 'row')} {come} again with the same values")
 
 
-def _check_dates(transaction: Transaction, group: list[Waiting], bar_counts: TemporaryTable) -> None:
+def _check_dates(transaction: Transaction, group: list[Waiting], bar_counts: TemporaryTable, names: OtherNames) -> None:
     """A path that names a day or a month must have bars of it."""
     if all(reading.file.first_date is None for reading in group):
         return
@@ -303,7 +305,9 @@ def _check_dates(transaction: Transaction, group: list[Waiting], bar_counts: Tem
             by_symbol.setdefault(symbol, set()).add(day)
     for reading in group:
         first, last = reading.file.first_date, reading.file.last_date
-        held = sorted(set().union(*(by_symbol.get(symbol, ()) for symbol in reading.symbols)))
+        vendor = reading.reader.options.vendor
+        symbols = {symbol for name in reading.symbols for symbol in names.means(name, vendor)}
+        held = sorted(set().union(*(by_symbol.get(symbol, ()) for symbol in symbols)))
         if first is None or last is None or not held or any(first <= day <= last for day in held):
             continue
         named = f"{first}" if first == last else f"{first:%Y-%m}"

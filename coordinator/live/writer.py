@@ -307,7 +307,7 @@ class LiveWriter:
             sane = table.filter(pc.less(turnover, TURNOVER_LIMIT))
             if sane.num_rows:
                 said = (Interval.parse(interval), self._feed_name, built.lacking)
-                self._count(door.load_bars(transaction, sane, *said, doubted=doubted).report)
+                self._count(door.load_bars(transaction, sane, *said, doubted=doubted, of_today=True).report)
         for symbol, interval, start in built.emptied:
             self._delete(symbol, interval, start)
         return bool(built.bars or built.emptied)

@@ -152,7 +152,7 @@ def rows_of_source(
     if options.label == "end" and not interval.intraday:
         _refuse_dates(transaction, rows, found, options)
     beside = parts.symbol_beside_path(rows, options)
-    symbols = symbols_of_source(transaction, rows, found["symbol"], symbol, interval, beside)
+    symbols = symbols_of_source(transaction, rows, found["symbol"], symbol, interval, beside, options.vendor)
     given = declared_values.columns_of_source(transaction, rows, found, symbols, options)
     wants = _Wants(dates=not interval.intraday, symbols=symbol is None)
     relation = _parsed(transaction, rows, found, options, given, wants)
@@ -194,9 +194,20 @@ def _refuse_dates(transaction: Transaction, rows: SourceRows, found: Parts, opti
         )
 
 
-def rows_of_bars(transaction: Transaction, bars: pa.Table, interval: Interval, name: str) -> CanonicalRows:
-    """Bars in our own columns, of the symbols they name, labelled by their start."""
-    symbols = symbols_of_bars(transaction, bars["symbol"], interval)
+def rows_of_bars(
+    transaction: Transaction,
+    bars: pa.Table,
+    interval: Interval,
+    name: str,
+    vendor: str | None = None,
+    *,
+    of_today: bool = False,
+) -> CanonicalRows:
+    """Bars in our own columns, of the symbols they name, labelled by their start.
+
+    ``of_today`` says that they name them by their names of today alone.
+    """
+    symbols = symbols_of_bars(transaction, bars["symbol"], interval, vendor, of_today=of_today)
     table = transaction.attach("canonical_bars", bars)
     local = sql("load.no_local_time" if interval.intraday else "load.local_time_in_utc")
     declared = declared_columns(transaction)

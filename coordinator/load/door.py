@@ -130,6 +130,7 @@ def load_bars(
     doubted: bool = False,
     options: LoadOptions = _AS_THEY_ARE,
     refused: rejects.QuotedRejects | None = None,
+    of_today: bool = False,
 ) -> Loaded:
     """Load bars in our own columns (``store.model.bar.COLUMNS``), as feeds deliver them and trades are built into.
 
@@ -148,13 +149,15 @@ def load_bars(
         Whose they are, and what becomes of those that contradict others.
     refused
         What was rejected before, and counts with them.
+    of_today
+        Whether they name symbols by their names of today, as bars that are built here do.
     """
     if lacking is None and refused is None and _is_plain(options):
-        new = small_load.load(transaction, bars, None, interval, name, spaced=False)
+        new = small_load.load(transaction, bars, None, interval, name, spaced=False, of_today=of_today)
         if new is not None:
             return Loaded(new, None)
     priority = vendors.priority_of(transaction, options)
-    rows = rows_of_bars(transaction, bars, interval, name)
+    rows = rows_of_bars(transaction, bars, interval, name, options.vendor, of_today=of_today)
     amendment = _Amendment(lacking=lacking, doubted=doubted, refused=refused)
     return _load(transaction, rows, interval, options, priority, amendment)
 

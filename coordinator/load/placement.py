@@ -130,6 +130,7 @@ def judge(transaction: Transaction, rows: CanonicalRows, interval: Interval, opt
         placed=placed,
         rows=rows.given_columns.judged(),
         declared=rows.given_columns.trimmed,
+        placed_rows=_by_name(rows.symbols),
         near=sql("load.near"),
         is_valid=sql("load.is_valid", **limits),
         is_empty=sql("load.is_empty"),
@@ -138,8 +139,8 @@ def judge(transaction: Transaction, rows: CanonicalRows, interval: Interval, opt
         misplaced_reason=literal(misplaced_reason),
         **limits,
     )
-    is_large = interval.intraday and not bounds.naive_count and bounds.row_count >= MANY_ROWS
-    is_large = is_large and not rows.given_columns
+    is_plain = interval.intraday and not bounds.naive_count and not rows.symbols.is_dated and not rows.given_columns
+    is_large = is_plain and bounds.row_count >= MANY_ROWS
     return JudgedRows(rows, relation, bounds.row_count, is_large and not may_overlap, may_overlap, misplaced_reason)
 
 
@@ -154,6 +155,13 @@ def _beyond(transaction: Transaction, symbols: SymbolMap) -> Sql:
         )
         each.append(sql("load.beyond_calendar", calendar=literal(name), reason=literal(reason)))
     return sql("load.beyond_calendars", each=joined(Sql(" "), each)) if each else sql("load.beyond_none")
+
+
+def _by_name(symbols: SymbolMap) -> Sql:
+    """Rows as they are placed, each with one symbol, whatever its name means over time."""
+    if not symbols.is_dated:
+        return Sql("placed")
+    return sql("load.placed_by_name" if symbols.is_on_one_calendar else "load.placed_by_name_apart")
 
 
 def symbol_match(symbols: SymbolMap) -> Sql:

@@ -15,7 +15,7 @@ from barhouse.coordinator.load.number_formats import could_be_thousands, signs_o
 from barhouse.coordinator.load.numbers import NOT_A_NUMBER
 from barhouse.coordinator.load.placement import UNNAMED, JudgedRows
 from barhouse.coordinator.load.stamp_formats import are_digits, are_of_a_spreadsheet, formats_of, is_iso
-from barhouse.coordinator.load.symbol_map import reason_unregistered
+from barhouse.coordinator.load.symbol_map import SymbolMap, reason_unregistered
 from barhouse.coordinator.load.unfinished_bars import UNFINISHED
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.store.database.transaction import Relation, TemporaryTable, Transaction
@@ -152,11 +152,8 @@ def _way_out(
     if options.strict and rejected.count < row_count:
         return f"mend them, or load without {Option('strict', True)} to leave them out"
     reasons = {reject.reason: reject for reject in rejected.by_reason}
-    ways, explained = [], {UNREADABLE, A_DATE}
-    unregistered = [name for name in judged.rows.symbols.unregistered if reason_unregistered(name) in reasons]
-    if unregistered:
-        ways.append(f"register {'it' if len(unregistered) == 1 else 'them'} first, {Action('register', unregistered)}")
-        explained |= set(map(reason_unregistered, unregistered))
+    ways, explained = _ways_of_symbols(judged.rows.symbols, reasons)
+    explained |= {UNREADABLE, A_DATE}
     if UNREADABLE in reasons:
         is_count = not are_digits(_stamp_of(judged, reasons[UNREADABLE]) or "")
         unit = plausibility.way_out(transaction, judged.rows, options) if is_count else None
@@ -187,6 +184,19 @@ def _way_out(
         checked = ", ".join(str(Option(name)) for name in ("columns", "timezone", "timestamp_format", "label"))
         ways.append(f"check the options ({checked}) against the {what}")
     return "; ".join(ways)
+
+
+def _ways_of_symbols(symbols: SymbolMap, reasons: Mapping[str, Reject]) -> tuple[list[str], set[str]]:
+    """What to do about rows whose name means no symbol, and the reasons that this explains."""
+    ways = []
+    explained = {reason for reason in symbols.refusals if reason in reasons}
+    if explained:
+        ways.append("load rows by the name that their symbol has now, or had in their sessions")
+    unregistered = [name for name in symbols.unregistered if reason_unregistered(name) in reasons]
+    if unregistered:
+        ways.append(f"register {'it' if len(unregistered) == 1 else 'them'} first, {Action('register', unregistered)}")
+        explained |= set(map(reason_unregistered, unregistered))
+    return ways, explained
 
 
 def _way_to_read_numbers(reasons: Mapping[str, Reject]) -> str | None:

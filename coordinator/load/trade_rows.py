@@ -79,7 +79,7 @@ def trades_of_source(
     opened = parts.narrowed(opened, found, options, transaction.spelling)
     fixed_point.check(transaction, opened, found, options)
     beside = parts.symbol_beside_path(opened, options)
-    symbols = symbols_of_source(transaction, opened, found["symbol"], symbol, interval, beside)
+    symbols = symbols_of_source(transaction, opened, found["symbol"], symbol, interval, beside, options.vendor)
     marked_trades.check(transaction, opened, found)
     _refuse_contracts(transaction, opened, found, by_symbol=symbol is None)
     relation = sql("load.all_trade_rows", trade_rows=_parsed(transaction, opened, found, options, symbol is None))
@@ -162,6 +162,7 @@ def _weighed(transaction: Transaction, rows: CanonicalRows, options: LoadOptions
         zoned=found.join,
         stamp=found.instant,
         ambiguous=found.ambiguous,
+        timed_rows=sql("load.trades_by_name") if rows.symbols.is_dated else Sql("timed"),
         a_date=literal(A_DATE),
         has_ids=has_ids,
     )

@@ -65,7 +65,9 @@ def load_trades(
     built = transaction.make("live.make_built_bars", bars_of_trades=made)
     bars = transaction.table("load.bars_built", built_bars=built).cast(COLUMNS)
     lacking = sql("load.bars_lacking", built_bars=built)
-    report = door.load_bars(transaction, bars, interval, source.name, lacking, options=options, refused=refused).report
+    report = door.load_bars(
+        transaction, bars, interval, source.name, lacking, options=options, refused=refused, of_today=True
+    ).report
     return report.model_copy(
         update={
             "trades": pc.sum(bars["trade_count"]).as_py() or 0,

@@ -94,6 +94,7 @@ class StreamRegistrar:
         added_by: str = "user",
         on_missing: OnMissing = "raise",
         move: bool = False,
+        reuse_names: bool = False,
     ) -> list[Registration]:
         """Register symbols for the intervals wanted: all of them, or none.
 
@@ -121,6 +122,9 @@ class StreamRegistrar:
         move
             Let those that hold bars under another calendar follow this one, as ``move_symbols`` does; otherwise they
             are refused.
+        reuse_names
+            Symbols that are new are other instruments than those that had their names before (see ``rename``);
+            otherwise such are refused.
 
         Raises
         ------
@@ -135,7 +139,9 @@ class StreamRegistrar:
                 f"is all there is"
             )
         wanted = as_intervals(intervals, "intervals")
-        request = RegistrationRequest(names, wanted, calendar, closing_bar, added_by, move=move)
+        request = RegistrationRequest(
+            names, wanted, calendar, closing_bar, added_by, move=move, reuse_names=reuse_names
+        )
         with self._store.transaction() as transaction:
             offered = by_symbol(self._store.spelling, names, [base] if base is not None else available, "available")
             if base is None:

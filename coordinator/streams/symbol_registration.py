@@ -49,6 +49,8 @@ class RegistrationRequest:
         Symbols that cannot be had whatever is wanted, each with the reason.
     move
         Whether those that follow another calendar will follow this one by then.
+    reuse_names
+        Whether those that are not registered are other instruments than those that had their names before.
     """
 
     names: list[str]
@@ -58,6 +60,7 @@ class RegistrationRequest:
     added_by: str = "user"
     refused: Mapping[str, str] = field(default_factory=dict)
     move: bool = False
+    reuse_names: bool = False
 
 
 def register(
@@ -98,6 +101,8 @@ def determine(
     registered = standing(transaction, request.names)
     symbols: dict[str, SymbolSessionData] = {}
     failures = {name: f"{name}: {why}" for name, why in request.refused.items()}
+    new = [name for name in request.names if name not in registered and name not in failures]
+    failures |= registration.taken(transaction, new, reuse_names=request.reuse_names)
     for name in request.names:
         if name in failures:
             continue

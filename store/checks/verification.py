@@ -37,6 +37,7 @@ _ADVICE: dict[DifferenceKind, str] = {
     "watermark": "repair moves it to the last bar",
     "value": "repair takes it away",
     "vendor": "no bar hangs on it; restore a backup, or load the files of the vendors again",
+    "name": "rename the symbol or take the alias away and say it again; repair cannot know names",
     "action": "delete the action and load it again with right values; repair cannot know them",
     "roll": "repair decides it again",
     "revision": "what was lost cannot be derived again; restore a backup, or let repair accept the loss",
@@ -123,6 +124,7 @@ def verify(
             transaction.run("checks.read_whole", table=identifier(table.name))
         checks.run("vendor", "checks.unfounded")
         checks.run("action", "checks.unfounded_actions")
+        checks.run("name", "checks.misnamed")
         checks.run("revision", "checks.overlapping_actions")
         _check_rolls(transaction, checks)
     return VerifyReport(

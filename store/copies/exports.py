@@ -123,10 +123,13 @@ def export(
     spans = _spans(transaction, selection)
     held = _partitions(transaction, selection, spans)
     kept_from = {} if full else _retained_from(transaction)
+    renaming = _Renaming.since(transaction, before)
     there = {partition.place for partition in held}
-    given_up = {place for place in known.keys() - there if _is_given_up(place, kept_from)}
+    given_up = {place for place in known.keys() - there if _is_given_up(place, renaming.kept_from(kept_from))}
     changed = [
-        partition for partition in held if not _is_as_held(folder, partition, known.get(partition.place), suffix)
+        partition
+        for partition in held
+        if partition.symbol in renaming.names or not _is_as_held(folder, partition, known.get(partition.place), suffix)
     ]
     _refuse_long(changed)
     gone = (before.partitions.keys() | set(before.unfinished)) - there - given_up
@@ -141,9 +144,12 @@ def export(
     if changed or gone or before.unfinished or stale:
         unfinished = sorted({partition.place for partition in changed} | gone | set(before.unfinished) - clean.keys())
         folder.note(Manifest(selection, before.batch_id, before.committed_at, dict(clean), unfinished))
-        for place in gone:
+        moved = {place for partition in changed for place in renaming.places_before(partition)}
+        for place in gone - moved:
             folder.remove(place)
-        written, kept = _write(transaction, folder, changed, selection, kept_from, progress)
+        written, kept = _write(transaction, folder, changed, selection, kept_from, renaming, progress)
+        for place in gone & moved:  # what retention took was read from there
+            folder.remove(place)
         clean |= written
         folder.note(Manifest(selection, batch_id, committed_at, dict(sorted(clean.items())), []))
     return ExportReport(
@@ -185,6 +191,46 @@ def _partitions(
         start, end = (None, None) if spans is None else spans[row.calendar]
         held.append(_Partition(row.symbol, row.interval, row.month, row.row_count, row.batch_id, start, end))
     return held
+
+
+@dataclass(frozen=True, slots=True)
+class _Renaming:
+    """What symbols were called before, which is what an export before that called their folders.
+
+    Attributes
+    ----------
+    names
+        The names that were given or taken since the folder was written: whose bars lie there is another symbol's.
+    former
+        The names that symbols had, by those of today.
+    """
+
+    names: frozenset[str]
+    former: dict[str, list[str]]
+
+    @classmethod
+    def since(cls, transaction: Transaction, before: Manifest) -> _Renaming:
+        former: dict[str, list[str]] = {}
+        for row in transaction.run("records.former_names"):
+            former.setdefault(row.symbol, []).append(row.name)
+        rows = (
+            [] if before.batch_id is None else transaction.run("records.renamed_since", {"batch_id": before.batch_id})
+        )
+        return cls(frozenset(row.name for row in rows), former)
+
+    def kept_from(self, kept: dict[tuple[str, str], datetime]) -> dict[tuple[str, str], datetime]:
+        """Where bars start of which retention took some, by former names, too: their old files stay where they are."""
+        found = dict(kept)
+        for (symbol, interval), instant in kept.items():
+            for name in self.former.get(symbol, ()):
+                found[name, interval] = max(instant, found.get((name, interval), instant))
+        return found
+
+    def places_before(self, partition: _Partition) -> list[str]:
+        """Where the bars of a partition may lie that was written before its symbol got its name."""
+        if partition.symbol not in self.names:
+            return []
+        return [place_of(name, partition.interval, partition.month) for name in self.former.get(partition.symbol, ())]
 
 
 def _retained_from(transaction: Transaction) -> dict[tuple[str, str], datetime]:
@@ -241,6 +287,7 @@ def _write(
     changed: list[_Partition],
     selection: Selection,
     kept_from: dict[tuple[str, str], datetime],
+    renaming: _Renaming,
     progress: Progress | None,
 ) -> tuple[dict[str, PartitionState], int]:
     """Write partitions beside those they replace, all in one pass over the store, and then put them in place.
@@ -253,7 +300,8 @@ def _write(
     for number, (partition, pieces) in enumerate(_pieces(transaction, changed), start=1):
         part = parts[partition.place] = folder.part(number)
         first = next(pieces)
-        old = list(_given_up_rows(folder, partition, form.suffix, selection.format, kept_from))
+        places = [partition.place, *renaming.places_before(partition)]
+        old = list(_given_up_rows(folder, partition, places, form.suffix, selection.format, kept_from))
         kept += sum(rows.num_rows for rows in old)
         _write_file(
             part, form, selection.format, itertools.chain((rows.cast(first.schema) for rows in old), [first], pieces)
@@ -306,13 +354,18 @@ def _runs(batch: pa.RecordBatch) -> Iterator[tuple[int, pa.Table]]:
 
 
 def _given_up_rows(
-    folder: ExportPlace, partition: _Partition, suffix: str, name: str, kept_from: dict[tuple[str, str], datetime]
+    folder: ExportPlace,
+    partition: _Partition,
+    places: list[str],
+    suffix: str,
+    name: str,
+    kept_from: dict[tuple[str, str], datetime],
 ) -> Iterator[pa.Table]:
-    """Give the bars of a partition that retention took from the store, and that its file still has."""
+    """Give the bars of a partition that retention took, and that the file in the first of some places still has."""
     instant = kept_from.get((partition.symbol, partition.interval))
     if instant is None or partition.month_start >= instant:
         return
-    file = folder.held(partition.place, suffix)
+    file = next((there for place in places if (there := folder.held(place, suffix)) is not None), None)
     if file is not None:
         with _named(name):
             old = format_named(name).read(file)

@@ -57,7 +57,7 @@ WHOLE: Final = frozenset(
         *("symbol", "symbol_calendar", "store_option", "interval_definition", "vendor", "bar_vendor", "offered_bar"),
         *("corporate_action", "corporate_action_revision", "invalidation", "purge", "history_start", "session_run"),
         *("declared_column", "column_symbol"),
-        *("continuous_future", "future_contract", "roll", "roll_revision"),
+        *("continuous_future", "future_contract", "roll", "roll_revision", "symbol_name"),
     }
 )
 #: With more keys than that it is quicker to copy the store.

@@ -55,7 +55,9 @@ batch = Table(
     Column("deleted", sa.BigInteger, nullable=False),
     Column("vendor", sa.String),  # whose bars a load brought; null: nobody was named, or it is no load
     Column("reverts", sa.BigInteger),  # the batch that it undid; null: it is no revert
-    CheckConstraint("kind in ('load', 'process', 'delete', 'remove', 'calendar', 'repair', 'retention', 'revert')"),
+    CheckConstraint(
+        "kind in ('load', 'process', 'delete', 'remove', 'calendar', 'repair', 'retention', 'revert', 'name')"
+    ),
 )
 
 trading_calendar = Table(
@@ -131,6 +133,24 @@ symbol_calendar = Table(
     Column("symbol_id", sa.Integer, nullable=False),
     Column("calendar", sa.String, nullable=False),
     Column("replaced_by", sa.BigInteger, nullable=False),  # the first batch that it was followed no more with
+)
+
+# What symbols are called, beside their name of today in symbol: the names that they had, with that of today once there
+# was another; and names that sources may call them by. A symbol that was never renamed and has no alias has no row. The
+# name that a symbol had at first is there from batch 0 on, which is before every batch.
+symbol_name = Table(
+    "symbol_name",
+    metadata,
+    Column("symbol_id", sa.Integer, nullable=False),
+    Column("name", sa.String, nullable=False),
+    Column("is_alias", sa.Boolean, nullable=False),
+    Column("vendor", sa.String),  # whose alias it is; null: everybody's, or a name
+    Column("valid_from", sa.Date),  # the first session that it is valid for; null: since ever
+    Column("valid_to", sa.Date),  # the first that it is not; null: valid on
+    Column("batch_id", sa.BigInteger, nullable=False),
+    Column("replaced_by", sa.BigInteger),  # null: current
+    CheckConstraint("valid_from < valid_to"),
+    CheckConstraint("is_alias or vendor is null"),
 )
 
 # What was said when the store was made, and differs from what is usual.

@@ -229,12 +229,13 @@ class RevertReport(Report):
 
     batch_id: int | None
     reverted: int = Field(description="the batch that was undone")
-    kind: str = Field(description="what it was: a load, a delete or a revert")
+    kind: str = Field(description="what it was: a load, a delete, a name or a revert")
     source: str | None = Field(default=None, description="what it loaded, or was about")
     symbols: tuple[str, ...] = ()
     inserted: int = Field(default=0, description="base bars, or corporate actions, that came back")
     revised: int = Field(default=0, description="base bars, or actions, that have their old values again")
     deleted: int = Field(default=0, description="base bars, or actions, that it had added, and that are gone")
+    names: int = Field(default=0, description="symbols that are called as they were before it")
     files: tuple[str, ...] = Field(default=(), description="its files, which count as not loaded")
 
 
@@ -280,6 +281,7 @@ DifferenceKind = Literal[
     "revision",
     "value",
     "vendor",
+    "name",
     "action",
     "roll",
 ]
@@ -363,6 +365,18 @@ class CalendarReport(Report):
     inserted: int = 0
     revised: int = 0
     deleted: int = 0
+
+
+class NameReport(Report):
+    """A name that was given to a symbol, or an alias given or taken away."""
+
+    batch_id: int | None = Field(description="None when nothing changed, and then nothing was written")
+    symbol: str = Field(description="whose it is, by its name of today")
+    name: str = Field(description="the name that it had until then, or the alias")
+    kind: Literal["former", "alias"]
+    vendor: str | None = Field(default=None, description="of whose sources it is an alias; None: of everybody's")
+    start: date | None = Field(default=None, description="the first session that it is valid for; None: since ever")
+    end: date | None = Field(default=None, description="the first that it is not valid for; None: valid on")
 
 
 class SymbolMove(Report):

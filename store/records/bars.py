@@ -14,10 +14,9 @@ from barhouse.store.database.transaction import Row, TemporaryTable, Transaction
 from barhouse.store.errors import InputError, UnknownSymbolError
 from barhouse.store.hints import Option, did_you_mean
 from barhouse.store.model.bar import INSTANT
-from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.words import shortened
-from barhouse.store.records import adjusted_bars, adjustment, continuous, filled_bars, session_days
+from barhouse.store.records import adjusted_bars, adjustment, continuous, filled_bars, names, session_days
 from barhouse.store.records.adjustment import Adjust, Knowledge, OwnBars, Steps
 from barhouse.store.records.filled_bars import Edges, Fill
 from barhouse.store.records.session_days import BEGINNING, END, Bounds, Range
@@ -84,7 +83,9 @@ def bars(transaction: Transaction, asked: Question, *, live: bool = False) -> pa
 
 
 def bars_as_of(transaction: Transaction, asked: Question, as_of: datetime) -> pa.Table:
-    """The bars that were known at an instant, on the calendars as they were then.
+    """The bars that were known at an instant, on the calendars and by the names of then.
+
+    Symbols are asked for by those names; one that no symbol had then is that of the one that has it today.
 
     Raises
     ------
@@ -93,6 +94,8 @@ def bars_as_of(transaction: Transaction, asked: Question, as_of: datetime) -> pa
     """
     if _are_continuous(transaction, asked):
         return _continuous_then(transaction, asked, as_of)
+    called = names.then(transaction, asked.symbols, as_of)
+    asked = replace(asked, symbols=list(dict.fromkeys(called.values())))
     then = transaction.run("records.calendars_then", {"symbols": list(asked.symbols), "as_of": as_of})
     pinned = max((row.batch_id for row in then), default=0)
     calendars = {row.symbol: row.calendar for row in then}
@@ -325,7 +328,7 @@ def _continuous(
 def _continuous_then(transaction: Transaction, asked: Question, as_of: datetime) -> pa.Table:
     """The same as they were known at an instant."""
     contracts = [row.symbol for row in transaction.run("futures.contracts_named_by", {"symbols": list(asked.symbols)})]
-    ranges: dict[str, Range] = dict.fromkeys(contracts, (None, None))
+    ranges: dict[str, Range] = dict.fromkeys(names.then(transaction, contracts, as_of).values(), (None, None))
     _refuse_untold(transaction, asked, as_of, _spans(transaction, ranges, {}))
     pinned = transaction.one("futures.batch_then", {"as_of": as_of}).batch_id
     views = {name: Sql(statement(f"views.{name}").text.partition(" AS\n")[2]) for name in _OF_ROLLS}
@@ -341,7 +344,7 @@ def _calendars_of(transaction: Transaction, asked: Question, rows: Sequence[Row]
         calendars[row.symbol] = row.calendar
     for symbol in asked.symbols:
         if symbol not in intervals:
-            raise unknown_symbol(symbol, {name for (name,) in transaction.run("records.active_symbols")})
+            raise names.unknown(transaction, symbol)
         if asked.interval not in intervals[symbol]:
             raise UnknownSymbolError(
                 f"{symbol} has no interval {asked.interval!r}, it has {', '.join(intervals[symbol])}; register "

@@ -7,7 +7,7 @@ from typing import Literal
 
 from barhouse.store.database.transaction import Transaction
 
-Kind = Literal["load", "process", "delete", "remove", "calendar", "repair", "retention", "revert"]
+Kind = Literal["load", "process", "delete", "remove", "calendar", "repair", "retention", "revert", "name"]
 
 
 @dataclass(slots=True)

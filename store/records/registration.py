@@ -9,11 +9,11 @@ import pyarrow as pa
 
 from barhouse.store.database.transaction import TemporaryTable, Transaction
 from barhouse.store.errors import RegistrationError
-from barhouse.store.hints import Action
+from barhouse.store.hints import Action, Option
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import Registration
 from barhouse.store.model.symbol import SymbolSessionData
-from barhouse.store.records import continuous, trading_calendar
+from barhouse.store.records import continuous, names, trading_calendar
 
 
 def write(transaction: Transaction, symbols: Sequence[SymbolSessionData]) -> list[Registration]:
@@ -47,9 +47,9 @@ def write(transaction: Transaction, symbols: Sequence[SymbolSessionData]) -> lis
     if added:
         trading_calendar.reach_first_bars(transaction, canonical.values())
     _start_late(transaction)
-    names = list(dict.fromkeys(symbol.symbol for symbol in symbols))
-    reports: dict[str, dict[str, Any]] = {name: {"derived": []} for name in names}
-    for definition in transaction.run("records.intervals_of", {"symbols": names}):
+    called = list(dict.fromkeys(symbol.symbol for symbol in symbols))
+    reports: dict[str, dict[str, Any]] = {name: {"derived": []} for name in called}
+    for definition in transaction.run("records.intervals_of", {"symbols": called}):
         report = reports[definition.symbol]
         report["calendar"] = definition.calendar
         if definition.derived:
@@ -160,19 +160,36 @@ def _conflicts(
     return refused | {symbol: "; ".join(found) for symbol, found in lines.items()}
 
 
-def _futures_among(transaction: Transaction, names: Sequence[str]) -> dict[str, str]:
+def _futures_among(transaction: Transaction, symbols: Sequence[str]) -> dict[str, str]:
     """Names that are those of continuous futures, under which no bars could be told from theirs."""
     there = continuous.known(transaction)
     return {
         name: f"{name} is a continuous future; give the symbol another name, or {Action('remove_future', name)} first"
-        for name in names
+        for name in symbols
         if name in there
     }
 
 
-def _several_in_one(transaction: Transaction, names: Sequence[str]) -> dict[str, str]:
+def taken(transaction: Transaction, symbols: Collection[str], *, reuse_names: bool = False) -> dict[str, str]:
+    """Symbols that are to be new and have a former name of another, or an alias: each with the way out.
+
+    ``reuse_names`` says that they are other instruments than those that had their names before.
+    """
+    refused = {}
+    for name, (said, is_alias) in names.known_as(transaction, symbols).items():
+        if is_alias:
+            refused[name] = f"{name} {said}; take the alias away first"
+        elif not reuse_names:
+            refused[name] = (
+                f"{name} {said}; name that one, or, if {name} is another instrument now, register it with "
+                f"{Option('reuse_names', True)}"
+            )
+    return refused
+
+
+def _several_in_one(transaction: Transaction, symbols: Sequence[str]) -> dict[str, str]:
     """Names that were meant for several symbols: they could never be told from patterns and lists afterwards."""
-    odd = [name for name in names if any(character in name for character in "*?,")]
+    odd = [name for name in symbols if any(character in name for character in "*?,")]
     known = {row.symbol for row in transaction.run("records.active_symbols")} if odd else set()
     return {name: _why_several(name) for name in odd if name not in known}
 

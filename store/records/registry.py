@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError
-from barhouse.store.model.inputs import unknown_symbol
 from barhouse.store.model.interval import Interval
+from barhouse.store.records import names
 
 
 def refuse_unknown(
@@ -28,7 +28,7 @@ def refuse_unknown(
     known = {row.symbol for row in rows}
     for name in symbols or ():
         if name not in known:
-            raise unknown_symbol(name, {row.symbol for row in transaction.run("records.active_symbols")})
+            raise names.unknown(transaction, name)
     there = {row.interval for row in rows}
     for text in intervals or ():
         if text not in there:

@@ -18,7 +18,10 @@ from barhouse.store.errors import InputError
 from barhouse.store.sql import Sql, identifier, joined, literal, sql
 
 #: The views whose rows are of a symbol each.
-_BY_SYMBOL = ("bars", "bars_live", "intervals", "coverage", "gaps", "health", "conflicts", "revisions", "retention")
+_BY_SYMBOL = (
+    *("bars", "bars_live", "intervals", "coverage", "gaps", "health", "conflicts", "revisions", "retention"),
+    "symbols",
+)
 #: Those of which no row says whose it is.
 _HIDDEN = ("rejected", "runs")
 #: Those that tell of no symbol.

@@ -30,6 +30,7 @@ DATES: dict[str, Any] = {
     "history_from": "2024-11-26",
     "session_date": "2024-11-27",
     "ex_date": "2024-11-27",
+    "effective": "2024-11-27",
     "day": "2024-11-27",
     "date": "2024-11-27",
     "holidays": ["2024-12-25", "2025-01-01"],
@@ -48,6 +49,8 @@ NAMES: dict[str, Any] = {
     "base_interval": "1m",
     "given": "1m",  # of Interval.parse
     "name": "FX",
+    "old": "SPY",
+    "new": "FX",
     "added_by": "somebody",
     "timezone": "America/New_York",
     "open": "09:30",
@@ -121,7 +124,7 @@ OTHER: dict[str, str] = {
             force strict sparse whole once as_json no_volume then_process watch show_all dry_run repair no_check
             revisions yes verify complete case_sensitive sealed reads_files known move as_map follow behind_proxy
             reset no_session
-            divided_by_splits""",
+            divided_by_splits reuse_names remove""",
         "a number": """keep n warm_up speed record_every batch_rows chunk_symbols grace skip_rows run_id every_seconds
             close_run metrics_port max_outside_pct grace_seconds max_rejected max_gaps max_missing min_quality_pct
             max_behind settle_seconds poll_seconds claim_seconds entries_at_once flush_seconds flush_rows backlog_rows

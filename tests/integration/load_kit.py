@@ -22,7 +22,7 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 TABLES = (
     *("bar", "bar_revision", "invalidation", "session_coverage", "gap", "batch", "rejected_bar"),
     *("trading_calendar", "symbol", "interval_definition", "vendor", "bar_vendor", "offered_bar"),
-    *("continuous_future", "future_contract", "roll", "roll_revision"),
+    *("continuous_future", "future_contract", "roll", "roll_revision", "symbol_name"),
 )
 
 

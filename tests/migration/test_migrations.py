@@ -158,6 +158,7 @@ ROLL_COLUMNS = ["future_id", "symbol_id", "session_date", "decided_on", "differe
 DOCUMENTED = {
     "symbol": ["symbol_id", "symbol", "calendar", "closing_bar", "added_by", "registered_at", "removed_at"],
     "symbol_calendar": ["symbol_id", "calendar", "replaced_by"],
+    "symbol_name": ["symbol_id", "name", "is_alias", "vendor", "valid_from", "valid_to", "batch_id", "replaced_by"],
     "store_option": ["name", "value"],
     "interval_definition": [
         *("interval_id", "symbol_id", "interval", "unit", "length", "derived", "base"),

@@ -47,6 +47,11 @@ from barhouse.coordinator.cli.store_access import opened
     show_default=True,
     help="A symbol that cannot be registered: register none, or leave it out.",
 )
+@click.option(
+    "--reuse-names",
+    is_flag=True,
+    help="Symbols that are new are other instruments than those that had their names before.",
+)
 @click.option("--move", is_flag=True, help="Symbols that follow another calendar follow this one from now on.")
 @dry_run_option
 @yes_option

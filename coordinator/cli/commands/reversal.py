@@ -18,7 +18,7 @@ from barhouse.coordinator.cli.store_access import opened
 @json_option
 @click.pass_obj
 def revert(settings: Settings, batch_id: int, *, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Undo a load, a deletion or an undo, by the number of its batch.
+    """Undo a load, a deletion, a renaming or an undo, by the number of its batch.
 
     Bars that it added go, and those that it changed or deleted are as they were before. The view batches has the
     numbers. It is refused where later batches changed the same bars, or where what it replaced was purged.

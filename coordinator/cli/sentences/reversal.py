@@ -12,20 +12,24 @@ if TYPE_CHECKING:
 
 
 def changes_nothing(report: RevertReport) -> bool:
-    """Whether the batch wrote and replaced no base bar."""
-    return not (report.inserted or report.revised or report.deleted)
+    """Whether the batch wrote and replaced no base bar, and no name."""
+    return not (report.inserted or report.revised or report.deleted or report.names)
 
 
 def would_revert(report: RevertReport) -> str:
     """Say what undoing would come to."""
     if changes_nothing(report):
         return f"{_batch(report)} changed no base bar; there is nothing to undo"
+    if report.names:
+        return f"{_batch(report)}: names would be those of before it"
     return f"{_batch(report)} of {listed(report.symbols, 'symbols')}: {_bars(report, 'would be ')}"
 
 
 def reverted(report: RevertReport) -> str:
     """Say what undoing came to."""
     lines = [f"undid {_batch(report)}: {_bars(report, '')}; run `barhouse process` to derive again"]
+    if report.names:
+        lines = [f"undid {_batch(report)}: {listed(report.symbols, 'symbols')} is called as before"]
     if report.files:
         counts = agreeing(len(report.files), "counts", "count")
         lines.append(f"  {listed(report.files, 'files')} {counts} as not loaded, and may be loaded again")

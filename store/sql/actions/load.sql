@@ -97,6 +97,8 @@ WITH placed AS (
            s.ex_date BETWEEN c.known_from AND c.known_through AND t.session_date IS NULL AS beside
     FROM {said_actions} AS s
     LEFT JOIN {action_symbols} AS y ON y.symbol_given IS NOT DISTINCT FROM s.symbol_given
+         AND coalesce(s.ex_date >= y.named_from, y.named_from IS NULL OR y.named_to IS NULL)
+         AND coalesce(s.ex_date < y.named_to, y.named_to IS NULL)
     LEFT JOIN trading_calendar AS c ON c.calendar = y.calendar
     LEFT JOIN (SELECT DISTINCT calendar, session_date FROM trading_session WHERE replaced_by IS NULL) AS t
            ON t.calendar = y.calendar AND t.session_date = s.ex_date

@@ -33,12 +33,15 @@ LEFT JOIN calendar_week AS w ON w.calendar = c.calendar AND w.replaced_by IS NUL
 
 -- name: newest
 -- The newest batch and when it was committed, how many changes wait to be derived again, whether rows were offered that
--- were not taken, and whether any vendor's bars count for more or less than those of nobody.
--- gives: batch_id, committed_at, invalidation_count, has_offers, has_ranks
--- reads: batch, invalidation, offered_bar, vendor
+-- were not taken, whether any vendor's bars count for more or less than those of nobody, and which names are aliases, or
+-- were names before.
+-- gives: batch_id, committed_at, invalidation_count, has_offers, has_ranks, dated_names
+-- reads: batch, invalidation, offered_bar, symbol_name, vendor
 SELECT coalesce(max(batch_id), 0) AS batch_id, max(committed_at) AS committed_at,
        (SELECT count(*) FROM invalidation) AS invalidation_count, EXISTS (FROM offered_bar) AS has_offers,
-       EXISTS (FROM vendor WHERE priority <> 0) AS has_ranks
+       EXISTS (FROM vendor WHERE priority <> 0) AS has_ranks,
+       (SELECT coalesce(list(DISTINCT name), []) FROM symbol_name
+        WHERE replaced_by IS NULL AND (is_alias OR valid_to IS NOT NULL)) AS dated_names
 FROM batch;
 
 -- name: invalidations

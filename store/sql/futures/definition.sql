@@ -132,7 +132,7 @@ SELECT coalesce(max(batch_id), 0) AS batch_id FROM batch WHERE committed_at <= $
 -- name: bars_then
 -- What the view bars_continuous would have shown after a batch: the same text over the bars, rolls and sessions of then.
 -- part: relation
--- reads: bar, bar_revision, roll, roll_revision, trading_session
+-- reads: bar, bar_revision, roll, roll_revision, symbol, symbol_name, trading_session
 (WITH bar AS (
     SELECT * FROM bar WHERE batch_id <= $pinned
     UNION ALL BY NAME
@@ -142,6 +142,12 @@ roll AS (
     SELECT * FROM roll WHERE batch_id <= $pinned
     UNION ALL BY NAME
     SELECT * EXCLUDE (replaced_by) FROM roll_revision WHERE batch_id <= $pinned AND replaced_by > $pinned
+),
+symbol AS (
+    SELECT s.* REPLACE (coalesce(n.name, s.symbol) AS symbol)
+    FROM symbol AS s
+    LEFT JOIN symbol_name AS n ON n.symbol_id = s.symbol_id AND NOT n.is_alias AND n.valid_to IS NULL
+                              AND n.batch_id <= $pinned AND (n.replaced_by IS NULL OR n.replaced_by > $pinned)
 ),
 calendar_session AS (
     SELECT calendar, session_date, min(segment_open) AS session_open FROM trading_session

@@ -38,6 +38,15 @@ SELECT DISTINCT symbol_given FROM {parsed_rows};
 -- reads: definition, symbol
 SELECT d.symbol, d.interval, s.added_by FROM definition AS d JOIN symbol AS s USING (symbol_id) WHERE NOT d.derived;
 
+-- name: other_names
+-- The names of active symbols beside those of today: aliases, and names that they had before.
+-- gives: name, symbol, is_alias, vendor
+-- reads: symbol, symbol_name
+SELECT DISTINCT n.name, s.symbol, n.is_alias, n.vendor
+FROM symbol_name AS n
+JOIN symbol AS s ON s.symbol_id = n.symbol_id AND s.removed_at IS NULL
+WHERE n.replaced_by IS NULL AND n.name <> s.symbol;
+
 -- name: dates_held
 -- The days the rows taken belong to, by symbol: those of their sessions, and of UTC where those, or the rows in none,
 -- begin and end.

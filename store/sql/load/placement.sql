@@ -194,7 +194,8 @@ block_close
 -- close, volume, trade_count, vwap, declared, base_count, expected_count, widened, stray, reason)
 -- takes: symbol_map
 (WITH timed AS (
-    SELECT {rows}, m.interval_id, m.calendar, m.includes_closing_bar, m.retained_from, m.refusal,
+    SELECT {rows}, m.interval_id, m.calendar, m.includes_closing_bar, m.retained_from, m.refusal, m.named_from, m.named_to,
+           m.home,
            CASE WHEN r.local = date_trunc('day', r.local) THEN r.local::DATE END AS named_date,
            {stamp} AS stamp, {ambiguous} AS ambiguous
     FROM {canonical_rows} AS r
@@ -242,7 +243,27 @@ SELECT file_row, interval_id, bar_start, span_seconds, session_date, segment,
        END AS reason
 FROM (SELECT * EXCLUDE (vwap), open BETWEEN low AND high AND close BETWEEN low AND high AS within,
              CASE WHEN {near} THEN vwap END AS vwap, coalesce(NOT {near}, false) AS stray
-      FROM placed))
+      FROM {placed_rows}))
+
+-- name: placed_by_name
+-- Of a row whose name means several symbols over time that of its session, or outside of all that of the date on the
+-- calendar's clock; where no date is known that of today. All of these follow one calendar.
+-- part: placed
+(SELECT * FROM placed
+ WHERE CASE WHEN coalesce(session_date, timezone(home, bar_start)::DATE) IS NULL THEN named_to IS NULL
+            ELSE coalesce(coalesce(session_date, timezone(home, bar_start)::DATE) >= named_from, true)
+                 AND coalesce(coalesce(session_date, timezone(home, bar_start)::DATE) < named_to, true) END)
+
+-- name: placed_by_name_apart
+-- The same where they follow several calendars, so that a row may have a date for none of them, or for two: then the
+-- later symbol counts.
+-- part: placed
+(SELECT * FROM placed
+ QUALIFY row_number() OVER (
+     PARTITION BY file_row
+     ORDER BY coalesce(coalesce(session_date, timezone(home, bar_start)::DATE) >= named_from, true)
+              AND coalesce(coalesce(session_date, timezone(home, bar_start)::DATE) < named_to, true) DESC,
+              named_from DESC NULLS LAST) = 1)
 
 -- name: is_empty
 -- Whether a row says nothing of a bar: no price, and neither volume nor trades. Such rows are counted, and no more.

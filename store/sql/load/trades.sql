@@ -47,7 +47,7 @@ FROM (SELECT {symbol} AS symbol_given FROM {rows} GROUP BY symbol_given HAVING c
 -- reads: definition
 CREATE OR REPLACE TEMP TABLE {weighed_trades} AS
 WITH timed AS (
-    SELECT r.*, m.interval_id, m.refusal, d.symbol, {stamp} AS traded_at, {ambiguous} AS ambiguous
+    SELECT r.*, m.interval_id, m.refusal, m.named_from, m.named_to, m.home, m.calendar, d.symbol, {stamp} AS traded_at, {ambiguous} AS ambiguous
     FROM {canonical_rows} AS r
     LEFT JOIN {symbol_map} AS m ON {symbol_match}
     LEFT JOIN definition AS d ON d.interval_id = m.interval_id
@@ -67,7 +67,23 @@ SELECT file_row, CASE WHEN refusal IS NULL THEN interval_id END AS interval_id, 
             WHEN size < 0 THEN 'size is negative'
             WHEN {has_ids} AND trade_id IS NULL THEN 'trade_id is missing'
        END AS reason
-FROM timed;
+FROM {timed_rows};
+
+-- name: trades_by_name
+-- Of a trade whose name means several symbols over time that of its session, or outside of all that of the date on the
+-- calendar's clock; where these tell of none or of two the later one.
+-- part: timed
+-- reads: calendar_segment
+(SELECT t.* FROM timed AS t
+ ASOF LEFT JOIN (SELECT calendar, session_date, segment_open, segment_close FROM calendar_segment) AS s
+   ON s.calendar = t.calendar AND t.traded_at >= s.segment_open
+ QUALIFY row_number() OVER (
+     PARTITION BY t.file_row
+     ORDER BY coalesce(CASE WHEN t.traded_at < s.segment_close THEN s.session_date
+                            ELSE timezone(t.home, t.traded_at)::DATE END >= t.named_from, true)
+              AND coalesce(CASE WHEN t.traded_at < s.segment_close THEN s.session_date
+                                ELSE timezone(t.home, t.traded_at)::DATE END < t.named_to, true) DESC,
+              t.named_from DESC NULLS LAST) = 1)
 
 -- name: make_given_trades
 -- Those that have an instant, as a feed would deliver them. Without ids they are numbered in the order of the file, from

@@ -12,12 +12,12 @@ LEFT JOIN trading_session AS t ON t.calendar = s.calendar AND t.session_date = k
 WHERE list_contains($symbols::VARCHAR[], s.symbol);
 
 -- name: actions_then
--- The same as of a batch, on the calendar that each symbol followed then.
+-- The same as of a batch, on the calendar that each symbol followed then, and by its name of then.
 -- gives: symbol, symbol_id, calendar, ex_date, kind, ratio, amount, opens
--- reads: corporate_action, corporate_action_revision, symbol, symbol_calendar, trading_session
+-- reads: corporate_action, corporate_action_revision, names_at, symbol, symbol_calendar, trading_session
 SELECT a.symbol, a.symbol_id, a.calendar, a.ex_date, a.kind, a.ratio, a.amount, t.segment_open AS opens
 FROM (
-    SELECT s.symbol, s.symbol_id,
+    SELECT n.name AS symbol, s.symbol_id,
            coalesce((SELECT arg_min(c.calendar, c.replaced_by) FROM symbol_calendar AS c
                      WHERE c.symbol_id = s.symbol_id AND c.replaced_by > $pinned), s.calendar) AS calendar,
            k.ex_date, k.kind, k.ratio, k.amount
@@ -26,7 +26,8 @@ FROM (
           SELECT symbol_id, ex_date, kind, ratio, amount FROM corporate_action_revision
           WHERE batch_id <= $pinned AND replaced_by > $pinned) AS k
     JOIN symbol AS s USING (symbol_id)
-    WHERE list_contains($symbols::VARCHAR[], s.symbol)
+    JOIN names_at($pinned) AS n USING (symbol_id)
+    WHERE list_contains($symbols::VARCHAR[], n.name)
 ) AS a
 LEFT JOIN trading_session AS t ON t.calendar = a.calendar AND t.session_date = a.ex_date AND t.segment = 0
                               AND t.batch_id <= $pinned AND (t.replaced_by IS NULL OR t.replaced_by > $pinned);

@@ -9,15 +9,15 @@ SELECT min(bar_start) AS first_bar, max(bar_start) AS last_bar,
 FROM {source} WHERE symbol = $symbol AND interval = $interval AND session_date IS NOT NULL;
 
 -- name: interval_then
--- What an interval of a symbol of a name is, and what it is derived from; the symbol that was registered by an instant, if
--- there was one.
+-- What an interval of a symbol of a name is, and what it is derived from; the symbol that was called so at an instant, and
+-- registered by then, if there was one.
 -- gives: unit, length, base_unit, base_length
--- reads: symbol, interval_definition
+-- reads: batch, interval_definition, names_at
 SELECT d.unit, d.length, coalesce(b.unit, d.unit) AS base_unit, coalesce(b.length, d.length) AS base_length
-FROM symbol AS s
+FROM names_at((SELECT coalesce(max(batch_id), 0) FROM batch WHERE committed_at <= $as_of::TIMESTAMPTZ)) AS s
 JOIN interval_definition AS d ON d.symbol_id = s.symbol_id AND d.interval = $interval
 LEFT JOIN interval_definition AS b ON b.symbol_id = d.symbol_id AND b.interval = d.base
-WHERE s.symbol = $symbol
+WHERE s.name = $symbol
 ORDER BY s.registered_at <= $as_of::TIMESTAMPTZ DESC, s.symbol_id DESC
 LIMIT 1;
 

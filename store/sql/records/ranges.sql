@@ -25,10 +25,10 @@ WHERE removed_at IS NULL AND ($symbols IS NULL OR list_contains($symbols::VARCHA
 ORDER BY calendar;
 
 -- name: calendars_then
--- The calendar that each symbol had at an instant, and the newest batch by then; no row where there never was one of
--- that name.
+-- The calendar that each symbol had at an instant, by its name of then, and the newest batch by then; no row where there
+-- never was one of that name.
 -- gives: symbol, calendar, batch_id
--- reads: symbol, symbol_calendar, batch
+-- reads: symbol, symbol_calendar, batch, names_at
 WITH then_ AS (
     SELECT coalesce(max(batch_id), 0) AS batch_id FROM batch WHERE committed_at <= $as_of::TIMESTAMPTZ
 ),
@@ -38,12 +38,13 @@ followed AS (
     WHERE c.replaced_by > then_.batch_id
     GROUP BY c.symbol_id
 )
-SELECT s.symbol, coalesce(f.calendar, s.calendar) AS calendar, then_.batch_id
-FROM symbol AS s
+SELECT n.name AS symbol, coalesce(f.calendar, s.calendar) AS calendar, then_.batch_id
+FROM names_at((SELECT batch_id FROM then_)) AS n
+JOIN symbol AS s USING (symbol_id)
 CROSS JOIN then_
 LEFT JOIN followed AS f USING (symbol_id)
-WHERE list_contains($symbols::VARCHAR[], s.symbol)
-QUALIFY row_number() OVER (PARTITION BY s.symbol
+WHERE list_contains($symbols::VARCHAR[], n.name)
+QUALIFY row_number() OVER (PARTITION BY n.name
                            ORDER BY s.registered_at <= $as_of::TIMESTAMPTZ DESC, s.symbol_id DESC) = 1;
 
 -- name: no_bars

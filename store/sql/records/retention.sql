@@ -56,10 +56,11 @@ SELECT kept_from FROM revision_retention;
 -- was. Base bars are asked for from start_at on, derived ones, which lie in sessions, from first_open.
 -- gives: symbol, purged_before, purged_at
 -- takes: symbol_spans
--- reads: symbol, interval_definition, batch
+-- reads: interval_definition, batch, names_at
 SELECT a.symbol, max(d.purged_before) AS purged_before, max(b.committed_at) AS purged_at
 FROM {symbol_spans} AS a
-JOIN symbol AS s ON s.symbol = a.symbol
+JOIN names_at((SELECT coalesce(max(batch_id), 0) FROM batch WHERE committed_at <= $as_of::TIMESTAMPTZ)) AS s
+  ON s.name = a.symbol
 JOIN interval_definition AS d ON d.symbol_id = s.symbol_id AND d.interval = $interval
 JOIN batch AS b ON b.batch_id = d.purged_by AND b.committed_at > $as_of::TIMESTAMPTZ
 WHERE d.purged_before > CASE WHEN d.derived THEN a.first_open ELSE a.start_at END

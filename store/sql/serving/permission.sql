@@ -7,10 +7,15 @@
 CREATE TEMP VIEW {view} AS SELECT * FROM {catalog}.main.{view} WHERE symbol IN ({symbols})
 
 -- name: shadow_of_bars_as_of
--- The macro bars_as_of.
+-- The macro bars_as_of: bars of the instruments that have these names today, by those that they had then. One that was
+-- registered later has none of then, whoever had its name.
 -- part: statement
 CREATE TEMP MACRO bars_as_of(moment_) AS TABLE
-SELECT * FROM {catalog}.main.bars_as_of(moment_) WHERE symbol IN ({symbols})
+SELECT * FROM {catalog}.main.bars_as_of(moment_) WHERE symbol IN (
+    SELECT n.name
+    FROM {catalog}.main.names_at((SELECT coalesce(max(batch_id), 0) FROM {catalog}.main.batch
+                                  WHERE committed_at <= {catalog}.main.zoned(moment_))) AS n
+    WHERE n.symbol IN ({symbols}) AND n.registered_at <= {catalog}.main.zoned(moment_))
 
 -- name: shadow_of_batches
 -- Batches that wrote or replaced bars of theirs. What they were loaded from, and how many rows they had, is of other
