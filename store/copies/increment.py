@@ -44,6 +44,8 @@ KEYS: Final[Mapping[str, Key]] = {
 }
 
 
+#: What files of Arrow begin and end with.
+_MAGIC: Final = b"ARROW1"
 #: How rows are read by keys, and the column of these that bounds where they are looked for.
 _READ_BY: Final = {
     SESSION_KEY: ("rows_of_sessions", "session_date"),
@@ -195,6 +197,16 @@ def read(file: Path) -> Increment:
         return {_known(row["table"]): _change(row) for row in rows}
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise StoreError(f"{file} is no increment of a snapshot: {error}; publish the store anew") from error
+
+
+def is_whole(file: Path) -> bool:
+    """Whether a file ends as those of Arrow do, so that it was written to its end."""
+    with file.open("rb") as source:
+        source.seek(0, os.SEEK_END)
+        if source.tell() < 2 * len(_MAGIC):
+            return False
+        source.seek(-len(_MAGIC), os.SEEK_END)
+        return source.read() == _MAGIC
 
 
 def _known(table: Any) -> str:

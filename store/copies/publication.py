@@ -49,7 +49,13 @@ def publish(database: Database, target: str | Path, *, keep: int = 1, mode: File
 
 
 def publish_whole(
-    database: Database, target: str | Path, *, keep: int, mode: FileMode | int | None, at_rest: Callable[[], None]
+    database: Database,
+    target: str | Path,
+    *,
+    keep: int,
+    mode: FileMode | int | None,
+    at_rest: Callable[[], None],
+    when_made: Callable[[Path], None],
 ) -> CopyReport:
     """Publish a snapshot whatever is there already.
 
@@ -57,12 +63,16 @@ def publish_whole(
     ----------
     at_rest
         Called at the moment whose state it is, while nobody writes.
+    when_made
+        Called with the file as it will be, just before it is put in place.
     """
     place, allowed = _place(target, keep), None if mode is None else as_file_mode(mode)
     with told(str(place)), database.copying(), written_beside(place) as part:
         before = _state_before(database, place)
         copy_whole(database, place, part, at_rest=at_rest)
         state = state_in(part)
+        _allow(part, part.stat().st_mode & 0o444 if allowed is None else allowed)
+        when_made(part)
         _put_in_place(part, place, before, keep, allowed)
         return _report(place, state, keep, written=True)
 

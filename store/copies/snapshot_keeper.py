@@ -95,13 +95,12 @@ class SnapshotKeeper:
         self._readers = 0o400
         self._closing = threading.Event()
         self._copying: threading.Thread | None = None
-        self._copied: _Chain | None = None
         self._rests_until = 0.0
-        self._chain = self._snapshot()
+        self._turn = threading.Lock()  # who writes into the folder
+        self._chain: _Chain | None = None
         try:
-            self._begin(self._chain)
+            self._snapshot()
         except OSError as error:
-            database.changes.leave(self._chain.watch)
             raise StoreError(
                 f"{self._folder}, where increments are put, cannot be written to: {error.strerror}; change who may "
                 f"write there, or name a file elsewhere"
@@ -112,15 +111,21 @@ class SnapshotKeeper:
     def close(self) -> None:
         """Tell what is committed by now, and end; closing twice is fine."""
         self._closing.set()
-        self._chain.watch.news.set()
+        self._now.watch.news.set()
         self._thread.join()
+
+    @property
+    def _now(self) -> _Chain:
+        """The increments of the newest snapshot."""
+        assert self._chain is not None
+        return self._chain
 
     # What follows runs in the thread, but for the first snapshot.
 
     def _run(self) -> None:
         try:
             while not self._closing.is_set():
-                self._chain.watch.news.wait()
+                self._now.watch.news.wait()
                 self._step()
                 self._closing.wait(_PACE_SECONDS)
             self._finish()
@@ -129,9 +134,7 @@ class SnapshotKeeper:
         finally:
             if self._copying is not None:
                 self._copying.join()
-            for chain in (self._chain, self._copied):
-                if chain is not None:
-                    self._database.changes.leave(chain.watch)
+            self._database.changes.leave(self._now.watch)
 
     def _finish(self) -> None:
         """Tell the rest, by a snapshot if it must be."""
@@ -144,11 +147,13 @@ class SnapshotKeeper:
 
     def _step(self) -> None:
         """Take what is new, and tell it."""
-        self._take_over()
-        chain = self._chain
-        chain.watch.news.clear()
-        if not chain.is_broken:
-            self._tell(chain)
+        if self._copying is not None and not self._copying.is_alive():
+            self._copying = None
+        with self._turn:
+            chain = self._now
+            chain.watch.news.clear()
+            if not chain.is_broken:
+                self._tell(chain)
         if chain.is_broken or chain.size_bytes > _MOST_BYTES:
             self._copy(chain)
 
@@ -224,7 +229,7 @@ class SnapshotKeeper:
     def _copy_beside(self) -> None:
         began = time.monotonic()
         try:
-            self._copied = self._snapshot()
+            self._snapshot()
         except Exception as error:
             if not isinstance(error, StoreClosedError):
                 log.warning("no snapshot was published: %s", error)
@@ -233,27 +238,10 @@ class SnapshotKeeper:
             took = time.monotonic() - began
             self._rests_until = time.monotonic() + max(_PAUSE_SECONDS, _PAUSE_TIMES * took)
         finally:
-            self._chain.watch.news.set()  # there is something to do
+            self._now.watch.news.set()  # there is something to do
 
-    def _take_over(self) -> None:
-        """Go on from the snapshot that was made, if one was."""
-        if self._copying is None or self._copying.is_alive():
-            return
-        self._copying = None
-        copied, self._copied = self._copied, None
-        if copied is None:
-            return
-        self._database.changes.leave(self._chain.watch)
-        self._chain = copied
-        try:
-            self._begin(copied)
-        except OSError as error:
-            self._break_off(copied, "a folder that cannot be written to")
-            self._rests_until = time.monotonic() + _AGAIN_SECONDS
-            log.warning("%s cannot be written to: %s", self._folder, error.strerror)
-
-    def _snapshot(self) -> _Chain:
-        """Publish a snapshot; returns what follows on it."""
+    def _snapshot(self) -> None:
+        """Publish a snapshot, and go on from it."""
         made: list[_Chain] = []
 
         def at_rest() -> None:
@@ -261,21 +249,35 @@ class SnapshotKeeper:
                 made.append(_Chain(self._database.changes.watch(), _newest(transaction)[0] or 0))
 
         try:
-            publish_whole(self._database, self._place, keep=self._keep, mode=self._mode, at_rest=at_rest)
-            chain = made[-1]
-            chain.manifest = replace(chain.manifest, base=mark_of(self._place), batch_id=chain.batch or None)
+            publish_whole(
+                self._database,
+                self._place,
+                keep=self._keep,
+                mode=self._mode,
+                at_rest=at_rest,
+                when_made=lambda part: self._go_over(made[-1], part),
+            )
         except BaseException:
             for one in made:
-                self._database.changes.leave(one.watch)
+                self._break_off(one, "a snapshot that failed")
             raise
-        return chain
 
-    def _begin(self, chain: _Chain) -> None:
-        """Have followers go on from another snapshot."""
-        self._readers = stat.S_IMODE(self._place.stat().st_mode) & 0o444  # whoever may read the snapshot
-        make(self._folder, self._readers)
-        chain.manifest.write(self._folder, self._readers)
-        clear(self._folder, chain.manifest.chain)
+    def _go_over(self, chain: _Chain, snapshot: Path) -> None:
+        """Go on from a snapshot that is about to be put in place.
+
+        What was committed while it was copied is told first: whoever sees it finds that there, and goes not back.
+        """
+        with self._turn:
+            before, self._chain = self._chain, chain
+            if before is not None:
+                self._database.changes.leave(before.watch)
+                before.watch.news.set()  # for who waits there
+            chain.manifest = replace(chain.manifest, base=mark_of(snapshot), batch_id=chain.batch or None)
+            self._readers = stat.S_IMODE(snapshot.stat().st_mode) & 0o444  # whoever may read the snapshot
+            make(self._folder, self._readers)
+            chain.manifest.write(self._folder, self._readers)
+            clear(self._folder, chain.manifest.chain)
+            self._tell(chain)
 
 
 @contextmanager

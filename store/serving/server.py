@@ -248,7 +248,10 @@ async def _look(pool: Pool, snapshots: Snapshots) -> bool:
         raise StoreError(f"{snapshots.published} cannot be served: {refusal.message}") from refusal
     (batch_id,), (committed_at,) = state["batch_id"] or [None], state["committed_at"] or [None]
     snapshots.serve(found, batch_id, committed_at)
-    pool.move_on(question)
+    moved = snapshots.moved_on()  # at once: the one before may have come further than this one by itself
+    if moved is not None:
+        snapshots.go_on(moved)
+    pool.move_on(_state_of(snapshots.newest))
     return True
 
 

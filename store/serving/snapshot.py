@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from barhouse.store.copies import increment
 from barhouse.store.copies.increments_folder import IncrementsManifest, folder_of, identity_of_manifest, mark_of
 from barhouse.store.errors import StoreError
 from barhouse.store.serving.replica import increment_file
@@ -175,6 +176,9 @@ class Snapshots:
         place = increment_file(folder, number, whole=whole)
         if not place.exists():
             _link_or_copy(source, place)
+        if not increment.is_whole(place):  # as after a machine that went down
+            place.unlink()
+            raise OSError(f"{source} is not whole")
 
     def go_on(self, snapshot: Snapshot) -> None:
         """Make a state the newest, that the newest has come to; increments that nobody needs any more are removed."""
@@ -238,7 +242,11 @@ def _link_or_copy(source: Path, place: Path) -> os.stat_result:
         raise
     except OSError:  # no links here, or none to files of others
         with source.open("rb") as given, place.open("xb") as target:
-            shutil.copyfileobj(given, target, 2**22)
+            try:
+                shutil.copyfileobj(given, target, 2**22)
+            except OSError:
+                place.unlink()
+                raise
             return os.fstat(given.fileno())
 
 

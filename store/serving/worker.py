@@ -115,7 +115,6 @@ class Worker:
             "temp_directory": "",
         }
         self._snapshot: Path | None = None
-        self._through = 0
         self._database: Database | None = None
         self._replica: Replica | None = None
         self.cancelled = threading.Event()
@@ -162,7 +161,7 @@ class Worker:
     def _opened(self, question: WorkerQuestion) -> Database:
         """The snapshot, with its increments; the one before is given back, so that its file can go."""
         snapshot = Path(question.snapshot)
-        if self._snapshot != snapshot or self._through > question.through:
+        if self._snapshot != snapshot or (self._replica is not None and self._replica.through > question.through):
             self._give_back()
         if question.through and self._replica is None:
             self._give_back()
@@ -174,7 +173,6 @@ class Worker:
         self._snapshot = snapshot
         if self._replica is not None:
             self._replica.move_on(question.through, question.whole)
-            self._through = self._replica.through
         assert self._database is not None
         return self._database
 
@@ -182,7 +180,6 @@ class Worker:
         if self._database is not None:
             self._database.close()
         self._database = self._replica = self._snapshot = None
-        self._through = 0
 
 
 def _told(error: BaseException) -> tuple[str, str]:

@@ -220,13 +220,14 @@ def test_each_answer_is_of_one_state_while_eight_ask(followed: tuple[SessionStor
         return int(row["batch"])
 
     def ask() -> None:
-        client = Client(server.host, server.port)
+        client, before = Client(server.host, server.port), 0
         while not done.is_set():
             reply = client.sql(asked)
-            if reply.status != 200:
+            if reply.status != 200 or reply.columns["batch"][0] < before:  # nobody goes back in time
                 failures.append(reply.body)
                 return
             columns = reply.columns
+            before = columns["batch"][0]
             answers.append((columns["batch"][0], columns["bars"][0], columns["volume"][0]))
 
     newest = note()
@@ -366,6 +367,30 @@ def _told(place: Path) -> int | None:
 def _newest_batch(place: Path) -> int:
     with open_store(place, settings=FEW) as store:
         return int(store.sql("SELECT max(batch_id) AS b FROM batches")["b"][0].as_py())
+
+
+def test_what_is_no_increment_is_left_alone(place: Path, tmp_path: Path) -> None:
+    """After a machine went down files may be cut off; the snapshot itself is served then, and what comes after it."""
+    target, folder = target_of(place), folder_of(target_of(place))
+    with writing(place) as store:
+        load(store)
+    before = arrow_of(target)
+    manifest = IncrementsManifest.read(folder)
+    assert manifest is not None and manifest.through
+    last = manifest.file(folder, manifest.through)
+    os.truncate(last, last.stat().st_size - 10)
+    with served(target, "--workers", "1", folder=tmp_path) as server:
+        assert arrow(server, ALL) == before
+        (folder / "manifest.json").write_text('{"version": 1, "chain": "../../x"}')
+        assert arrow(server, ALL) == before
+        with writing(place) as store:
+            load(store)
+            comes_to(server, store)
+
+
+def arrow_of(snapshot: Path) -> pa.Table:
+    with open_store(snapshot, read_only=True) as opened:
+        return opened.sql(ALL)
 
 
 def test_a_store_that_is_closed_first_ends_it(place: Path) -> None:

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
+import json
+from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pytest
+
+from barhouse.store.copies import increment
 from barhouse.store.copies.increment import HOW, KEYS
+from barhouse.store.copies.increments_folder import IncrementsManifest
 from barhouse.store.database.changes import BY_BATCH, BY_INTERVAL, BY_SESSION, MOST_KEYS, UNSEEN, WHOLE, ChangeNotes
 from barhouse.store.database.tables import metadata
+from barhouse.store.errors import StoreError
 from barhouse.store.sql import statement
 from barhouse.store.sql.text import names_of
+
+WHOLE_MANIFEST: dict[str, Any] = {
+    "chain": "abc",
+    "base": "def",
+    "through": 3,
+    "whole": 0,
+    "since": 1,
+    "batch_id": 7,
+    "committed_at": None,
+}
 
 
 def test_every_table_is_told_in_one_way() -> None:
@@ -63,3 +81,54 @@ def test_very_many_keys_are_not_kept() -> None:
     notes.note("write.clear_gaps", ["gap"], lambda relation, key: many)
     notes.commit()
     assert watch.take().untold == "very many rows of gap"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "[]",
+        "{",
+        "[" * 100_000,
+        '{"version": 2}',
+        '{"version": 1}',
+        json.dumps({**WHOLE_MANIFEST, "chain": "../../etc"}),
+        json.dumps({**WHOLE_MANIFEST, "chain": ""}),
+        json.dumps({**WHOLE_MANIFEST, "through": -1}),
+        json.dumps({**WHOLE_MANIFEST, "through": 1.5}),
+        json.dumps({**WHOLE_MANIFEST, "since": True}),
+        json.dumps({**WHOLE_MANIFEST, "batch_id": "1"}),
+    ],
+)
+def test_what_is_no_manifest_is_none(tmp_path: Path, said: str) -> None:
+    (tmp_path / "manifest.json").write_text(said)
+    assert IncrementsManifest.read(tmp_path) is None
+
+
+def test_a_manifest_is_read_as_it_was_written(tmp_path: Path) -> None:
+    manifest = IncrementsManifest(**WHOLE_MANIFEST)
+    manifest.write(tmp_path, 0o440)
+    assert IncrementsManifest.read(tmp_path) == manifest
+    assert manifest.file(tmp_path, 3).name == "abc-3.arrow"
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"table": ["bar"], "how": ["keyed"], "rows": [b"no stream"], "keys": [None]},
+        {"table": ["pg_catalog"], "how": ["whole"], "rows": [b""], "keys": [None]},
+        {"table": ["bar"], "how": ["whole"], "rows": [b""], "keys": [None]},
+        {"table": [None], "how": [None], "rows": [None], "keys": [None]},
+        {"other": [1]},
+    ],
+)
+def test_what_is_no_increment_is_refused(tmp_path: Path, columns: dict[str, list[object]]) -> None:
+    file = tmp_path / "1.arrow"
+    table = pa.table(columns)
+    with pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
+    with pytest.raises(StoreError, match="is no increment"):
+        increment.read(file)
+    for cut in (0, 5, 40):
+        file.write_bytes(file.read_bytes()[:cut])
+        assert not increment.is_whole(file)
