@@ -117,7 +117,7 @@ def test_help_lists_the_commands_in_the_order_of_use_and_the_exit_codes() -> Non
     assert listed == [
         *("init", "register", "declare", "inspect", "load", "load-trades", "load-actions"),
         *("process", "end-session", "status", "bars", "chart", "gaps", "sql"),
-        *("run", "live", "backtest", "runs", "verify", "calendar"),
+        *("run", "live", "backtest", "runs", "verify", "calendar", "future"),
         *(
             "publish",
             "serve",
@@ -132,6 +132,7 @@ def test_help_lists_the_commands_in_the_order_of_use_and_the_exit_codes() -> Non
             "retain",
             "purge",
             "remove",
+            "drop-columns",
             "plugins",
         ),
     ]
@@ -192,6 +193,7 @@ def test_the_examples_work_one_after_the_other(monkeypatch: pytest.MonkeyPatch, 
     ]
     order += ["run", "runs"]
     order += ["purge", "retain", "calendar add", "calendar set", "calendar list", "calendar show", "calendar refresh"]
+    order += ["future define", "future list", "future rolls", "future remove"]
     order += ["token add", "token list", "token remove"]
     order += [
         "publish",
@@ -209,6 +211,9 @@ def test_the_examples_work_one_after_the_other(monkeypatch: pytest.MonkeyPatch, 
     for name in order:
         example = (COMMANDS[name].epilog or "").split("Example:")[1].strip()
         arguments = shlex.split(example)[1:]
+        if name == "future define":
+            contracts = ["ESH24", "ESM24", "--intervals", "1d", "--calendar", "CMES"]
+            assert RUNNER.invoke(cli, ["register", *contracts]).exit_code == ExitCode.OK
         if arguments[0] == "--store":  # the example names a file; this test has one of its own
             arguments = arguments[2:]
         result = RUNNER.invoke(cli, arguments)
