@@ -44,7 +44,7 @@ def downgrade() -> None:
         .scalar()
     )
     if anchored:
-        raise RuntimeError(f"schema 0013 has no intervals such as {anchored}; remove the symbols that have them first")
+        raise RuntimeError(f"schema 0013 has no intervals such as {anchored}; take a copy of before")
     change_views("0014", "0013")
     for column in ("interval", "base"):
         op.execute(_spelling(column, "new_text", "text"))

@@ -59,64 +59,57 @@ CREATE MACRO first_month(unit_) AS
     CASE WHEN starts_with(unit_, 'month@')
          THEN (instr('janfebmaraprmayjunjulaugsepoctnovdec', split_part(unit_, '@', 2)) - 1) // 3 ELSE 0 END;
 
+-- macro: period_months
+-- How many months the periods have in which blocks of days begin anew, other than weeks.
+CREATE MACRO period_months(unit_) AS
+    CASE unit_ WHEN 'day@month' THEN 1 WHEN 'day@quarter' THEN 3 ELSE 12 END;
+
 -- macro: period_number
 -- Which week, month, quarter or year since 1970 a date lies in, for blocks of days that begin anew in each; null for all
 -- others.
 CREATE MACRO period_number(unit_, date_, origin_) AS
-    floor(CASE unit_
-              WHEN 'day@week' THEN (date_ - first_week(unit_, origin_)) / 7
-              WHEN 'day@month' THEN (year(date_) - 1970) * 12 + month(date_) - 1
-              WHEN 'day@quarter' THEN ((year(date_) - 1970) * 12 + month(date_) - 1) / 3
-              WHEN 'day@year' THEN year(date_) - 1970
-          END)::INTEGER;
+    CASE WHEN starts_with(unit_, 'day@')
+         THEN floor(CASE WHEN unit_ = 'day@week' THEN (date_ - origin_) / 7
+                         ELSE ((year(date_) - 1970) * 12 + month(date_) - 1) / period_months(unit_) END)::INTEGER END;
 
 -- macro: period_first_date
 -- The first date of such a period.
 CREATE MACRO period_first_date(unit_, period_, origin_) AS
-    CASE unit_
-        WHEN 'day@week' THEN first_week(unit_, origin_) + period_ * 7
-        WHEN 'day@month' THEN (DATE '1970-01-01' + to_months(period_))::DATE
-        WHEN 'day@quarter' THEN (DATE '1970-01-01' + to_months(period_ * 3))::DATE
-        WHEN 'day@year' THEN (DATE '1970-01-01' + to_months(period_ * 12))::DATE
-    END;
+    CASE WHEN unit_ = 'day@week' THEN origin_ + period_ * 7
+         ELSE (DATE '1970-01-01' + to_months(period_ * period_months(unit_)))::DATE END;
 
 -- macro: block_number
--- Which block of sessions a session belongs to. Weeks count from their first one, months from 1970, days from the
--- calendar's session 0, so that no block moves when a calendar is extended; days that begin anew in each period from its
--- first session, of which the ordinal is given, 400 numbers for each period.
+-- Which block of sessions a session belongs to. Weeks count from their first one (first_week), months from 1970, days from
+-- the calendar's session 0, so that no block moves when a calendar is extended; days that begin anew in each period from
+-- its first session, of which the ordinal is given, 400 numbers for each period.
 CREATE MACRO block_number(unit_, length_, date_, ordinal_, origin_, first_ordinal_) AS
-    floor(CASE split_part(unit_, '@', 1)
-              WHEN 'week' THEN floor((date_ - first_week(unit_, origin_)) / 7) / length_
-              WHEN 'month' THEN ((year(date_) - 1970) * 12 + month(date_) - 1 - first_month(unit_)) / length_
-              WHEN 'day' THEN CASE WHEN unit_ = 'day' THEN ordinal_ / length_
-                                   ELSE period_number(unit_, date_, origin_) * 400
-                                        + floor((ordinal_ - first_ordinal_) / length_) END
-          END)::INTEGER;
+    floor(CASE WHEN unit_ = 'day' THEN ordinal_
+               WHEN starts_with(unit_, 'week') THEN floor((date_ - origin_) / 7)
+               WHEN starts_with(unit_, 'month') THEN (year(date_) - 1970) * 12 + month(date_) - 1 - first_month(unit_)
+               ELSE period_number(unit_, date_, origin_) * 400 * length_ + ordinal_ - first_ordinal_
+          END / length_)::INTEGER;
 
 -- macro: block_first_date
 -- The first calendar date of a block of weeks or months, a session or none; of days that begin anew in each period that of
 -- the period; null for other blocks of days.
 CREATE MACRO block_first_date(unit_, length_, block_, origin_) AS
-    CASE split_part(unit_, '@', 1)
-        WHEN 'week' THEN first_week(unit_, origin_) + block_ * length_ * 7
-        WHEN 'month' THEN (DATE '1970-01-01' + to_months(block_ * length_ + first_month(unit_)))::DATE
-        WHEN 'day' THEN period_first_date(unit_, floor(block_ / 400)::INTEGER, origin_)
-    END;
+    CASE WHEN unit_ = 'day' THEN NULL
+         WHEN starts_with(unit_, 'week') THEN origin_ + block_ * length_ * 7
+         WHEN starts_with(unit_, 'month') THEN (DATE '1970-01-01' + to_months(block_ * length_ + first_month(unit_)))::DATE
+         ELSE period_first_date(unit_, floor(block_ / 400)::INTEGER, origin_) END;
 
 -- macro: block_last_date
 -- The last calendar date that such a block can reach; null for blocks of days.
 CREATE MACRO block_last_date(unit_, length_, block_, origin_) AS
-    CASE WHEN starts_with(unit_, 'day') THEN period_first_date(unit_, floor(block_ / 400)::INTEGER + 1, origin_)
-         ELSE block_first_date(unit_, length_, block_ + 1, origin_) END - 1;
+    block_first_date(unit_, length_, block_ + CASE WHEN starts_with(unit_, 'day@') THEN 400 ELSE 1 END, origin_) - 1;
 
 -- macro: block_is_known
 -- Whether no session can be added to a block: the last date it can reach is known, or it has as many days as it can have.
-CREATE MACRO block_is_known(unit_, length_, block_, origin_, known_through_, last_ordinal_, first_ordinal_) AS
-    coalesce(block_last_date(unit_, length_, block_, origin_) <= known_through_, false)
-    OR CASE WHEN unit_ = 'day' THEN last_ordinal_ = (block_ + 1) * length_ - 1
-            WHEN starts_with(unit_, 'day@')
-            THEN last_ordinal_ - first_ordinal_ = (block_ - floor(block_ / 400) * 400 + 1) * length_ - 1
-            ELSE false END;
+CREATE MACRO block_is_known(unit_, length_, block_, ends_on_, known_through_, last_ordinal_, first_ordinal_) AS
+    CASE WHEN unit_ = 'day' THEN last_ordinal_ = (block_ + 1) * length_ - 1
+         ELSE ends_on_ <= known_through_
+              OR (starts_with(unit_, 'day@')
+                  AND last_ordinal_ - first_ordinal_ = (block_ - floor(block_ / 400) * 400 + 1) * length_ - 1) END;
 
 -- macro: vwap_of
 -- Turnover over volume, clamped to the bar's range against rounding; null without volume or when a part is unknown.
@@ -169,8 +162,9 @@ LEFT JOIN interval_definition AS b ON b.symbol_id = d.symbol_id AND b.interval =
 -- view: calendar_period
 -- The first session of each week, month, quarter or year in which blocks of days that are in use begin anew.
 CREATE VIEW calendar_period AS
-SELECT k.calendar, k.unit, period_number(k.unit, t.session_date, w.origin) AS period, min(t.ordinal) AS first_ordinal
-FROM (SELECT DISTINCT calendar, unit FROM definition WHERE starts_with(unit, 'day@')) AS k
+SELECT k.calendar, k.unit, period_number(k.unit, t.session_date, first_week(k.unit, w.origin)) AS period, min(t.ordinal) AS first_ordinal
+FROM (SELECT DISTINCT s.calendar, d.unit FROM interval_definition AS d JOIN symbol AS s USING (symbol_id)
+      WHERE starts_with(d.unit, 'day@')) AS k
 JOIN trading_session AS t ON t.calendar = k.calendar AND t.replaced_by IS NULL
 LEFT JOIN calendar_week AS w ON w.calendar = k.calendar AND w.replaced_by IS NULL
 GROUP BY ALL;
@@ -184,24 +178,25 @@ WITH kind AS (
     SELECT DISTINCT calendar, kind, unit, length, base_unit, base_length FROM definition WHERE unit <> 'second'
 ),
 numbered AS (
-    SELECT k.*, t.session_date, t.ordinal, t.segment_open, t.segment_close, c.known_through, w.origin, p.first_ordinal,
-           block_number(k.unit, k.length, t.session_date, t.ordinal, w.origin, p.first_ordinal) AS block,
+    SELECT k.*, t.session_date, t.ordinal, t.segment_open, t.segment_close, c.known_through, p.first_ordinal,
+           block_number(k.unit, k.length, t.session_date, t.ordinal, k.origin, p.first_ordinal) AS block,
            CASE WHEN k.base_unit = 'second' THEN slots(t.segment_open, t.segment_close, k.base_length) END AS room,
            CASE WHEN k.base_unit <> 'second'
-                THEN block_number(k.base_unit, k.base_length, t.session_date, t.ordinal, w.origin, NULL) END AS base_block
-    FROM kind AS k
+                THEN block_number(k.base_unit, k.base_length, t.session_date, t.ordinal, k.origin, NULL) END AS base_block
+    FROM (SELECT k.*, first_week(k.unit, w.origin) AS origin
+          FROM kind AS k
+          LEFT JOIN calendar_week AS w ON w.calendar = k.calendar AND w.replaced_by IS NULL) AS k
     JOIN trading_session AS t ON t.calendar = k.calendar AND t.replaced_by IS NULL
     JOIN trading_calendar AS c ON c.calendar = k.calendar
-    LEFT JOIN calendar_week AS w ON w.calendar = k.calendar AND w.replaced_by IS NULL
     LEFT JOIN calendar_period AS p ON p.calendar = k.calendar AND p.unit = k.unit
-                                  AND p.period = period_number(k.unit, t.session_date, w.origin)
+                                  AND p.period = period_number(k.unit, t.session_date, k.origin)
 )
 SELECT calendar, kind, unit, length, base_unit, base_length, block,
        min(session_date) AS first_date, max(session_date) AS last_date,
        block_first_date(unit, length, block, origin) AS begins_on,
        block_last_date(unit, length, block, origin) AS ends_on,
        min(segment_open) AS block_open, max(segment_close) AS block_close,
-       block_is_known(unit, length, block, origin, any_value(known_through), max(ordinal), any_value(first_ordinal)) AS known,
+       block_is_known(unit, length, block, ends_on, any_value(known_through), max(ordinal), any_value(first_ordinal)) AS known,
        coalesce(sum(room), count(DISTINCT base_block))::INTEGER AS expected_count
 FROM numbered
 GROUP BY calendar, kind, unit, length, base_unit, base_length, block, origin;
@@ -254,17 +249,19 @@ bucket AS MATERIALIZED (
 block AS (
     SELECT calendar, kind, min(segment_open) AS block_open, max(segment_close) AS block_close,
            lag(max(segment_close)) OVER (PARTITION BY calendar, kind ORDER BY min(segment_open)) AS previous_close,
-           block_is_known(unit, length, block_, origin, any_value(known_through), max(ordinal),
-                          any_value(first_ordinal)) AS known
+           block_is_known(unit, length, block_, block_last_date(unit, length, block_, origin), any_value(known_through),
+                          max(ordinal), any_value(first_ordinal)) AS known
     FROM (
-        SELECT k.*, p.* EXCLUDE (calendar), c.known_through, w.origin, f.first_ordinal,
-               block_number(k.unit, k.length, p.session_date, p.ordinal, w.origin, f.first_ordinal) AS block_
-        FROM (SELECT DISTINCT calendar, kind, unit, length FROM reached WHERE unit <> 'second') AS k
+        SELECT k.*, p.* EXCLUDE (calendar), c.known_through, f.first_ordinal,
+               block_number(k.unit, k.length, p.session_date, p.ordinal, k.origin, f.first_ordinal) AS block_
+        FROM (SELECT DISTINCT r.calendar, r.kind, r.unit, r.length, first_week(r.unit, w.origin) AS origin
+              FROM reached AS r
+              LEFT JOIN calendar_week AS w ON w.calendar = r.calendar AND w.replaced_by IS NULL
+              WHERE r.unit <> 'second') AS k
         JOIN part AS p ON p.calendar = k.calendar
         JOIN trading_calendar AS c ON c.calendar = k.calendar
-        LEFT JOIN calendar_week AS w ON w.calendar = k.calendar AND w.replaced_by IS NULL
         LEFT JOIN calendar_period AS f ON f.calendar = k.calendar AND f.unit = k.unit
-                                      AND f.period = period_number(k.unit, p.session_date, w.origin)
+                                      AND f.period = period_number(k.unit, p.session_date, k.origin)
     )
     GROUP BY calendar, kind, unit, length, block_, origin
 ),

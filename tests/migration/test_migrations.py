@@ -691,3 +691,40 @@ def test_bars_of_an_older_store_are_counted(path: Path) -> None:
             "SELECT interval, count(*), min(bar_start), max(bar_start) FROM bars GROUP BY ALL ORDER BY ALL"
         )
         assert tuples(kept) == tuples(counted) and kept.num_rows == 3
+
+
+def test_quarters_and_years_of_an_older_store_are_spelled_so(path: Path) -> None:
+    days = [date(2023, 1, 1), date(2023, 4, 1), date(2024, 1, 1)]
+    names = ("bar_start", "open", "high", "low", "close", "volume")
+    table = pa.table(dict(zip(names, [days, *[[1.0, 2.0, 3.0]] * 5], strict=True)))
+    with open_store(path) as store:
+        coordinator = SessionCoordinator(store)
+        coordinator.register("A", ["1d", "1mo", "3mo", "6mo", "12mo"], "24/7")
+        coordinator.register("B", ["3mo", "12mo"], "24/7", base="3mo")
+        coordinator.load(table, "A", "1d", sparse=True)
+        coordinator.load(table, "B", "3mo", sparse=True)
+        DataProcessor(store).process()
+        before = store.sql("FROM bars ORDER BY ALL")
+    alembic(path, "downgrade", "0013")
+    spelled = "SELECT interval, base FROM interval_definition ORDER BY symbol_id, length, base NULLS FIRST"
+    days_and_months = [("1d", None), ("1mo", "1d"), ("3mo", "1d"), ("6mo", "1d"), ("12mo", "1d")]
+    assert rows(path, spelled) == [*days_and_months, ("3mo", None), ("12mo", "3mo")]
+    with open_store(path) as store:
+        assert {row["interval"] for row in store.sql("FROM intervals").to_pylist()} == {"1d", "1mo", "1q", "2q", "1y"}
+        assert store.sql("FROM bars ORDER BY ALL") == before
+        assert store.bars("B", "12mo") == store.bars("B", "1y")
+        assert store.bars("B", "1y")["open"].to_pylist() == [1.0, 3.0]
+        assert DataProcessor(store).process().batches == ()
+        assert store.verify().sound
+
+
+def test_a_schema_without_anchors_takes_no_intervals_that_have_one(path: Path) -> None:
+    with open_store(path) as store:
+        SessionCoordinator(store).register("A", ["1d", "1w@sun"], "24/7")
+    with pytest.raises(AssertionError, match="schema 0013 has no intervals such as 1w@sun; take a copy of before"):
+        alembic(path, "downgrade", "0013")
+    with open_store(path, read_only=True) as store:
+        assert [row["interval"] for row in store.sql("FROM intervals ORDER BY interval").to_pylist()] == [
+            "1d",
+            "1w@sun",
+        ]

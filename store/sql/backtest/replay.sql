@@ -70,7 +70,7 @@ GROUP BY calendar, session_date;
 -- gives: first_date, last_date, open, close, known, expected_count
 -- reads: calendar_week, trading_session
 WITH week AS (
-    SELECT any_value(origin) AS origin FROM calendar_week
+    SELECT first_week($unit, any_value(origin)) AS origin FROM calendar_week
     WHERE calendar = $calendar AND batch_id <= $pinned AND (replaced_by IS NULL OR replaced_by > $pinned)
 ),
 numbered AS (
@@ -85,7 +85,8 @@ numbered AS (
     WINDOW one_period AS (PARTITION BY period_number($unit, session_date, origin))
 )
 SELECT min(session_date) AS first_date, max(session_date) AS last_date, min(segment_open) AS open, max(segment_close) AS close,
-       block_is_known($unit, $length, block, origin, $known_through::DATE, max(ordinal), any_value(first_ordinal)) AS known,
+       block_is_known($unit, $length, block, block_last_date($unit, $length, block, origin), $known_through::DATE,
+                      max(ordinal), any_value(first_ordinal)) AS known,
        coalesce(sum(room), count(DISTINCT base_block))::INTEGER AS expected_count
 FROM numbered
 GROUP BY block, origin

@@ -122,7 +122,7 @@ LEFT JOIN calendar_block AS k
        ON k.calendar = d.calendar AND k.unit = d.unit AND k.length = d.length
       AND k.base_unit = d.base_unit AND k.base_length = d.base_length
       AND CASE d.unit WHEN 'day' THEN k.first_date = b.session_date
-                      ELSE k.block = block_number(d.unit, d.length, b.session_date, 0, w.origin, NULL) END;
+                      ELSE k.block = block_number(d.unit, d.length, b.session_date, 0, first_week(d.unit, w.origin), NULL) END;
 
 -- name: bars_with_values
 -- The bars that are there, with the values of their declared columns.

@@ -13,9 +13,10 @@ SELECT definition, known_from, known_through FROM trading_calendar WHERE calenda
 -- reads: calendar_week, trading_calendar, definition
 SELECT c.definition, c.known_from, c.known_through,
        (SELECT min(coalesce(block_first_date(k.unit, k.length,
-                                             block_number(k.unit, k.length, $date::DATE, 0, w.origin, 0), w.origin),
+                                             block_number(k.unit, k.length, $date::DATE, 0, k.origin, 0), k.origin),
                             $date::DATE - k.length * 7))
-        FROM (SELECT DISTINCT unit, length FROM definition WHERE calendar = $calendar AND unit <> 'second') AS k
+        FROM (SELECT DISTINCT unit, length, first_week(unit, w.origin) AS origin
+              FROM definition WHERE calendar = $calendar AND unit <> 'second') AS k
        ) AS blocks_from
 FROM trading_calendar AS c
 LEFT JOIN calendar_week AS w ON w.calendar = c.calendar AND w.replaced_by IS NULL

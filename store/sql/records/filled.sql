@@ -40,7 +40,7 @@ LIMIT 1;
 -- part: slots(bar_start, bar_end, session_date, expected_count)
 -- reads: trading_session, calendar_week
 (WITH week_ AS (
-     SELECT max(origin) AS origin FROM calendar_week
+     SELECT first_week($unit, max(origin)) AS origin FROM calendar_week
      WHERE calendar = $calendar AND batch_id <= $pinned AND (replaced_by IS NULL OR replaced_by > $pinned)
  )
  SELECT min(t.segment_open) AS bar_start, max(t.segment_close) AS bar_end, min(t.session_date) AS session_date,
