@@ -8,7 +8,7 @@ later DuckDB brings is, until somebody has looked at it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import duckdb
@@ -19,14 +19,19 @@ from barhouse.store.sql import Sql, identifier, joined, literal, sql
 
 #: The views whose rows are of a symbol each.
 _BY_SYMBOL = (
-    *("bars", "bars_live", "intervals", "coverage", "gaps", "health", "conflicts", "revisions", "retention"),
-    "symbols",
+    *("bars", "bars_live", "bars_adjusted", "bars_filled", "intervals", "coverage", "gaps", "health", "conflicts"),
+    *("revisions", "retention", "actions", "action_revisions", "adjustments", "symbols"),
 )
 #: Those of which no row says whose it is.
 _HIDDEN = ("rejected", "runs")
 #: Those that tell of no symbol.
 _OF_ALL = ("revision_retention", "history")
 VIEWS = (*_BY_SYMBOL, "batches", "vendors", *_HIDDEN, *_OF_ALL)
+#: Those that typed reads look into; the others are asked for in SQL alone.
+READ_VIEWS = (
+    *("bars", "bars_live", "intervals", "coverage", "gaps", "health", "conflicts", "revisions", "retention"),
+    *("batches", "vendors", *_HIDDEN),
+)
 
 #: Functions in place of tables: what they give comes from their arguments, or from the macro that takes its place.
 _TABLE_FUNCTIONS = frozenset({"bars_as_of", "generate_series", "json_each", "json_tree", "range", "unnest"})
@@ -42,43 +47,50 @@ _TABLES = frozenset(
 _PLACES = ("from_table", "left", "right", "source")
 
 
-def shadow(cursor: duckdb.DuckDBPyConnection, symbols: Iterable[str]) -> None:
-    """Have the views of a connection show some symbols only, in the spelling of the store."""
+def shadow(cursor: duckdb.DuckDBPyConnection, symbols: Iterable[str], views: Collection[str]) -> None:
+    """Have some views of a connection, and ``bars_as_of``, show some symbols only, in the spelling of the store."""
     ((name,),) = cursor.execute(sql("serving.catalog")).fetchall()
     catalog = identifier(name)
     named = joined(Sql(", "), map(literal, symbols)) or Sql("NULL")
     for view in _BY_SYMBOL:
-        cursor.execute(sql("serving.shadow_of_view", view=identifier(view), catalog=catalog, symbols=named))
-    cursor.execute(sql("serving.shadow_of_batches", catalog=catalog, symbols=named))
-    cursor.execute(sql("serving.shadow_of_vendors", catalog=catalog))
+        if view in views:
+            cursor.execute(sql("serving.shadow_of_view", view=identifier(view), catalog=catalog, symbols=named))
+    if not {"batches", "vendors"}.isdisjoint(views):
+        cursor.execute(sql("serving.shadow_of_batches", catalog=catalog, symbols=named))
+        cursor.execute(sql("serving.shadow_of_vendors", catalog=catalog))
     cursor.execute(sql("serving.shadow_of_bars_as_of", catalog=catalog, symbols=named))
     for view in _HIDDEN:
-        cursor.execute(sql("serving.shadow_of_nothing", view=identifier(view), catalog=catalog))
+        if view in views:
+            cursor.execute(sql("serving.shadow_of_nothing", view=identifier(view), catalog=catalog))
 
 
-def check_allowed(cursor: duckdb.DuckDBPyConnection, text: str) -> None:
-    """Refuse a statement that reaches beyond these views; ``check_reads`` has seen that it reads.
+def allowed_views(cursor: duckdb.DuckDBPyConnection, text: str) -> set[str]:
+    """The views that a statement names, which ``shadow`` is to replace; ``check_reads`` has seen that it reads.
 
     Raises
     ------
     InputError
-        Naming what it asks for that is not for this token.
+        When it reaches beyond them, naming what it asks for that is not for this token.
     """
     if cursor.extract_statements(text)[0].type == duckdb.StatementType.EXPLAIN:
         raise InputError(
             "a token that is limited to some symbols sees no plans, which tell of all; ask without EXPLAIN"
         )
+    views: set[str] = set()
     macros = {name for (name,) in cursor.execute(sql("serving.macros")).fetchall()}
     for node in nodes_of(tree_of(cursor, text)):
         _check_places(node)
         if node.get("type") == "BASE_TABLE":
-            _check_table(cursor, path_of(node))
+            path = path_of(node)
+            _check_table(cursor, path)
+            views.add(_lower(path[-1]))
         elif node.get("type") == "TABLE_FUNCTION":
             _check_table_function(node["function"])
         elif node.get("class") == "FUNCTION":
             name = _lower(str(node["function_name"]))
             if name in _TELLING or name in macros - _TABLE_FUNCTIONS:
                 raise _not_allowed(f"{name}()")
+    return views
 
 
 def _check_places(node: Mapping[str, Any]) -> None:

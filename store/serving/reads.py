@@ -29,7 +29,7 @@ from barhouse.store.records import registry, session_days
 from barhouse.store.serving.catalog import CATALOG_READS, described
 from barhouse.store.serving.chart import chart
 from barhouse.store.serving.parameters import parameters_of
-from barhouse.store.serving.permission import check_allowed, shadow
+from barhouse.store.serving.permission import READ_VIEWS, allowed_views, shadow
 from barhouse.store.sql import Sql, sql
 
 if TYPE_CHECKING:
@@ -56,13 +56,15 @@ def answer(transaction: Transaction, question: WorkerQuestion) -> Rows:
     InputError
         For what cannot be asked so.
     """
-    allowed = None
+    named = None
     if question.symbols is not None:
         named = [transaction.spelling.of(one) for one in question.symbols]
-        allowed = sorted({row.symbol for row in transaction.run("records.intervals_of", {"symbols": named})})
-        shadow(transaction.cursor, named)
     if question.read == "sql":
-        return _sql(transaction, question.given, is_limited=allowed is not None)
+        return _sql(transaction, question.given, named)
+    allowed = None
+    if named is not None:
+        allowed = sorted({row.symbol for row in transaction.run("records.intervals_of", {"symbols": named})})
+        shadow(transaction.cursor, named, READ_VIEWS)
     read, names = (READS | CATALOG_READS)[question.read]
     refuse_unknown_names(question.given, names)
     return read(transaction, question.given, allowed)
@@ -82,11 +84,11 @@ def refuse_unknown_names(given: Mapping[str, Any], names: tuple[str, ...]) -> No
             raise InputError(f"there is no parameter {name!r} here{did_you_mean(name, names)}; there are: {listed}")
 
 
-def _sql(transaction: Transaction, given: Mapping[str, Any], *, is_limited: bool) -> Rows:
+def _sql(transaction: Transaction, given: Mapping[str, Any], only: list[str] | None) -> Rows:
     text = given["sql"]
     check_reads(transaction.cursor, text, reads_files=False)
-    if is_limited:
-        check_allowed(transaction.cursor, text)
+    if only is not None:
+        shadow(transaction.cursor, only, allowed_views(transaction.cursor, text))
     if given.get("described"):
         return described(transaction.cursor, text)
     schema, batches = _asked(transaction.cursor, text, parameters_of(given, transaction.cursor))

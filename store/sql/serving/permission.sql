@@ -18,12 +18,12 @@ SELECT * FROM {catalog}.main.bars_as_of(moment_) WHERE symbol IN (
     WHERE n.symbol IN ({symbols}) AND n.registered_at <= {catalog}.main.zoned(moment_))
 
 -- name: shadow_of_batches
--- Batches that wrote or replaced bars of theirs. What they were loaded from, and how many rows they had, is of other
+-- Batches that wrote or replaced bars or actions of theirs. What they were loaded from, and how many rows they had, is of other
 -- symbols too.
 -- part: statement
 CREATE TEMP VIEW batches AS
 WITH theirs AS MATERIALIZED (
-    SELECT interval_id FROM {catalog}.main.interval_definition
+    SELECT interval_id, symbol_id FROM {catalog}.main.interval_definition
     JOIN {catalog}.main.symbol USING (symbol_id)
     WHERE symbol IN ({symbols})
 ),
@@ -31,6 +31,9 @@ written AS MATERIALIZED (
     SELECT batch_id FROM {catalog}.main.bar SEMI JOIN theirs USING (interval_id)
     UNION SELECT batch_id FROM {catalog}.main.bar_revision SEMI JOIN theirs USING (interval_id)
     UNION SELECT replaced_by FROM {catalog}.main.bar_revision SEMI JOIN theirs USING (interval_id)
+    UNION SELECT batch_id FROM {catalog}.main.corporate_action SEMI JOIN theirs USING (symbol_id)
+    UNION SELECT batch_id FROM {catalog}.main.corporate_action_revision SEMI JOIN theirs USING (symbol_id)
+    UNION SELECT replaced_by FROM {catalog}.main.corporate_action_revision SEMI JOIN theirs USING (symbol_id)
 ),
 shown AS MATERIALIZED (
     SELECT * REPLACE (NULL::VARCHAR AS source, NULL::BIGINT AS inserted, NULL::BIGINT AS revised,
