@@ -405,12 +405,12 @@ SELECT count(*) AS n FROM bars_as_of(now()) WHERE CASE WHEN close > 400 THEN err
 SELECT count(*) AS n FROM bars_live WHERE CASE WHEN close > 400 THEN error('seen') ELSE true END
 SELECT count(*) AS n FROM bars_adjusted WHERE CASE WHEN split_factor > 2 THEN error('seen') ELSE true END
 SELECT count(*) AS n FROM bars_adjusted WHERE CASE WHEN symbol IN ('ZZZ', 'BTC-USD') THEN error('seen') ELSE true END
-SELECT count(*) AS n FROM bars_adjusted WHERE CASE WHEN bar_start < '2024-11-29 12:00:00+00' THEN error('x') ELSE 1=1 END
+SELECT count(*) AS n FROM bars_adjusted WHERE CASE WHEN bar_start < '2024-11-29 12:00:00+00' THEN error('x') END IS NULL
 SELECT count(*) AS n FROM bars_adjusted WHERE CASE WHEN close > 400 THEN error('seen') ELSE true END AND interval = '1m'
 SELECT sum(CASE WHEN split_factor > 2 THEN error('seen')::INTEGER ELSE 1 END) AS n FROM bars_adjusted
 SELECT count(*) AS n FROM bars_filled WHERE CASE WHEN close > 400 THEN error('seen') ELSE true END
 SELECT count(*) AS n FROM bars_filled WHERE CASE WHEN filled AND symbol = 'ZZZ' THEN error('seen') ELSE true END
-SELECT count(*) AS n FROM bars_filled WHERE CASE WHEN bar_start < '2024-11-29 12:00:00+00' THEN error('x') ELSE 1=1 END
+SELECT count(*) AS n FROM bars_filled WHERE CASE WHEN bar_start < '2024-11-29 12:00:00+00' THEN error('x') END IS NULL
 SELECT count(*) AS n FROM bars_filled AS b JOIN (SELECT 1) AS o ON CASE WHEN b.close > 400 THEN error('x') ELSE true END
 SELECT count(*) AS n FROM actions WHERE CASE WHEN ratio > 2 THEN error('seen') ELSE true END
 SELECT count(*) AS n FROM actions WHERE (CASE WHEN symbol > 'T' THEN 'x' ELSE '1' END)::INTEGER = 1
