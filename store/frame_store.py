@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from barhouse.store.errors import InputError
 from barhouse.store.model.inputs import (
     Moment,
     Names,
@@ -22,10 +23,15 @@ from barhouse.store.records import registry
 from barhouse.store.store_file import StoreFile
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import pyarrow as pa
 
     from barhouse.store.charts.bar_chart import BarChart
     from barhouse.store.frames.frame import FrameKind
+    from barhouse.store.records.adjustment import Adjust
+    from barhouse.store.records.bars import Question
+    from barhouse.store.records.filled_bars import Fill
 
 
 class FrameStore(StoreFile):
@@ -44,6 +50,8 @@ class FrameStore(StoreFile):
         timezone: str = "exchange",
         complete: bool = False,
         as_of: Moment | None = None,
+        adjust: Adjust | None = None,
+        fill: Fill | None = None,
         kind: FrameKind = "pandas",
     ) -> Any:
         """The bars of a symbol, or of several, as a frame of pandas or polars.
@@ -56,7 +64,7 @@ class FrameStore(StoreFile):
         ----------
         symbols
             One symbol, or a list of them.
-        start, end, last, as_of
+        start, end, last, as_of, adjust, fill
             As for :meth:`bars`.
         columns
             Only these, beside the index.
@@ -68,7 +76,7 @@ class FrameStore(StoreFile):
             calendars are at home. Where these have several, name one; bars of ``1d`` and longer do without, and show
             other instants in UTC.
         complete
-            Only bars that are complete; so none outside of sessions.
+            Only bars that are complete; so none outside of sessions, and none that are filled in.
         kind
             ``"pandas"``, or ``"polars"``, which needs the extra ``polars``.
 
@@ -84,17 +92,19 @@ class FrameStore(StoreFile):
             For a symbol or interval that is not registered.
         """
         from barhouse.store.frames.frame import FrameShape, framed
-        from barhouse.store.records import bars
+        from barhouse.store.records import bars, filled_bars
 
         names, text = self.spelling.symbols(symbols), str(Interval.parse(interval))
         chosen = optional(as_columns, columns, "columns")
         shape = FrameShape(text, names, isinstance(symbols, str), chosen, wide, timezone, kind)
         newest = None if last is None else as_count(last, "last", "how many bars of each symbol to have at most")
-        asked = bars.Question(names, text, as_range(start, end), newest, shape.read, complete)
-        then = optional(as_instant, as_of, "as_of")
-        with self.reading() as transaction:
-            zones = [zone for (zone,) in transaction.run("records.zones_of_symbols", {"symbols": names})]
-            found = bars.bars(transaction, asked) if then is None else bars.bars_as_of(transaction, asked, then)
+        by, holes = optional(bars.as_adjust, adjust, "adjust"), optional(filled_bars.as_fill, fill, "fill")
+        if complete and holes is not None:
+            raise InputError(
+                "complete and fill exclude each other: no bar that is filled in is complete; give one of them"
+            )
+        asked = bars.Question(names, text, as_range(start, end), newest, shape.read, complete, by, holes)
+        found, zones = self._bars_and_zones(asked, optional(as_instant, as_of, "as_of"))
         return framed(found, shape, zones)
 
     def chart(
@@ -106,6 +116,8 @@ class FrameStore(StoreFile):
         *,
         last: int | None = None,
         as_of: Moment | None = None,
+        adjust: Adjust | None = None,
+        fill: Literal["previous"] | None = None,
     ) -> BarChart:
         """The bars of a symbol, drawn: a notebook shows the chart, and ``save`` writes a page or a picture.
 
@@ -115,8 +127,11 @@ class FrameStore(StoreFile):
 
         Parameters
         ----------
-        start, end, last, as_of
+        start, end, last, as_of, adjust
             As for :meth:`bars`.
+        fill
+            ``"previous"`` draws bars that are not there at the close before; the other way of :meth:`bars` gives them
+            no prices, and so nothing to draw.
 
         Raises
         ------
@@ -127,18 +142,29 @@ class FrameStore(StoreFile):
         """
         from barhouse.store.charts.bar_chart import BarChart
         from barhouse.store.charts.drawing import DRAWN_MAX, READ, Drawing
-        from barhouse.store.records import bars
+        from barhouse.store.records import bars, filled_bars
 
         name, text = self.spelling.symbol(symbol), str(Interval.parse(interval))
         newest = DRAWN_MAX if last is None else as_count(last, "last", "how many bars to draw at most")
-        asked = bars.Question([name], text, as_range(start, end), min(newest, DRAWN_MAX) + 1, READ)
+        by, holes = optional(bars.as_adjust, adjust, "adjust"), optional(filled_bars.as_fill, fill, "fill")
+        filled_bars.refuse_undrawn(holes)
+        asked = bars.Question(
+            [name], text, as_range(start, end), min(newest, DRAWN_MAX) + 1, READ, adjust=by, fill=holes
+        )
         then = optional(as_instant, as_of, "as_of")
-        with self.reading() as transaction:
-            zones = [zone for (zone,) in transaction.run("records.zones_of_symbols", {"symbols": [name]})]
-            found = bars.bars(transaction, asked) if then is None else bars.bars_as_of(transaction, asked, then)
+        found, zones = self._bars_and_zones(asked, then)
         drawn = found.slice(max(0, found.num_rows - min(newest, DRAWN_MAX)))
         is_cut = found.num_rows > DRAWN_MAX and newest >= DRAWN_MAX
-        return BarChart(Drawing(name, text, next(iter(zones), "UTC"), drawn, is_cut, then))
+        return BarChart(Drawing(name, text, next(iter(zones), "UTC"), drawn, is_cut, then, by, holes is not None))
+
+    def _bars_and_zones(self, asked: Question, then: datetime | None) -> tuple[pa.Table, list[str]]:
+        """Bars, now or as of an instant, and the zones in which their symbols' calendars are at home."""
+        from barhouse.store.records import bars
+
+        with self.reading() as transaction:
+            found = bars.bars(transaction, asked) if then is None else bars.bars_as_of(transaction, asked, then)
+            rows = transaction.run("records.zones_of_symbols", {"symbols": list(asked.symbols)})
+            return found, [zone for (zone,) in rows]
 
     def coverage(
         self,

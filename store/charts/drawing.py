@@ -35,6 +35,10 @@ class Drawing:
         Whether there are more before them.
     as_of
         The moment at which the bars were known so; None for now.
+    adjust
+        What prices are adjusted for: ``split`` or ``all``; None for nothing.
+    is_filled
+        Whether bars that are not there stand at the close before.
     """
 
     symbol: str
@@ -43,6 +47,8 @@ class Drawing:
     bars: pa.Table
     is_cut: bool
     as_of: datetime | None
+    adjust: str | None = None
+    is_filled: bool = False
 
     @property
     def by_days(self) -> bool:
@@ -52,8 +58,14 @@ class Drawing:
     @property
     def title(self) -> str:
         """What is drawn."""
-        known = "" if self.as_of is None else f", as known at {self.as_of.isoformat()}"
-        return f"{self.symbol} {self.interval}{known}"
+        said = [f"{self.symbol} {self.interval}"]
+        if self.adjust is not None:
+            said.append(f"adjusted for splits{' and dividends' if self.adjust == 'all' else ''}")
+        if self.is_filled:
+            said.append("holes filled with the close before")
+        if self.as_of is not None:
+            said.append(f"as known at {self.as_of.isoformat()}")
+        return ", ".join(said)
 
     @property
     def stamps(self) -> list[datetime] | list[date]:

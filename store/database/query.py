@@ -16,8 +16,10 @@ _READING = frozenset({"SELECT", "MULTI"})
 _WRITING = _READING | {"COPY", "INSERT", "UPDATE", "DELETE", "MERGE_INTO", "CREATE", "CREATE_FUNC", "DROP", "ALTER"}
 
 
-def check_reads(cursor: duckdb.DuckDBPyConnection, text: str, *, reads_files: bool) -> None:
+def check_reads(cursor: duckdb.DuckDBPyConnection, text: str, *, reads_files: bool, is_remote: bool = False) -> None:
     """Refuse a text that is anything but one statement that reads, from the store alone or also from files.
+
+    ``is_remote`` says that it comes from another machine, for whom there are no files here.
 
     Raises
     ------
@@ -35,7 +37,7 @@ def check_reads(cursor: duckdb.DuckDBPyConnection, text: str, *, reads_files: bo
             f"{' and '.join(kinds) or 'an empty text'}; a store is changed through its coordinator, and bars are "
             f"written to files by an export"
         )
-    refuse_beyond(cursor, meant, reads_files=reads_files)
+    refuse_beyond(cursor, meant, reads_files=reads_files, is_remote=is_remote)
 
 
 def check_inside(cursor: duckdb.DuckDBPyConnection, text: str, *, reads_only: bool, own: bool) -> None:

@@ -39,17 +39,21 @@ _OF_FILES = _names("""
     """)
 #: Functions of values that change something beyond their answer.
 _CHANGING = frozenset({"write_log", "nextval", "setval", "setseed"})
+#: What can be done instead by whoever asks from another machine.
+_AT_HOME = "fetch bars, or attach the snapshot's file, and join them with a file of yours where that lies"
 _PLAIN_NAME = re.compile(r"\w+")
 _CLAUSES = frozenset({"USING", "GROUP", "ORDER", "LIMIT", "OFFSET", "UNION", "EXCEPT", "INTERSECT"})
 
 
-def refuse_beyond(cursor: duckdb.DuckDBPyConnection, text: str, *, reads_files: bool) -> None:
+def refuse_beyond(cursor: duckdb.DuckDBPyConnection, text: str, *, reads_files: bool, is_remote: bool = False) -> None:
     """Refuse a statement that reads when it reaches beyond its store.
 
     Parameters
     ----------
     reads_files
         Whether it may read files.
+    is_remote
+        Whether it comes from another machine, for whom no file can be read here.
 
     Raises
     ------
@@ -58,9 +62,10 @@ def refuse_beyond(cursor: duckdb.DuckDBPyConnection, text: str, *, reads_files: 
     """
     for node in nodes_of(tree_of(cursor, text)):
         if node.get("type") == "BASE_TABLE" and not reads_files:
-            _refuse_file(cursor, path_of(node))
+            _refuse_file(cursor, path_of(node), is_remote=is_remote)
         elif node.get("type") == "TABLE_FUNCTION":
-            _refuse_table_function(cursor, str(node["function"]["function_name"]).lower(), reads_files=reads_files)
+            name = str(node["function"]["function_name"]).lower()
+            _refuse_table_function(cursor, name, reads_files=reads_files, is_remote=is_remote)
         elif node.get("class") == "FUNCTION" and str(node["function_name"]).lower() in _CHANGING:
             raise InputError(f"a query does not call {node['function_name']}, which changes more than its answer")
 
@@ -71,22 +76,28 @@ def path_of(table: dict[str, Any]) -> list[str]:
     return list(path or filter(None, map(table.get, ("catalog_name", "schema_name", "table_name"))))
 
 
-def _refuse_file(cursor: duckdb.DuckDBPyConnection, path: list[str]) -> None:
+def _refuse_file(cursor: duckdb.DuckDBPyConnection, path: list[str], *, is_remote: bool) -> None:
     """Refuse a name in place of a table that DuckDB would take for a file's: one with a dot, or of several parts."""
     if len(path) == 1 and _PLAIN_NAME.fullmatch(path[0]):
         return
     *within, name = (part.lower() for part in path)
     there = cursor.execute(sql("database.is_table"), {"name": name, "path": within}).fetchall()
     if not there[0][0]:
+        if is_remote:
+            raise InputError(
+                f"{'.'.join(path)} is no table or view of the store, and no files are read here; {_AT_HOME}"
+            )
         raise InputError(
             f"{'.'.join(path)} is no table or view of the store, and a query reads no files unless that is said; say "
             f"{Option('reads_files', True)} if a file is meant"
         )
 
 
-def _refuse_table_function(cursor: duckdb.DuckDBPyConnection, name: str, *, reads_files: bool) -> None:
+def _refuse_table_function(cursor: duckdb.DuckDBPyConnection, name: str, *, reads_files: bool, is_remote: bool) -> None:
     if name in _OF_MEMORY or name.startswith("duckdb_") or (reads_files and name in _OF_FILES):
         return
+    if name in _OF_FILES and is_remote:
+        raise InputError(f"no files are read here, and {name} does; {_AT_HOME}")
     if name in _OF_FILES:
         raise InputError(
             f"a query reads no files unless that is said, and {name} does; say {Option('reads_files', True)}"

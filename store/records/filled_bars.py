@@ -35,6 +35,21 @@ def as_fill(given: object, name: str) -> Fill:
     raise InputError(f"{Option(name, given)} is nothing to fill with; give {allowed}")
 
 
+def refuse_undrawn(fill: Fill | None) -> None:
+    """Refuse what would stand in a chart without prices.
+
+    Raises
+    ------
+    InputError
+        Naming the way that can be drawn.
+    """
+    if fill == "zero_volume":
+        raise InputError(
+            f"{Option('fill', fill)} gives bars without prices, which cannot be drawn; give "
+            f"{Option('fill', 'previous')}"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Edges:
     """Between which bars of a symbol holes are filled.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -14,17 +15,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from barhouse.store.database.transaction import Transaction
+    from barhouse.store.records.bars import Question
 
 
-def chart(
-    transaction: Transaction,
-    symbol: str,
-    interval: str | None,
-    bounds: Bounds,
-    as_of: datetime | None,
-    points: int,
-    columns: list[str] | None = None,
-) -> pa.Table:
+def chart(transaction: Transaction, asked: Question, as_of: datetime | None, points: int) -> pa.Table:
     """The bars of a range with ``time`` before their columns, oldest first.
 
     ``time`` is where a chart puts the bar, in seconds since 1970: its start, and from ``1d`` on midnight of its
@@ -32,27 +26,34 @@ def chart(
 
     Parameters
     ----------
-    interval
-        None for the finest interval that has at most ``points`` bars in the range, or the coarsest where none has so
-        few.
-    bounds
-        As for ``SessionStore.bars``.
+    asked
+        Of one symbol. Without an interval it is the finest that has at most ``points`` bars in the range, filled ones
+        among them, or the coarsest where none has so few. The columns are those to have after ``time``.
     as_of
         The bars that were known at that instant; None for those of now.
-    columns
-        Those to have after ``time``; None for all.
     """
-    chosen = interval or finest(transaction, symbol, bounds, points)
-    in_sessions = chosen.endswith(("d", "w", "mo"))
-    needed = None if columns is None else [*columns, "session_date" if in_sessions else "bar_start"]
-    asked = store_bars.Question([symbol], chosen, bounds, None, needed and list(dict.fromkeys(needed)))
-    found = store_bars.bars(transaction, asked) if as_of is None else store_bars.bars_as_of(transaction, asked, as_of)
+    (symbol,) = asked.symbols
+    if asked.interval:
+        return _drawn(transaction, asked, as_of)
+    names = intervals_with_room(transaction, symbol, asked.bounds, points)
+    for name in names:
+        found = _drawn(transaction, replace(asked, interval=name), as_of)
+        if asked.fill is None or found.num_rows <= points:
+            break
+    return found
+
+
+def _drawn(transaction: Transaction, asked: Question, as_of: datetime | None) -> pa.Table:
+    in_sessions = asked.interval.endswith(("d", "w", "mo"))
+    needed = None if asked.columns is None else [*asked.columns, "session_date" if in_sessions else "bar_start"]
+    whole = replace(asked, columns=needed and list(dict.fromkeys(needed)))
+    found = store_bars.bars(transaction, whole) if as_of is None else store_bars.bars_as_of(transaction, whole, as_of)
     timed = _with_time(found, in_sessions=in_sessions)
-    return timed if columns is None else timed.select(["time", *columns])
+    return timed if asked.columns is None else timed.select(["time", *asked.columns])
 
 
-def finest(transaction: Transaction, symbol: str, bounds: Bounds, points: int) -> str:
-    """The finest interval of a symbol of which a range has at most so many bars; otherwise its coarsest.
+def intervals_with_room(transaction: Transaction, symbol: str, bounds: Bounds, points: int) -> list[str]:
+    """The intervals of a symbol of which a range has at most so many bars, finest first, or its coarsest.
 
     Raises
     ------
@@ -68,7 +69,7 @@ def finest(transaction: Transaction, symbol: str, bounds: Bounds, points: int) -
         for row in transaction.run("serving.bar_counts", {"symbol": symbol, "start": start, "end": end})
     }
     names = [str(row.interval) for row in rows]  # the base, which is the finest, first
-    return next((name for name in names if counts.get(name, 0) <= points), names[-1])
+    return [name for name in names if counts.get(name, 0) <= points] or names[-1:]
 
 
 def _with_time(table: pa.Table, *, in_sessions: bool) -> pa.Table:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from html import escape
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from barhouse.store.hints import did_you_mean
@@ -168,7 +169,19 @@ class Served:
 
     async def _login(self, request: Request) -> Response:
         form = dict(parse_qsl((await _body(request)).decode("utf-8", "replace"), max_num_fields=10))
-        return self._doorkeeper.let_in(form.get("token", ""))
+        try:
+            return self._doorkeeper.let_in(form.get("token", ""))
+        except HTTPException as error:
+            if "text/html" not in request.headers.get("accept", ""):
+                raise
+            return self._signing_in_anew(error)
+
+    def _signing_in_anew(self, error: HTTPException) -> Response:
+        """The page to sign in at, with why it did not work, for whoever looks at it in a browser."""
+        page = self._site["login.html"].content.decode()
+        said = f'<p class="failure" role="alert">{escape(error.detail)}</p>'
+        headers = {"Cache-Control": "no-store", **(error.headers or {})}
+        return HTMLResponse(page.replace("<!-- why -->", said, 1), error.status_code, headers)
 
     async def _logout(self, request: Request) -> Response:
         return self._doorkeeper.let_out()

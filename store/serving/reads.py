@@ -25,7 +25,7 @@ from barhouse.store.model.inputs import (
     unknown_symbol,
 )
 from barhouse.store.records import bars as store_bars
-from barhouse.store.records import registry, session_days
+from barhouse.store.records import filled_bars, registry, session_days
 from barhouse.store.serving.catalog import CATALOG_READS, described
 from barhouse.store.serving.chart import chart
 from barhouse.store.serving.parameters import parameters_of
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from barhouse.store.database.transaction import Transaction
+    from barhouse.store.records.adjustment import Adjust
+    from barhouse.store.records.filled_bars import Fill
     from barhouse.store.serving.wire import WorkerQuestion
 
 #: What an answer is made of: the schema, and the batches as they come.
@@ -86,7 +88,7 @@ def refuse_unknown_names(given: Mapping[str, Any], names: tuple[str, ...]) -> No
 
 def _sql(transaction: Transaction, given: Mapping[str, Any], only: list[str] | None) -> Rows:
     text = given["sql"]
-    check_reads(transaction.cursor, text, reads_files=False)
+    check_reads(transaction.cursor, text, reads_files=False, is_remote=True)
     if only is not None:
         shadow(transaction.cursor, only, allowed_views(transaction.cursor, text))
     if given.get("described"):
@@ -178,13 +180,14 @@ def bars(transaction: Transaction, given: Mapping[str, Any], allowed: list[str] 
         raise InputError("live and as_of exclude each other: forming bars exist only now; give one of them")
     last = _whole(given, "last", 0, "how many bars of each symbol to have at most") if "last" in given else None
     columns = optional(as_columns, _listed(given, "columns"), "columns")
+    adjust, fill = _made_of(given)
     parts = [symbols[at : at + _SYMBOLS_AT_ONCE] for at in range(0, len(symbols), _SYMBOLS_AT_ONCE)]
 
     def asked(part: list[str]) -> Rows:
-        question = store_bars.Question(part, interval, bounds, last, columns)
+        question = store_bars.Question(part, interval, bounds, last, columns, adjust=adjust, fill=fill)
         if then is not None:
             return _rows(store_bars.bars_as_of(transaction, question, then))
-        if last is not None or columns is not None:
+        if last is not None or columns is not None or not question.is_raw:
             return _rows(store_bars.bars(transaction, question, live=live))
         return _streamed(transaction, question, live=live)
 
@@ -198,6 +201,12 @@ def bars(transaction: Transaction, given: Mapping[str, Any], allowed: list[str] 
             yield from asked(part)[1]
 
     return schema, batches_of_all()
+
+
+def _made_of(given: Mapping[str, Any]) -> tuple[Adjust | None, Fill | None]:
+    """What prices are adjusted for, and what stands in for bars that are not there."""
+    adjust = optional(store_bars.as_adjust, given.get("adjust"), "adjust")
+    return adjust, optional(filled_bars.as_fill, given.get("fill"), "fill")
 
 
 def _streamed(transaction: Transaction, question: store_bars.Question, *, live: bool) -> Rows:
@@ -236,7 +245,10 @@ def charted(transaction: Transaction, given: Mapping[str, Any], allowed: list[st
     points = _whole(given, "points", 1000, "how many bars the chart has room for")
     columns = optional(as_columns, _listed(given, "columns"), "columns")
     bounds = as_range(given.get("start"), given.get("end"))
-    return _rows(chart(transaction, symbol, interval, bounds, then, points, columns))
+    adjust, fill = _made_of(given)
+    filled_bars.refuse_undrawn(fill)
+    asked = store_bars.Question([symbol], interval or "", bounds, None, columns, adjust=adjust, fill=fill)
+    return _rows(chart(transaction, asked, then, points))
 
 
 def symbols_there(transaction: Transaction, given: Mapping[str, Any], allowed: list[str] | None) -> Rows:
@@ -270,8 +282,9 @@ def _in_time(transaction: Transaction, given: Mapping[str, Any], allowed: list[s
 
 
 def gaps(transaction: Transaction, given: Mapping[str, Any], allowed: list[str] | None) -> Rows:
-    """The view ``gaps``, by symbol and interval, oldest first."""
-    return _run(transaction, "serving.gaps", _in_time(transaction, given, allowed))
+    """The view ``gaps``, by symbol and interval, oldest first; of each symbol and interval the newest ``last``."""
+    last = _whole(given, "last", 0, "how many gaps of each interval to have at most") or None
+    return _run(transaction, "serving.gaps", {**_in_time(transaction, given, allowed), "last": last})
 
 
 def coverage(transaction: Transaction, given: Mapping[str, Any], allowed: list[str] | None) -> Rows:
@@ -310,13 +323,13 @@ def state(transaction: Transaction, given: Mapping[str, Any], allowed: list[str]
 _RANGE = ("symbol", "interval", "start", "end")
 #: Each typed read, and the parameters it takes.
 READS: dict[str, tuple[Read, tuple[str, ...]]] = {
-    "bars": (bars, (*_RANGE, "last", "columns", "live", "as_of")),
-    "chart": (charted, (*_RANGE, "points", "columns", "as_of")),
+    "bars": (bars, (*_RANGE, "last", "columns", "live", "as_of", "adjust", "fill")),
+    "chart": (charted, (*_RANGE, "points", "columns", "as_of", "adjust", "fill")),
     "symbols": (symbols_there, ("symbol",)),
     "intervals": (intervals, ("symbol",)),
     "health": (health, ("symbol",)),
     "coverage": (coverage, _RANGE),
-    "gaps": (gaps, _RANGE),
+    "gaps": (gaps, (*_RANGE, "last")),
     "revisions": (revisions, _RANGE),
     "batches": (batches, ("limit",)),
     "runs": (runs, ("limit",)),

@@ -137,6 +137,33 @@ def test_an_adjusted_close_is_carried_on(store: SessionStore) -> None:
     assert bars["split_factor"].to_pylist() == [8.0] * 3 + [4.0] * 4 + [1.0] * 4
 
 
+def test_frames_are_filled_and_adjusted(store: SessionStore) -> None:
+    coordinator = SessionCoordinator(store)
+    coordinator.load_actions(pa.table({"ex_date": ["2024-11-29", "2024-12-05"], "ratio": [2.0, 4.0]}), "DAY")
+    frame = store.frame("DAY", "1d", fill="previous", adjust="split", columns=["close", "filled"])
+    closes = [1.25] * 3 + [2.75] * 7 + [12.0]
+    assert frame["close"].round(6).tolist() == closes
+    assert frame["filled"].tolist() == [False, True, True, False, *[True] * 6, False]
+    wide = store.frame(["DAY"], "1d", fill="previous", adjust="split", wide="close", kind="polars")
+    assert [round(close, 6) for close in wide["DAY"].to_list()] == closes
+    with pytest.raises(InputError, match="complete and fill exclude each other"):
+        store.frame("DAY", "1d", fill="previous", complete=True)
+    with pytest.raises(InputError, match="adjust='splits' is nothing to adjust for"):
+        store.frame("DAY", "1d", adjust="splits")
+
+
+def test_a_chart_is_filled_and_adjusted_and_says_so(store: SessionStore) -> None:
+    coordinator = SessionCoordinator(store)
+    coordinator.load_actions(pa.table({"ex_date": ["2024-11-29", "2024-12-05"], "ratio": [2.0, 4.0]}), "DAY")
+    chart = store.chart("DAY", "1d", fill="previous", adjust="split")
+    assert "11 bars from 2024-11-25 to 2024-12-10: closes go from 1.25 to 12 " in chart.summary
+    assert "DAY 1d, adjusted for splits, holes filled with the close before" in repr(chart)
+    assert "adjusted for splits and dividends" in repr(store.chart("DAY", "1d", adjust="all", last=2))
+    assert "2 bars from 2024-12-09 to 2024-12-10" in store.chart("DAY", "1d", fill="previous", last=2).summary
+    with pytest.raises(InputError, match="cannot be drawn; give fill='previous'"):
+        store.chart("DAY", "1d", fill="zero_volume")
+
+
 def test_any_instant_has_what_was_known_then(store: SessionStore) -> None:
     before = store.sql("SELECT max(committed_at) AS at FROM batches").to_pylist()[0]["at"]
     coordinator = SessionCoordinator(store)

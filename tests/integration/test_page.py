@@ -55,6 +55,8 @@ def store_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         coordinator.load(minutes("QQQ", 3, 300.0, FORMING_OPEN), "QQQ", "1m")
         for start in (FORMING_OPEN - timedelta(days=2), FORMING_OPEN - timedelta(days=2, minutes=-10)):
             coordinator.load(minutes(MARKUP, 5, 10.0, start), MARKUP, "1m")
+        split = {"ex_date": ["2020-12-17"], "kind": ["split"], "ratio": [2.0]}
+        coordinator.load_actions(pa.table(split), "SPY")
         DataProcessor(store).process()
         coordinator.load(corrected(), "SPY", "1m")
         DataProcessor(store).process()
@@ -183,11 +185,53 @@ def test_what_changed_in_a_bar_is_marked(visit: Visit) -> None:
     panel = visit.page.locator("#one-bar")
     panel.locator("mark").first.wait_for()
     newest, before = visit.rows("Values of the bar, newest first")
-    assert (newest[0], before[0]) == ("now", "until batch 10, process")
+    assert (newest[0], before[0]) == ("now", "until batch 11, process")
     assert (newest[2].split()[0], before[2]) == ("372.5", "371.16")
     marked = [one.split()[0] for one in panel.locator("mark").all_inner_texts()]
     assert marked == ["372.5", "33,279,303"]  # of the day the high and the volume, and nothing else
     assert before[5] == "33,089,864"
+
+
+def test_prices_are_adjusted_where_that_is_chosen(visit: Visit) -> None:
+    visit.open("chart/SPY?interval=1d")
+    visit.wait(drawn="true")
+    visit.page.get_by_text("Bars in sight, as a table").click()
+    until(lambda: "2020-12-16" in days(visit), visit)
+    visit.page.select_option("#prices", "split")
+    until(lambda: days(visit)["2020-12-16"][1] == "186.25", visit)  # half of 372.5, before two shares for one
+    assert "adjusted for splits;" in visit.text("#chart-summary").replace(".", ";")
+    assert days(visit)["2020-12-17"][1] == "372.46"
+    assert "adjust=split" in visit.page.url
+    visit.page.reload()  # an address shows the same again
+    visit.wait(drawn="true", high="372.46")
+    visit.page.select_option("#prices", "")
+    visit.wait(high="372.5")
+
+
+def test_bars_that_are_missing_are_filled_where_that_is_chosen(visit: Visit) -> None:
+    visit.open("symbols")
+    visit.page.get_by_role("link", name=MARKUP, exact=True).click()
+    visit.wait(view="chart", drawn="true", interval="1m", sent="10")
+    visit.page.select_option("#holes", "previous")
+    visit.wait(drawn="true", interval="1m", sent="15")
+    visit.page.get_by_text("Bars in sight, as a table").click()
+    until(lambda: [row[-1] for row in visit.rows("Bars in sight, newest first")].count("filled") == 5, visit)
+
+
+def test_times_are_of_the_exchange_where_that_is_chosen(visit: Visit) -> None:
+    visit.open("chart/SPY?interval=1h&bar=1h@2020-12-16T14:30:00Z")
+    visit.wait(drawn="true")
+    assert "2020-12-15 14:30 to 2020-12-18 20:30 UTC" in visit.text("#chart-summary")
+    visit.page.select_option("#clock", "exchange")
+    until(lambda: "America/New_York" in visit.text("#chart-summary"), visit)
+    assert "2020-12-15 09:30 to 2020-12-18 15:30 America/New_York" in visit.text("#chart-summary")
+    until(lambda: "1h 2020-12-16 09:30:" in visit.text("#one-bar"), visit)
+    visit.open("chart/SPY?interval=1h")  # it stays chosen
+    visit.wait(drawn="true")
+    assert "America/New_York" in visit.text("#chart-summary")
+    visit.open("chart/BTC-USD?interval=1h")
+    visit.wait(drawn="true")
+    assert "2019-10-17 09:00 UTC" in visit.text("#chart-summary")
 
 
 def test_bars_that_have_not_closed_are_shown_and_followed(visit: Visit, store_file: Path, published: Path) -> None:
@@ -330,6 +374,11 @@ def test_whoever_has_a_token_signs_in(chromium: Browser, published: Path, store_
         page = context.new_page()
         page.goto(f"http://{guarded.host}:{guarded.port}/#/symbols")
         page.wait_for_url("**/login.html")
+        page.get_by_label("Token").fill("of somebody else")
+        page.get_by_role("button", name="Sign in").click()
+        why = page.get_by_role("alert")
+        why.wait_for()
+        assert "this token is not known" in why.inner_text()
         page.get_by_label("Token").fill(token)
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_selector("body[data-ready]")

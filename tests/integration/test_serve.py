@@ -22,6 +22,7 @@ import pytest
 from serve_kit import OPEN, Client, Server, beside, make_store, minutes, publish, served, wait_until
 
 from barhouse import SessionCoordinator, SessionStore, open_store
+from barhouse.store.records.filled_bars import Fill
 from tests.extent import SERVED
 
 
@@ -143,6 +144,19 @@ def test_a_chart_takes_columns(server: Server) -> None:
     assert "'hihg'" in server.get("/api/chart", symbol="SPY", columns="hihg").error
 
 
+def test_bars_are_filled_as_the_store_fills_them(server: Server, store: SessionStore) -> None:
+    fills: tuple[Fill, ...] = ("previous", "zero_volume")
+    for fill in fills:
+        reply = server.get("/api/bars.arrow", symbol="ZZZ,SPY", interval="1m", fill=fill, adjust="all")
+        there = store.bars(["SPY", "ZZZ"], "1m", fill=fill, adjust="all")
+        assert pa.ipc.open_stream(reply.body).read_all() == there
+        assert there["filled"].to_pylist().count(True) == 30
+    drawn = server.get("/api/chart", symbol="ZZZ", fill="previous", points=129, columns="interval,close").columns
+    assert drawn["interval"] == ["5m"] * 26  # of minutes there is room for those that are there, not for all
+    drawn = server.get("/api/chart", symbol="ZZZ", fill="previous", points=130, columns="interval,filled").columns
+    assert (drawn["interval"], drawn["filled"].count(True)) == (["1m"] * 130, 30)
+
+
 @pytest.mark.parametrize("name", ["intervals", "gaps", "coverage", "revisions", "batches", "rejected", "runs"])
 def test_a_view_is_served_as_it_is(server: Server, store: SessionStore, name: str) -> None:
     table = pa.ipc.open_stream(server.get(f"/api/{name}.arrow").body).read_all()
@@ -156,6 +170,7 @@ def test_health_and_symbols_are_of_the_symbols_asked_for(server: Server, store: 
     assert columns["symbol"] == ["BTC-USD", "QQQ", "SPY", "ZZZ"]
     assert columns["base"] == ["1m"] * 4
     assert columns["intervals"][0] == ["1m", "1h", "1d"]
+    assert columns["timezone"] == ["UTC", *["America/New_York"] * 3]
     quality = dict(store.sql("SELECT symbol, quality_pct FROM health").to_pydict().items())
     assert dict(zip(columns["symbol"], columns["quality_pct"], strict=True)) == dict(
         zip(quality["symbol"], quality["quality_pct"], strict=True)
@@ -187,6 +202,12 @@ def test_gaps_and_coverage_are_narrowed(server: Server, store: SessionStore) -> 
         ("/api/bars?symbol=SPY&interval=1d&interval=1m", 400, "interval is said twice"),
         ("/api/bars?symbol=SPY&interval=1d&live=perhaps", 400, "live=perhaps is neither true nor false"),
         ("/api/bars?symbol=SPY&interval=1d&live=1&as_of=2024-11-29T14:30:00Z", 400, "exclude each other"),
+        ("/api/bars?symbol=SPY&interval=1d&adjust=splits", 400, "adjust=splits is nothing to adjust for; give 'split'"),
+        ("/api/bars?symbol=SPY&interval=1d&fill=next", 400, "fill=next is nothing to fill with; give 'previous'"),
+        ("/api/chart?symbol=SPY&fill=zero_volume", 400, "cannot be drawn; give fill=previous"),
+        ("/api/gaps?last=0", 400, "last=0 is not usable"),
+        ("/api/sql.csv?q=FROM%20%27a.csv%27", 400, "no files are read here; fetch bars, or attach the snapshot"),
+        ("/api/sql.csv?q=FROM%20read_csv(%27a.csv%27)", 400, "no files are read here, and read_csv does; fetch bars"),
         ("/api/chart?symbol=SPY&points=many", 400, "points=many is not usable"),
         ("/api/chart?symbol=SPY&points=0", 400, "points=0 is not usable"),
         ("/api/coverage?start=2024-11-29T14:30:00Z", 400, "coverage goes by whole sessions"),

@@ -276,6 +276,30 @@ def test_a_limited_token_sees_its_symbols_alone(server: Server, token_file: Path
     assert theirs.get(file).status == 403
 
 
+def test_of_gaps_only_the_newest_are_had(server: Server, token_file: Path) -> None:
+    whole = client(server, add_token(token_file, "of gaps"))
+    everything = whole.get("/api/gaps").columns
+    newest: dict[tuple[str, str], str] = {}
+    for symbol, interval, start in zip(*(everything[one] for one in ("symbol", "interval", "gap_start")), strict=True):
+        newest[symbol, interval] = max(start, newest.get((symbol, interval), ""))
+    assert len(newest) < len(everything["symbol"])
+    last = whole.get("/api/gaps", last=1).columns
+    assert dict(zip(zip(last["symbol"], last["interval"], strict=True), last["gap_start"], strict=True)) == newest
+
+
+def test_adjusted_bars_are_of_its_symbols_alone(server: Server, token_file: Path, alone: SessionStore) -> None:
+    theirs = client(server, add_token(token_file, "adjusting", symbols=["SPY", "QQQ"]))
+    for symbol, factor in (("SPY", "split_factor"), ("QQQ", "dividend_factor")):
+        given = theirs.get("/api/bars.json", symbol=symbol, interval="1d", adjust="all", fill="previous").columns
+        there = alone.bars(symbol, "1d", adjust="all", fill="previous").to_pydict()
+        assert {name: given[name] for name in ("close", "volume", factor)} == {
+            name: there[name] for name in ("close", "volume", factor)
+        }
+        assert given[factor][0] != 1
+    assert theirs.get("/api/bars", symbol="ZZZ", interval="1d", adjust="all").status == 404
+    assert theirs.get("/api/chart", symbol="ZZZ", adjust="split").status == 404
+
+
 Ask = Callable[[str, "tuple[str, ...] | None"], pa.Table]
 
 

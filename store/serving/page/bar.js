@@ -2,7 +2,7 @@
 
 import { rowsOf } from "./asking.js";
 import { element, failure, panel, table } from "./dom.js";
-import { instant, isoOf, number, second, secondsOf } from "./words.js";
+import { byClock, isoOf, number, second, secondsOf } from "./words.js";
 
 const VALUES = ["open", "high", "low", "close", "volume", "trade_count", "vwap"];
 
@@ -13,7 +13,8 @@ export class BarPanel {
     this.show("", null, "");
   }
 
-  async show(symbol, chosen, asOf) {
+  /** told: how values are shown elsewhere, by which clock, and whether adjusted. */
+  async show(symbol, chosen, asOf, { zone = "", adjust = "" } = {}) {
     const asked = this.asked = Symbol("asked");
     if (!chosen) {
       this.content.replaceChildren(element("p", { class: "hint" },
@@ -27,7 +28,7 @@ export class BarPanel {
       const [now, before] = await Promise.all([
         rowsOf("bars", { ...given, live: true }), rowsOf("revisions", given),
       ]);
-      if (asked === this.asked) this.content.replaceChildren(...told(symbol, chosen, now[0], before, asOf));
+      if (asked === this.asked) this.content.replaceChildren(...told(symbol, chosen, now[0], before, asOf, zone, adjust));
     } catch (error) {
       if (asked === this.asked) this.content.replaceChildren(failure(error));
     }
@@ -36,7 +37,7 @@ export class BarPanel {
 
 const basesOf = (one) => `${number(one.base_count)} of ${number(one.expected_count)}`;
 
-function told(symbol, chosen, now, before, asOf) {
+function told(symbol, chosen, now, before, asOf, zone, adjust) {
   before.sort((one, other) => other.replaced_by - one.replaced_by);
   const states = now ? [{ ...now, until: now.forming ? "forming" : "now" }] : [];
   for (const one of before) states.push({ ...one, until: `until batch ${one.replaced_by}, ${one.replaced_kind}` });
@@ -45,8 +46,9 @@ function told(symbol, chosen, now, before, asOf) {
   const isThen = (one) => asOf && one.written_at && secondsOf(one.written_at) <= secondsOf(asOf) && secondsOf(asOf) < secondsOf(one.replaced_at);
   const count = before.length === 1 ? "1 revision" : `${before.length} revisions`;
   return [
-    element("p", {}, `${symbol} ${chosen.interval} ${instant(chosen.bar_start)}: `,
-      states.length ? `${count}${before.length ? "; marked is what changed" : ""}.` : "there is no such bar, and never was."),
+    element("p", {}, `${symbol} ${chosen.interval} ${byClock(chosen.bar_start, zone)}: `,
+      states.length ? `${count}${before.length ? "; marked is what changed" : ""}.` : "there is no such bar, and never was.",
+      adjust ? " Values are those that were loaded, not adjusted." : ""),
     ...states.length ? [table("Values of the bar, newest first", [
       { title: "values", cell: (one) => `${one.until}${isThen(one) ? " (as known then)" : ""}` },
       ...used.map((name) => ({

@@ -2,19 +2,22 @@
 
 import { address, columnsOf, rows, rowsOf } from "./asking.js";
 import { BarPanel } from "./bar.js";
-import { button, element, failure, links, panel, table } from "./dom.js";
+import { button, choice, element, failure, links, table } from "./dom.js";
 import { Drawing, timeOf } from "./drawing.js";
 import { GapPanel } from "./gaps.js";
 import { Moments } from "./moments.js";
-import { counted, inSessions, instant, isoOf, number, percent, second, secondsOf } from "./words.js";
+import { remember, remembered } from "./times.js";
+import { byClock, counted, inSessions, isoOf, number, percent, second, secondsOf } from "./words.js";
 
 /** The server picks the finest interval with so many bars in the range asked for: what is in sight, or thrice that. */
 const POINTS_IN_SIGHT = 800;
 const POINTS = 3 * POINTS_IN_SIGHT;
 const COLUMNS = "interval,bar_start,session_date,open,high,low,close,volume,base_count,expected_count";
-const SETTLE_MS = 150;
+const SETTLE_MS = 60;
 const TABLE_ROWS = 300;
 const DAY = 86400;
+const PRICES = [["", "as traded"], ["split", "split-adjusted"], ["all", "splits and dividends"]];
+const HOLES = [["", "left empty"], ["previous", "filled with the close before"]];
 const SPANS = [["day", 1], ["week", 7], ["month", 31], ["quarter", 92], ["year", 366]];
 
 export class ChartView {
@@ -31,6 +34,9 @@ export class ChartView {
     this.title = element("h2", { id: "chart-title" });
     this.facts = element("p", { class: "facts" });
     this.choices = element("div", { class: "choices", role: "group", "aria-label": "Interval" });
+    this.prices = choice("prices", "Prices", PRICES, (value) => this.make({ adjust: value }));
+    this.holes = choice("holes", "Missing bars", HOLES, (value) => this.make({ fill: value }));
+    this.clock = choice("clock", "Times", [["", "in UTC"], ["exchange", "of the exchange"]], (value) => this.tellTimes(value));
     this.summary = element("p", { id: "chart-summary", role: "status" });
     this.legend = element("p", { class: "legend" });
     this.spoken = element("p", { class: "hidden", "aria-live": "assertive" });
@@ -59,6 +65,7 @@ export class ChartView {
             button("▶", () => this.move(() => this.drawing.pan(0.5)), { "aria-label": "Later" }),
             button("−", () => this.move(() => this.drawing.zoom(2)), { "aria-label": "Zoom out" }),
             button("+", () => this.move(() => this.drawing.zoom(0.5)), { "aria-label": "Zoom in" }))),
+        element("div", { class: "bar" }, this.prices.root, this.holes.root, this.clock.root),
         this.trouble, this.legend, this.frame, this.spoken, this.summary, keys, this.moments.root, this.list),
       this.bar.root, this.gaps.root);
   }
@@ -72,19 +79,25 @@ export class ChartView {
     const from = secondsOf(given.from), to = secondsOf(given.to);
     this.view = from < to ? { from, to } : null;
     this.asOf = given.asof ?? "";
+    this.adjust = among(PRICES, given.adjust);
+    this.fill = among(HOLES, given.fill);
+    this.times = (given.zone ?? remembered()) === "exchange" ? "exchange" : "";
+    this.prices.value = this.adjust;
+    this.holes.value = this.fill;
+    this.clock.value = this.times;
     this.loaded = null;
     this.pointed = null;
     const [interval, start] = (given.bar ?? "").split("@");
     this.chosen = start ? { interval, bar_start: start } : null;
     this.introduce();
-    this.bar.show(this.symbol, this.chosen, this.asOf);
+    this.bar.show(this.symbol, this.chosen, this.asOf, this);
     await Promise.all([this.moments.load(this.asOf), this.load()]);
   }
 
   /** Another snapshot is served. */
   async renew() {
     this.introduce();
-    this.bar.show(this.symbol, this.chosen, this.asOf);
+    this.bar.show(this.symbol, this.chosen, this.asOf, this);
     await Promise.all([this.moments.load(this.asOf), this.load()]);
   }
 
@@ -112,6 +125,30 @@ export class ChartView {
     })));
   }
 
+  /** The zone by whose clock times are shown; "" for UTC. */
+  get zone() {
+    return this.times === "exchange" ? this.known?.timezone ?? "" : "";
+  }
+
+  /** What bars are made of: adjusted prices, filled holes. */
+  make(given) {
+    Object.assign(this, given);
+    this.note();
+    this.bar.show(this.symbol, this.chosen, this.asOf, this);
+    this.load();
+  }
+
+  tellTimes(times) {
+    this.times = times;
+    remember(times);
+    this.note();
+    this.bar.show(this.symbol, this.chosen, this.asOf, this);
+    if (!this.loaded) return;
+    this.drawing.show(this.zone);
+    this.describe();
+    this.gaps.show(this.symbol, this.loaded.interval, this.gapsRange, this.asOf, this.zone);
+  }
+
   choose(interval) {
     this.interval = interval;
     for (const one of this.choices.children) {
@@ -124,7 +161,7 @@ export class ChartView {
   recall(asOf) {
     this.asOf = asOf;
     this.note();
-    this.bar.show(this.symbol, this.chosen, this.asOf);
+    this.bar.show(this.symbol, this.chosen, this.asOf, this);
     return this.load();
   }
 
@@ -153,6 +190,7 @@ export class ChartView {
     const { view } = this;
     this.context.note("chart", this.symbol, {
       interval: this.interval, from: view && isoOf(view.from), to: view && isoOf(view.to), asof: this.asOf,
+      adjust: this.adjust, fill: this.fill, zone: this.times,
       bar: this.chosen && `${this.chosen.interval}@${this.chosen.bar_start}`,
     });
   }
@@ -166,7 +204,8 @@ export class ChartView {
     const { view } = this;
     const span = view && (view.to - view.from) * this.roomBeside();
     const range = view && { start: isoOf(view.from - span), end: isoOf(view.to + span) };
-    const given = { symbol: this.symbol, ...range, as_of: this.asOf, columns: COLUMNS };
+    const columns = this.fill ? `${COLUMNS},filled` : COLUMNS;
+    const given = { symbol: this.symbol, ...range, as_of: this.asOf, adjust: this.adjust, fill: this.fill, columns };
     try {
       const bars = await this.ask(given, asking.signal);
       const loaded = { start: view ? view.from - span : -Infinity, end: view ? view.to + span : Infinity };
@@ -174,6 +213,7 @@ export class ChartView {
       await this.addForming(bars, loaded, asking.signal);
       if (asking.signal.aborted) return;
       this.trouble.replaceChildren();
+      this.drawing.show(this.zone);
       await this.drawing.draw(bars, view);
       this.loaded = loaded;
       const { seen } = this.drawing;
@@ -182,7 +222,8 @@ export class ChartView {
       if (this.interval && bars.length === POINTS) loaded.start = bars[0].time;
       this.drawing.select(this.chosen && this.timeOfChosen());
       this.describe();
-      this.gaps.show(this.symbol, loaded.interval, range ?? {}, this.asOf);
+      this.gaps.show(this.symbol, loaded.interval, range ?? {}, this.asOf, this.zone);
+      this.gapsRange = range ?? {};
       document.body.dataset.settled = "true";
     } catch (error) {
       if (error.name === "AbortError") return;
@@ -212,7 +253,7 @@ export class ChartView {
     const { interval } = loaded;
     const isNewest = !this.known?.last_bar || loaded.end > secondsOf(this.known.last_bar);
     if (this.asOf || !interval || !isNewest || interval === this.known?.base) return;
-    const given = { symbol: this.symbol, interval, live: true, last: 3, columns: `${COLUMNS},forming` };
+    const given = { symbol: this.symbol, interval, live: true, last: 3, adjust: this.adjust, columns: `${COLUMNS},forming` };
     const live = timed(await rowsOf("bars", given, { signal }));
     bars.push(...live.filter((bar) => bar.forming && bar.time > last));
   }
@@ -272,11 +313,12 @@ export class ChartView {
       const lacking = inSight.filter(({ complete }) => complete === false).length;
       const forming = inSight.filter((bar) => bar.forming).length;
       this.summary.textContent =
-        `${counted(inSight.length, "bar")} of ${this.loaded.interval}, ${named(first)} to ${named(last)}` +
-        `${inSessions(this.loaded.interval) ? "" : " UTC"}: ` +
+        `${counted(inSight.length, "bar")} of ${this.loaded.interval}, ${named(first, this.zone)} to ${named(last, this.zone)}` +
+        `${inSessions(this.loaded.interval) ? "" : ` ${this.zone || "UTC"}`}: ` +
         `open ${number(first.open)}, high ${number(Math.max(...inSight.map(({ high }) => high)))}, ` +
         `low ${number(Math.min(...inSight.map(({ low }) => low)))}, close ${number(last.close)}; ` +
         `${lacking ? `${number(lacking)} incomplete` : "all complete"}${forming ? `, ${number(forming)} forming` : ""}` +
+        `${this.adjust ? `; adjusted for splits${this.adjust === "all" ? " and dividends" : ""}` : ""}` +
         `${this.asOf ? `; as known at ${second(this.asOf)}` : ""}.`;
     }
     this.tell(null);
@@ -285,7 +327,7 @@ export class ChartView {
 
   tell(bar) {
     const one = bar ?? this.drawing.seen?.inSight.at(-1);
-    this.legend.textContent = one ? told(one) : "";
+    this.legend.textContent = one ? told(one, this.zone) : "";
   }
 
   tabulate() {
@@ -293,16 +335,16 @@ export class ChartView {
     const inSight = this.drawing.seen?.inSight ?? [];
     const newest = inSight.slice(-TABLE_ROWS).reverse();
     const given = {
-      symbol: this.symbol, interval: this.loaded.interval, as_of: this.asOf,
+      symbol: this.symbol, interval: this.loaded.interval, as_of: this.asOf, adjust: this.adjust, fill: this.fill,
       start: inSight[0]?.bar_start, end: inSight.length ? isoOf(secondsOf(inSight.at(-1).bar_start) + 1) : null,
     };
     this.list.replaceChildren(
       this.list.firstElementChild,
       table("Bars in sight, newest first", [
-        { title: "bar", cell: (bar) => button(named(bar), () => this.select(bar), { class: "plain" }) },
+        { title: "bar", cell: (bar) => button(named(bar, this.zone), () => this.select(bar), { class: "plain" }) },
         ...["open", "high", "low", "close", "volume"].map((name) => (
           { title: name, numeric: true, cell: (bar) => number(bar[name]) })),
-        { title: "complete", cell: (bar) => (bar.forming ? "forming" : bar.complete === null ? "" : bar.complete ? "yes" : "no") },
+        { title: "complete", cell: (bar) => (bar.forming ? "forming" : bar.filled ? "filled" : bar.complete === null ? "" : bar.complete ? "yes" : "no") },
       ], newest),
       element("p", {}, newest.length < inSight.length ? `The newest ${number(TABLE_ROWS)} of ${counted(inSight.length, "bar")}.` : ""),
       links((form) => address("bars", form, given), `${this.symbol}-${this.loaded.interval}`),
@@ -314,7 +356,7 @@ export class ChartView {
     this.pointed = this.drawing.byTime.get(bar.time);
     this.drawing.select(bar.time);
     this.note();
-    return this.bar.show(this.symbol, this.chosen, this.asOf);
+    return this.bar.show(this.symbol, this.chosen, this.asOf, this);
   }
 
   keyed(event) {
@@ -344,7 +386,7 @@ export class ChartView {
     this.pointed = Math.min(Math.max(at, 0), bars.length - 1);
     this.drawing.point(this.pointed);
     this.tell(bars[this.pointed]);
-    this.spoken.textContent = told(bars[this.pointed]);
+    this.spoken.textContent = told(bars[this.pointed], this.zone);
   }
 }
 
@@ -353,9 +395,12 @@ const timed = (bars) => bars.map((bar) => ({
   ...bar, time: timeOf(bar), complete: bar.expected_count ? bar.base_count === bar.expected_count : null,
 }));
 
-const named = (bar) => (inSessions(bar.interval) ? bar.session_date ?? "" : instant(bar.bar_start).replace("Z", ""));
+const named = (bar, zone) =>
+  (inSessions(bar.interval) ? bar.session_date ?? "" : byClock(bar.bar_start, zone).replace("Z", ""));
 
-const told = (bar) =>
-  `${named(bar)}${inSessions(bar.interval) ? "" : " UTC"}  open ${number(bar.open)}  high ${number(bar.high)}  ` +
+const told = (bar, zone) =>
+  `${named(bar, zone)}${inSessions(bar.interval) ? "" : ` ${zone || "UTC"}`}  open ${number(bar.open)}  high ${number(bar.high)}  ` +
   `low ${number(bar.low)}  close ${number(bar.close)}  volume ${number(bar.volume)}` +
-  `${bar.forming ? "  forming" : bar.complete === false ? "  incomplete" : ""}`;
+  `${bar.forming ? "  forming" : bar.filled ? "  filled" : bar.complete === false ? "  incomplete" : ""}`;
+
+const among = (options, given) => (options.some(([value]) => value === given) ? given : "");

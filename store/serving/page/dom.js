@@ -48,6 +48,16 @@ export function button(text, onclick, attributes = {}) {
   return element("button", { type: "button", onclick, ...attributes }, text);
 }
 
+/** A field that chooses one of some values, each with its text. */
+export function choice(id, label, options, chosen) {
+  const field = element("select", { id, onchange: () => chosen(field.value) },
+    options.map(([value, text]) => element("option", { value }, text)));
+  return {
+    root: element("span", { class: "choice" }, element("label", { for: id }, label), field),
+    set value(value) { field.value = value; },
+  };
+}
+
 export function links(address, name) {
   return element("p", { class: "links" }, [["csv", "CSV"], ["parquet", "Parquet"]].map(([form, title]) =>
     element("a", { href: address(form), download: `${name}.${form}` }, title)));

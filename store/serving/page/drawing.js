@@ -1,7 +1,7 @@
 // Bars drawn on a canvas by the chart library, and moved about by mouse, wheel, touch and keys.
 
 import { colours } from "./theme.js";
-import { inSessions } from "./words.js";
+import { byClock, inSessions, isoOf } from "./words.js";
 
 const VOLUME_PART = 0.2;
 const BARS_LEAST = 5;
@@ -33,6 +33,7 @@ export class Drawing {
     this.markers = createSeriesMarkers(this.prices, []);
     this.selected = null;
     this.settled = false;
+    this.zone = "";
     this.chart.timeScale().subscribeVisibleLogicalRangeChange(() => this.settled && moved());
     this.chart.subscribeCrosshairMove(({ time }) => pointed(this.at(time)));
     this.chart.subscribeClick(({ time }) => this.at(time) && chosen(this.at(time)));
@@ -57,6 +58,26 @@ export class Drawing {
     });
     if (this.bars.length) this.fill();
     this.mark();
+  }
+
+  /** Show times by the clock of a zone, "" for UTC; dates of sessions are in none. */
+  show(zone) {
+    if (zone === this.zone) return;
+    this.zone = zone;
+    const shown = (options) => {
+      const format = new Intl.DateTimeFormat("en-GB", { timeZone: zone || "UTC", hourCycle: "h23", ...options });
+      return (time) => format.format(time * 1000);
+    };
+    const [day, month, time] = [{ day: "numeric" }, { month: "short" }, { hour: "2-digit", minute: "2-digit" }];
+    // In the order of the library's kinds of marks: year, month, day, time, time with seconds.
+    const kinds = [{ year: "numeric" }, month, { ...day, ...month }, time, { ...time, second: "2-digit" }].map(shown);
+    const isTime = () => this.bars.length && !inSessions(this.bars[0].interval);
+    this.chart.applyOptions({
+      timeScale: { tickMarkFormatter: (at, kind) => (isTime() ? kinds[kind](at) : null) },
+      localization: {
+        timeFormatter: (at) => (isTime() ? byClock(isoOf(at), zone) : isoOf(at).slice(0, 10)),
+      },
+    });
   }
 
   /** Draw bars, oldest first, so that those between two times are seen; null for all of them. */

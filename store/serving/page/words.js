@@ -14,6 +14,26 @@ export const percent = (value) =>
 /** 2024-11-29T14:30:00Z as 2024-11-29 14:30Z. */
 export const instant = (text) => (text ? text.replace("T", " ").replace(/:00(\.0+)?Z$/, "Z") : "");
 
+const clocks = new Map();
+
+function clock(zone) {
+  if (!clocks.has(zone)) {
+    clocks.set(zone, new Intl.DateTimeFormat("en-CA", {
+      timeZone: zone, hourCycle: "h23", year: "numeric", month: "2-digit", day: "2-digit",
+      hour: "2-digit", minute: "2-digit", second: "2-digit",
+    }));
+  }
+  return clocks.get(zone);
+}
+
+/** An instant by the clock of a zone, 2024-11-29 09:30; in UTC where there is none, with a Z. */
+export function byClock(text, zone) {
+  if (!zone || !text) return instant(text);
+  const part = Object.fromEntries(clock(zone).formatToParts(new Date(text)).map(({ type, value }) => [type, value]));
+  const seconds = part.second === "00" ? "" : `:${part.second}`;
+  return `${part.year}-${part.month}-${part.day} ${part.hour}:${part.minute}${seconds}`;
+}
+
 /** The same to the second. */
 export const second = (text) => (text ? text.replace("T", " ").replace(/\.\d+Z$/, "Z") : "");
 

@@ -28,10 +28,10 @@ GROUP BY interval;
 
 -- name: symbols
 -- Each symbol by its base interval, whose quality is the symbol's: of longer ones hardly any bar is whole.
--- gives: symbol, calendar, base, intervals, first_bar, last_bar, bar_count, complete_through, quality_pct, gap_count, waiting_count
--- reads: intervals, definition
-SELECT b.symbol, b.calendar, b.interval AS base, n.intervals, b.first_bar, b.last_bar, n.bar_count, b.complete_through,
-       b.quality_pct, b.gap_count, n.waiting_count
+-- gives: symbol, calendar, timezone, base, intervals, first_bar, last_bar, bar_count, complete_through, quality_pct, gap_count, waiting_count
+-- reads: intervals, definition, calendar_timezone
+SELECT b.symbol, b.calendar, coalesce(z.timezone, 'UTC') AS timezone, b.interval AS base, n.intervals, b.first_bar,
+       b.last_bar, n.bar_count, b.complete_through, b.quality_pct, b.gap_count, n.waiting_count
 FROM intervals AS b
 JOIN (SELECT v.symbol, list(v.interval ORDER BY v.derived, nominal_seconds(d.unit, d.length), d.unit) AS intervals,
              sum(v.bar_count)::BIGINT AS bar_count,
@@ -39,11 +39,13 @@ JOIN (SELECT v.symbol, list(v.interval ORDER BY v.derived, nominal_seconds(d.uni
       FROM intervals AS v
       JOIN definition AS d USING (symbol, interval)
       GROUP BY v.symbol) AS n USING (symbol)
+LEFT JOIN calendar_timezone AS z ON z.calendar = b.calendar
 WHERE NOT b.derived AND ($symbols IS NULL OR list_contains($symbols::VARCHAR[], b.symbol))
 ORDER BY b.symbol;
 
 -- name: gaps
--- The view gaps, of some symbols, an interval and a range. Bounds are dates of sessions, or instants.
+-- The view gaps, of some symbols, an interval and a range: of each symbol and interval the newest $last, or all. Bounds
+-- are dates of sessions, or instants.
 -- gives: *
 -- reads: definition, gaps
 SELECT g.*
@@ -55,6 +57,8 @@ WHERE ($symbols IS NULL OR list_contains($symbols::VARCHAR[], g.symbol))
   AND ($end_date::DATE IS NULL OR g.session_date < $end_date::DATE)
   AND ($start::TIMESTAMPTZ IS NULL OR g.gap_start >= $start::TIMESTAMPTZ)
   AND ($end::TIMESTAMPTZ IS NULL OR g.gap_start < $end::TIMESTAMPTZ)
+QUALIFY $last::BIGINT IS NULL
+     OR row_number() OVER (PARTITION BY g.symbol, g.interval ORDER BY g.gap_start DESC) <= $last::BIGINT
 ORDER BY g.symbol, nominal_seconds(d.unit, d.length), d.unit, g.gap_start;
 
 -- name: coverage
