@@ -165,6 +165,7 @@ def test_the_slider_shows_what_was_known_before_a_correction(visit: Visit) -> No
     visit.page.get_by_text("Bars in sight, as a table").click()
     until(lambda: "2020-12-16" in days(visit), visit)
     assert days(visit)["2020-12-16"][1] == "372.5"
+    until(lambda: visit.page.get_attribute("#as-of", "max") != "0", visit)
     visit.page.focus("#as-of")
     visit.page.keyboard.press("ArrowLeft")  # the correction, before it was derived
     visit.page.keyboard.press("ArrowLeft")
