@@ -132,7 +132,7 @@ OTHER: dict[str, str] = {
             reconnect_seconds reconnect_seconds_max publish_seconds publish_keep price_scale volume_scale
             max_rows max_seconds priority tolerance rows workers sessions_before""",
         "a place, or what is there": """folder target path paths backup backup_file output job report_file source
-            publish export store data feed address url metrics_host published flight tls_cert
+            publish serve export store data feed address url metrics_host published flight tls_cert
             tls_key tokens""",
         "an object, whose parts have doors of their own": """progress clock error subscriber history options database
             definition symbol_data running parameters position problem config other table sources process
