@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from barhouse.coordinator.backtest.backtest import Backtest
+    from barhouse.coordinator.cluster.job import run_job
     from barhouse.coordinator.data_processor import DataProcessor
     from barhouse.coordinator.feeds.address import FeedAddress
     from barhouse.coordinator.feeds.events import BarEvent, CancelEvent, Refused, TradeEvent, parse_events
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from barhouse.coordinator.inspection.inspection import inspect_source
     from barhouse.coordinator.inspection.report import InspectedBar, Inspection
     from barhouse.coordinator.jobs.config import JobConfig
-    from barhouse.coordinator.jobs.job import check_job, run_job
+    from barhouse.coordinator.jobs.job import check_job
     from barhouse.coordinator.jobs.report import JobReport
     from barhouse.coordinator.live.options import LiveOptions
     from barhouse.coordinator.live.session import LiveSession
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from barhouse.store.copies.compaction import compact
     from barhouse.store.copies.restoration import restore
     from barhouse.store.errors import BarhouseError, FeedError, InputError, PlaceError
+    from barhouse.store.lake.lake import Lake, open_lake
     from barhouse.store.model.interval import Interval
     from barhouse.store.model.symbol import BarIntervalData, Gap, SymbolSessionData
     from barhouse.store.session_store import SessionStore, open_store
@@ -65,6 +67,7 @@ _MODULES = {
     "Interval": "store.model.interval",
     "JobConfig": "coordinator.jobs.config",
     "JobReport": "coordinator.jobs.report",
+    "Lake": "store.lake.lake",
     "LiveOptions": "coordinator.live.options",
     "LiveSession": "coordinator.live.session",
     "LoadOptions": "coordinator.sources.options",
@@ -84,10 +87,11 @@ _MODULES = {
     "determine_streams": "coordinator.streams.determination",
     "inspect_source": "coordinator.inspection.inspection",
     "open_feed": "coordinator.feeds.opening",
+    "open_lake": "store.lake.lake",
     "open_store": "store.session_store",
     "parse_events": "coordinator.feeds.events",
     "restore": "store.copies.restoration",
-    "run_job": "coordinator.jobs.job",
+    "run_job": "coordinator.cluster.job",
 }
 
 __all__ = [
@@ -115,6 +119,7 @@ __all__ = [
     "Interval",
     "JobConfig",
     "JobReport",
+    "Lake",
     "LiveOptions",
     "LiveSession",
     "LoadOptions",
@@ -134,6 +139,7 @@ __all__ = [
     "determine_streams",
     "inspect_source",
     "open_feed",
+    "open_lake",
     "open_store",
     "parse_events",
     "restore",

@@ -19,6 +19,7 @@
     ├── PlaceError                a bucket or a folder cannot be reached, refuses, or broke off
     │   ├── PlaceMissingError     ... there is no such bucket or file
     │   └── PlaceTakenError       ... somebody else wrote there, or what was read was replaced
+    ├── ClusterError              a shard of a job cannot be run; nothing was published
     ├── JobError                  a job is done, but not all of it; its report says what
     └── StoreError                the store itself cannot serve
         ├── StoreHeldError        another process, or this one, already has the file open for writing
@@ -27,6 +28,8 @@
         ├── StoreFullError        no room left on a disk
         ├── StoreMemoryError      the memory allowed was not enough
         ├── StoreBrokenError      cannot go on after a failure: has to be opened again
+        ├── LakeError             a lake, or a folder of shards, cannot be reached or used
+        │   └── LakeHeldError     ... for another process is writing to it
         ├── RunActiveError        another run is going on in this store
         └── MigrationError        an upgrade failed; the file is as it was
 
@@ -140,6 +143,10 @@ class PlaceTakenError(PlaceError):
     """Somebody else wrote there meanwhile, or what was read was replaced."""
 
 
+class ClusterError(BarhouseError):
+    """A shard of a job cannot be run, or not be published; what was published before stays."""
+
+
 class JobError(BarhouseError):
     """A job is done, but files failed, its thresholds were passed or bars differ.
 
@@ -165,6 +172,14 @@ class StoreVersionError(StoreError):
 
 class StoreClosedError(StoreError):
     """The store was closed."""
+
+
+class LakeError(StoreError):
+    """A lake, or what belongs to it, cannot be reached or used."""
+
+
+class LakeHeldError(LakeError):
+    """Another process is writing to the lake."""
 
 
 class RunActiveError(StoreError):

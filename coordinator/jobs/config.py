@@ -25,6 +25,7 @@ from pydantic import (
 
 from barhouse.coordinator.derive.derivation import GRACE_SECONDS
 from barhouse.coordinator.edit import retention
+from barhouse.coordinator.jobs.cluster_config import ClusterConfig
 from barhouse.coordinator.jobs.config_errors import JOB_FILE, explained
 from barhouse.coordinator.sources.options import Loading, LoadOptions
 from barhouse.coordinator.sources.presets import preset_named
@@ -261,6 +262,9 @@ class JobConfig(_Table):
         "that of [publish]",
     )
     export: ExportConfig | None = Field(default=None, description="bars as files, those that changed")
+    cluster: ClusterConfig | None = Field(
+        default=None, description="many stores, each with a range of symbols, and the lake that shows them as one"
+    )
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
 
@@ -272,6 +276,12 @@ class JobConfig(_Table):
             raise ValueError(
                 f"serve and [publish] name one file, {self.serve}; leave [publish] out, for what is served is published"
             )
+        for key in ("store", "publish", "serve", "export") if self.cluster is not None else ():
+            if getattr(self, key) is not None:
+                raise ValueError(
+                    f"{key} and cluster exclude each other: a cluster's stores lie where cluster.stores says, and are "
+                    f"read through cluster.lake; leave out {key}"
+                )
         spelling = Spelling(case_sensitive=bool(self.case_sensitive))
         first: dict[str, tuple[int, str]] = {}
         for number, group in enumerate(self.symbols):
@@ -328,6 +338,12 @@ class JobConfig(_Table):
     def folder(self) -> Path:
         """What relative paths start from: the job file's folder."""
         return self._folder
+
+    def within(self, folder: Path) -> JobConfig:
+        """The same job, its relative paths starting from another folder."""
+        moved = self.model_copy()
+        moved._folder = folder
+        return moved
 
     def at(self, path: Path) -> Path:
         """A path of the job, absolute; an address, which pathlib has with one slash, is one already."""

@@ -12,6 +12,7 @@ from barhouse.coordinator.jobs import file_contents
 from barhouse.coordinator.jobs.config import JobConfig, SourceConfig, SymbolGroup
 from barhouse.coordinator.jobs.discovery import LoadedFiles
 from barhouse.coordinator.jobs.file_contents import SymbolBars
+from barhouse.coordinator.jobs.job_share import JobShare
 from barhouse.coordinator.jobs.other_names import OtherNames
 from barhouse.coordinator.jobs.report import FileProblem
 from barhouse.coordinator.load.columns import is_pattern
@@ -27,6 +28,7 @@ from barhouse.store.model.paths import printable
 from barhouse.store.model.spelling import Spelling
 from barhouse.store.places.address import Address, FilePath
 from barhouse.store.places.place import open_place
+from barhouse.store.model.symbol_range import SymbolRange
 from barhouse.store.session_store import SessionStore
 
 #: So many files are looked into, or loaded, together; of those loaded no more than so many bytes, unless one has more.
@@ -50,6 +52,8 @@ class Reader:
         How files are loaded; its ``symbols`` are those wanted of files with many.
     symbol
         Whose bars all the files hold, where the job says so.
+    within
+        Which symbols' bars are looked at; None: all of them.
     """
 
     config: SourceConfig
@@ -60,6 +64,7 @@ class Reader:
     symbol: str | None
     folder: Path
     far: FarFiles
+    within: SymbolRange | None = None
 
     def open(self, files: Sequence[FoundFile]) -> Source:
         """Open files as one source, named by their paths in the job's folder; those in buckets are brought here."""
@@ -70,6 +75,7 @@ class Reader:
             name=self.shown(files[0].path) + more,
             partitions=False,
             path_symbol=self.expression,
+            within=self.within,
         )
 
     def stated(self, file: FoundFile) -> str | None:
@@ -132,13 +138,16 @@ class JobPlan:
     names: OtherNames = field(default_factory=OtherNames)
 
 
-def plan(store: SessionStore, config: JobConfig, progress: Progress, far: FarFiles) -> JobPlan:
-    """Look for files that are new or changed, and into those whose paths do not say it all."""
+def plan(store: SessionStore, config: JobConfig, progress: Progress, far: FarFiles, share: JobShare | None = None) -> JobPlan:
+    """Look for files that are new or changed, and into those whose paths do not say it all.
+
+    With a ``share`` only its files are looked at, and only its symbols in them.
+    """
     with store.reading() as transaction:
         loaded = LoadedFiles(transaction)
         made = JobPlan(names=OtherNames.read(transaction))
     for number, source in enumerate(config.sources):
-        readers = _readers(config, source, store.spelling, made.names, far)
+        readers = _readers(config, number, store.spelling, made.names, far, share)
         new: list[tuple[Reader, FoundFile]] = []
         seen: set[FilePath] = set()
         for reader, matching in readers:
@@ -149,20 +158,31 @@ def plan(store: SessionStore, config: JobConfig, progress: Progress, far: FarFil
             fresh = [file for file in files if not loaded.has(file, reader.options, reader.symbol, reader.stated(file))]
             made.known += len(files) - len(fresh)
             new += [(reader, file) for file in fresh]
-        gone = [reader for reader, matching in readers if not matching and not reader.has_folder()]
-        for reader in gone:
-            what = f"sources[{number}]: there is no {reader.kind_of_root} {reader.shown(reader.root)}"
-            made.problems.append(FileProblem(path=reader.pattern, kind="no folder", what=what))
-        if not seen and not gone:
-            made.problems.append(
-                FileProblem(path=", ".join(source.files), kind="missing", what=f"sources[{number}] matches no file")
-            )
+        if share is None:
+            made.problems += missing(number, [(reader, bool(files)) for reader, files in readers])
         done = 0
         for reader, files in _together(new):
             _look_into(store, reader, files, config.symbols, made)
             done += len(files)
             progress("reading", done, len(new))
     return made
+
+
+def missing(number: int, readers: Sequence[tuple[Reader, bool]]) -> list[FileProblem]:
+    """What a source lacks: the folders of its files, or any file; each reader with whether it found one."""
+    any_found = any(found for _, found in readers)
+    gone = [reader for reader, found in readers if not found and not reader.has_folder()]
+    if gone or any_found:
+        return [
+            FileProblem(
+                path=reader.pattern,
+                kind="no folder",
+                what=f"sources[{number}]: there is no {reader.kind_of_root} {reader.shown(reader.root)}",
+            )
+            for reader in gone
+        ]
+    patterns = ", ".join(readers[0][0].config.files)
+    return [FileProblem(path=patterns, kind="missing", what=f"sources[{number}] matches no file")]
 
 
 def _alike(reader: Reader, files: Sequence[FoundFile], made: JobPlan, spelling: Spelling) -> list[FoundFile]:
@@ -181,9 +201,35 @@ def _alike(reader: Reader, files: Sequence[FoundFile], made: JobPlan, spelling: 
 
 
 def _readers(
-    config: JobConfig, source: SourceConfig, spelling: Spelling, names: OtherNames, far: FarFiles
+    config: JobConfig, number: int, spelling: Spelling, names: OtherNames, far: FarFiles, share: JobShare | None
 ) -> list[tuple[Reader, list[FoundFile]]]:
-    """One for each pattern, since each says symbols in its own way; with the files it matches."""
+    """One for each pattern of a source, since each says symbols in its own way; with the files it matches."""
+    if share is None:
+        return [(reader, found_by(pattern, spelling)) for pattern, reader in readers_of(config, number, names, far)]
+    return [
+        (replace(reader, within=share.symbols), list(share.files.get((number, place), ())))
+        for place, (_, reader) in enumerate(readers_of(config, number, names, far))
+    ]
+
+
+def found_by(pattern: PathPattern, spelling: Spelling) -> list[FoundFile]:
+    """The files that a pattern matches, their symbols in their one spelling."""
+    try:
+        found = find([pattern])
+    except PlaceMissingError:  # a bucket that is missing will be told as a folder is
+        found = []
+    return [file if file.symbol is None else replace(file, symbol=spelling.of(file.symbol)) for file in found]
+
+
+def readers_of(config: JobConfig, number: int, names: OtherNames, far: FarFiles) -> list[tuple[PathPattern, Reader]]:
+    """How the files of each pattern of a source are read.
+
+    Raises
+    ------
+    ConfigError
+        For a pattern that is none.
+    """
+    source = config.sources[number]
     made = []
     for text in source.files:
         try:
@@ -197,12 +243,7 @@ def _readers(
         reader = Reader(
             source, text, pattern.root, pattern.symbol_expression, options, source.symbol, config.folder, far
         )
-        try:
-            found = find([pattern])
-        except PlaceMissingError:  # a bucket that is missing will be told as a folder is
-            found = []
-        files = [file if file.symbol is None else replace(file, symbol=spelling.of(file.symbol)) for file in found]
-        made.append((reader, files))
+        made.append((pattern, reader))
     return made
 
 
@@ -305,7 +346,10 @@ def _add(
     spelling.refuse_alike(held, reader.shown(file.path))
     by_name: dict[str, SymbolBars] = {}
     for text, one in held.items():
-        by_name.setdefault(spelling.of(text), one)
+        if reader.within is None or spelling.of(text) in reader.within:
+            by_name.setdefault(spelling.of(text), one)
+    if not by_name and held:
+        return  # another share's
     wanted = {name: one for name, one in by_name.items() if _is_wanted(name, reader, groups, made.names)}
     strangers = sorted(by_name.keys() - wanted.keys())
     if strangers and reader.config.unknown == "report" and reader.config.symbols is None:

@@ -18,6 +18,7 @@ from barhouse.store.hints import spelled
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import Registration
 from barhouse.store.model.symbol import SymbolSessionData
+from barhouse.store.model.symbol_range import SymbolRange
 from barhouse.store.records import registration, registry
 
 log = logging.getLogger("barhouse.coordinator")
@@ -32,11 +33,17 @@ class Enrolled:
     failures: list[str]
 
 
-def determine(transaction: Transaction, config: JobConfig, plan: JobPlan) -> list[Enrolled]:
-    """What would be registered for each group, by what the store has and the new files hold; writes nothing."""
+def determine(
+    transaction: Transaction, config: JobConfig, plan: JobPlan, symbols: SymbolRange | None = None
+) -> list[Enrolled]:
+    """What would be registered for each group, by what the store has and the new files hold; writes nothing.
+
+    Of the symbols that the job names only those in ``symbols`` are meant, where that is given.
+    """
     added_by = f"job {config.name}"
     own = {row.symbol for row in transaction.run("jobs.symbols_loaded") if row.added_by == added_by}
     named = {name for group in config.symbols for name in group.names if not is_pattern(name)}
+    named = named if symbols is None else {name for name in named if name in symbols}
     members: dict[int, list[str]] = {}
     for name in sorted(named | own | plan.available.keys()):
         group = group_of(name, config.symbols)

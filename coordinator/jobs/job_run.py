@@ -17,6 +17,7 @@ from typing import Any
 from barhouse.coordinator.data_processor import DataProcessor
 from barhouse.coordinator.jobs import job_registration
 from barhouse.coordinator.jobs.config import JobConfig
+from barhouse.coordinator.jobs.job_share import JobShare
 from barhouse.coordinator.jobs.job_plan import GROUP_BYTES, GROUP_FILES, JobPlan, Progress, Waiting, plan, resolved
 from barhouse.coordinator.jobs.maintenance import looked_after
 from barhouse.coordinator.jobs.other_names import OtherNames
@@ -71,8 +72,10 @@ def _silent(stage: str, done: int, total: int) -> None:
     """Tell nobody."""
 
 
-def run_nightly(store: SessionStore, config: JobConfig, progress: Progress | None) -> JobReport:
-    """Run a job on an open store; see ``run_job``."""
+def run_nightly(
+    store: SessionStore, config: JobConfig, progress: Progress | None, share: JobShare | None = None
+) -> JobReport:
+    """Run a job, or a share of it, on an open store; see ``run_job``."""
     config = config.spelled(store.spelling)
     started_at = store.now()
     coordinator = SessionCoordinator(store, grace=config.grace())
@@ -81,7 +84,7 @@ def run_nightly(store: SessionStore, config: JobConfig, progress: Progress | Non
         with store.transaction() as transaction:
             job = _begin(transaction, store, config)
         with far_files(scratch_of(store)) as far:
-            report = _carry_out(job, coordinator, progress or _silent, started_at, far)
+            report = _carry_out(job, coordinator, progress or _silent, started_at, far, share)
     except BaseException as error:
         stopped = isinstance(error, KeyboardInterrupt) or is_interrupt(error)
         if job is not None:  # it may have come right after the beginning was written down
@@ -129,7 +132,12 @@ def _begin(transaction: Transaction, store: SessionStore, config: JobConfig) -> 
 
 
 def _carry_out(
-    job: _Job, coordinator: SessionCoordinator, progress: Progress, started_at: datetime, far: FarFiles
+    job: _Job,
+    coordinator: SessionCoordinator,
+    progress: Progress,
+    started_at: datetime,
+    far: FarFiles,
+    share: JobShare | None,
 ) -> JobReport:
     store, config = job.store, job.config
     for definition in config.definitions():
@@ -137,9 +145,9 @@ def _carry_out(
     for name, corrections in config.corrections().items():
         coordinator.correct_calendar(name, **corrections)
     loaded_before = job.files_loaded  # by the part of the run that was cut short
-    planned = plan(store, config, progress, far)
+    planned = plan(store, config, progress, far, share)
     log.info("%s: %d known, %d to load", counted(planned.found, "file"), planned.known, len(planned.waiting))
-    registered, missing = _register(store, config, planned)
+    registered, missing = _register(store, config, planned, share)
     _load(job, planned, progress)
     processor = DataProcessor(store, grace=config.grace(), chunk_symbols=config.process.chunk_symbols)
     processed = processor.process(progress=lambda done, total: progress("deriving", done, total))
@@ -161,21 +169,26 @@ def _carry_out(
         verified=proof,
         started_at=started_at,
         **touched(store, config, job.after),
-        **looked_after(coordinator, store, config, progress, sound=proof is None or proof.sound),
+        **looked_after(
+            coordinator, store, config, progress, sound=proof is None or proof.sound, is_share=share is not None
+        ),
         ended_at=store.now(),
     )
     return judged(report, config.thresholds)
 
 
-def _register(store: SessionStore, config: JobConfig, planned: JobPlan) -> tuple[list[Registration], list[str]]:
+def _register(
+    store: SessionStore, config: JobConfig, planned: JobPlan, share: JobShare | None
+) -> tuple[list[Registration], list[str]]:
     """Register what can be: all groups in one transaction."""
     with store.transaction() as transaction:
-        enrolled = job_registration.determine(transaction, config, planned)
+        enrolled = job_registration.determine(transaction, config, planned, None if share is None else share.symbols)
         missing = [failure for group in enrolled for failure in group.failures]
         if missing and config.on_missing == "raise":
             raise RegistrationError("nothing was registered: " + "; ".join(missing))
         done = job_registration.write(transaction, enrolled, config.grace())
-        job_registration.refuse_unknown(transaction, config)
+        if share is None:  # others may have what this one has not
+            job_registration.refuse_unknown(transaction, config)
     new = [registered for registered in done if registered.added]
     for registered in new:
         log.info("registered %s: %s", registered.symbol, " ".join(registered.added))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from barhouse.coordinator.jobs.config import ExportConfig, JobConfig, PublishConfig
 from barhouse.coordinator.jobs.job_plan import Progress
 from barhouse.store.errors import PlaceMissingError
+from barhouse.store.model.interval import Interval
 from barhouse.store.model.reports import CopyReport, ExportReport
 from barhouse.store.places.address import is_address
 from barhouse.store.places.place import split_place
@@ -29,11 +30,28 @@ def followed(store: SessionStore, config: JobConfig) -> AbstractContextManager[N
 
 
 def looked_after(
-    coordinator: SessionCoordinator, store: SessionStore, config: JobConfig, progress: Progress, *, sound: bool
+    coordinator: SessionCoordinator,
+    store: SessionStore,
+    config: JobConfig,
+    progress: Progress,
+    *,
+    sound: bool,
+    is_share: bool = False,
 ) -> dict[str, Any]:
-    """Look after the store, as the fields of a report. Bars that do not verify are not handed on."""
+    """Look after the store, as the fields of a report. Bars that do not verify are not handed on.
+
+    Of a share of a job the intervals that are retained need not all be there.
+    """
     if not sound:
         return {"retention": None, "published": None, "exported": None}
+    if is_share:
+        registered = {row["interval"] for row in store.interval_rows()}
+        kept = {
+            name: length
+            for name, length in config.retention.items()
+            if name == "revisions" or str(Interval.parse(name)) in registered
+        }
+        config = config.model_copy(update={"retention": kept})
     return {
         "retention": coordinator.apply_retention(config.retention) if config.retention else None,
         "published": None if config.publish is None else _published(store, config, config.publish),

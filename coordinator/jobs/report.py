@@ -65,6 +65,19 @@ class Touched(Report):
         return self.expected - self.present
 
 
+class ShardReport(Report):
+    """What a run did with one shard."""
+
+    shard: int
+    first_symbol: str | None = Field(description="the first symbol it holds; None: there is no bound")
+    end_symbol: str | None = Field(description="the first symbol after those it holds; None: there is no bound")
+    state: Literal["published", "nothing new", "another run was first", "held back"] = Field(
+        description="held back: its bars, or those of another shard, are not as recomputed, so nothing was published"
+    )
+    generation: int = Field(description="the number of its store's file that counts now; 0 before the first")
+    report: JobReport = Field(description="as if the shard were a job of its own")
+
+
 class JobReport(Report):
     """What a run of a job did.
 
@@ -73,8 +86,8 @@ class JobReport(Report):
     """
 
     job: str
-    store: str = Field(description="the store's file")
-    run_id: int
+    store: str = Field(description="the store's file, or the address of the lake")
+    run_id: int = Field(description="of the store; of a lake the number of its newest snapshot")
     outcome: Outcome
     continued: bool = Field(description="whether it finished a run that was cut short; counts are of both together")
     files_found: int
@@ -96,6 +109,7 @@ class JobReport(Report):
     breaches: tuple[str, ...] = Field(default=(), description="thresholds that were passed, in words")
     started_at: datetime
     ended_at: datetime
+    shards: tuple[ShardReport, ...] = Field(default=(), description="of a job with [cluster], in the order of symbols")
 
     @property
     def changed(self) -> bool:

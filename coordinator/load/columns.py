@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from barhouse.store.model.bar import NUMBERED
 from barhouse.store.model.spelling import Spelling
+from barhouse.store.model.symbol_range import SymbolRange
 from barhouse.store.sql import Sql, identifier, literal
 
 INTEGERS = {
@@ -74,13 +75,26 @@ def symbol(column: Column | None) -> Sql:
 
 def named(column: Column, symbols: Sequence[str], spelling: Spelling) -> Sql:
     """A condition: that the column names one of some symbols; ``*`` and ``?`` stand for other characters."""
-    spelled = f"nfc_normalize(trim({column.sql}::VARCHAR))"
-    spelled = spelled if spelling.case_sensitive else f"upper({spelled})"
+    spelled = _spelled(column, spelling)
     names = [spelling.of(text) for text in symbols]
     plain = ", ".join(literal(text) for text in names if not is_pattern(text))
     wanted = [f"{spelled} IN ({plain})"] if plain else []
     wanted += [f"{spelled} GLOB {literal(text.replace('[', '[[]'))}" for text in names if is_pattern(text)]
     return Sql(f"({' OR '.join(wanted)})")
+
+
+def in_range(column: Column, symbols: SymbolRange, spelling: Spelling) -> Sql:
+    """A condition: that the column names a symbol of a range; one that names none goes with the first range."""
+    spelled = _spelled(column, spelling)
+    bounds = [f"{spelled} {sign} {literal(edge)}" for sign, edge in ((">=", symbols.first), ("<", symbols.end)) if edge]
+    if symbols.holds_unnamed:
+        return Sql(f"coalesce({' AND '.join(bounds) or 'true'}, true)")
+    return Sql(f"({' AND '.join(bounds)})")
+
+
+def _spelled(column: Column, spelling: Spelling) -> str:
+    spelled = f"nfc_normalize(trim({column.sql}::VARCHAR))"
+    return spelled if spelling.case_sensitive else f"upper({spelled})"
 
 
 def is_pattern(text: str) -> bool:

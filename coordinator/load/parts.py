@@ -212,16 +212,18 @@ def symbol_beside_path(rows: SourceRows, options: LoadOptions) -> Column | None:
 
 
 def narrowed(rows: SourceRows, parts: Parts, options: LoadOptions, spelling: Spelling) -> SourceRows:
-    """The rows without those of symbols that ``options.symbols`` leaves out.
+    """The rows without those of symbols that ``options.symbols``, or the range of the source, leaves out.
 
     Raises
     ------
     SourceError
         When no column names the symbol.
     """
+    column = parts["symbol"]
+    if rows.source.within is not None and column is not None:
+        rows = rows.narrowed(expressions.in_range(column, rows.source.within, spelling))
     if options.symbols is None:
         return rows
-    column = parts["symbol"]
     if column is None:
         raise OptionsError(
             f"{rows.name} has no column that names the symbol, so {Option('symbols')} cannot choose among its rows"

@@ -15,6 +15,7 @@ import pyarrow as pa
 from barhouse.coordinator.sources.file_kinds import FileKind
 from barhouse.store.errors import InputError, SourceError
 from barhouse.store.model.paths import refuse_unnameable
+from barhouse.store.model.symbol_range import SymbolRange
 from barhouse.store.places.address import Address
 from barhouse.store.places.placed_file import PlacedFile
 
@@ -147,6 +148,8 @@ class Source:
         The time zone each time-zone-aware column was given in, by column name.
     interval
         How long the bars are, where the files say so themselves.
+    within
+        Of sources with many symbols: those whose rows are looked at; None: all.
     of_files
         Of rows in memory: whether they were read from files.
     """
@@ -162,6 +165,7 @@ class Source:
     delimiter: str | None = None
     partitions: bool = True
     path_symbol: str | None = None
+    within: SymbolRange | None = None
     table: pa.Table | None = None
     zones: Mapping[str, str] = field(default_factory=dict)
     interval: str | None = None

@@ -1,0 +1,1 @@
+"""Jobs over many stores: shards that any scheduler may run, kill, repeat or race, published together into a lake."""

@@ -1,0 +1,37 @@
+-- Care for a lake: fewer files, and none that nobody needs.
+
+-- name: write_out
+-- Write what the catalog keeps inside of itself into files.
+-- part: statement
+CALL ducklake_flush_inlined_data('lake');
+
+-- name: rewrite
+-- Write files anew of which much is gone.
+-- part: statement
+CALL ducklake_rewrite_data_files('lake', delete_threshold => 0.1);
+
+-- name: merge
+-- Make few files of many small ones, each shard's by themselves.
+-- part: statement
+CALL ducklake_merge_adjacent_files('lake');
+
+-- name: forget_snapshots
+-- Give up what the lake was before an instant.
+-- part: statement
+CALL ducklake_expire_snapshots('lake', older_than => {before});
+
+-- name: remove_old_files
+-- Remove the files that no snapshot needs any more, as of an instant.
+-- part: statement
+CALL ducklake_cleanup_old_files('lake', older_than => {before});
+
+-- name: remove_strangers
+-- Remove files below the lake's folder that are older than an instant and not the lake's, such as what was staged by runs
+-- that were killed.
+-- part: statement
+CALL ducklake_delete_orphaned_files('lake', older_than => {before});
+
+-- name: instant
+-- An instant, as SQL has it.
+-- part: value
+make_timestamptz({micros}::BIGINT);
