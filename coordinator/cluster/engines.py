@@ -53,11 +53,18 @@ def on_this_machine(config: ClusterConfig, tasks: Sequence[ShardTask]) -> Iterat
                     except ProcessExpired as error:
                         if tries == TRIES:
                             raise _expired(task, error.exitcode) from error
-                        log.warning("the process of shard %d ended with %s; it is run again", task.shard, error.exitcode)
+                        log.warning(
+                            "the process of shard %d ended with %s; it is run again", task.shard, error.exitcode
+                        )
                         running[pool.schedule(run_text, args=[task.model_dump_json()])] = (task, tries + 1)
         except BaseException:
-            pool.stop()
+            _stop(pool)
             raise
+
+
+def _stop(pool: Any) -> None:
+    """End the processes of a pool, whose types say nothing of it."""
+    pool.stop()
 
 
 def on_dask(config: ClusterConfig, tasks: Sequence[ShardTask]) -> Iterator[ShardResult]:
@@ -84,8 +91,8 @@ def on_dask(config: ClusterConfig, tasks: Sequence[ShardTask]) -> Iterator[Shard
 
 def _expired(task: ShardTask, why: object) -> ClusterError:
     return ClusterError(
-        f"shard {task.shard} was run {TRIES} times, and its process was killed each time ({why}); nothing was published: "
-        f"see that the machine has memory and room for it, and run again"
+        f"shard {task.shard} was run {TRIES} times, and its process was killed each time ({why}); nothing was "
+        f"published; see that the machine has memory and room for it, and run again"
     )
 
 

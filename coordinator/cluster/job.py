@@ -48,8 +48,8 @@ def run_job(
     """Run a job: open its store, load what is new, derive, verify, look after it, and close.
 
     With ``[cluster]`` the same of each shard's store, by the engine that the job names, and all of it is published into
-    the lake at once. For schedulers: it keeps no state of its own, prints nothing, logs under ``barhouse``, and may run in
-    several threads for several stores. Killed at any moment, the next call finishes what this one began.
+    the lake at once. For schedulers: it keeps no state of its own, prints nothing, logs under ``barhouse``, and may run
+    in several threads for several stores. Killed at any moment, the next call finishes what this one began.
 
     Parameters
     ----------
@@ -59,16 +59,16 @@ def run_job(
     store
         The store's file, rather than the one the job names; or a store that is open, which stays so.
     shard
-        Of a job with ``[cluster]`` this shard alone, by its number, in this process; published by itself. For schedulers
-        that run a command for each.
+        Of a job with ``[cluster]`` this shard alone, by its number, in this process; published by itself. For
+        schedulers that run a command for each.
     progress
         Called with (what is being done, how many are done, how many in all).
 
     Returns
     -------
     JobReport
-        What was done, and what somebody should look at. ``report.check()`` raises unless all is well. With ``[cluster]``
-        its ``shards`` have what was done with each.
+        What was done, and what somebody should look at. ``report.check()`` raises unless all is well. With
+        ``[cluster]`` its ``shards`` have what was done with each.
 
     Raises
     ------

@@ -47,12 +47,23 @@ def changed_catalog(places: LakePlaces, patience_seconds: float) -> Iterator[Lak
     log.debug("committed")
 
 
-def publish(places: LakePlaces, staged: Sequence[StagedShard], patience_seconds: float) -> set[int]:
-    """Publish shards together; which of them, for of those that another run published meanwhile that one counts."""
+def publish(
+    places: LakePlaces, staged: Sequence[StagedShard], patience_seconds: float, *, whole: bool = False
+) -> set[int]:
+    """Publish shards together; which of them, for of those that another run published meanwhile that one counts.
+
+    Parameters
+    ----------
+    whole
+        Publish all of them or none.
+    """
     if not staged:
         return set()
     with changed_catalog(places, patience_seconds) as catalog:
-        won = [shard for shard in staged if _counts(catalog, shard.shard) == shard.after]
+        won = [shard for shard in staged if number_of(catalog, shard.shard) == shard.after]
+        log.debug("checked")
+        if whole and len(won) < len(staged):
+            won = []
         write_shards(catalog, places, won)
     return {shard.shard for shard in won}
 
@@ -86,7 +97,7 @@ def write_shards(catalog: LakeCatalog, places: LakePlaces, staged: Sequence[Stag
         )
 
 
-def _counts(catalog: LakeCatalog, shard: int) -> int:
+def number_of(catalog: LakeCatalog, shard: int) -> int:
     """The number of the file that counts for a shard; 0 before the first."""
     return next((row.generation for row in catalog.run("lake.generation_of", {"shard": shard})), 0)
 
@@ -97,25 +108,19 @@ def _give_up(catalog: LakeCatalog, table: LakeTable, staged: Sequence[StagedShar
         if shard.anew:
             catalog.run("lake.give_up_shard", table=name, shard=shard.shard)
     losing = {
-        shard.shard: gone
+        shard.shard: change.gone
         for shard in staged
-        if not shard.anew and (gone := shard.changes.get(table.name)) is not None and gone.gone is not None
+        if not shard.anew and (change := shard.changes.get(table.name)) is not None and change.gone is not None
     }
     if not losing:
         return
     gone = identifier("gone_rows")
-    catalog.run(
-        "lake.gone_rows",
-        gone_rows=gone,
-        files=_listed(near.path(str(change.gone)) for change in losing.values()),
-    )
+    catalog.run("lake.gone_rows", gone_rows=gone, files=_listed(near.path(file) for file in losing.values()))
     shards = joined(Sql(", "), [Sql(str(int(shard))) for shard in losing])
     catalog.run("lake.give_up", table=name, gone=gone, shards=shards, same_key=table.same_key)
 
 
-def _take_in(
-    catalog: LakeCatalog, table: LakeTable, staged: Sequence[StagedShard], near: _Near, data: Place
-) -> None:
+def _take_in(catalog: LakeCatalog, table: LakeTable, staged: Sequence[StagedShard], near: _Near, data: Place) -> None:
     coming = [
         str(change.come)
         for shard in staged

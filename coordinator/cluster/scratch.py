@@ -116,8 +116,8 @@ class ShardScratch:
         if part.stat().st_size != generation.size_bytes or digest_of(part) != generation.digest:
             part.unlink()
             raise LakeError(
-                f"{stores.full_name(generation.file)} is not the file that was published; restore it from a copy of the "
-                f"folder, or have the shard begin with an earlier one"
+                f"{stores.full_name(generation.file)} is not the file that was published; put it back from a copy of "
+                f"the folder"
             )
         put_in_place(part, file)
         return file

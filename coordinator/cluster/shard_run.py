@@ -66,7 +66,7 @@ def change_shard(task: ShardTask, work: Work) -> ShardResult:
             if before is not None and change.is_none:
                 scratch.drop(file)
                 return ShardResult(shard=task.shard, report=report, staged=None, intervals=intervals)
-            staged = _put(task, file, change, stores)
+            staged = put_shard(task, file, change, stores)
         _reached(task, "staged")
         scratch.keep(file, staged.generation.file.rpartition("/")[2])
     return ShardResult(shard=task.shard, report=report, staged=staged, intervals=intervals)
@@ -79,7 +79,7 @@ def _write_out(file: Path) -> None:
             connection.execute(sql("cluster.checkpoint"))
 
 
-def _put(task: ShardTask, file: Path, change: StoreChange, stores: Place) -> StagedShard:
+def put_shard(task: ShardTask, file: Path, change: StoreChange, stores: Place) -> StagedShard:
     """Put the store's file, and the rows that change in the lake, where whoever publishes finds them."""
     after = 0 if task.generation is None else task.generation.number
     name = f"{after + 1:08}-{uuid.uuid4().hex}"

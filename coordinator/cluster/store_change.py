@@ -48,7 +48,9 @@ class StoreChange:
         return not self.tables.keys() - {"run"}
 
 
-def store_change(now: Path, before: Path | None, shard: int, folder: Path, *, threads: int | None = None) -> StoreChange:
+def store_change(
+    now: Path, before: Path | None, shard: int, folder: Path, *, threads: int | None = None
+) -> StoreChange:
     """Compare a store's file with what it was, and write what differs into a folder.
 
     Most runs only add batches: then what these wrote and replaced is all there is to bars and revisions. Where some may
@@ -127,9 +129,7 @@ class _Comparison:
         gone_file, come_file = self._file(table, "gone"), self._file(table, "come")
         gone_count = 0 if gone is None else self._write(gone, table, gone_file)
         come_count = self._write(come, table, come_file)
-        return ChangedRows(
-            gone_file if gone_count else None, gone_count, come_file if come_count else None, come_count
-        )
+        return ChangedRows(gone_file if gone_count else None, gone_count, come_file if come_count else None, come_count)
 
     def _write(self, rows: Sql, table: LakeTable, file: Path) -> int:
         text = sql("cluster.write_rows", rows=rows, key=table.keys, file=literal(str(file)))

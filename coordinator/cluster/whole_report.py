@@ -98,9 +98,7 @@ def _processed(reports: Iterable[JobReport]) -> ProcessReport:
         for one in processed.intervals:
             sums[one.interval].update(inserted=one.inserted, revised=one.revised, deleted=one.deleted)
     changes = (
-        IntervalChange(
-            interval=name, inserted=count["inserted"], revised=count["revised"], deleted=count["deleted"]
-        )
+        IntervalChange(interval=name, inserted=count["inserted"], revised=count["revised"], deleted=count["deleted"])
         for name, count in sums.items()
     )
     return ProcessReport(batches=tuple(batches), intervals=tuple(changes))
@@ -149,11 +147,15 @@ def _retention(reports: Iterable[JobReport]) -> RetentionReport | None:
     retained: dict[str, RetainedInterval] = {}
     for one in (one for part in parts for one in part.intervals):
         so_far = retained.get(one.interval)
-        retained[one.interval] = one if so_far is None else RetainedInterval(
-            interval=one.interval,
-            symbol_count=so_far.symbol_count + one.symbol_count,
-            deleted=so_far.deleted + one.deleted,
-            retained_from=min(so_far.retained_from, one.retained_from),
+        retained[one.interval] = (
+            one
+            if so_far is None
+            else RetainedInterval(
+                interval=one.interval,
+                symbol_count=so_far.symbol_count + one.symbol_count,
+                deleted=so_far.deleted + one.deleted,
+                retained_from=min(so_far.retained_from, one.retained_from),
+            )
         )
     return RetentionReport(
         batch_id=next((part.batch_id for part in parts if part.batch_id is not None), None),

@@ -34,7 +34,8 @@ class ClusterConfig(BaseModel):
         "s3://bucket/path",
     )
     lake: Annotated[str, AfterValidator(_lake)] = Field(
-        description="what analysts open: the path of its catalog, on one machine, or ducklake:postgres:dbname=bars host=db"
+        description="what analysts open: the path of its catalog, on one machine, or ducklake:postgres:dbname=bars "
+        "host=db"
     )
     data: str = Field(min_length=1, description="the folder of the lake's files, which is the lake's alone")
     shards: int | None = Field(
@@ -51,7 +52,8 @@ class ClusterConfig(BaseModel):
         default=None, ge=1, description="how many shards at a time; by default as many as processors, or as Dask has"
     )
     scratch: Path = Field(
-        default=Path("~/.cache/barhouse"), description="where a machine works on stores, and keeps them for the next time"
+        default=Path("~/.cache/barhouse"),
+        description="where a machine works on stores, and keeps them for the next time",
     )
     patience_seconds: float = Field(
         default=300, gt=0, le=1e6, allow_inf_nan=False, description="how long to wait for others who publish"

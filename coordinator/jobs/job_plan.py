@@ -146,7 +146,7 @@ def plan(store: SessionStore, config: JobConfig, progress: Progress, far: FarFil
     with store.reading() as transaction:
         loaded = LoadedFiles(transaction)
         made = JobPlan(names=OtherNames.read(transaction))
-    for number, source in enumerate(config.sources):
+    for number in range(len(config.sources)):
         readers = _readers(config, number, store.spelling, made.names, far, share)
         new: list[tuple[Reader, FoundFile]] = []
         seen: set[FilePath] = set()

@@ -17,8 +17,8 @@ from typing import Any
 from barhouse.coordinator.data_processor import DataProcessor
 from barhouse.coordinator.jobs import job_registration
 from barhouse.coordinator.jobs.config import JobConfig
-from barhouse.coordinator.jobs.job_share import JobShare
 from barhouse.coordinator.jobs.job_plan import GROUP_BYTES, GROUP_FILES, JobPlan, Progress, Waiting, plan, resolved
+from barhouse.coordinator.jobs.job_share import JobShare
 from barhouse.coordinator.jobs.maintenance import looked_after
 from barhouse.coordinator.jobs.other_names import OtherNames
 from barhouse.coordinator.jobs.outcome import judged, touched, verified

@@ -12,7 +12,10 @@ from barhouse.store.model.paths import absolute, expanded
 _SCHEME = "ducklake:"
 _POSTGRES = "postgres:"
 #: What of a connection's text nobody shall read, in both ways to write one.
-_SECRETS = (re.compile(r"(password\s*=\s*)('(?:[^'\\]|\\.)*'|\S+)", re.IGNORECASE), re.compile(r"(://[^/@\s:]*:)([^@\s]*)(?=@)"))
+_SECRETS = (
+    re.compile(r"(password\s*=\s*)('(?:[^'\\]|\\.)*'|\S+)", re.IGNORECASE),
+    re.compile(r"(://[^/@\s:]*:)([^@\s]*)(?=@)"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,8 @@ class LakeAddress:
             connection = rest.removeprefix(_POSTGRES).strip()
             if not connection:
                 raise InputError(
-                    f"the lake {text!r} does not say how PostgreSQL is reached; say ducklake:postgres:dbname=bars host=db"
+                    f"the lake {text!r} does not say how PostgreSQL is reached; say ducklake:postgres:dbname=bars "
+                    f"host=db"
                 )
             return cls(None, connection)
         scheme = re.match(r"[a-z0-9]{2,}:", rest)

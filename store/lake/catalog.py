@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -16,7 +15,7 @@ import duckdb
 from barhouse.store.errors import LakeError, StoreVersionError
 from barhouse.store.lake.address import LakeAddress, without_secrets
 from barhouse.store.lake.extension import LAKE, POSTGRES, extension_file
-from barhouse.store.sql import Sql, literal, sql, statement, texts
+from barhouse.store.sql import literal, sql, statement, texts
 
 #: The form of lakes that this version reads and writes.
 VERSION = 1
@@ -67,7 +66,9 @@ class LakeCatalog:
 
 
 @contextmanager
-def opened_catalog(address: LakeAddress, data: str | None = None, *, threads: int | None = None) -> Iterator[LakeCatalog]:
+def opened_catalog(
+    address: LakeAddress, data: str | None = None, *, threads: int | None = None
+) -> Iterator[LakeCatalog]:
     """Have a lake at hand, for writing with ``data`` (which makes one that is not there), or for reading.
 
     Raises
@@ -87,7 +88,7 @@ def opened_catalog(address: LakeAddress, data: str | None = None, *, threads: in
 def connected(
     address: LakeAddress, data: str | None = None, *, threads: int | None = None, shown: LakeAddress | None = None
 ) -> LakeCatalog:
-    """Connect to a lake; see ``opened_catalog``. Whoever asks closes it. Messages call it ``shown``, or by its address."""
+    """Connect to a lake; see ``opened_catalog``. Whoever asks closes it. Messages call it ``shown``."""
     if data is None and address.file is not None and not address.file.exists():
         raise LakeError(f"there is no lake at {address}; `barhouse run` of a job with [cluster] makes one")
     files = [extension_file(LAKE), *([extension_file(POSTGRES)] if address.file is None else [])]
@@ -116,13 +117,14 @@ def _bring_up_to_date(catalog: LakeCatalog, *, makes: bool) -> None:
         (found,) = catalog.run("lake.version")
         if found.version > VERSION:
             raise StoreVersionError(
-                f"the lake {catalog.address} has the form {found.version}, and this Barhouse knows those up to {VERSION}; "
-                f"upgrade Barhouse"
+                f"the lake {catalog.address} has the form {found.version}, and this Barhouse knows those up to "
+                f"{VERSION}; upgrade Barhouse"
             )
         return
     if there or not makes:
         raise StoreVersionError(
-            f"{catalog.address} is no lake of Barhouse's; name another, or let `barhouse run` of a job with [cluster] make it"
+            f"{catalog.address} is no lake of Barhouse's; name another, or let `barhouse run` of a job with "
+            f"[cluster] make it"
         )
     with catalog.transaction():
         for name in DEFINED:

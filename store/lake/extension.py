@@ -27,7 +27,9 @@ def extension_file(name: str) -> Path:
     there = next((folder / file for folder in folders if (folder / file).is_file()), None)
     if there is not None:
         return there
-    had = sorted(path.parent.name for folder in folders for path in folder.glob(f"extensions/*/{name}.duckdb_extension"))
+    had = sorted(
+        path.parent.name for folder in folders for path in folder.glob(f"extensions/*/{name}.duckdb_extension")
+    )
     why = f"the one that is installed is for DuckDB {', '.join(had)}" if had else "it is not installed"
     raise LakeError(
         f"a lake needs DuckDB's extension {name} for DuckDB {duckdb.__version__}, and {why}; "

@@ -52,7 +52,7 @@ class Lake:
     """Bars of many shards, as they were published; a context manager.
 
     Every question sees one commit. A catalog that is a file is read from a copy, which is made anew when another commit
-    was made, so that nobody who reads holds up whoever publishes. Safe to share between threads, one question at a time.
+    was made, so that nobody who reads holds up whoever publishes. Safe to share between threads: they ask in turn.
     """
 
     def __init__(self, address: LakeAddress) -> None:

@@ -19,8 +19,8 @@ class LakeTable:
         The part of a statement, in ``store/sql/cluster``, that says which rows batches after one add; None where they
         change others.
     is_large
-        Whether its files are taken over as shards wrote them; rows of the others are put together, so that there are few
-        files.
+        Whether its files are taken over as shards wrote them; rows of the others are put together, so that there are
+        few files.
     """
 
     name: str

@@ -102,5 +102,6 @@ def _held(address: LakeAddress, patience_seconds: float) -> LakeHeldError:
 def _away(address: LakeAddress, error: Exception) -> LakeError:
     said = without_secrets(" ".join(str(error).split()))
     return LakeError(
-        f"the lake {address} cannot be reached: {said}; nothing was published: see that its PostgreSQL runs, and run again"
+        f"the lake {address} cannot be reached: {said}; nothing was published: see that its PostgreSQL runs, and run "
+        f"again"
     )

@@ -69,8 +69,10 @@ def edges_of_equal_weight(weights: Iterable[tuple[str, float]], count: int) -> l
         left = len(ordered) - number
         due = total * (len(edges) + 1) / count
         # A symbol goes where more than half of it lies; and no range is left without a symbol.
-        if number > len(edges) and len(edges) < count - 1 and (
-            before + weight / 2 >= due or left <= count - 1 - len(edges)
+        if (
+            number > len(edges)
+            and len(edges) < count - 1
+            and (before + weight / 2 >= due or left <= count - 1 - len(edges))
         ):
             edges.append(symbol)
         before += weight
