@@ -89,8 +89,8 @@ def split_shard(config: str | Path | Mapping[str, Any] | JobConfig, shard: int, 
             moved = number_of(catalog, shard) != whole.generation.number
             if moved or catalog.run("lake.newest_shard") != [(newest,)]:
                 raise ClusterError(
-                    f"shard {shard} was published, or another divided, by somebody else meanwhile; nothing was changed, "
-                    f"divide it again"
+                    f"shard {shard} was published, or another divided, by somebody else meanwhile; nothing was "
+                    f"changed: divide it again"
                 )
             catalog.run("lake.forget_shard", {"shard": shard})
             for one, symbols in zip(tasks, halves, strict=True):

@@ -15,6 +15,9 @@ from barhouse.store.session_store import open_store
 from barhouse.store.sql import Sql, identifier, literal, sql
 
 _NOW, _BEFORE = identifier("store_now"), identifier("store_before")
+_ROWS_NOW, _ROWS_BEFORE, _KEYS_GONE = identifier("rows_now"), identifier("rows_before"), identifier("keys_gone")
+#: Smaller stores are compared by one thread: several would only wait for each other.
+_SMALL_BYTES = 200_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +70,12 @@ def store_change(
     StoreError
         When they cannot be compared.
     """
+    if now.stat().st_size < _SMALL_BYTES:
+        threads = 1
     if before is not None and _schema_of(before) != _schema_of(now):
         before = _upgraded(before, folder)
     with _attached(now, before, threads) as connection:
+        connection.execute(sql("cluster.spill", folder=literal(str(folder / "spilled"))))
         try:
             return _Comparison(connection, shard, folder, has_before=before is not None).made()
         except duckdb.Error as error:
@@ -118,18 +124,23 @@ class _Comparison:
         return self._written(table, self._rows(table, _NOW, sql(table.grows_by, after=after)), gone)
 
     def _compared(self, table: LakeTable) -> ChangedRows:
-        now, before = (self._rows(table, store, sql("cluster.everything")) for store in (_NOW, _BEFORE))
-        gone = self._file(table, "gone")
-        gone_count = self._write(sql("cluster.keys_gone", key=table.keys, before=before, now=now), table, gone)
-        come = sql("cluster.rows_come", now=now, before=before, key=table.keys, gone=literal(str(gone)))
-        written = self._written(table, come, None)
-        return ChangedRows(gone if gone_count else None, gone_count, written.come, written.come_count)
+        """Each view is asked once, for what it takes to answer is most of it."""
+        for name, store in ((_ROWS_NOW, _NOW), (_ROWS_BEFORE, _BEFORE)):
+            self._keep(name, self._rows(table, store, sql("cluster.everything")))
+        self._keep(_KEYS_GONE, sql("cluster.keys_gone", key=table.keys, before=_ROWS_BEFORE, now=_ROWS_NOW))
+        come = sql("cluster.rows_come", now=_ROWS_NOW, before=_ROWS_BEFORE, key=table.keys, gone=_KEYS_GONE)
+        return self._written(table, come, sql("cluster.all_rows", kept=_KEYS_GONE))
 
     def _written(self, table: LakeTable, come: Sql, gone: Sql | None) -> ChangedRows:
-        gone_file, come_file = self._file(table, "gone"), self._file(table, "come")
+        gone_file, come_file = (self._folder / f"{table.name}-{what}.parquet" for what in ("gone", "come"))
         gone_count = 0 if gone is None else self._write(gone, table, gone_file)
         come_count = self._write(come, table, come_file)
-        return ChangedRows(gone_file if gone_count else None, gone_count, come_file if come_count else None, come_count)
+        return ChangedRows(
+            gone_file if gone_count else None, gone_count, come_file if come_count else None, come_count
+        )
+
+    def _keep(self, name: Sql, rows: Sql) -> None:
+        self._connection.execute(sql("cluster.keep_rows", kept=name, rows=rows))
 
     def _write(self, rows: Sql, table: LakeTable, file: Path) -> int:
         text = sql("cluster.write_rows", rows=rows, key=table.keys, file=literal(str(file)))
@@ -139,11 +150,8 @@ class _Comparison:
     def _rows(self, table: LakeTable, store: Sql, wanted: Sql) -> Sql:
         return sql(f"cluster.rows_of_{table.name}", shard=self._shard, store=store, wanted=wanted)
 
-    def _file(self, table: LakeTable, what: str) -> Path:
-        return self._folder / f"{table.name}-{what}.parquet"
-
     def _count(self, rows: Sql) -> int:
-        return int(self._one(sql("cluster.count_gone", rows=rows))[0])
+        return int(self._one(sql("cluster.row_count", rows=rows))[0])
 
     def _one(self, text: Sql) -> tuple[int, ...]:
         return self._connection.execute(text).fetchall()[0]

@@ -94,18 +94,27 @@ false;
 SELECT DISTINCT {shard}::INTEGER AS shard, symbol, interval, bar_start FROM {store}.revisions
 WHERE replaced_by > {after} AND batch_id <= {after};
 
+-- name: keep_rows
+-- Rows at hand, to be compared.
+-- part: statement
+CREATE OR REPLACE TEMP TABLE {kept} AS {rows};
+
 -- name: keys_gone
 -- The keys of rows that are not there any more, or are otherwise.
 -- part: rows
-SELECT DISTINCT {key} FROM (({before}) EXCEPT ALL ({now}));
+SELECT DISTINCT {key} FROM (FROM {before} EXCEPT ALL FROM {now});
 
 -- name: rows_come
 -- The rows that were not there before, and all those that have the key of one that went.
 -- part: rows
-WITH now_ AS ({now}), gone_ AS (SELECT * FROM read_parquet({gone}))
-SELECT now_.* FROM now_ SEMI JOIN gone_ USING ({key})
+SELECT {now}.* FROM {now} SEMI JOIN {gone} USING ({key})
 UNION ALL
-SELECT come_.* FROM (FROM now_ EXCEPT ALL ({before})) AS come_ ANTI JOIN gone_ USING ({key});
+SELECT come_.* FROM (FROM {now} EXCEPT ALL FROM {before}) AS come_ ANTI JOIN {gone} USING ({key});
+
+-- name: all_rows
+-- Rows at hand.
+-- part: rows
+FROM {kept};
 
 -- name: write_rows
 -- Rows as a file, in the order of their keys.
@@ -118,8 +127,8 @@ COPY (SELECT * FROM ({rows}) ORDER BY {key}) TO {file} (FORMAT parquet, COMPRESS
 SELECT (SELECT count(*) FROM {store}.bar), (SELECT count(*) FROM {store}.bar_revision),
        (SELECT coalesce(max(batch_id), 0) FROM {store}.batch);
 
--- name: count_gone
--- How many bars batches after one replaced.
+-- name: row_count
+-- How many rows there are.
 -- part: statement
 SELECT count(*) FROM ({rows});
 
@@ -132,3 +141,8 @@ SELECT NOT EXISTS (SELECT batch_id, kind, committed_at FROM {before}.batch
        AND NOT EXISTS (SELECT 1 FROM {now}.batch
                        WHERE kind IN ('retention', 'repair', 'remove')
                          AND batch_id > (SELECT coalesce(max(batch_id), 0) FROM {before}.batch));
+
+-- name: spill
+-- Where what has no room in memory goes.
+-- part: statement
+SET temp_directory = {folder};
