@@ -18,6 +18,7 @@ from barhouse.coordinator.cli.commands import (
     backtest,
     bars,
     calendar,
+    cluster,
     columns,
     copies,
     creation,
@@ -94,7 +95,8 @@ def cli(ctx: click.Context, store: str, verbose: bool) -> None:
 
 _MODULES = (
     *(creation, registration, names, columns, load, actions, derivation, status, bars, query, job, live, backtest),
-    *(runs, verification, calendar, future, copies, serve, token, export, reversal, deletion, plugins, inspection),
+    *(cluster, runs, verification, calendar, future, copies, serve, token, export, reversal, deletion, plugins),
+    *(inspection,),
 )
 _COMMANDS = {command.name: command for module in _MODULES for command in module.COMMANDS}
 #: As help lists them: in the order of use.
@@ -109,6 +111,7 @@ _ORDER = (
         "gaps",
         "sql",
         "run",
+        "cluster",
         "live",
         "backtest",
         "runs",

@@ -62,7 +62,7 @@ class ShardScratch:
 
         The latter is a copy of the former, or what a run that began with the same and was not published has left.
         """
-        before = None if generation is None else self._published(generation, stores)
+        before = None if generation is None else self.published(generation, stores)
         name = _NOTHING if before is None else before.name
         work = self.folder / _WORK
         left = self._left_from(name)
@@ -99,7 +99,7 @@ class ShardScratch:
         """Give up what was worked on."""
         self._remove(work)
 
-    def _published(self, generation: Generation, stores: Place) -> Path:
+    def published(self, generation: Generation, stores: Place) -> Path:
         """The file of a generation, fetched unless it is here whole.
 
         Raises

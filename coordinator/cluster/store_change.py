@@ -135,9 +135,7 @@ class _Comparison:
         gone_file, come_file = (self._folder / f"{table.name}-{what}.parquet" for what in ("gone", "come"))
         gone_count = 0 if gone is None else self._write(gone, table, gone_file)
         come_count = self._write(come, table, come_file)
-        return ChangedRows(
-            gone_file if gone_count else None, gone_count, come_file if come_count else None, come_count
-        )
+        return ChangedRows(gone_file if gone_count else None, gone_count, come_file if come_count else None, come_count)
 
     def _keep(self, name: Sql, rows: Sql) -> None:
         self._connection.execute(sql("cluster.keep_rows", kept=name, rows=rows))

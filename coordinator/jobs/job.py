@@ -141,6 +141,11 @@ def check_job(
     Parameters and errors are those of ``run_job``.
     """
     job = read_config(config)
+    if job.cluster is not None:
+        raise ConfigError(
+            "a dry run looks into one store, and a job with a [cluster] table has many; `barhouse cluster status` says "
+            "what there is, and a run publishes all or nothing"
+        )
     place = store_path(job, store)
     exists = expanded(place).exists()
     wanted = job.case_sensitive

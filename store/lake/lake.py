@@ -118,8 +118,12 @@ class Lake:
 
     def shards(self) -> list[dict[str, Any]]:
         """The shards, in the order of their symbols: the columns of the view ``shards``."""
-        rows: list[dict[str, Any]] = self.sql(sql("lake.shards_in_order")).to_pylist()
+        rows: list[dict[str, Any]] = self.shard_table().to_pylist()
         return rows
+
+    def shard_table(self) -> pa.Table:
+        """The view ``shards``, in the order of their symbols."""
+        return self.sql(sql("lake.shards_in_order"))
 
     def close(self) -> None:
         """Give the lake back; closing twice is fine."""

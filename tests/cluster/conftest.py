@@ -20,7 +20,9 @@ from barhouse.store.lake.extension import is_available
 from tests.cluster.cluster_kit import Bench
 
 _BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-_LACKING = "DuckDB's extensions for lakes come for DuckDB 1.5.5; make test-cluster has them in an environment of its own"
+_LACKING = (
+    "DuckDB's extensions for lakes come for DuckDB 1.5.5; make test-cluster has them in an environment of its own"
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -64,8 +66,10 @@ class Postgres:
 
     def start(self) -> None:
         self._server = subprocess.Popen(
-            [self._binaries / "postgres", "-D", self._folder / "data", "-h", "127.0.0.1", "-p", str(self.port)]
-            + ["-k", self._folder, "-F"],
+            [
+                *(self._binaries / "postgres", "-D", self._folder / "data", "-h", "127.0.0.1"),
+                *("-p", str(self.port), "-k", self._folder, "-F"),
+            ],
             user=self._user,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -38,6 +38,7 @@ _CODES = {
 @command("run", example="barhouse run sample/demo.toml --report report.json")
 @_JOB
 @dry_run_option
+@click.option("--shard", type=click.IntRange(min=1), metavar="N", help="Of a job with [cluster] this shard alone.")
 @click.option(
     "--report",
     "report_file",
@@ -46,31 +47,48 @@ _CODES = {
 )
 @json_option
 @click.pass_context
-def run(ctx: click.Context, job: Path, *, dry_run: bool, report_file: Path | None, as_json: bool) -> None:
+def run(
+    ctx: click.Context, job: Path, *, dry_run: bool, shard: int | None, report_file: Path | None, as_json: bool
+) -> None:
     """Run a nightly job: load what is new, derive, verify, and look after the store.
 
     What is loaded stays loaded: killed at any moment, the next run finishes. Where
     nobody watches, log lines on stderr say what is going on. With --dry-run it is said what would be registered and
     loaded; the store need not be there yet, nor any file, but the folders of files must be.
 
-    The store is the one that --store names, or else the job, or else BARHOUSE_STORE.
+    The store is the one that --store names, or else the job, or else BARHOUSE_STORE. A job with [cluster] has many, and
+    publishes them into its lake: all at once, or with --shard one, for schedulers that run a command for each.
     """
     if dry_run:
         ctx.exit(_checked(ctx, job, report_file, as_json=as_json))
+    from barhouse.coordinator.cluster.job import run_job
     from barhouse.coordinator.jobs.config import read_config
-    from barhouse.coordinator.jobs.job import open_job_store, run_job
+    from barhouse.coordinator.jobs.job import open_job_store
 
     config = read_config(job)
-    with (
-        open_job_store(config, _store(ctx.obj, config)) as store,
-        interruptible(store),
-        _watched(ctx.obj, store) as progress,
-    ):
-        report = run_job(config, store=store, progress=progress)
+    if config.cluster is not None or shard is not None:
+        report = _run_cluster(ctx.obj, config, shard)
+    else:
+        with (
+            open_job_store(config, _store(ctx.obj, config)) as store,
+            interruptible(store),
+            _watched(ctx.obj, store) as progress,
+        ):
+            report = run_job(config, store=store, progress=progress)
     reports.put(report, ran(report), as_json=as_json)
     if report_file is not None:
         _write(report, report_file, "; the job itself is done")
     ctx.exit(_CODES[report.outcome])
+
+
+def _run_cluster(settings: Settings, config: JobConfig, shard: int | None) -> JobReport:
+    """Run a job over many stores, whose processes tell of themselves in the log."""
+    from barhouse.coordinator.cluster.job import run_job
+
+    if settings.store_said:
+        raise click.UsageError("--store names one store, and a job with [cluster] has many; leave it out")
+    with progress_bar(settings, "running", "shards") as progress, _logged(settings):
+        return run_job(config, shard=shard, progress=progress and (lambda _, done, total: progress(done, total)))
 
 
 def _checked(ctx: click.Context, job: Path, report_file: Path | None, *, as_json: bool) -> ExitCode:
@@ -100,16 +118,24 @@ def _store(settings: Settings, config: JobConfig) -> str | None:
 def _watched(settings: Settings, store: SessionStore) -> Iterator[Callable[[str, int, int], None] | None]:
     """A bar for each kind of work where somebody watches; log lines where nobody does."""
     if not is_watched(settings):
-        log = logging.getLogger("barhouse.job")
-        level = log.level
-        log.setLevel(min(logging.INFO, logging.getLogger("barhouse").level))
-        try:
+        with _logged(settings):
             yield None
-        finally:
-            log.setLevel(level)
         return
     with stage_bars(settings, store) as show:
         yield show
+
+
+@contextmanager
+def _logged(settings: Settings) -> Iterator[None]:
+    """Have the log say what a job does, where nobody watches."""
+    log = logging.getLogger("barhouse.job")
+    level = log.level
+    if not is_watched(settings):
+        log.setLevel(min(logging.INFO, logging.getLogger("barhouse").level))
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def _write(report: JobReport | JobCheck, path: Path, but: str) -> None:

@@ -87,12 +87,14 @@ def _write_map(
 @click.option("--max-rows", type=click.IntRange(min=1), metavar="N", help="Refuse an answer of more rows.")
 @click.option("--max-seconds", type=float, metavar="SECONDS", help="End a query that takes longer.")
 @click.option("--max-memory", metavar="SIZE", help="What the query may take of it, such as 2GB; then it uses the disk.")
+@click.option("--lake", metavar="ADDRESS", help="Ask a lake: its catalog's path, or ducklake:postgres:...")
 @data_options
 @click.pass_obj
 def sql(
     settings: Settings,
     query: str,
     *,
+    lake: str | None,
     reads_files: bool,
     max_rows: int | None,
     max_seconds: float | None,
@@ -108,10 +110,15 @@ def sql(
     runs, health, retention, revision_retention;
     and bars_as_of(instant): bars as the store knew them at that moment.
     A query reads the store, and with --files files; it writes nothing.
-    What it answers is written with --output, and bars with export.
+    What it answers is written with --output, and bars with export. A lake has the views bars, revisions, coverage,
+    gaps, intervals, batches, rejected, runs, retention, revision_retention and shards, and bars_as_of(instant).
     """
     tables.check(form, output)
     text = sys.stdin.read() if query == "-" else query
+    if lake is not None:
+        said = (("--files", reads_files), ("--max-rows", max_rows), ("--max-seconds", max_seconds))
+        _ask_lake(lake, text, form, output, [name for name, value in (*said, ("--max-memory", max_memory)) if value])
+        return
     import duckdb
     import pyarrow as pa
 
@@ -129,6 +136,17 @@ def sql(
         tables.write(data, form, output)  # the store is free for others while somebody reads
     except duckdb.Error as error:
         raise InputError(f"the query cannot be answered: {_with_views(str(error))}") from error
+
+
+def _ask_lake(address: str, text: str, form: str, output: Path | None, alien: list[str]) -> None:
+    """Ask a lake rather than a store."""
+    from barhouse.store.lake.lake import open_lake
+
+    if alien:
+        raise click.UsageError(f"{alien[0]} is for stores; leave it out, or --lake")
+    with open_lake(address) as opened_lake:
+        answer = opened_lake.sql(text)
+    tables.write(answer, form, output)
 
 
 def _with_views(message: str) -> str:

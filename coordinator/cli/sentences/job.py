@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,8 @@ def ran(report: JobReport) -> str:
         lines.append(copied(report.published, "published"))
     if report.exported is not None:
         lines.append(exported(report.exported))
+    if report.shards:
+        lines.append(_shards(report))
     lines += _problems(report.problems)
     lines += [f"  not registered: {reason}" for reason in report.not_registered]
     for reject in report.rejects[:_SHOWN]:
@@ -50,6 +53,14 @@ def ran(report: JobReport) -> str:
     lines += [f"  {breach}" for breach in report.breaches]
     lines.append(_ending(report))
     return "\n".join(lines)
+
+
+def _shards(report: JobReport) -> str:
+    """Say what became of how many shards; their own reports are in the JSON."""
+    states = Counter(shard.state for shard in report.shards)
+    return (
+        f"{counted(len(report.shards), 'shard')}: {', '.join(f'{count:,} {state}' for state, count in states.items())}"
+    )
 
 
 def _head(report: JobReport) -> str:

@@ -31,6 +31,27 @@ CALL ducklake_cleanup_old_files('lake', older_than => {before});
 -- part: statement
 CALL ducklake_delete_orphaned_files('lake', older_than => {before});
 
+-- name: strangers
+-- What remove_strangers would remove.
+-- gives: *
+SELECT * FROM ducklake_delete_orphaned_files('lake', older_than => {before}, dry_run => true);
+
+-- name: file_count
+-- How many files of bars and revisions the lake has now.
+-- gives: file_count
+SELECT (SELECT count(*) FROM ducklake_list_files('lake', 'bar'))
+       + (SELECT count(*) FROM ducklake_list_files('lake', 'revision')) AS file_count;
+
+-- name: surplus
+-- How many rows there are beyond others.
+-- gives: row_count
+SELECT count(*) AS row_count FROM (({rows}) EXCEPT ALL ({others}));
+
+-- name: shards_with_rows
+-- Which shards a table of the lake has rows of, and how many.
+-- gives: shard, row_count
+SELECT shard, count(*) AS row_count FROM lake.{table} GROUP BY shard;
+
 -- name: instant
 -- An instant, as SQL has it.
 -- part: value
