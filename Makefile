@@ -14,7 +14,7 @@ CLIENTS := .venv-clients
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest test-orchestrator test-clients soak lint format format-check types imports check docs docs-write bench bench-report clean
+.PHONY: help demo test test-lowest test-cluster test-orchestrator test-clients soak lint format format-check types imports check docs docs-write bench bench-report clean
 
 help: ## show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test: $(INSTALLED) ## set up, and run the tests
 
 test-lowest: $(LOWEST)/.installed ## the same on the lowest dependencies, those of .ci/lowest.txt
 	$(LOWEST)/bin/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+test-cluster: $(LOWEST)/.installed ## jobs over many stores and their lake, for which DuckDB's extensions are of 1.5.5
+	$(LOWEST)/bin/python -m pytest tests/cluster -n $(JOBS) --dist worksteal -rs $(ARGS)
 
 test-orchestrator: $(ORCHESTRATOR)/.installed ## run a job inside a real orchestrator, in an environment of its own
 	$(ORCHESTRATOR)/bin/python -m pytest tests/integration/test_orchestrator.py -rs $(ARGS)
@@ -84,7 +87,7 @@ $(INSTALLED): pyproject.toml
 
 $(LOWEST)/.installed: pyproject.toml .ci/lowest.txt
 	@test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
-	@$(LOWEST)/bin/python $(PIP_INSTALL) --constraint .ci/lowest.txt --editable '.[test,attach]'
+	@$(LOWEST)/bin/python $(PIP_INSTALL) --constraint .ci/lowest.txt --editable '.[test,attach,cluster]'
 	@touch $@
 
 $(ORCHESTRATOR)/.installed: pyproject.toml

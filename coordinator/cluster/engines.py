@@ -70,11 +70,12 @@ def _stop(pool: Any) -> None:
 def on_dask(config: ClusterConfig, tasks: Sequence[ShardTask]) -> Iterator[ShardResult]:
     """Run shards on the workers of a Dask cluster, which runs those again whose workers are gone."""
     try:
-        from distributed import Client, KilledWorker, as_completed
+        import distributed
     except ImportError as error:
         raise ClusterError("engine = 'dask' needs the package distributed; pip install 'barhouse[dask]'") from error
+    dask: Any = distributed  # its types say little
     try:
-        client = Client(config.address, timeout="30s", set_as_default=False)
+        client = dask.Client(config.address, timeout="30s", set_as_default=False)
     except OSError as error:
         raise ClusterError(f"there is no Dask scheduler at {config.address}; start one, or name another") from error
     with client:
@@ -82,10 +83,10 @@ def on_dask(config: ClusterConfig, tasks: Sequence[ShardTask]) -> Iterator[Shard
         futures = {
             client.submit(run_text, task.model_dump_json(), pure=False, retries=TRIES - 1): task for task in tasks
         }
-        for done in as_completed(futures):
+        for done in dask.as_completed(futures):
             try:
                 yield ShardResult.model_validate_json(done.result())
-            except KilledWorker as error:
+            except dask.KilledWorker as error:
                 raise _expired(futures[done], error) from error
 
 

@@ -14,13 +14,13 @@ from barhouse.coordinator.sources.path_patterns import FoundFile
 from barhouse.store.model.symbol_range import SymbolRange
 
 
-class Message(BaseModel):
+class ShardMessage(BaseModel):
     """A text between machines."""
 
     model_config = ConfigDict(frozen=True)
 
 
-class Generation(Message):
+class Generation(ShardMessage):
     """A store's file, as it was published; no other has its name, and it never changes.
 
     Attributes
@@ -39,7 +39,7 @@ class Generation(Message):
     digest: str
 
 
-class ShardFiles(Message):
+class ShardFiles(ShardMessage):
     """Files that one pattern of a source found for a shard."""
 
     source: int
@@ -47,7 +47,7 @@ class ShardFiles(Message):
     files: tuple[FoundFile, ...]
 
 
-class ShardTask(Message):
+class ShardTask(ShardMessage):
     """A run of one shard.
 
     Attributes
@@ -86,7 +86,7 @@ class ShardTask(Message):
         return JobShare(self.symbols, {(one.source, one.pattern): one.files for one in self.files})
 
 
-class TableChange(Message):
+class TableChange(ShardMessage):
     """What a run changed of one of the lake's tables.
 
     Attributes
@@ -103,7 +103,7 @@ class TableChange(Message):
     come_count: int = 0
 
 
-class StagedShard(Message):
+class StagedShard(ShardMessage):
     """A file of a shard that may be published, and how the lake follows it.
 
     Attributes
@@ -124,7 +124,7 @@ class StagedShard(Message):
     anew: bool = False
 
 
-class ShardResult(Message):
+class ShardResult(ShardMessage):
     """What came of a run of a shard.
 
     Attributes

@@ -19,6 +19,7 @@ from barhouse.store.sql import literal, sql, statement, texts
 
 #: The form of lakes that this version reads and writes.
 VERSION = 1
+_VIEWS = "lake_views"
 #: What publishes change, in the order in which it is made.
 DEFINED = (
     *("version", "shard", "generation", "bar", "revision", "session_coverage", "gap", "interval_state", "batch"),
@@ -138,7 +139,7 @@ def _bring_up_to_date(catalog: LakeCatalog, *, makes: bool) -> None:
 
 def view_texts() -> dict[str, str]:
     """The views and macros of a lake, by name, in the order in which they are made."""
-    return texts((resources.files("barhouse.store.sql") / "lake_views.sql").read_text(encoding="utf-8"))
+    return texts(resources.files("barhouse.store.sql").joinpath(f"{_VIEWS}.sql").read_text(encoding="utf-8"))
 
 
 @contextmanager

@@ -144,16 +144,42 @@ def test_every_key_is_documented_and_in_the_example() -> None:
 
 def test_the_example_is_valid_as_it_is_and_with_everything_said(tmp_path: Path) -> None:
     assert read_config(written(tmp_path, example())).name == "nightly"
-    everything = re.sub(r"^# (?=\[|[a-z0-9_]+ = )", "", example(), flags=re.MULTILINE)
+    one, mark, many = example().partition("# [cluster]")
+    many = re.sub(r"^# (?=\[|[a-z0-9_]+ = )", "", mark + many, flags=re.MULTILINE)
+    for left_out in ("shards = ", "address = "):  # which exclude others
+        many = re.sub(rf"^{left_out}.*$", "", many, flags=re.MULTILINE)
+    of_many = re.sub(r"^store = .*$", "", one, flags=re.MULTILINE) + many
+    assert read_config(written(tmp_path, of_many)).cluster is not None
+    everything = re.sub(r"^# (?=\[|[a-z0-9_]+ = )", "", one, flags=re.MULTILINE)
     without = re.sub(r"^(symbol|symbols|header) = .*$", "", everything, flags=re.MULTILINE)
     config = read_config(written(tmp_path, without))
-    assert set(JobConfig.model_fields) == set(config.model_fields_set)
+    assert set(JobConfig.model_fields) - {"cluster"} == set(config.model_fields_set)
     shown = {key: value for key, value in tomllib.loads(without)["sources"][0].items()}
     defaults = SourceConfig(files="x")
     for key in ("unknown", "max_outside_pct", "label", "skip_rows", "strict", "ambiguous"):
         assert shown[key] == getattr(defaults, key), key
     for name in PRESETS.own():
         assert name in example()
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("shards = 2\nbars_per_shard = 5", "shards and bars_per_shard say two things"),
+        ("engine = 'dask'", "engine = 'dask' needs the address of its scheduler"),
+        ("address = 'tcp://x:1'", "engine = 'local' runs on this machine and has no address"),
+        ("shards = 0", "shards = 0"),
+        ("engine = 'slurm'", "allowed are 'local', 'dask'"),
+        ("lake = 'mysql:x'", "is no lake; give the path of its catalog"),
+        ("lake = 'ducklake:postgres:'", "does not say how PostgreSQL is reached"),
+        ("lake = 'postgresql://me:secret@db/bars'", "'postgresql://me:...@db/bars' is no lake"),
+    ],
+)
+def test_what_a_cluster_cannot_be_is_said(tmp_path: Path, table: str, said: str) -> None:
+    rest = {"stores": "s", "lake": "l.ducklake", "data": "d"}
+    places = "\n".join(f"{key} = '{value}'" for key, value in rest.items() if not table.startswith(key))
+    text = GOOD.replace('store = "bars.duckdb"', "") + f"[cluster]\n{places}\n{table}\n"
+    assert said in mistakes(tmp_path, text)
 
 
 # What it means

@@ -83,11 +83,6 @@ b.batch_id > {after};
 -- part: condition
 b.replaced_by > {after};
 
--- name: nothing
--- No rows.
--- part: condition
-false;
-
 -- name: replaced_bars
 -- The keys of bars that batches after one replaced, and that were there before it.
 -- part: rows

@@ -20,11 +20,6 @@ ATTACH {catalog} AS lake (READ_ONLY);
 -- part: statement
 USE lake;
 
--- name: detach
--- Give a lake back, of which nothing may be in use.
--- part: statement
-DETACH lake;
-
 -- name: table_names
 -- What tables the lake has.
 -- gives: table_name

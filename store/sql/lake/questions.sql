@@ -11,7 +11,7 @@ ORDER BY symbol, bar_start;
 -- name: bars_asked_as_of
 -- The bars of one interval of some symbols as they were known at an instant.
 -- gives: *
-SELECT * FROM bars_as_of($as_of::TIMESTAMPTZ)
+SELECT * FROM lake.bars_as_of($as_of::TIMESTAMPTZ)
 WHERE symbol IN (SELECT unnest($symbols::VARCHAR[])) AND interval = $interval
   AND bar_start >= coalesce($start, '-infinity'::TIMESTAMPTZ) AND bar_start < coalesce($end, 'infinity'::TIMESTAMPTZ)
 ORDER BY symbol, bar_start;
