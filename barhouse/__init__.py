@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from barhouse.coordinator.backtest.backtest import Backtest
+    from barhouse.coordinator.cluster.cluster_care import clean_cluster, compact_lake
+    from barhouse.coordinator.cluster.cluster_check import verify_cluster
     from barhouse.coordinator.cluster.job import run_job
+    from barhouse.coordinator.cluster.shard_edit import edit_shards
+    from barhouse.coordinator.cluster.shard_split import split_shard
     from barhouse.coordinator.data_processor import DataProcessor
     from barhouse.coordinator.feeds.address import FeedAddress
     from barhouse.coordinator.feeds.events import BarEvent, CancelEvent, Refused, TradeEvent, parse_events
@@ -83,8 +87,11 @@ _MODULES = {
     "TradeEvent": "coordinator.feeds.events",
     "WebSocketFeed": "coordinator.feeds.websocket_feed",
     "check_job": "coordinator.jobs.job",
+    "clean_cluster": "coordinator.cluster.cluster_care",
     "compact": "store.copies.compaction",
+    "compact_lake": "coordinator.cluster.cluster_care",
     "determine_streams": "coordinator.streams.determination",
+    "edit_shards": "coordinator.cluster.shard_edit",
     "inspect_source": "coordinator.inspection.inspection",
     "open_feed": "coordinator.feeds.opening",
     "open_lake": "store.lake.lake",
@@ -92,6 +99,8 @@ _MODULES = {
     "parse_events": "coordinator.feeds.events",
     "restore": "store.copies.restoration",
     "run_job": "coordinator.cluster.job",
+    "split_shard": "coordinator.cluster.shard_split",
+    "verify_cluster": "coordinator.cluster.cluster_check",
 }
 
 __all__ = [
@@ -135,8 +144,11 @@ __all__ = [
     "TradeEvent",
     "WebSocketFeed",
     "check_job",
+    "clean_cluster",
     "compact",
+    "compact_lake",
     "determine_streams",
+    "edit_shards",
     "inspect_source",
     "open_feed",
     "open_lake",
@@ -144,6 +156,8 @@ __all__ = [
     "parse_events",
     "restore",
     "run_job",
+    "split_shard",
+    "verify_cluster",
 ]
 
 

@@ -83,7 +83,7 @@ def on_dask(config: ClusterConfig, tasks: Sequence[ShardTask]) -> Iterator[Shard
         futures = {
             client.submit(run_text, task.model_dump_json(), pure=False, retries=TRIES - 1): task for task in tasks
         }
-        for done in dask.as_completed(futures):
+        for done in dask.as_completed(futures, loop=client.loop):
             try:
                 yield ShardResult.model_validate_json(done.result())
             except dask.KilledWorker as error:

@@ -42,9 +42,7 @@ def changed_catalog(places: LakePlaces, patience_seconds: float) -> Iterator[Lak
         catalog.transaction(),
     ):
         yield catalog
-        log.debug("committing")
         proof()
-    log.debug("committed")
 
 
 def publish(
@@ -65,6 +63,8 @@ def publish(
         if whole and len(won) < len(staged):
             won = []
         write_shards(catalog, places, won)
+        log.debug("committing")
+    log.debug("committed")
     return {shard.shard for shard in won}
 
 

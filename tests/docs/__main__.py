@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.docs.examples import carried_out, without_accidents
-from tests.docs.pages import pages, place
+from tests.docs.pages import can_be_carried_out, pages, place
 from tests.docs.reference import GENERATED
 
 
@@ -19,6 +19,9 @@ def main(given: list[str]) -> int:
     differing = 0
     for page in dict.fromkeys([*pages(), *GENERATED]):
         if wanted and page not in wanted:
+            continue
+        if not can_be_carried_out(page):
+            print(f"{place(page)}: left as it is, for this DuckDB opens no lakes")
             continue
         text = page.read_text(encoding="utf-8") if page.exists() else ""
         if page in GENERATED:

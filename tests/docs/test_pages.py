@@ -10,7 +10,7 @@ import pytest
 
 from barhouse.coordinator.sources.presets import PRESETS
 from tests.docs import examples
-from tests.docs.pages import DOCS, ROOT, anchors, links, names_in_code, pages, place, prose
+from tests.docs.pages import DOCS, ROOT, anchors, can_be_carried_out, links, names_in_code, pages, place, prose
 from tests.docs.reference import GENERATED
 
 WRITTEN = [page for page in pages() if page not in GENERATED]
@@ -21,6 +21,8 @@ README_LINES_MAX = 150
 
 @pytest.mark.parametrize("page", WRITTEN, ids=place)
 def test_what_a_page_shows_happens(page: Path, tmp_path: Path) -> None:
+    if not can_be_carried_out(page):
+        pytest.skip("it is about lakes, for which DuckDB's extensions are of 1.5.5; make test-cluster runs it there")
     text = page.read_text(encoding="utf-8")
     shown = examples.carried_out(text, tmp_path / "page")
     assert examples.without_accidents(shown) == examples.without_accidents(text)
