@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from barhouse.coordinator.cluster.scratch import ShardScratch, digest_of
-from barhouse.coordinator.cluster.shard_task import Generation, ShardResult, ShardTask, StagedShard, TableChange
+from barhouse.coordinator.cluster.shard_task import Generation, ShardResult, ShardTask, StagedShard, RowChange
 from barhouse.coordinator.cluster.store_change import StoreChange, store_change
 from barhouse.coordinator.jobs.job_plan import Progress
 from barhouse.coordinator.jobs.job_run import run_nightly
@@ -107,7 +107,7 @@ def put_shard(task: ShardTask, file: Path, change: StoreChange, stores: Place) -
         elif changed.come is not None:
             come = f"{task.shard:05}/{name}/{table.name}-come.parquet"
             stores.put(changed.come, come)
-        changes[table.name] = TableChange(
+        changes[table.name] = RowChange(
             gone=gone, gone_count=changed.gone_count, come=come, come_count=changed.come_count
         )
     return StagedShard(

@@ -86,7 +86,7 @@ class ShardTask(ShardMessage):
         return JobShare(self.symbols, {(one.source, one.pattern): one.files for one in self.files})
 
 
-class TableChange(ShardMessage):
+class RowChange(ShardMessage):
     """What a run changed of one of the lake's tables.
 
     Attributes
@@ -120,7 +120,7 @@ class StagedShard(ShardMessage):
     batch_id: int
     bar_count: int
     revision_count: int
-    changes: dict[str, TableChange]
+    changes: dict[str, RowChange]
     anew: bool = False
 
 
