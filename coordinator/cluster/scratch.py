@@ -55,6 +55,8 @@ class ShardScratch:
         except OSError as error:
             raise LakeError(f"there can be no scratch folder {self.folder}: {error.strerror}; name another") from error
         with FileLock(self.folder / "lock"):
+            for left in self.folder.parent.glob(f"{self.folder.name}-*"):  # of runs that were killed
+                shutil.rmtree(left, ignore_errors=True)
             yield
 
     def begin(self, generation: Generation | None, stores: Place) -> tuple[Path | None, Path]:

@@ -73,7 +73,7 @@ def split_shard(config: str | Path | Mapping[str, Any] | JobConfig, shard: int, 
     task = task_of(whole, job, cluster, places, JobFiles())
     scratch = ShardScratch.of(task.scratch, task.stores, shard)
     stores = open_place(task.stores)
-    with scratch.held(), TemporaryDirectory(dir=scratch.folder, prefix="split-") as folder:
+    with scratch.held(), TemporaryDirectory(dir=scratch.folder.parent, prefix=f"{shard:05}-") as folder:
         before, work = scratch.begin(whole.generation, stores)
         scratch.drop(work)
         assert before is not None
