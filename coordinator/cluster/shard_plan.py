@@ -6,20 +6,24 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import gettempdir
 
 from barhouse.coordinator.cluster.publication import LakePlaces, changed_catalog
-from barhouse.coordinator.cluster.shard_task import Generation, ShardFiles, ShardTask
+from barhouse.coordinator.cluster.shard_task import Generation, ShardFiles, ShardTask, SharedFile
 from barhouse.coordinator.jobs.cluster_config import BARS_PER_SHARD, ClusterConfig
 from barhouse.coordinator.jobs.config import JobConfig
 from barhouse.coordinator.jobs.job_plan import Reader, found_by, missing, plan, readers_of
+from barhouse.coordinator.jobs.other_names import OtherNames
 from barhouse.coordinator.jobs.report import FileProblem
+from barhouse.coordinator.sources.far_files import far_files
 from barhouse.coordinator.sources.path_patterns import FoundFile
+from barhouse.store.errors import ConfigError
 from barhouse.store.lake.address import LakeAddress
 from barhouse.store.lake.catalog import LakeCatalog, opened_catalog
 from barhouse.store.model.paths import expanded
 from barhouse.store.model.spelling import Spelling
 from barhouse.store.model.symbol_range import SymbolRange, edges_of_equal_weight, ranges_between
-from barhouse.store.places.address import is_address
+from barhouse.store.places.address import FilePath, is_address
 from barhouse.store.session_store import open_store
 
 #: What a bar takes in a text file, about; others say how many they hold.
@@ -80,16 +84,45 @@ def places_of(config: JobConfig, cluster: ClusterConfig) -> LakePlaces:
 def job_files(config: JobConfig, spelling: Spelling) -> JobFiles:
     """Find the files of a job, each by the first pattern of its source that matches it."""
     found = JobFiles()
-    for number in range(len(config.sources)):
-        seen: set[Path] = set()
-        readers = []
-        for place, (pattern, reader) in enumerate(readers_of(config, number)):
-            files = [file for file in found_by(pattern, spelling) if file.path not in seen]
-            seen.update(file.path for file in files)
-            found.by_pattern[number, place] = (reader, files)
-            readers.append(reader)
-        found.problems += missing(number, readers, any_found=bool(seen))
+    with far_files(Path(gettempdir())) as far:  # where nothing is brought, for nothing is read
+        for number, source in enumerate(config.sources):
+            _refuse_far(source.files)
+            seen: set[FilePath] = set()
+            readers = []
+            for place, (pattern, reader) in enumerate(readers_of(config, number, OtherNames(), far)):
+                files = [file for file in found_by(pattern, spelling) if file.path not in seen]
+                seen.update(file.path for file in files)
+                found.by_pattern[number, place] = (reader, files)
+                readers.append((reader, bool(files)))
+            found.problems += missing(number, readers)
     return found
+
+
+def _refuse_far(patterns: Sequence[str]) -> None:
+    """Refuse files of buckets, which each shard would have to bring to its machine.
+
+    Raises
+    ------
+    ConfigError
+        Naming the first.
+    """
+    for text in patterns:
+        if is_address(text):
+            raise ConfigError(
+                f"files = {text!r} lie in a bucket, and sources of a job with a [cluster] table lie in folders that "
+                f"all machines have; name such a folder"
+            )
+
+
+def _shared(file: FoundFile) -> SharedFile:
+    return SharedFile(
+        path=Path(str(file.path)),
+        symbol=file.symbol,
+        interval=file.interval,
+        first_date=file.first_date,
+        last_date=file.last_date,
+        symbol_given=file.symbol_given,
+    )
 
 
 def shards_of(catalog: LakeCatalog) -> list[Shard]:
@@ -161,7 +194,7 @@ def task_of(shard: Shard, config: JobConfig, cluster: ClusterConfig, places: Lak
         files=tuple(
             ShardFiles(source=source, pattern=place, files=own)
             for (source, place), (reader, found) in files.by_pattern.items()
-            if (own := tuple(file for file in found if _concerns(shard.symbols, reader, file)))
+            if (own := tuple(_shared(file) for file in found if _concerns(shard.symbols, reader, file)))
         ),
         stores=places.stores,
         data=places.data,
@@ -193,7 +226,7 @@ def _weights(config: JobConfig, files: JobFiles) -> dict[str, float]:
             if said is None:
                 untold.add(source)
             else:
-                weights[said] = weights.get(said, 0) + _bar_count(file.path)
+                weights[said] = weights.get(said, 0) + _bar_count(Path(str(file.path)))
     for symbols, path in _held(config, sorted(untold)):
         for symbol in symbols:
             weights[symbol] = weights.get(symbol, 0) + _bar_count(path) / len(symbols)
@@ -205,9 +238,16 @@ def _held(config: JobConfig, sources: Sequence[int]) -> Iterable[tuple[tuple[str
     if not sources:
         return []
     narrowed = config.model_copy(update={"sources": [config.sources[number] for number in sources]})
-    with open_store(":memory:", case_sensitive=config.case_sensitive) as store:
-        waiting = plan(store, narrowed, lambda *_: None).waiting
-    return [(one.symbols, one.file.path) for one in waiting if one.file.symbol is None and one.reader.symbol is None]
+    with (
+        open_store(":memory:", case_sensitive=config.case_sensitive) as store,
+        far_files(Path(gettempdir())) as far,
+    ):
+        waiting = plan(store, narrowed, lambda *_: None, far).waiting
+    return [
+        (one.symbols, Path(str(one.file.path)))
+        for one in waiting
+        if one.file.symbol is None and one.reader.symbol is None
+    ]
 
 
 def _bar_count(path: Path) -> float:

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from barhouse.coordinator.cluster.scratch import ShardScratch, digest_of
-from barhouse.coordinator.cluster.shard_task import Generation, ShardResult, ShardTask, StagedShard, RowChange
+from barhouse.coordinator.cluster.shard_task import Generation, RowChange, ShardResult, ShardTask, StagedShard
 from barhouse.coordinator.cluster.store_change import StoreChange, store_change
 from barhouse.coordinator.jobs.job_plan import Progress
 from barhouse.coordinator.jobs.job_run import run_nightly

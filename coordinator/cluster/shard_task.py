@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +40,27 @@ class Generation(ShardMessage):
     digest: str
 
 
+class SharedFile(ShardMessage):
+    """A file that every machine has by the same path; see ``FoundFile``."""
+
+    path: Path
+    symbol: str | None
+    interval: str | None
+    first_date: date | None
+    last_date: date | None
+    symbol_given: str | None
+
+
 class ShardFiles(ShardMessage):
     """Files that one pattern of a source found for a shard."""
 
     source: int
     pattern: int
-    files: tuple[FoundFile, ...]
+    files: tuple[SharedFile, ...]
+
+    def found(self) -> tuple[FoundFile, ...]:
+        """The same as whoever found them had them."""
+        return tuple(FoundFile(**one.model_dump()) for one in self.files)
 
 
 class ShardTask(ShardMessage):
@@ -83,7 +99,7 @@ class ShardTask(ShardMessage):
 
     def share(self) -> JobShare:
         """What of the job is the shard's."""
-        return JobShare(self.symbols, {(one.source, one.pattern): one.files for one in self.files})
+        return JobShare(self.symbols, {(one.source, one.pattern): one.found() for one in self.files})
 
 
 class RowChange(ShardMessage):

@@ -26,9 +26,9 @@ from barhouse.store.errors import ConfigError, InputError, PlaceMissingError, So
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.paths import printable
 from barhouse.store.model.spelling import Spelling
+from barhouse.store.model.symbol_range import SymbolRange
 from barhouse.store.places.address import Address, FilePath
 from barhouse.store.places.place import open_place
-from barhouse.store.model.symbol_range import SymbolRange
 from barhouse.store.session_store import SessionStore
 
 #: So many files are looked into, or loaded, together; of those loaded no more than so many bytes, unless one has more.
@@ -138,7 +138,9 @@ class JobPlan:
     names: OtherNames = field(default_factory=OtherNames)
 
 
-def plan(store: SessionStore, config: JobConfig, progress: Progress, far: FarFiles, share: JobShare | None = None) -> JobPlan:
+def plan(
+    store: SessionStore, config: JobConfig, progress: Progress, far: FarFiles, share: JobShare | None = None
+) -> JobPlan:
     """Look for files that are new or changed, and into those whose paths do not say it all.
 
     With a ``share`` only its files are looked at, and only its symbols in them.

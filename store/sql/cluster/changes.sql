@@ -19,14 +19,19 @@ SELECT version_num FROM {store}.alembic_version;
 -- name: rows_of_bar
 -- Bars, with the moment they were written.
 -- part: rows
-SELECT {shard}::INTEGER AS shard, b.*, t.committed_at AS written_at
+SELECT {shard}::INTEGER AS shard, b.symbol, b.interval, b.bar_start, b.bar_end, b.session_date, b.open, b.high, b.low,
+       b.close, b.volume, b.trade_count, b.vwap, b.base_count, b.expected_count, b.complete, b.batch_id,
+       t.committed_at AS written_at
 FROM {store}.bars AS b JOIN {store}.batch AS t ON t.batch_id = b.batch_id
 WHERE {wanted};
 
 -- name: rows_of_revision
 -- Values that were overwritten or deleted.
 -- part: rows
-SELECT {shard}::INTEGER AS shard, b.* FROM {store}.revisions AS b WHERE {wanted};
+SELECT {shard}::INTEGER AS shard, b.symbol, b.interval, b.bar_start, b.bar_end, b.session_date, b.open, b.high, b.low,
+       b.close, b.volume, b.trade_count, b.vwap, b.base_count, b.expected_count, b.batch_id,
+       b.written_at, b.replaced_by, b.replaced_at, b.replaced_kind
+FROM {store}.revisions AS b WHERE {wanted};
 
 -- name: rows_of_session_coverage
 -- How many bars each session should have and has.
@@ -128,11 +133,12 @@ SELECT (SELECT count(*) FROM {store}.bar), (SELECT count(*) FROM {store}.bar_rev
 SELECT count(*) FROM ({rows});
 
 -- name: is_continued
--- Whether a store has all batches of another as they were there, and none since that may take bars or revisions away
--- without leaving their values.
+-- Whether a store has all batches and names of symbols of another as they were there, and no batch since that may take
+-- bars or revisions away without leaving their values.
 -- part: statement
 SELECT NOT EXISTS (SELECT batch_id, kind, committed_at FROM {before}.batch
                    EXCEPT SELECT batch_id, kind, committed_at FROM {now}.batch)
+       AND NOT EXISTS (SELECT symbol_id, symbol FROM {before}.symbol EXCEPT SELECT symbol_id, symbol FROM {now}.symbol)
        AND NOT EXISTS (SELECT 1 FROM {now}.batch
                        WHERE kind IN ('retention', 'repair', 'remove')
                          AND batch_id > (SELECT coalesce(max(batch_id), 0) FROM {before}.batch));
