@@ -197,8 +197,9 @@ def test_the_commands(loaded: Bench) -> None:
         assert result.exit_code == code, result.output
         return result.output
 
-    assert "2 shards: 2 nothing new" in said("run", job)
-    assert "1 shard: 1 nothing new" in said("run", job, "--shard", "2")
+    # One of its sources matches no file, which is told for the whole job.
+    assert "2 shards: 2 nothing new" in said("run", job, code=ExitCode.FILES)
+    assert "1 shard: 1 nothing new" in said("run", job, "--shard", "2", code=ExitCode.FILES)
     assert "generation" in said("cluster", "status", job)
     assert "all as published" in said("cluster", "verify", job)
     assert "shard 1 holds the symbols before BBB now, and shard 3 those from it on" in said(
