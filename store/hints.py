@@ -29,6 +29,7 @@ ACTIONS: Mapping[str, tuple[str, str]] = {
     "add_calendar": ("add_calendar()", "`barhouse calendar add`"),
     "backup": ("backup()", "`barhouse backup`"),
     "create_store": ("open it once without read_only=True to create it", "create it with `barhouse init`"),
+    "declare_columns": ("declare_columns({{{0!r}: {1!r}}})", "`barhouse declare {0}={1}`"),
     "delete_bars": ("delete_bars()", "`barhouse delete`"),
     "delete_actions": ("delete_actions({0!r}, {1!r})", "`barhouse delete-actions {0} --ex-date {1}`"),
     "move_symbols": ("move_symbols({0!r}, {1!r})", "`barhouse register {0} --calendar {1} --move`"),

@@ -13,9 +13,9 @@ from barhouse.store.model.future import RollRule
 
 @dataclass(frozen=True, slots=True)
 class Traded:
-    """What was traded of a contract, by session: how much, and at which price the last time."""
+    """What a contract weighs by the rule in each session, its volume or open interest, and its last price there."""
 
-    volumes: Mapping[date, Decimal]
+    weights: Mapping[date, Decimal]
     closes: Mapping[date, float]
 
 
@@ -81,8 +81,8 @@ def decided(
         The last session of the contract in front, and from which on the following one shall count.
     """
     first = 0 if since is None else bisect_left(sessions.dates, since)
-    if rule.kind == "volume":
-        number = _by_volume(sessions, first, expires, front, following)
+    if rule.kind in ("volume", "open_interest"):
+        number = _by_weight(sessions, first, expires, front, following)
     elif rule.kind == "expiry":
         last = None if expires is None else sessions.last_until(expires)
         number = None if last is None else last - rule.sessions_before - 1
@@ -96,16 +96,16 @@ def decided(
     return number if number + 1 < len(sessions.dates) and number < sessions.closed_count else None
 
 
-def _by_volume(sessions: Sessions, first: int, expires: date | None, front: Traded, following: Traded) -> int | None:
-    """The first session in which more was traded of the following contract; at last that of expiry."""
+def _by_weight(sessions: Sessions, first: int, expires: date | None, front: Traded, following: Traded) -> int | None:
+    """The first session in which the following contract weighs more; at last that of expiry."""
     last = None if expires is None else sessions.last_until(expires)
     end = sessions.closed_count if last is None else min(sessions.closed_count, last + 1)
     if first < end:
         opening, closing = sessions.dates[first], sessions.dates[end - 1]
         more = [
             day
-            for day, volume in following.volumes.items()
-            if opening <= day <= closing and volume > front.volumes.get(day, 0)
+            for day, weight in following.weights.items()
+            if opening <= day <= closing and weight > front.weights.get(day, 0)
         ]
         if more:
             return bisect_left(sessions.dates, min(more))

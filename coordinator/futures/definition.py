@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from barhouse.coordinator.futures import rolls
 from barhouse.store.database.transaction import Row, Transaction
-from barhouse.store.errors import RegistrationError, UnknownSymbolError
-from barhouse.store.hints import Action, did_you_mean
+from barhouse.store.errors import InputError, RegistrationError, UnknownSymbolError
+from barhouse.store.hints import Action, Option, did_you_mean
 from barhouse.store.model.future import FutureDefinition
 from barhouse.store.model.reports import FutureReport
 from barhouse.store.records import names as name_records
@@ -24,6 +24,11 @@ _CONTRACTS = pa.schema(
 def define(transaction: Transaction, wanted: FutureDefinition, clock: datetime) -> FutureReport:
     """Define a future, or define it anew, and decide its rolls; see ``SessionCoordinator.define_future``."""
     contracts = _checked(transaction, wanted)
+    if wanted.rule == "open_interest" and transaction.one("futures.number_of_open_interest").number is None:
+        raise InputError(
+            f"{Option('roll', 'open_interest')} goes by a column of that name, which this store has not declared; "
+            f"declare it with {Action('declare_columns', 'open_interest', 'last')} and load the contracts with it"
+        )
     found = transaction.run("futures.futures_of", {"symbols": [wanted.symbol]})
     said = {"rule": wanted.rule, "sessions_before": wanted.sessions_before, "adjustment": wanted.adjustment}
     future_id = found[0].future_id if found else transaction.one("futures.next_future").future_id

@@ -134,7 +134,7 @@ def _wanted(
             break
         kept.append(_as_it_is(there))
     left = contracts[len(kept) - 1 :]
-    traded = _traded(transaction, [one.interval_id for one in left] if len(left) > 1 else [])
+    traded = _traded(transaction, future.roll_rule, [one.interval_id for one in left] if len(left) > 1 else [])
     rule = Rule(future.roll_rule, future.sessions_before or 0)
     for front, following in pairwise(left):
         there, begun = stored.get(following.symbol_id), kept[-1].session_date
@@ -162,11 +162,16 @@ def _is_final(front: Row, following: Row, begun: date) -> bool:
     return any(one.retained_date is not None and one.retained_date > begun for one in (front, following))
 
 
-def _traded(transaction: Transaction, interval_ids: Iterable[int]) -> dict[int, Traded]:
-    volumes: dict[int, dict[date, Decimal]] = defaultdict(dict)
+def _traded(transaction: Transaction, rule: str, interval_ids: Iterable[int]) -> dict[int, Traded]:
+    weights: dict[int, dict[date, Decimal]] = defaultdict(dict)
     closes: dict[int, dict[date, float]] = defaultdict(dict)
     asked: dict[str, Any] = {"interval_ids": list(interval_ids)}
-    for row in transaction.run("futures.traded_sessions", asked):
-        volumes[row.interval_id][row.session_date] = row.volume
+    name = "futures.traded_sessions"
+    if rule == "open_interest":
+        name = "futures.held_sessions"
+        asked["number"] = transaction.one("futures.number_of_open_interest").number
+    for row in transaction.run(name, asked):
         closes[row.interval_id][row.session_date] = row.close
-    return {number: Traded(volumes[number], closes[number]) for number in volumes}
+        if row.weight is not None:
+            weights[row.interval_id][row.session_date] = row.weight
+    return {number: Traded(weights[number], closes[number]) for number in closes}

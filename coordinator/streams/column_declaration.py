@@ -8,7 +8,7 @@ from barhouse.store.database.comments import comment
 from barhouse.store.database.declared_views import views_showing
 from barhouse.store.database.transaction import Transaction
 from barhouse.store.errors import InputError
-from barhouse.store.hints import did_you_mean
+from barhouse.store.hints import Action, did_you_mean
 from barhouse.store.model.reports import ColumnDropReport
 from barhouse.store.model.words import shortened
 from barhouse.store.records import registry
@@ -52,6 +52,7 @@ def drop(transaction: Transaction, names: Sequence[str]) -> ColumnDropReport:
         if name not in known:
             has = f"; declared are {', '.join(known)}" if known else "; none is"
             raise InputError(f"no column {shortened(repr(name))} is declared{did_you_mean(name, list(known))}{has}")
+    _refuse_needed(transaction, names)
     value_count = 0
     for name in names:
         which = {"number": known[name].number}
@@ -63,6 +64,16 @@ def drop(transaction: Transaction, names: Sequence[str]) -> ColumnDropReport:
         transaction.write("records.forget_column", which)
     _show(transaction)
     return ColumnDropReport(columns=tuple(names), values=value_count)
+
+
+def _refuse_needed(transaction: Transaction, names: Sequence[str]) -> None:
+    """Refuse to drop what rolls of continuous futures are decided by."""
+    for future in transaction.run("futures.futures_of", {"symbols": None}):
+        if future.roll_rule in names:
+            raise InputError(
+                f"the continuous future {future.symbol} is rolled by {future.roll_rule}; define it by another rule, or "
+                f"remove it with {Action('remove_future', future.symbol)}"
+            )
 
 
 def _refuse_others(columns: Mapping[str, Aggregate], known: Mapping[str, DeclaredColumn]) -> None:

@@ -435,7 +435,7 @@ continuous_future = Table(
     Column("through_batch", sa.BigInteger, nullable=False),
     Column("look_at", _Instant),  # null: nothing that time alone would bring about
     Column("removed_at", _Instant),
-    CheckConstraint("roll_rule in ('volume', 'expiry', 'dates')"),
+    CheckConstraint("roll_rule in ('volume', 'expiry', 'dates', 'open_interest')"),
     CheckConstraint("adjustment in ('none', 'difference', 'ratio')"),
 )
 

@@ -13,12 +13,12 @@ from barhouse.store.hints import Option, did_you_mean
 from barhouse.store.model.inputs import Moment, as_count, as_session_date, optional
 from barhouse.store.model.spelling import Spelling
 
-RollRule = Literal["volume", "expiry", "dates"]
+RollRule = Literal["volume", "open_interest", "expiry", "dates"]
 PriceAdjustment = Literal["none", "difference", "ratio"]
 _Word = TypeVar("_Word", bound=str)
 
 #: By what a roll is decided, and what brings older prices to those of the newest contract.
-ROLL_RULES: tuple[RollRule, ...] = ("volume", "expiry", "dates")
+ROLL_RULES: tuple[RollRule, ...] = ("volume", "open_interest", "expiry", "dates")
 PRICE_ADJUSTMENTS: tuple[PriceAdjustment, ...] = ("none", "difference", "ratio")
 
 #: Contracts as they are given: in order, each with the date that the rule needs, or alone.

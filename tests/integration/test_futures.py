@@ -160,6 +160,38 @@ def test_planted_errors_are_found_and_mended(store: SessionStore, tmp_path: Path
         assert rolls_of(opened) == ROLLED
 
 
+def test_open_interest_is_the_last_value_of_a_session(tmp_path: Path) -> None:
+    with open_store(tmp_path / "bars.duckdb", clock=TickingClock(datetime(2024, 3, 11, tzinfo=UTC))) as store:
+        coordinator = SessionCoordinator(store)
+        coordinator.register(["OLD", "NEW"], ["1h", "1d"], "24/7", base="1h")
+        with pytest.raises(InputError, match="goes by a column of that name, which this store has not declared"):
+            coordinator.define_future("ES", ["OLD", "NEW"], roll="open_interest")
+        coordinator.declare_columns({"open_interest": "last"})
+        rows = []
+        for number, day in enumerate(DAYS):
+            for hour, more in ((3, 1000.0), (9, 0.0), (15, None)):  # the last bar of a session says nothing
+                at = datetime(day.year, day.month, day.day, hour, tzinfo=UTC)
+                rows.append(day_of("OLD", day, 100.0, 1.0) | {"timestamp": at, "open_interest": more and 0.0})
+                held = None if more is None else more + 20.0 * number
+                rows.append(day_of("NEW", day, 110.0, 9.0) | {"timestamp": at, "open_interest": held})
+        for row in rows:
+            if row["symbol"] == "OLD" and row["timestamp"].hour == 9:
+                row["open_interest"] = 50.0
+        coordinator.load(pa.Table.from_pylist(rows), interval="1h")
+        coordinator.define_future("ES", ["OLD", "NEW"], roll="open_interest")
+        assert rolls_of(store) == [("OLD", None, None), ("NEW", DAYS[4], DAYS[3])]
+        with pytest.raises(InputError, match="the continuous future ES is rolled by open_interest"):
+            coordinator.drop_columns("open_interest")
+        corrected = day_of("NEW", DAYS[1], 110.0, 9.0) | {
+            "timestamp": datetime(2024, 3, 5, 9, tzinfo=UTC),
+            "open_interest": 51.0,
+        }
+        coordinator.load(pa.Table.from_pylist([corrected]), interval="1h")
+        assert DataProcessor(store).process().rolls == 1
+        assert rolls_of(store) == [("OLD", None, None), ("NEW", DAYS[2], DAYS[1])]
+        assert store.verify().differences == ()
+
+
 #: The exchange's roll dates of stock index futures in 2024, the Mondays before the third Fridays on which they expire.
 EXPIRIES = {"ESH24": "2024-03-15", "ESM24": "2024-06-21", "ESU24": "2024-09-20", "ESZ24": "2024-12-20"}
 ROLL_DATES = [date(2024, 3, 11), date(2024, 6, 17), date(2024, 9, 16)]

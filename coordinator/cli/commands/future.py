@@ -13,7 +13,7 @@ from barhouse.coordinator.cli.sentences.future import defined, removed
 from barhouse.coordinator.cli.store_access import opened
 
 #: By what rolls are decided, and prices adjusted; ``store.model.future`` has them, and needs more than help does.
-_RULES = ("volume", "expiry", "dates")
+_RULES = ("volume", "open_interest", "expiry", "dates")
 _ADJUSTMENTS = ("none", "difference", "ratio")
 
 

@@ -27,18 +27,22 @@ WHERE n.future IS NOT NULL AND n.position IS NOT NULL
   AND (n.place <> n.position + 1 OR (n.session_date IS NULL) <> (n.place = 1));
 
 -- name: traded_by_session
--- How much of each contract was traded in each session, and its last close, as far as rolls are to be held against it.
--- makes: traded_by_session(future_id, position, session_date, session_close, volume, close)
--- reads: continuous_future, future_contract, interval_definition, bar, symbol, calendar_session
+-- How much of each contract was traded or open in each session, as its future is rolled, and its last close.
+-- makes: traded_by_session(future_id, position, session_date, session_close, weight, close)
+-- reads: continuous_future, future_contract, interval_definition, bar, bar_values, declared_column, symbol, calendar_session
 CREATE OR REPLACE TEMP TABLE {traded_by_session} AS
 SELECT c.future_id, c.position, b.session_date, any_value(k.session_close) AS session_close,
-       sum(b.volume::DECIMAL(38, 9)) AS volume, max_by(b.close, b.bar_start) AS close
+       CASE WHEN any_value(f.roll_rule) = 'open_interest'
+            THEN max_by(v.declared[o.number], b.bar_start) FILTER (WHERE v.declared[o.number] IS NOT NULL)::DECIMAL(38, 9)
+            ELSE sum(b.volume::DECIMAL(38, 9)) END AS weight, max_by(b.close, b.bar_start) AS close
 FROM future_contract AS c
 JOIN continuous_future AS f ON f.future_id = c.future_id AND f.removed_at IS NULL
 JOIN symbol AS s USING (symbol_id)
 JOIN interval_definition AS d ON d.symbol_id = c.symbol_id AND NOT d.derived
 JOIN bar AS b USING (interval_id)
 JOIN calendar_session AS k ON k.calendar = s.calendar AND k.session_date = b.session_date
+CROSS JOIN (SELECT max(number) AS number FROM declared_column WHERE name = 'open_interest' AND aggregate = 'last') AS o
+LEFT JOIN bar_values AS v ON v.interval_id = b.interval_id AND v.bar_start = b.bar_start AND v.batch_id = b.batch_id
 GROUP BY c.future_id, c.position, b.session_date;
 
 -- name: misplaced_rolls
@@ -84,7 +88,7 @@ more_traded AS (
     LEFT JOIN {traded_by_session} AS o
            ON o.future_id = p.future_id AND o.position = p.position - 1 AND o.session_date = n.session_date
     WHERE n.session_date >= p.begun AND n.session_date <= coalesce(p.expires, DATE '9999-12-31')
-      AND n.volume > coalesce(o.volume, 0)
+      AND n.weight > coalesce(o.weight, 0)
     GROUP BY p.future_id, p.position
 ),
 bound AS (  -- the number of the session that the calendar alone would have
@@ -102,7 +106,7 @@ bound AS (  -- the number of the session that the calendar alone would have
     LEFT JOIN more_traded AS m USING (future_id, position)
 ),
 due AS (
-    SELECT b.*, CASE WHEN b.roll_rule = 'volume' AND b.more_on IS NOT NULL THEN b.more_on ELSE s.session_date END AS due_on
+    SELECT b.*, CASE WHEN b.roll_rule IN ('volume', 'open_interest') AND b.more_on IS NOT NULL THEN b.more_on ELSE s.session_date END AS due_on
     FROM bound AS b
     LEFT JOIN numbered AS s ON s.calendar = b.calendar AND b.by_calendar IS NOT NULL
                            AND s.number = greatest(b.by_calendar, b.first_number)

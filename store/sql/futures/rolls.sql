@@ -49,12 +49,30 @@ FROM calendar_session WHERE calendar = $calendar ORDER BY session_date;
 
 -- name: traded_sessions
 -- How much of contracts was traded in each session, and at which price the last time.
--- gives: interval_id, session_date, volume, close
+-- gives: interval_id, session_date, weight, close
 -- reads: bar
-SELECT interval_id, session_date, sum(volume::DECIMAL(38, 9)) AS volume, arg_max(close, bar_start) AS close
+SELECT interval_id, session_date, sum(volume::DECIMAL(38, 9)) AS weight, arg_max(close, bar_start) AS close
 FROM bar
 WHERE list_contains($interval_ids::INTEGER[], interval_id) AND session_date IS NOT NULL
 GROUP BY interval_id, session_date;
+
+-- name: number_of_open_interest
+-- Which of the declared columns is open interest; null where none is.
+-- gives: number
+-- reads: declared_column
+SELECT max(number) AS number FROM declared_column WHERE name = 'open_interest' AND aggregate = 'last';
+
+-- name: held_sessions
+-- How much of contracts was open at the last bar of each session that says it, and at which price they were traded last.
+-- gives: interval_id, session_date, weight, close
+-- reads: bar, bar_values
+SELECT b.interval_id, b.session_date,
+       arg_max(v.declared[$number], b.bar_start) FILTER (WHERE v.declared[$number] IS NOT NULL)::DECIMAL(38, 9) AS weight,
+       arg_max(b.close, b.bar_start) AS close
+FROM bar AS b
+LEFT JOIN bar_values AS v ON v.interval_id = b.interval_id AND v.bar_start = b.bar_start AND v.batch_id = b.batch_id
+WHERE list_contains($interval_ids::INTEGER[], b.interval_id) AND b.session_date IS NOT NULL
+GROUP BY b.interval_id, b.session_date;
 
 -- name: rolls_of
 -- The rolls of a future.
