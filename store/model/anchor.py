@@ -8,6 +8,7 @@ sessions at a time, anew in each month. A unit with an anchor is a unit of its o
 from __future__ import annotations
 
 from barhouse.store.errors import IntervalError
+from barhouse.store.hints import Action
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -58,8 +59,8 @@ def anchored(given: str, unit: str, length: int, anchor: str) -> str:
     if "/" in anchor or anchor.upper() in ("UTC", "GMT"):
         raise IntervalError(
             f"interval {given!r} asks for days of a zone; days are the sessions of the symbol's calendar. For others "
-            f"make a calendar of them (timezone={anchor!r}, open='00:00', close='24:00', weekdays='daily') and "
-            f"register the symbol on it by a name of its own"
+            f"make a calendar of them with {Action('add_calendar')}, in the zone {anchor}, from 00:00 to 24:00 of all "
+            f"weekdays, and register the symbol on it by a name of its own"
         )
     if unit == "day":
         return _restarting(given, length, anchor)
