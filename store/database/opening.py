@@ -34,7 +34,7 @@ from barhouse.store.sql import identifier, literal, sql
 
 #: The schema this version reads and writes: Alembic's head. Known here so that opening an up-to-date store does
 #: not have to import Alembic.
-SCHEMA_VERSION = "0017"
+SCHEMA_VERSION = "0018"
 
 #: What DuckDB says of a file that is another's: it takes rows and SQLite's files for a database of theirs.
 _NO_DUCKDB = ("not a valid DuckDB database file", "in-memory database in read-only mode", "sqlite_scanner")
