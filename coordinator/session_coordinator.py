@@ -239,8 +239,9 @@ class SessionCoordinator(StreamRegistrar, StoreEditor):
             on it counts, otherwise the last one that it can count in. Without dates a sequence of names will do.
         roll
             ``volume``: from the session on that follows the first one in which more was traded of the next contract,
-            at last from the one that follows expiry. ``open_interest``: likewise by the declared column of that name, as
-            the last bar of a session that has a value says it. ``expiry``: so many sessions before the last. ``dates``: as said.
+            at last from the one that follows expiry. ``open_interest``: likewise by the declared column of that name,
+            as the last bar of a session that has a value says it. ``expiry``: so many sessions before the last.
+            ``dates``: as said.
         sessions_before
             With ``roll="expiry"``: how many sessions before its last a contract stops to count; with 0 it does not
             count in its last session either.
