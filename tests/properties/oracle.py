@@ -1041,6 +1041,8 @@ class Symbol:
         closing = self.calendar.closing_at(row.start) if self.includes_closing else None
         if closing is not None:
             return Bar(row.start, row.start + width, closing, row, -row.lacks, 0, len(closing.segments) - 1)
+        if self.calendar.off_grids(row.start, width):
+            return None
         return Bar(row.start, row.start + width, None, row, 1 - row.lacks, 0, None)
 
     def _touched(self, before: dict[int, Bar], starts: list[int]) -> None:
