@@ -19,6 +19,7 @@ from barhouse.store.errors import LakeError, PlaceError, StoreError, speaking
 from barhouse.store.lake.catalog import LakeCatalog, opened_catalog
 from barhouse.store.lake.lake_table import TABLES
 from barhouse.store.model.reports import Report
+from barhouse.store.model.words import counted
 from barhouse.store.places.place import Place, open_place
 from barhouse.store.session_store import open_store
 from barhouse.store.sql import identifier, literal, sql
@@ -90,7 +91,7 @@ def verify_cluster(
         for table in TABLES:
             for row in catalog.run("lake.shards_with_rows", table=identifier(table.name)):
                 if row.shard not in known:
-                    what = f"the lake has {row.row_count:,} rows of it in {table.name}, and there is no such shard"
+                    what = f"the lake has {counted(row.row_count, 'row')} of it in {table.name}, and there is no such shard"
                     found.append(ClusterDifference(shard=row.shard, what=what))
     return ClusterVerifyReport(
         shard_count=len(shards),
@@ -145,5 +146,7 @@ def _differences_of_rows(catalog: LakeCatalog, shard: Shard, file: Path) -> list
         ((more,),) = catalog.run("lake.surplus", rows=lake, others=store)
         ((less,),) = catalog.run("lake.surplus", rows=store, others=lake)
         if more or less:
-            found.append(f"{table.name} of the lake has {more:,} rows that its store has not, and lacks {less:,}")
+            found.append(
+                f"{table.name} of the lake has {counted(more, 'row')} that its store has not, and lacks {less:,}"
+            )
     return found

@@ -32,6 +32,7 @@ from barhouse.store.errors import ConfigError, InputError, speaking
 from barhouse.store.lake.catalog import opened_catalog
 from barhouse.store.model.interval import Interval
 from barhouse.store.model.spelling import Spelling
+from barhouse.store.model.words import counted
 from barhouse.store.session_store import SessionStore
 
 log = logging.getLogger("barhouse.job")
@@ -101,7 +102,7 @@ def _run_cluster(config: JobConfig, cluster: ClusterConfig, only: int | None, pr
     shards = planned_shards(config, cluster, places)
     spelling = Spelling(case_sensitive=shards[0].case_sensitive)
     files = job_files(config.spelled(spelling), spelling)
-    log.info("%d shards, %d files", len(shards), files.count)
+    log.info("%s, %s", counted(len(shards), "shard"), counted(files.count, "file"))
     if only is not None:
         shards = [_named(shards, only)]
     results = _carried_out(config, cluster, places, shards, files, progress, here=only is not None)

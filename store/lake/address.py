@@ -11,6 +11,7 @@ from barhouse.store.model.paths import absolute, expanded
 
 _SCHEME = "ducklake:"
 _POSTGRES = "postgres:"
+_IN_POSTGRES = "ducklake:postgres:dbname=bars host=db"
 #: What of a connection's text nobody shall read, in both ways to write one.
 _SECRETS = (
     re.compile(r"(password\s*=\s*)('(?:[^'\\]|\\.)*'|\S+)", re.IGNORECASE),
@@ -47,15 +48,14 @@ class LakeAddress:
             connection = rest.removeprefix(_POSTGRES).strip()
             if not connection:
                 raise InputError(
-                    f"the lake {text!r} does not say how PostgreSQL is reached; say ducklake:postgres:dbname=bars "
-                    f"host=db"
+                    f"the lake {text!r} does not say how PostgreSQL is reached; say that, such as {_IN_POSTGRES}"
                 )
             return cls(None, connection)
         scheme = re.match(r"[a-z0-9]{2,}:", rest)
         if not rest or scheme:
             raise InputError(
-                f"{without_secrets(text)!r} is no lake; give the path of its catalog, such as lake.ducklake, or "
-                f"ducklake:postgres:dbname=bars host=db"
+                f"{without_secrets(text)!r} is no lake; give the path of its catalog, such as lake.ducklake, or how "
+                f"PostgreSQL is reached, such as {_IN_POSTGRES}"
             )
         return cls(absolute(expanded(rest) if folder is None else folder / expanded(rest)), None)
 

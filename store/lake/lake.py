@@ -143,7 +143,7 @@ class Lake:
     def _asking(self) -> Iterator[LakeCatalog]:
         with self._lock:
             if self._closed:
-                raise StoreClosedError("this lake was closed; open it again with open_lake()")
+                raise StoreClosedError("this lake was closed; open it again")
             if self._address.file is not None and self._stamp != _stamp_of(self._address.file):
                 self._disconnect()
             if self._catalog is None:
