@@ -91,7 +91,8 @@ def verify_cluster(
         for table in TABLES:
             for row in catalog.run("lake.shards_with_rows", table=identifier(table.name)):
                 if row.shard not in known:
-                    what = f"the lake has {counted(row.row_count, 'row')} of it in {table.name}, and there is no such shard"
+                    rows = counted(row.row_count, "row")
+                    what = f"the lake has {rows} of it in {table.name}, and there is no such shard"
                     found.append(ClusterDifference(shard=row.shard, what=what))
     return ClusterVerifyReport(
         shard_count=len(shards),
@@ -146,7 +147,6 @@ def _differences_of_rows(catalog: LakeCatalog, shard: Shard, file: Path) -> list
         ((more,),) = catalog.run("lake.surplus", rows=lake, others=store)
         ((less,),) = catalog.run("lake.surplus", rows=store, others=lake)
         if more or less:
-            found.append(
-                f"{table.name} of the lake has {counted(more, 'row')} that its store has not, and lacks {less:,}"
-            )
+            rows = counted(more, "row")
+            found.append(f"{table.name} of the lake has {rows} that its store has not, and lacks {less:,}")
     return found
