@@ -21,7 +21,7 @@ from barhouse.store.places.place import open_place
 from barhouse.store.sql import Sql, sql
 
 #: What was put so long ago, and was not published, never will be: no run takes that long.
-OLD = timedelta(days=7)
+OLD_HOURS = 7 * 24
 
 
 class LakeCompactReport(Report):
@@ -61,7 +61,7 @@ def compact_lake(config: str | Path | Mapping[str, Any] | JobConfig) -> LakeComp
         catalog.run("lake.write_out")
         catalog.run("lake.rewrite")
         catalog.run("lake.merge")
-        old = _instant(datetime.now(UTC) - OLD)
+        old = _instant(datetime.now(UTC) - timedelta(hours=OLD_HOURS))
         catalog.run("lake.forget_snapshots", before=old)
         catalog.run("lake.remove_old_files", before=old)
         ((after,),) = catalog.run("lake.file_count")
@@ -73,7 +73,7 @@ def clean_cluster(
     config: str | Path | Mapping[str, Any] | JobConfig,
     *,
     keep: int = 2,
-    older_than: timedelta = OLD,
+    older_than_hours: float = OLD_HOURS,
     dry_run: bool = False,
 ) -> CleanReport:
     """Remove what runs have put that nobody needs: what was never published, and stores that others took the place of.
@@ -84,7 +84,7 @@ def clean_cluster(
         A job with a ``[cluster]`` table; see ``run_job``.
     keep
         Of each shard how many files to have, the one that counts included.
-    older_than
+    older_than_hours
         What is younger stays, for a run may be about to publish it.
     dry_run
         Say what would go, and remove nothing.
@@ -92,17 +92,19 @@ def clean_cluster(
     Raises
     ------
     InputError
-        For ``keep`` below 1, and ``older_than`` below an hour.
+        For ``keep`` below 1, and ``older_than_hours`` below 1.
     """
     if keep < 1:
-        raise InputError(f"keep = {keep} would leave shards without a file; keep at least 1")
-    if older_than < timedelta(hours=1):
-        raise InputError(f"older_than = {older_than} may take what a run is about to publish; say an hour or more")
+        raise InputError(f"{Option('keep', keep)} would leave shards without a file; keep at least 1")
+    if not older_than_hours >= 1:
+        raise InputError(
+            f"{Option('older_than_hours', older_than_hours)} may take what a run is about to publish; give 1 or more"
+        )
     job = read_config(config)
     cluster = cluster_of(job)
     places = places_of(job, cluster)
     stores = open_place(places.stores)
-    edge = datetime.now(UTC) - older_than
+    edge = datetime.now(UTC) - timedelta(hours=older_than_hours)
     with (
         lake_lock(places.address, cluster.patience_seconds),
         opened_catalog(places.address, places.data) as catalog,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -31,9 +32,20 @@ _ROLLS = pa.schema(
 _DAYS_OF_A_SESSION, _SPARE_DAYS = 4, 30
 
 
+@dataclass(frozen=True, slots=True)
+class _Futures:
+    """How many continuous futures there are, as writers remember it."""
+
+    count: int
+
+
 def are_there(transaction: Transaction) -> bool:
-    """Whether there are continuous futures at all."""
-    return bool(transaction.one("futures.count_futures").future_count)
+    """Whether there are continuous futures at all; remembered by writers."""
+    known = transaction.memory.recall(_Futures)
+    if known is None:
+        known = _Futures(transaction.one("futures.count_futures").future_count)
+        transaction.memory.keep(known)
+    return known.count > 0
 
 
 def waiting(transaction: Transaction, clock: datetime) -> dict[int, date]:

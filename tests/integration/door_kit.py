@@ -130,7 +130,7 @@ OTHER: dict[str, str] = {
             max_behind settle_seconds poll_seconds claim_seconds entries_at_once flush_seconds flush_rows backlog_rows
             batch_id heartbeat_seconds trades_kept_seconds gap_fill_seconds gap_fill_days asks_at_once
             reconnect_seconds reconnect_seconds_max publish_seconds publish_keep price_scale volume_scale
-            max_rows max_seconds priority tolerance rows workers sessions_before""",
+            max_rows max_seconds priority tolerance rows workers sessions_before older_than_hours""",
         "a place, or what is there": """folder target path paths backup backup_file output job report_file source
             publish serve export store data feed address url metrics_host published flight tls_cert
             tls_key tokens""",
@@ -139,6 +139,7 @@ OTHER: dict[str, str] = {
             thresholds changes counted derived quality gaps updated bars frames""",
         "a text in a language of its own": "query text message max_memory reason listen host memory timeout expires",
         "a date already, of a calendar's own code": "first",
+        "of clusters, tried where lakes can be opened": "shard shards at lake change",
         "how many bars; of a calendar's own code, a date already": "last",
         "a name of Redis or HTTP, which the store never sees": "stream group consumer headers",
     }.items()

@@ -115,7 +115,7 @@ def test_help_lists_the_commands_in_the_order_of_use_and_the_exit_codes() -> Non
     result = RUNNER.invoke(cli, ["--help"], prog_name="barhouse")
     listed = re.findall(r"^  ([\w-]+) {2,}\w", result.stdout.split("Commands:")[1], re.MULTILINE)
     assert listed == [
-        *("init", "register", "declare", "inspect", "load", "load-trades", "load-actions"),
+        *("init", "register", "rename", "alias", "declare", "inspect", "load", "load-trades", "load-actions"),
         *("process", "end-session", "status", "bars", "chart", "gaps", "sql"),
         *("run", "cluster", "live", "backtest", "runs", "verify", "calendar", "future"),
         *(
@@ -193,6 +193,7 @@ def test_the_examples_work_one_after_the_other(monkeypatch: pytest.MonkeyPatch, 
     ]
     order += ["run", "runs"]
     order += ["purge", "retain", "calendar add", "calendar set", "calendar list", "calendar show", "calendar refresh"]
+    order += ["alias", "rename"]
     order += ["future define", "future list", "future rolls", "future remove"]
     order += ["token add", "token list", "token remove"]
     order += [
@@ -220,6 +221,9 @@ def test_the_examples_work_one_after_the_other(monkeypatch: pytest.MonkeyPatch, 
             arguments = arguments[2:]
         result = RUNNER.invoke(cli, arguments)
         assert result.exit_code == ExitCode.OK, f"{example}\n{result.output}"
+        if name == "rename":  # what follows asks for it by its name of before
+            back = RUNNER.invoke(cli, ["rename", "SPDR", "SPY", "--effective", "2020-12-18"])
+            assert back.exit_code == ExitCode.OK, back.output
 
 
 def test_help_imports_neither_the_store_nor_what_it_needs() -> None:

@@ -107,7 +107,7 @@ DERIVED_AGAIN = [
     "fast.drop_invalidations",
     "fast.add_batch",
 ]
-READ_ONCE = ("definitions", "segments", "calendars", "newest")
+READ_ONCE = ("definitions", "segments", "calendars", "newest", "count_futures")
 
 
 def test_a_live_session_takes_it_too(store: SessionStore, clock: Clock, statements: list[str]) -> None:

@@ -174,7 +174,7 @@ def test_blocks_that_begin_before_a_calendar_was_known_are_whole(world: World, c
     world.register("A", calendar, base, ["1w", "3w", "1mo", "2mo", "30d"])
     late, early = [(date(1999, 11, 29), date(1998, 6, 1)), (at(1999, 11, 29, 15), at(1998, 6, 1, 15))][base == "1h"]
     world.load("A", [bar(late)])
-    world.register("A", calendar, base, ["6mo", "5w", "50d"])
+    world.register("A", calendar, base, ["2q", "5w", "50d"])
     world.process()
     world.verify()
     world.register("B", calendar, base, ["1mo"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -87,10 +86,16 @@ def compact(job: Path, *, as_json: bool) -> None:
 
 @command("clean", example="barhouse cluster clean job.toml --dry-run")
 @_JOB
-@click.option("--keep", type=int, default=2, show_default=True, help="Of each shard's files, how many to have.")
+@click.option(
+    "--keep",
+    type=click.IntRange(min=1),
+    default=2,
+    show_default=True,
+    metavar="COUNT",
+    help="Of each shard's files, how many to have.",
+)
 @click.option(
     "--older-than-hours",
-    "hours",
     type=click.IntRange(min=1),
     default=168,
     show_default=True,
@@ -98,14 +103,14 @@ def compact(job: Path, *, as_json: bool) -> None:
 )
 @dry_run_option
 @json_option
-def clean(job: Path, *, keep: int, hours: int, dry_run: bool, as_json: bool) -> None:
+def clean(job: Path, *, keep: int, older_than_hours: int, dry_run: bool, as_json: bool) -> None:
     """Remove what was put and never published, and stores that others took the place of.
 
     A run may be about to publish what is younger than --older-than-hours, so that stays.
     """
     from barhouse.coordinator.cluster.cluster_care import clean_cluster
 
-    report = clean_cluster(job, keep=keep, older_than=timedelta(hours=hours), dry_run=dry_run)
+    report = clean_cluster(job, keep=keep, older_than_hours=older_than_hours, dry_run=dry_run)
     reports.put(report, cleaned(report, dry_run=dry_run), as_json=as_json)
 
 
