@@ -14,6 +14,7 @@ from barhouse.coordinator.cluster.shard_plan import places_of
 from barhouse.coordinator.jobs.config import JobConfig, read_config
 from barhouse.coordinator.jobs.config_errors import JOB_FILE
 from barhouse.store.errors import InputError, speaking
+from barhouse.store.hints import Option
 from barhouse.store.lake.catalog import opened_catalog
 from barhouse.store.lake.lock import lake_lock
 from barhouse.store.model.reports import Report

@@ -139,7 +139,7 @@ OTHER: dict[str, str] = {
             thresholds changes counted derived quality gaps updated bars frames""",
         "a text in a language of its own": "query text message max_memory reason listen host memory timeout expires",
         "a date already, of a calendar's own code": "first",
-        "of clusters, tried where lakes can be opened": "shard shards at lake change",
+        "of clusters, tried where lakes can be opened": "shard shards at lake change stores engine bars_per_shard scratch patience_seconds",
         "how many bars; of a calendar's own code, a date already": "last",
         "a name of Redis or HTTP, which the store never sees": "stream group consumer headers",
     }.items()
