@@ -192,13 +192,14 @@ SHOWN = ("calendar show", "calendar refresh", "calendar set")
 
 
 def make_store(path: Path) -> None:
-    """SPY with a few minutes of two sessions, derived; QQQ and AUCTION without bars; ES over QQQ."""
+    """SPY with a few minutes of two sessions, derived; QQQ and AUCTION without bars; ES over QQQ, which has a column."""
     make_template(path)
     bench = Bench(path, path.parent)
     for day in ("2024-11-26", "2024-11-27"):
         bench.load_lines(*lines(minutes(f"{day} 14:30", f"{day} 14:40")), timezone="UTC")
     bench.process()
     bench.coordinator.define_future("ES", ["QQQ"])
+    bench.coordinator.declare_columns({"open_interest": "last"}, "QQQ")
     bench.store.close()
 
 

@@ -247,7 +247,11 @@ NEEDED = {"calendar set": ("name", "session_date")}
 #: Exit codes that say what became of a command; of these the first alone is an answer.
 CLEAN = (ExitCode.OK, ExitCode.REJECTS, ExitCode.USAGE, ExitCode.BAD_INPUT)
 TRIED_AS_TYPED = [
-    (door, one.name) for door, command in COMMANDS.items() for one in command.params if is_tried(one.name)
+    (door, one.name)
+    for door, command in COMMANDS.items()
+    if not door.startswith("cluster ")  # of lakes, see NO_DOORS
+    for one in command.params
+    if is_tried(one.name)
 ]
 
 
