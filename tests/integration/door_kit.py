@@ -139,7 +139,8 @@ OTHER: dict[str, str] = {
             thresholds changes counted derived quality gaps updated bars frames""",
         "a text in a language of its own": "query text message max_memory reason listen host memory timeout expires",
         "a date already, of a calendar's own code": "first",
-        "of clusters, tried where lakes can be opened": "shard shards at lake change stores engine bars_per_shard scratch patience_seconds",
+        "of clusters, tried where lakes can be opened": """shard shards at lake change stores engine bars_per_shard
+            scratch patience_seconds""",
         "how many bars; of a calendar's own code, a date already": "last",
         "a name of Redis or HTTP, which the store never sees": "stream group consumer headers",
     }.items()
@@ -192,7 +193,7 @@ SHOWN = ("calendar show", "calendar refresh", "calendar set")
 
 
 def make_store(path: Path) -> None:
-    """SPY with a few minutes of two sessions, derived; QQQ and AUCTION without bars; ES over QQQ, which has a column."""
+    """SPY with a few minutes of two sessions, derived; QQQ, with a column, and AUCTION without bars; ES over QQQ."""
     make_template(path)
     bench = Bench(path, path.parent)
     for day in ("2024-11-26", "2024-11-27"):
