@@ -119,7 +119,7 @@ FILES = [
 ]
 DERIVED = {
     "1m": ["2m", "5m", "15m", "30m", "1h", "90m", "4h", "1d", "2d", "1w", "1mo"],
-    "1h": ["2h", "4h", "5h", "12h", "1d", "3d", "1w", "2w", "1mo", "3mo"],
+    "1h": ["2h", "4h", "5h", "12h", "1d", "3d", "1w", "2w", "1mo", "1q"],
 }
 BAR = (
     "bar_start, bar_end, session_date, open, high, low, close, volume, trade_count, vwap, "

@@ -59,7 +59,7 @@ def test_a_late_range_that_reaches_past_derived_through_gives_each_bar_once(worl
     world.process()
 
 
-@pytest.mark.parametrize("derived", [["1w", "2w"], ["2d", "4d"], ["1mo", "2mo"], ["1mo", "3mo"], ["3d", "9d"]])
+@pytest.mark.parametrize("derived", [["1w", "2w"], ["2d", "4d"], ["1mo", "2mo"], ["1mo", "1q"], ["3d", "9d"]])
 def test_a_block_keeps_the_shorter_block_that_began_before_the_first_bar(world: World, derived: list[str]) -> None:
     """Where 2w is summed from 1w, the week that holds the first bar began on a day before it."""
     world.register("A", "24/7", "1d", derived)
