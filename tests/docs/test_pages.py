@@ -22,7 +22,9 @@ README_LINES_MAX = 150
 @pytest.mark.parametrize("page", WRITTEN, ids=place)
 def test_what_a_page_shows_happens(page: Path, tmp_path: Path) -> None:
     if not can_be_carried_out(page):
-        pytest.skip("it is about lakes, for which DuckDB's extensions are of 1.5.5; make test-cluster runs it there")
+        pytest.skip(
+            "it opens lakes, whose extension of DuckDB there is for 1.5.5 alone; `make test-cluster` carries it out"
+        )
     text = page.read_text(encoding="utf-8")
     shown = examples.carried_out(text, tmp_path / "page")
     assert examples.without_accidents(shown) == examples.without_accidents(text)
