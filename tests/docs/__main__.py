@@ -7,7 +7,7 @@ from difflib import unified_diff
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.docs.examples import carried_out, without_accidents
+from tests.docs.examples import MISHAP, carried_out, without_accidents
 from tests.docs.pages import can_be_carried_out, pages, place
 from tests.docs.reference import GENERATED
 
@@ -32,6 +32,8 @@ def main(given: list[str]) -> int:
         if without_accidents(made) == without_accidents(text):
             continue
         differing += 1
+        if MISHAP in made:
+            raise SystemExit(f"{place(page)} would show an unexpected error; nothing more is written:\n{made}")
         if writing:
             page.parent.mkdir(parents=True, exist_ok=True)
             page.write_text(made, encoding="utf-8")

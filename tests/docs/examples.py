@@ -77,6 +77,10 @@ def carried_out(text: str, folder: Path) -> str:
         return _PART.sub(lambda part: _carry_out(part, folder, page), text)
 
 
+#: What no page shows: an error that nobody expected, of a program that was being changed, say.
+MISHAP = "Traceback (most recent call last)"
+
+
 def without_accidents(text: str) -> str:
     """The sizes of files are DuckDB's affair; how far ahead calendars are known depends on the day."""
     return re.sub(r"\b20(?:2[6-9]|[3-9][0-9])-[0-9]{2}-[0-9]{2}\b", "ahead", re.sub(r"\b[0-9.]+ MB", "... MB", text))

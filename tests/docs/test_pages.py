@@ -31,6 +31,12 @@ def test_what_a_page_shows_happens(page: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("page", pages(), ids=place)
+def test_no_page_shows_a_mishap(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert not [said for said in (examples.MISHAP, "<<<<<<<", ">>>>>>>", str(ROOT)) if said in text]
+
+
+@pytest.mark.parametrize("page", pages(), ids=place)
 def test_every_block_is_run_or_says_why_not(page: Path) -> None:
     if page not in GENERATED:
         assert examples.blocks_not_run(page.read_text(encoding="utf-8")) == []
