@@ -22,10 +22,10 @@ from barhouse.coordinator.cluster.shard_plan import (
 from barhouse.coordinator.cluster.shard_run import run_shard
 from barhouse.coordinator.cluster.shard_task import ShardResult
 from barhouse.coordinator.cluster.whole_report import whole_report
-from barhouse.coordinator.jobs import job as single
 from barhouse.coordinator.jobs.cluster_config import ClusterConfig
 from barhouse.coordinator.jobs.config import JobConfig, read_config
 from barhouse.coordinator.jobs.config_errors import JOB_FILE
+from barhouse.coordinator.jobs.job import run_over_one_store
 from barhouse.coordinator.jobs.job_plan import Progress, group_of
 from barhouse.coordinator.jobs.report import JobReport, ShardReport
 from barhouse.store.errors import ConfigError, InputError, speaking
@@ -88,7 +88,7 @@ def run_job(
     if job.cluster is None:
         if shard is not None:
             raise ConfigError("shard is for a job with a [cluster] table; this job has one store, so leave it out")
-        return single.run_job(job, store=store, progress=progress)
+        return run_over_one_store(job, store=store, progress=progress)
     if store is not None:
         raise ConfigError(
             "the stores of a job with a [cluster] table lie where its cluster.stores says; leave out the store"

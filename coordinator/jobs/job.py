@@ -24,45 +24,10 @@ from barhouse.store.records import trading_calendar
 from barhouse.store.session_store import SessionStore, open_store
 
 
-@speaking(JOB_FILE)
-def run_job(
-    config: str | Path | Mapping[str, Any] | JobConfig,
-    *,
-    store: str | Path | SessionStore | None = None,
-    progress: Progress | None = None,
+def run_over_one_store(
+    job: JobConfig, *, store: str | Path | SessionStore | None = None, progress: Progress | None = None
 ) -> JobReport:
-    """Run a job: open its store, load what is new, derive, verify, look after it, and close.
-
-    For schedulers: it keeps no state of its own, prints nothing, logs under ``barhouse``, and may run in several
-    threads for several stores. Killed at any moment, the next call finishes what this one began.
-
-    Parameters
-    ----------
-    config
-        The path of a TOML file, a mapping like one (relative paths start from the current folder), or a
-        ``JobConfig``.
-    store
-        The store's file, rather than the one the job names; or a store that is open, which stays so.
-    progress
-        Called with (what is being done, how many are done, how many in all).
-
-    Returns
-    -------
-    JobReport
-        What was done, and what somebody should look at. ``report.check()`` raises unless all is well.
-
-    Raises
-    ------
-    ConfigError
-        The job cannot be used; nothing was done.
-    StoreHeldError
-        Another process has the store open.
-    RunActiveError
-        Another run is going on in the store.
-    BarhouseError
-        Whatever else ends a job; what was loaded until then stays.
-    """
-    job = read_config(config)
+    """Run a job without ``[cluster]``; see ``run_job``."""
     if isinstance(store, SessionStore):
         refuse_other(store.spelling, job.case_sensitive, str(store.path or ":memory:"))
         with followed(store, job):

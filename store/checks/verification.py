@@ -109,13 +109,12 @@ def verify(
         checks.say(kind, name, passage.findings)
     for kind, name in _OF_DEFINITIONS:
         checks.run(kind, name)
-    _check_values(checks, declared_columns(transaction))
     for length in transaction.run("checks.checked_lengths", checked_intervals=checked):
         checks.run("watermark", "checks.unaligned_blocks", length._asdict(), blocks=_blocks(checks, length))
     whole = symbols is None and intervals is None and start is None and end is None
     checks.run("revision", "checks.overlapping", {"whole": whole})
-    checks.run("impossible", "checks.impossible_values", {"whole": whole})
-    checks.run("value", "checks.unfounded_values", {"whole": whole})
+    if transaction.one("checks.any_values").any_values:
+        _check_values(checks, declared_columns(transaction), whole=whole)
     if whole:
         checks.run("revision", "checks.unrevised")
         from barhouse.store.database.tables import metadata
@@ -148,8 +147,10 @@ def _check_rolls(transaction: Transaction, checks: _Checks) -> None:
         checks.run("roll", "checks.misplaced_rolls", traded_by_session=traded)
 
 
-def _check_values(checks: _Checks, declared: DeclaredColumns) -> None:
-    """Compare the declared columns of derived bars with those of their base bars, where there are any."""
+def _check_values(checks: _Checks, declared: DeclaredColumns, *, whole: bool) -> None:
+    """Look at values of declared columns: whose they are, whether they can be, and what derived bars have of them."""
+    checks.run("impossible", "checks.impossible_values", {"whole": whole})
+    checks.run("value", "checks.unfounded_values", {"whole": whole})
     if not declared:
         return
     comma = Sql(", ")

@@ -151,6 +151,18 @@ class Server(Client):
         """The processes it has started."""
         return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
 
+    def snapshots_open(self) -> set[int]:
+        """The snapshots that it and its workers have open, by inode."""
+        found = set()
+        for pid in (self.pid, *self.workers()):
+            for one in Path(f"/proc/{pid}/fd").iterdir():
+                try:
+                    if "/bars.duckdb" in str(one.readlink()):
+                        found.add(one.stat().st_ino)
+                except FileNotFoundError:
+                    continue
+        return found
+
     @property
     def flight(self) -> str:
         """Where it answers by Flight SQL."""

@@ -415,23 +415,10 @@ def test_each_answer_is_of_one_snapshot_while_others_are_published(store_file: P
         assert {(batch, *expected[batch]) for batch, _, _ in answers} == set(answers)
         assert {batch for batch, _, _ in answers} <= held
         assert len({batch for batch, _, _ in answers}) > 1
-        wait_until(lambda: _files_open(server) <= {target.stat().st_ino})
+        wait_until(lambda: server.snapshots_open() <= {target.stat().st_ino})
         folders = [one for one in target.parent.iterdir() if one.name.startswith(".bars")]
         assert len(list(folders[0].glob("*/bars.duckdb"))) == 2
     assert [one.name for one in target.parent.iterdir()] == ["bars.duckdb"]
-
-
-def _files_open(server: Server) -> set[int]:
-    """The stores that the server and its workers have open, by inode."""
-    found = set()
-    for pid in (server.pid, *server.workers()):
-        for one in Path(f"/proc/{pid}/fd").iterdir():
-            try:
-                if "/bars.duckdb" in str(one.readlink()):
-                    found.add(one.stat().st_ino)
-            except FileNotFoundError:
-                continue
-    return found
 
 
 def test_those_who_listen_hear_of_a_new_snapshot(store_file: Path, tmp_path: Path) -> None:

@@ -251,21 +251,8 @@ def test_each_answer_is_of_one_state_while_eight_ask(followed: tuple[SessionStor
     assert len({batch for batch, _, _ in answers}) > 5
     assert store.path is not None
     target = target_of(store.path)
-    wait_until(lambda: _snapshots_open(server) <= {target.stat().st_ino})
+    wait_until(lambda: server.snapshots_open() <= {target.stat().st_ino})
     assert server.sql(asked).columns["batch"] == [newest]
-
-
-def _snapshots_open(server: Server) -> set[int]:
-    """The snapshots that the server and its workers have open, by inode."""
-    found = set()
-    for pid in (server.pid, *server.workers()):
-        for one in Path(f"/proc/{pid}/fd").iterdir():
-            try:
-                if "/bars.duckdb" in str(one.readlink()):
-                    found.add(one.stat().st_ino)
-            except FileNotFoundError:
-                continue
-    return found
 
 
 def test_no_write_fails_beside_clients_that_take_all_they_can(followed: tuple[SessionStore, Server]) -> None:

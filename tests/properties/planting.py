@@ -279,7 +279,7 @@ PLANTS: dict[str, Plant] = {
     ),
     "the segment of a long base bar": setting("misplaced", "bar", LONG, "segment = 1"),
     "the count of a long base bar": setting("misplaced", "bar", LONG, "base_count = 0"),
-    "a base bar gone": deleting("coverage", "bar", f"NOT d.derived AND {PLAIN.partition(' AND t.session')[0]}"),
+    "a base bar gone": deleting("coverage", "bar", PLAIN),
     "a base bar gone that no gap tells of": deleting("gap", "bar", PLAIN),
     "a base bar gone below a derived one": Plant(
         "derived", "bar", f"{BELOW} AND t.volume > 0", "DELETE FROM bar WHERE rowid = {row}", far=True

@@ -1,6 +1,12 @@
 -- Values of declared columns: those of derived bars against the base bars inside, found by where these lie in time, and each set
 -- against the bar that it is of.
 
+-- name: any_values
+-- Whether any bar, or old value of one, has values.
+-- gives: any_values
+-- reads: bar_values
+SELECT EXISTS (FROM bar_values) AS any_values;
+
 -- name: underived_values
 -- Derived bars whose values are not what those of their base bars come to. Left out are final bars and those that wait
 -- to be derived again.
