@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from barhouse.store.action_store import ActionStore
+from barhouse.store.calendar_store import CalendarStore
 from barhouse.store.checks import health
 from barhouse.store.database.database import Clock, Database, wall_clock
 from barhouse.store.database.follower import Follower
@@ -108,7 +109,7 @@ def open_store(
     return SessionStore(Follower(absolute(path), opened))
 
 
-class SessionStore(FrameStore, ActionStore, FutureStore):
+class SessionStore(FrameStore, ActionStore, FutureStore, CalendarStore):
     """Symbols, interval definitions and bars, kept in one DuckDB file.
 
     Every answer is a query; nothing is remembered between calls. Safe to share between threads: reads run side
@@ -427,35 +428,3 @@ class SessionStore(FrameStore, ActionStore, FutureStore):
                     return exports.export(transaction, far, asked, full=full, progress=progress)
             with prepared(absolute(folder)) as place:
                 return exports.export(transaction, place, asked, full=full, progress=progress)
-
-    def calendars(self) -> pa.Table:
-        """The calendars kept.
-
-        Columns are calendar, kind, timezone, week_starts, known_from, known_through, symbol_count, definition.
-        """
-        return self.sql(sql("records.calendars"))
-
-    def corrections(self, calendar: str | None = None) -> pa.Table:
-        """What was corrected in a calendar, or in all: calendar, session_date, hours (null: no session), reason."""
-        from barhouse.store.records import trading_calendar
-
-        with self.reading() as transaction:
-            name = None if calendar is None else trading_calendar.kept_name(transaction, calendar)
-            return transaction.table("records.corrections", {"calendar": name})
-
-    def sessions(self, calendar: str, start: Moment | None = None, end: Moment | None = None) -> pa.Table:
-        """The sessions of a calendar with ``start <= session_date < end``, one row per segment, in UTC.
-
-        Raises
-        ------
-        CalendarError
-            When the store does not have the calendar; its name may be an alias, and in any case.
-        InputError
-            When a bound is no date, or ``start`` is the later.
-        """
-        from barhouse.store.records import trading_calendar
-
-        first, last = as_session_range(start, end)
-        with self.reading() as transaction:
-            name = trading_calendar.kept_name(transaction, calendar)
-            return transaction.table("records.sessions", {"calendar": name, "start": first, "end": last})

@@ -18,7 +18,8 @@ from barhouse.coordinator.load import canonical_rows, parts, source_rows
 from barhouse.coordinator.sources.opening import open_source
 from barhouse.coordinator.sources.options import LoadOptions
 from barhouse.coordinator.sources.readable_files import readable
-from barhouse.coordinator.streams import column_declaration, symbol_registration
+from barhouse.coordinator.streams import symbol_registration
+from barhouse.coordinator.streams.column_registrar import ColumnRegistrar
 from barhouse.coordinator.streams.symbol_registration import Available, OnMissing, RegistrationRequest, by_symbol
 from barhouse.store.calendars.time_zone import clock_named
 from barhouse.store.database.transaction import Transaction
@@ -28,7 +29,6 @@ from barhouse.store.model.former_calls import interval_came_first
 from barhouse.store.model.inputs import (
     Moment,
     Names,
-    as_columns,
     as_interval,
     as_intervals,
     as_name,
@@ -36,11 +36,10 @@ from barhouse.store.model.inputs import (
     optional,
 )
 from barhouse.store.model.interval import Interval
-from barhouse.store.model.reports import ColumnDropReport, MoveReport, Registration, StreamReport
+from barhouse.store.model.reports import MoveReport, Registration, StreamReport
 from barhouse.store.model.spelling import as_written
 from barhouse.store.model.symbol import ClosingBar
 from barhouse.store.records import registry, trading_calendar
-from barhouse.store.records.declared_columns import Aggregate, as_declared
 from barhouse.store.session_store import SessionStore
 
 log = logging.getLogger("barhouse.coordinator")
@@ -75,7 +74,7 @@ class SourceBars:
         object.__setattr__(self, "options", options or LoadOptions())
 
 
-class StreamRegistrar:
+class StreamRegistrar(ColumnRegistrar):
     """Registers symbols: by what is wanted and available, for a backtest, or for a live session."""
 
     def __init__(self, store: SessionStore, *, grace: timedelta = GRACE) -> None:
@@ -150,48 +149,6 @@ class StreamRegistrar:
             registered, failures = symbol_registration.register(transaction, request, offered, on_missing, self._grace)
         _say(failures)
         return registered
-
-    def declare_columns(self, columns: Mapping[str, Aggregate], symbols: Names | None = None) -> list[str]:
-        """Declare columns that bars have beyond the usual ones, each with how derived bars are put together by it.
-
-        Loads take them from columns of their names, or from those that ``columns`` of a load says. Bars that are there
-        have no value in them until they are loaded again. What is declared already stays as it is.
-
-        Parameters
-        ----------
-        columns
-            Names, each with ``sum``, ``mean``, ``min``, ``max``, ``first`` or ``last``.
-        symbols
-            Whose bars have them; None: those of all symbols, also of symbols to come.
-
-        Returns
-        -------
-        list
-            The names of those that were not declared so before.
-
-        Raises
-        ------
-        InputError
-            For a name that is none or is taken, another aggregate, and a name that is declared with another one.
-        UnknownSymbolError
-            For a symbol that is not registered.
-        """
-        wanted = as_declared(columns, "columns")
-        names = optional(lambda given, _: self._store.spelling.symbols(given), symbols, "symbols")
-        with self._store.transaction() as transaction:
-            return column_declaration.declare(transaction, wanted, names)
-
-    def drop_columns(self, columns: Names) -> ColumnDropReport:
-        """Drop declared columns, with all of their values: of bars, and of their revisions. This cannot be undone.
-
-        Raises
-        ------
-        InputError
-            For a name that is not declared.
-        """
-        wanted = as_columns(columns, "columns")
-        with self._store.transaction() as transaction:
-            return column_declaration.drop(transaction, wanted)
 
     def move_symbols(self, symbols: Names, calendar: str, *, apply: bool = True) -> MoveReport:
         """Let symbols follow another calendar, as one batch: all of them, or none.
