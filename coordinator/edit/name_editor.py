@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from barhouse.coordinator.edit import symbol_names
-from barhouse.store.model.inputs import Moment, as_session_date
+from barhouse.store.model.inputs import Moment, as_name, as_session_date, as_session_range, optional
 from barhouse.store.model.reports import NameReport
 from barhouse.store.session_store import SessionStore
 
